@@ -1,0 +1,173 @@
+"""The data that flows: audio, and the events of the log. All frozen, all plain.
+
+An event's `type` is its name in the event log (`--events FILE`); its fields are the line's fields.
+Times are `anyio.current_time()` seconds, durations in fields named `_ms` or `_s` are just that.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A block of mono float32 samples in [-1, 1].
+
+    `time` is when its first sample was captured (`anyio.current_time()`); None means that the
+    block has just been captured, its last sample now.
+    """
+
+    pcm: NDArray[np.float32]
+    sample_rate: int
+    time: float | None = None
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.pcm) / self.sample_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a session."""
+
+    type: ClassVar[str]
+
+    def record(self) -> dict[str, Any]:
+        """The event as a line of the log, without its time. A None field is left out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {"type": self.type, **{k: v for k, v in values.items() if v is not None}}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted(Event):
+    """Everything is loaded and open; `config` holds no secrets."""
+
+    type: ClassVar[str] = "session.started"
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded(Event):
+    """The session is over; `reason` is a word such as `finished` or `interrupted`."""
+
+    type: ClassVar[str] = "session.ended"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeechStarted(Event):
+    """The user has begun to speak."""
+
+    type: ClassVar[str] = "user.speech_started"
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeechStopped(Event):
+    """The user has stopped: `speech_s` seconds from first to last voiced sample."""
+
+    type: ClassVar[str] = "user.speech_stopped"
+    turn: int
+    speech_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class UserTranscript(Event):
+    """What was understood of the turn so far, or, when `final`, of all of it."""
+
+    type: ClassVar[str] = "user.transcript"
+    turn: int
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted(Event):
+    """The endpoint: the turn is the user's last word, and is being answered."""
+
+    type: ClassVar[str] = "turn.committed"
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantText(Event):
+    """A fragment of the reply, as the language model emitted it."""
+
+    type: ClassVar[str] = "assistant.text"
+    turn: int
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantSpeechStarted(Event):
+    """The first sample of the reply leaves the speaker."""
+
+    type: ClassVar[str] = "assistant.speech_started"
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantInterrupted(Event):
+    """The reply was stopped: the words that had left the speaker, and those that had not."""
+
+    type: ClassVar[str] = "assistant.interrupted"
+    turn: int
+    heard: str
+    unheard: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantDone(Event):
+    """The reply has been heard to its end."""
+
+    type: ClassVar[str] = "assistant.done"
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLatency(Event):
+    """Where the time went, in milliseconds; an unknown part is left out, never guessed.
+
+    `endpoint_ms`: last voiced sample to the decision that the user has finished. `stt_ms`: from
+    there to the final transcript. `llm_ttft_ms`: to the first token. `tts_ttfa_ms`: from there to
+    the first audio. `playback_ms`: to the first sample leaving the speaker. `total_ms`: all of it.
+    """
+
+    type: ClassVar[str] = "turn.latency"
+    turn: int
+    endpoint_ms: float | None = None
+    stt_ms: float | None = None
+    llm_ttft_ms: float | None = None
+    tts_ttfa_ms: float | None = None
+    playback_ms: float | None = None
+    total_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarningEvent(Event):
+    """Something is not as it should be, and the session goes on.
+
+    `code` is a stable word such as `speaker.underrun`; `recovered` says whether it is over.
+    """
+
+    type: ClassVar[str] = "warning"
+    stage: str
+    code: str
+    message: str
+    recovered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent(Event):
+    """Something failed and ended a turn or, when not `recovered`, the session."""
+
+    type: ClassVar[str] = "error"
+    stage: str
+    code: str
+    message: str
+    recovered: bool

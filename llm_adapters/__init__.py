@@ -1,0 +1,11 @@
+"""Language models: one module per adapter, one protocol."""
+
+from llm_adapters.protocol import LanguageModel, LanguageModelError, Message, TextDelta
+
+ADAPTERS = {
+    "eliza": "llm_adapters.eliza:Eliza",
+    "openai": "llm_adapters.openai:OpenAI",
+}
+"""Built-in adapters by name; other packages add theirs as entry points of group `parley.llm`."""
+
+__all__ = ["ADAPTERS", "LanguageModel", "LanguageModelError", "Message", "TextDelta"]

@@ -1,0 +1,11 @@
+"""Speech to text: one module per engine, one protocol."""
+
+from stt.protocol import Recognition, SpeechToText, SpeechToTextError, Transcript, Word
+
+ENGINES = {
+    "pocketsphinx": "stt.pocketsphinx:Pocketsphinx",
+    "whisper": "stt.whisper:Whisper",
+}
+"""Built-in engines by name; other packages add theirs as entry points of group `parley.stt`."""
+
+__all__ = ["ENGINES", "Recognition", "SpeechToText", "SpeechToTextError", "Transcript", "Word"]

@@ -1,0 +1,56 @@
+"""What a speech recogniser is to the rest of Parley."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SpeechToTextError(Exception):
+    """A recogniser cannot be loaded or failed; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word; `start` and `end` are seconds from the utterance's first sample."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was understood so far; `words` is empty where the engine gives no times."""
+
+    text: str
+    words: tuple[Word, ...] = ()
+
+
+class Recognition(Protocol):
+    """One utterance being recognised."""
+
+    async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
+        """Hear more (mono, [-1, 1], any length); a new partial transcript, if there is one."""
+
+    async def finish(self) -> Transcript:
+        """The utterance is over: its final transcript (empty text when nothing was said)."""
+
+
+class SpeechToText(Protocol):
+    """A recogniser. Its blocking work never runs on the event loop."""
+
+    @property
+    def sample_rate(self) -> int:
+        """The rate in Hz that `Recognition.feed` expects."""
+
+    async def load(self) -> None:
+        """Make ready, showing progress when it takes long. Raises SpeechToTextError."""
+
+    async def aclose(self) -> None:
+        """Give back what `load` took."""
+
+    def listen(self) -> AbstractAsyncContextManager[Recognition]:
+        """Open the recognition of one utterance; leaving early drops it."""

@@ -1,0 +1,11 @@
+"""Text to speech: one module per engine, one protocol."""
+
+from tts.protocol import Speech, SpokenWord, TextToSpeech, TextToSpeechError, Utterance
+
+ENGINES = {
+    "command": "tts.command:Command",
+    "espeak": "tts.espeak:Espeak",
+}
+"""Built-in engines by name; other packages add theirs as entry points of group `parley.tts`."""
+
+__all__ = ["ENGINES", "Speech", "SpokenWord", "TextToSpeech", "TextToSpeechError", "Utterance"]
