@@ -1,0 +1,102 @@
+"""Files that behave like devices: a microphone that plays one, a speaker that writes one.
+
+Both keep time on `anyio.current_time()` by deadlines, so they run at real speed on a real clock
+and exactly on a virtual one.
+"""
+
+from collections.abc import Awaitable, Callable
+from itertools import count
+from os import PathLike
+from typing import Any
+
+import anyio
+import numpy as np
+from anyio.abc import TaskStatus
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from numpy.typing import NDArray
+
+from agent.audio.playback import Playback
+from agent.audio.resample import Resampler
+from agent.audio.wav import WavWriter, read_audio
+from agent.events import Audio
+
+MICROPHONE_RATE = 16000
+_BLOCK = 0.02  # seconds
+
+Sink = Callable[[NDArray[np.float32], float], Awaitable[None]]
+
+
+class WavMicrophone:
+    """A stage that plays an audio file as if it were spoken now, then sends silence for ever.
+
+    Sends 20 ms blocks of 16 kHz `Audio`, each when its last sample would have been captured.
+    `finished` is set when the file's last sample has been sent. Reads the file at once, blocking,
+    and raises AudioError if it cannot.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        pcm, sample_rate = read_audio(path)
+        resampler = Resampler(sample_rate, MICROPHONE_RATE, "high")
+        self._pcm = np.concatenate([resampler.process(pcm), resampler.flush()])
+        self.finished = anyio.Event()
+
+    async def __call__(
+        self, _receive: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
+    ) -> None:
+        """Run until cancelled, or until nobody listens (BrokenResourceError)."""
+        size = int(_BLOCK * MICROPHONE_RATE)
+        began = anyio.current_time()
+        for start in count(0, size):
+            await anyio.sleep_until(began + (start + size) / MICROPHONE_RATE)
+            pcm = np.zeros(size, np.float32)
+            part = self._pcm[start : start + size]
+            pcm[: len(part)] = part
+            await send.send(Audio(pcm, MICROPHONE_RATE, began + start / MICROPHONE_RATE))
+            if start + size >= len(self._pcm):
+                self.finished.set()
+
+
+class PacedSpeaker:
+    """A speaker without a sound card: renders 20 ms at a time and hands them to `sink`.
+
+    `sink(pcm, when)` gets every block, silence too, at the time `when` its first sample is due.
+    """
+
+    def __init__(self, sample_rate: int, sink: Sink, *, prebuffer: float = 0.08) -> None:
+        self.playback = Playback(sample_rate, prebuffer=prebuffer)
+        self._sink = sink
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Run until cancelled, or until the sink raises."""
+        rate = self.playback.sample_rate
+        size = round(_BLOCK * rate)
+        began = anyio.current_time()
+        task_status.started()
+        for start in count(0, size):
+            when = began + start / rate
+            await anyio.sleep_until(when)
+            pcm = np.empty(size, np.float32)
+            self.playback.render(pcm, when)
+            await self._sink(pcm, when)
+
+
+class WavSpeaker:
+    """A speaker into a WAV file, written as it plays: the file is the timeline of `run`."""
+
+    def __init__(
+        self, path: str | PathLike[str], sample_rate: int = 24000, *, prebuffer: float = 0.08
+    ) -> None:
+        self._path = path
+        self._speaker = PacedSpeaker(sample_rate, self._write, prebuffer=prebuffer)
+        self.playback = self._speaker.playback
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Run until cancelled, which finishes the file.
+
+        Raises AudioError, before it reports itself started, when the file cannot be made.
+        """
+        with WavWriter(self._path, self.playback.sample_rate) as self._file:
+            await self._speaker.run(task_status=task_status)
+
+    async def _write(self, pcm: NDArray[np.float32], _when: float) -> None:
+        self._file.write(pcm)

@@ -1,0 +1,139 @@
+"""Audio files: any that FFmpeg knows are read whole, WAV is written as the sound goes by."""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agent.errors import AudioError
+
+
+def read_audio(path: str | PathLike[str]) -> tuple[NDArray[np.float32], int]:
+    """The file's first audio stream, mixed down to mono float32 [n] in [-1, 1], and its rate in Hz.
+
+    WAV (any PCM or float format, any rate and channel count), FLAC, MP3, M4A and the like. Of a
+    file that is cut short, what is there. Blocks while it reads.
+
+    Raises AudioError when there is no such file, no sound in it, or no decoder for it.
+    """
+    try:
+        with open(path, "rb") as file:
+            pcm, sample_rate = _decode(file, path)
+    except FileNotFoundError:
+        raise AudioError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise AudioError(f"{path} is a folder; name an audio file in it") from None
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not len(pcm):
+        raise AudioError(f"{path} holds no sound (zero samples); record it again")
+    return np.clip(np.nan_to_num(pcm), -1, 1), sample_rate
+
+
+def _decode(file: BinaryIO, path: str | PathLike[str]) -> tuple[NDArray[np.float32], int]:
+    import av
+
+    blocks: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
+    sample_rate = 0
+    try:
+        with av.open(file, mode="r") as container:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None or stream.codec_context is None:
+                raise AudioError(f"{path} has no audio that can be decoded; convert it to WAV")
+            sample_rate = stream.codec_context.sample_rate
+            blocks.extend(_mono(frame) for frame in container.decode(stream))
+    except av.error.FFmpegError:
+        if len(blocks) == 1:
+            raise AudioError(
+                f"{path} is not an audio file, or its header is damaged; convert it to WAV"
+            ) from None
+    return np.concatenate(blocks), sample_rate
+
+
+def _mono(frame: Any) -> NDArray[np.float32]:
+    """The mean of a decoded frame's channels, at full scale 1."""
+    pcm = frame.to_ndarray()
+    if frame.format.is_packed:
+        pcm = pcm.reshape(-1, frame.layout.nb_channels).T
+    mono: NDArray[np.float64] = pcm.mean(axis=0, dtype=np.float64)
+    if pcm.dtype.kind != "f":
+        full_scale = 2.0 ** (8 * pcm.dtype.itemsize - 1)
+        mono = mono / full_scale - (pcm.dtype.kind == "u")  # unsigned samples have zero half way up
+    return mono.astype(np.float32)
+
+
+class WavWriter:
+    """A 16-bit WAV file that grows as it is written, and is whole at any moment.
+
+    A context manager; raises AudioError when the file cannot be made or written. The header is
+    brought up to date once a second, so that a killed process leaves a file that plays.
+    """
+
+    def __init__(self, path: str | PathLike[str], sample_rate: int, channels: int = 1) -> None:
+        self._path = Path(path)
+        self._sample_rate = sample_rate
+        self._channels = channels
+        self._bytes = 0
+        self._committed = 0
+
+    def __enter__(self) -> Self:
+        with self._errors():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("wb")
+        self._commit()
+        return self
+
+    def write(self, pcm: ArrayLike) -> None:
+        """Append samples in [-1, 1], [n] or, for several channels, [n, channels]; louder clips."""
+        samples = np.asarray(pcm, np.float32)
+        if samples.shape[1:] != ((self._channels,) if self._channels > 1 else ()):
+            raise ValueError(f"{self._channels} channel(s) cannot be written from {samples.shape}")
+        data = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+        with self._errors():
+            self._file.write(data)
+        self._bytes += len(data)
+        if self._bytes - self._committed >= self._sample_rate * self._channels * 2:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Write the header for what is there."""
+        frame = 2 * self._channels
+        rate = self._sample_rate
+        size = min(self._bytes, 0xFFFFFFFF - 36)  # past 4 GiB a WAV cannot say how long it is
+        header = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
+        header += struct.pack(
+            "<4sIHHIIHH", b"fmt ", 16, 1, self._channels, rate, rate * frame, frame, 16
+        )
+        header += struct.pack("<4sI", b"data", size)
+        with self._errors():
+            self._file.seek(0)
+            self._file.write(header)
+            self._file.seek(0, 2)
+            self._file.flush()
+        self._committed = self._bytes
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._commit()
+        finally:
+            with self._errors():
+                self._file.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise AudioError(f"{self._path} cannot be written: {reason}; choose another") from error
