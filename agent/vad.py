@@ -24,6 +24,9 @@ CONTEXT = 64
 class Vad(Protocol):
     """A voice activity detector with a memory of what it has heard."""
 
+    async def load(self) -> None:
+        """Make ready. Raises ParleyError."""
+
     async def feed(self, pcm: NDArray[np.float32]) -> list[float]:
         """Hear more (mono, 16 kHz, any length): one probability per completed window."""
 

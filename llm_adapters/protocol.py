@@ -11,10 +11,14 @@ class LanguageModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of the conversation so far."""
+    """One entry of the conversation so far.
+
+    An `interrupted` answer holds just the words that were heard before the user cut in.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

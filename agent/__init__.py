@@ -1,0 +1,50 @@
+"""Parley: a real-time voice agent runtime. Hear, think, speak, as it happens.
+
+async with Agent.open("offline") as agent:
+    await Graph(microphone).then(agent).then(speaker).run()
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.agent import Agent
+    from agent.config import Config, load_config
+    from agent.errors import AudioError, ConfigError, ParleyError, StageError
+    from agent.events import Audio, Event
+    from agent.graph import Graph, Stage
+
+_HOMES = {
+    "Agent": "agent.agent",
+    "Audio": "agent.events",
+    "AudioError": "agent.errors",
+    "Config": "agent.config",
+    "ConfigError": "agent.errors",
+    "Event": "agent.events",
+    "Graph": "agent.graph",
+    "ParleyError": "agent.errors",
+    "Stage": "agent.graph",
+    "StageError": "agent.errors",
+    "load_config": "agent.config",
+}
+
+__all__ = [
+    "Agent",
+    "Audio",
+    "AudioError",
+    "Config",
+    "ConfigError",
+    "Event",
+    "Graph",
+    "ParleyError",
+    "Stage",
+    "StageError",
+    "load_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, when it is asked for: `import agent` stays fast (P8)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'agent' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,182 @@
+"""The whole agent: its engines, and the graph from the user's audio to the agent's voice."""
+
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import anyio
+from anyio.abc import TaskStatus
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from numpy.typing import NDArray
+
+from agent.audio.files import PacedSpeaker
+from agent.audio.playback import Playback
+from agent.config import Config, load_config, public
+from agent.ears import Ears
+from agent.engines import create_llm, create_stt, create_tts
+from agent.events import Audio, Event, SessionEnded, SessionStarted
+from agent.graph import Graph, Stage, only
+from agent.session import Session
+from agent.transcribe import Transcribe
+from agent.vad import SileroVad, Vad
+from llm_adapters import LanguageModel
+from stt import SpeechToText
+from tts import TextToSpeech
+
+Report = Callable[[Event], None]
+
+
+class Speaker(Protocol):
+    """Where the agent's voice goes: it renders `playback` for as long as it runs."""
+
+    @property
+    def playback(self) -> Playback:
+        """What is being played; tells what was really heard."""
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Play until cancelled; `task_status.started()` once the device is open."""
+
+
+class Agent:
+    """Ears, recogniser, language model and voice, wired. A stage, and a live conversation.
+
+    As a stage it takes the user's `Audio` and sends its own `Audio`, in real time, and every
+    `Event`: put it into a `Graph`, or use `converse` with a microphone and a speaker.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        stt: SpeechToText | None = None,
+        llm: LanguageModel | None = None,
+        tts: TextToSpeech | None = None,
+        vad: Vad | None = None,
+    ) -> None:
+        """An agent as `config` describes it; an engine given here takes the configured one's place.
+
+        Nothing is loaded yet.
+        """
+        self.config = config or Config()
+        self.stt = stt or create_stt(self.config.stt)
+        self.llm = llm or create_llm(self.config.llm)
+        self.tts = tts or create_tts(self.config.tts)
+        self._vad = vad or SileroVad()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, config: str | Path | Config | None = None, **engines: Any
+    ) -> AsyncGenerator[Self, None]:
+        """A loaded agent from a preset's name, a YAML file or a Config; closed at the end.
+
+        Raises ConfigError and the engines' errors.
+        """
+        agent = cls(config if isinstance(config, Config) else load_config(config), **engines)
+        try:
+            await agent.load()
+            yield agent
+        finally:
+            await agent.aclose()
+
+    async def load(self, loaded: Callable[[str, float], None] = lambda _part, _s: None) -> None:
+        """Load all engines side by side; `loaded` is told of each part and its seconds."""
+
+        async def load(name: str, load_part: Callable[[], Awaitable[None]]) -> None:
+            begun = anyio.current_time()
+            await load_part()
+            loaded(name, anyio.current_time() - begun)
+
+        parts = {
+            "vad": self._vad.load,
+            "stt": self.stt.load,
+            "llm": self.llm.load,
+            "tts": self.tts.load,
+        }
+        try:
+            async with anyio.create_task_group() as tasks:
+                for name, load_part in parts.items():
+                    tasks.start_soon(load, name, load_part)
+        except BaseExceptionGroup as group:
+            raise only(group) from None
+
+    async def aclose(self) -> None:
+        """Give back what the engines hold."""
+        with anyio.CancelScope(shield=True):
+            for engine in (self.stt, self.llm, self.tts):
+                await engine.aclose()
+
+    async def converse(
+        self, microphone: Stage[Any, Audio], speaker: Speaker, report: Report
+    ) -> Session:
+        """Talk until the microphone ends and the last reply has been heard.
+
+        Returns the session, for its history. Raises StageError when a stage fails.
+        """
+        session = self._session(speaker.playback, report)
+        async with self._reported(report):
+            try:
+                async with anyio.create_task_group() as tasks:
+                    await tasks.start(speaker.run)
+                    graph = Graph(microphone, name="microphone").then(self._graph(session, report))
+                    await graph.run()
+                    tasks.cancel_scope.cancel()
+            except BaseExceptionGroup as group:
+                raise only(group) from None
+        return session
+
+    async def __call__(
+        self,
+        receive: MemoryObjectReceiveStream[Audio],
+        send: MemoryObjectSendStream[Audio | Event],
+        /,
+    ) -> None:
+        """Converse as a stage: until the user's audio ends and the last reply has been sent."""
+
+        async def hear(
+            _: MemoryObjectReceiveStream[Any], user: MemoryObjectSendStream[Audio]
+        ) -> None:
+            async for block in receive:
+                await user.send(block)
+
+        async def play(pcm: NDArray[Any], when: float) -> None:
+            await send.send(Audio(pcm.copy(), speaker.playback.sample_rate, when))
+
+        async def tell(events: MemoryObjectReceiveStream[Event]) -> None:
+            async for event in events:
+                await send.send(event)
+
+        speaker = PacedSpeaker(self.tts.sample_rate, play)
+        # Unbounded: an event is never lost, and reporting one never waits. A listener that does
+        # not listen stalls the audio, and with it the conversation that makes events.
+        outbox, events = anyio.create_memory_object_stream[Event](math.inf)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(tell, events)
+                with outbox:
+                    await self.converse(hear, speaker, outbox.send_nowait)
+        except BaseExceptionGroup as group:
+            raise only(group) from None
+
+    def _session(self, playback: Playback, report: Report) -> Session:
+        return Session(self.llm, self.tts, playback, self.config.agent, report)
+
+    def _graph(self, session: Session, report: Report) -> Graph[Audio, Any]:
+        ears = Ears(self._vad, self.config.vad, self.config.turn)
+        return Graph(ears).then(Transcribe(self.stt, report)).then(session)
+
+    @asynccontextmanager
+    async def _reported(self, report: Report) -> AsyncGenerator[None, None]:
+        """The session's first and last event around what happens in it."""
+        report(SessionStarted(public(self.config)))
+        reason = "failed"
+        try:
+            yield
+            reason = "finished"
+        except anyio.get_cancelled_exc_class():
+            reason = "cancelled"
+            raise
+        finally:
+            report(SessionEnded(reason))

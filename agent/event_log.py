@@ -1,0 +1,46 @@
+"""The event log: one JSON object per line, as it happens (`--events FILE`)."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import anyio
+
+from agent.errors import ParleyError
+from agent.events import Event
+
+
+class EventLog:
+    """A file of events, each with `t`, the seconds since the log was opened.
+
+    Every line is flushed, so that what happened before a crash is there after it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open (and empty) `path`. Raises ParleyError if it cannot be written."""
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._file: IO[str] = Path(path).open("w", encoding="utf-8")  # noqa: SIM115  (ours to close)
+        except OSError as error:
+            raise ParleyError(
+                f"{path}: the event log cannot be written ({error.strerror})"
+            ) from error
+        self._start = anyio.current_time()
+
+    def __call__(self, event: Event) -> None:
+        """Append one event."""
+        line = {"t": round(anyio.current_time() - self._start, 4), **event.record()}
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
