@@ -1,0 +1,210 @@
+"""espeak-ng through ctypes: one library per process, one synthesis at a time.
+
+The functions, constants and structures are those of espeak-ng's `speak_lib.h`. The library keeps
+its voice and its state in globals, so every use of it is under one lock; it is held for one clause
+at a time, which takes milliseconds. Everything here blocks: call it in a worker thread.
+"""
+
+import ctypes
+import difflib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.protocol import TextToSpeechError
+
+OUTPUT_SYNCHRONOUS = 2  # audio goes to the callback, in the thread that asked for it
+INITIALIZE_DONT_EXIT = 0x8000  # without it, missing data ends the whole process
+BLOCK_MS = 60  # audio per callback; a block takes about 0.1 ms to make
+POSITION_CHARACTER = 1
+CHARS_UTF8 = 1
+END_PAUSE = 0x1000
+PARAMETER_RATE, PARAMETER_PITCH = 1, 3
+EVENT_LIST_END, EVENT_WORD = 0, 1
+CONTINUE, STOP = 0, 1
+
+
+class _EventId(ctypes.Union):
+    _fields_ = (
+        ("number", ctypes.c_int),
+        ("name", ctypes.c_char_p),
+        ("string", ctypes.c_char * 8),
+    )
+
+
+class _Event(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _EventId),
+    )
+
+
+class _Voice(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_char_p),  # a priority byte, then the language's code
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("xx1", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    )
+
+
+_CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WordEvent:
+    """espeak begins a word: its first character's index in the text, its first sample."""
+
+    index: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to speak: a voice's name, words per minute (80 to 450), pitch (0 to 100)."""
+
+    voice: str
+    speed: int
+    pitch: int
+
+
+Deliver = Callable[[NDArray[np.float32], list[WordEvent]], None]
+
+
+class EspeakLibrary:
+    """The loaded library. Use `load_library`; there is one per process."""
+
+    def __init__(self) -> None:
+        import espeakng_loader
+
+        data = espeakng_loader.get_data_path()
+        try:
+            self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
+        except OSError as error:
+            raise TextToSpeechError(f"espeak's library cannot be loaded: {error}") from error
+        self.sample_rate: int = self._library.espeak_Initialize(
+            OUTPUT_SYNCHRONOUS, BLOCK_MS, os.fsencode(data), INITIALIZE_DONT_EXIT
+        )
+        if self.sample_rate <= 0:
+            raise TextToSpeechError(
+                f"espeak cannot read its data in {data}: reinstall espeakng-loader or, as espeak "
+                "takes no path longer than 160 characters, install into a shorter one"
+            )
+        # ctypes keeps no reference to a callback: it must live as long as the library.
+        self._callback = _CALLBACK(self._on_block)
+        self._library.espeak_SetSynthCallback(self._callback)
+        self._lock = threading.Lock()
+        self._settings: Settings | None = None
+        self._deliver: Deliver | None = None
+        self._failure: BaseException | None = None
+
+    def check(self, settings: Settings) -> None:
+        """Raise TextToSpeechError when there is no such voice."""
+        with self._lock:
+            self._apply(settings)
+
+    def speak(self, text: str, settings: Settings, deliver: Deliver) -> None:
+        """Synthesise `text`; `deliver` gets each block of audio and the words it starts.
+
+        What `deliver` raises stops the synthesis and is raised here.
+        """
+        # A NUL would end the C string early; the length stays, and with it every position.
+        encoded = text.replace("\0", " ").encode(errors="replace")
+        with self._lock:
+            self._apply(settings)
+            self._deliver, self._failure = deliver, None
+            try:
+                status = self._library.espeak_Synth(
+                    encoded,
+                    ctypes.c_size_t(len(encoded) + 1),
+                    0,
+                    POSITION_CHARACTER,
+                    0,
+                    CHARS_UTF8 | END_PAUSE,
+                    None,
+                    None,
+                )
+                failure = self._failure
+            finally:
+                self._deliver, self._failure = None, None
+        if failure is not None:
+            raise failure
+        if status != 0:
+            raise TextToSpeechError(f"espeak could not speak {text!r} (error {status})")
+
+    def _apply(self, settings: Settings) -> None:
+        if settings == self._settings:
+            return
+        self._settings = None
+        if self._library.espeak_SetVoiceByName(settings.voice.encode()) != 0:
+            raise TextToSpeechError(self._unknown(settings.voice))
+        self._library.espeak_SetParameter(PARAMETER_RATE, settings.speed, 0)
+        self._library.espeak_SetParameter(PARAMETER_PITCH, settings.pitch, 0)
+        self._settings = settings
+
+    def _unknown(self, voice: str) -> str:
+        names = self._voices()
+        nearest = difflib.get_close_matches(voice, names, n=3, cutoff=0.4)
+        known = ", ".join(nearest) or "such as en-us, en-gb, de, fr, es"
+        return f"espeak has no voice {voice!r}; nearest of its {len(names)}: {known}"
+
+    def _voices(self) -> list[str]:
+        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+        voices = self._library.espeak_ListVoices(None)
+        names = []
+        for pointer in voices:
+            if not pointer:  # the list ends with a null
+                break
+            names.append(pointer.contents.languages[1:].decode(errors="replace"))
+        return names
+
+    def _on_block(self, pcm: Any, count: int, events: Any) -> int:
+        if not pcm or count == 0 or self._deliver is None:  # the last call carries no audio
+            return CONTINUE
+        try:
+            block = np.ctypeslib.as_array(pcm, (count,)).astype(np.float32) / np.float32(32768)
+            self._deliver(block, _word_events(events))
+        except BaseException as error:  # noqa: BLE001 — it cannot pass through C: `speak` raises it
+            self._failure = error
+            return STOP
+        return CONTINUE
+
+
+def _word_events(events: Any) -> list[WordEvent]:
+    words = []
+    for event in events:
+        if event.type == EVENT_LIST_END:
+            break
+        if event.type == EVENT_WORD:
+            words.append(WordEvent(event.text_position - 1, event.sample))
+    return words
+
+
+_loading = threading.Lock()
+_loaded: list[EspeakLibrary] = []
+
+
+def load_library() -> EspeakLibrary:
+    """The process's library, loaded at the first call. Raises TextToSpeechError."""
+    with _loading:
+        if not _loaded:
+            _loaded.append(EspeakLibrary())
+        return _loaded[0]

@@ -1,0 +1,110 @@
+"""One reply, spoken a clause at a time: what engines share that need a clause before they speak."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from tts.clauses import ClauseSplitter
+from tts.protocol import Speech, TextToSpeechError
+
+CLAUSES_AHEAD = 64  # text waiting to be spoken: more than this holds the writer up
+PIECES_AHEAD = 1  # audio waiting to be taken; an engine may be at work on the next piece
+
+Send = Callable[[Speech], Awaitable[None]]
+Speak = Callable[[str, Send], Awaitable[None]]
+"""Speaks a clause: sends its audio in order, the words' starts counted from the clause's start."""
+
+
+@asynccontextmanager
+async def open_utterance(speak: Speak) -> AsyncGenerator["ClauseUtterance"]:
+    """An utterance that has `speak` say its clauses in turn; leaving cancels it."""
+    clauses = anyio.create_memory_object_stream[str](CLAUSES_AHEAD)
+    speech = anyio.create_memory_object_stream[Speech](PIECES_AHEAD)
+    with clauses[0], clauses[1], speech[0], speech[1]:
+        utterance = ClauseUtterance(clauses[0], speech[1])
+        async with plain_task_group() as group:
+            group.start_soon(utterance.speak_clauses, speak, clauses[1], speech[0])
+            try:
+                yield utterance
+            finally:
+                group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def plain_task_group() -> AsyncGenerator[TaskGroup]:
+    """A task group that raises a single exception as it is, not wrapped in a group."""
+    try:
+        async with anyio.create_task_group() as group:
+            yield group
+    except BaseExceptionGroup as raised:
+        if len(raised.exceptions) == 1:
+            raise raised.exceptions[0] from None
+        raise
+
+
+class ClauseUtterance:
+    """Cuts the text into clauses and puts their audio together; `tts.protocol.Utterance`."""
+
+    def __init__(
+        self,
+        clauses: MemoryObjectSendStream[str],
+        speech: MemoryObjectReceiveStream[Speech],
+    ) -> None:
+        self._splitter = ClauseSplitter()
+        self._clauses = clauses
+        self._speech = speech
+        self._error: TextToSpeechError | None = None
+
+    async def feed(self, text: str) -> None:
+        """More text; after a failure, which the iterator raises, it is dropped."""
+        await self._send(self._splitter.feed(text))
+
+    async def finish(self) -> None:
+        """No more text will come."""
+        await self._send(self._splitter.finish())
+        self._clauses.close()
+
+    def __aiter__(self) -> "ClauseUtterance":
+        return self
+
+    async def __anext__(self) -> Speech:
+        try:
+            return await self._speech.receive()
+        except anyio.EndOfStream:
+            if self._error is not None:
+                raise self._error from None
+            raise StopAsyncIteration from None
+
+    async def speak_clauses(
+        self,
+        speak: Speak,
+        clauses: MemoryObjectReceiveStream[str],
+        speech: MemoryObjectSendStream[Speech],
+    ) -> None:
+        """The utterance's own task: clauses in, speech out, until either end is closed."""
+        played = 0  # samples sent: where the next piece starts in the utterance
+
+        async def send(piece: Speech) -> None:
+            nonlocal played
+            words = tuple(replace(word, start=word.start + clause_start) for word in piece.words)
+            played += len(piece.pcm)
+            await speech.send(Speech(piece.pcm, words))
+
+        with clauses, speech:
+            try:
+                async for clause in clauses:
+                    clause_start = played
+                    await speak(clause, send)
+            except TextToSpeechError as error:
+                self._error = error
+
+    async def _send(self, clauses: list[str]) -> None:
+        for clause in clauses:
+            try:
+                await self._clauses.send(clause)
+            except anyio.BrokenResourceError:
+                return  # speaking has failed; whoever takes the audio is told why
