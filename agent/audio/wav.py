@@ -42,7 +42,7 @@ def _decode(file: BinaryIO, path: str | PathLike[str]) -> tuple[NDArray[np.float
     blocks: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
     sample_rate = 0
     try:
-        with av.open(file, mode="r") as container:
+        with av.open(file, mode="r", metadata_errors="ignore") as container:
             stream = next(iter(container.streams.audio), None)
             if stream is None or stream.codec_context is None:
                 raise AudioError(f"{path} has no audio that can be decoded; convert it to WAV")

@@ -1,0 +1,69 @@
+from typing import Literal
+
+import numpy as np
+import pytest
+import soxr
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from agent.audio.resample import Resampler
+
+RATES = [8000, 16000, 22050, 24000, 44100, 48000]
+rates = st.sampled_from(RATES)
+sizes = st.lists(st.integers(0, 1500), min_size=1, max_size=12)
+
+
+def converted(
+    resampler: Resampler, pcm: NDArray[np.float32], ends: list[int]
+) -> NDArray[np.float32]:
+    blocks = [resampler.process(block) for block in np.split(pcm, ends)]
+    return np.concatenate([*blocks, resampler.flush()])
+
+
+@given(rates, rates, st.sampled_from(["light", "high"]), sizes)
+def test_blocks_give_what_the_whole_gives(
+    source: int, target: int, quality: Literal["light", "high"], sizes: list[int]
+) -> None:
+    pcm = np.random.default_rng(3).uniform(-1, 1, sum(sizes)).astype(np.float32)
+    ends = np.cumsum(sizes).tolist()
+    whole = soxr.resample(pcm, source, target, {"light": "LQ", "high": "HQ"}[quality])
+    resampler = Resampler(source, target, quality)
+    for _ in range(2):  # a flush starts anew
+        out = converted(resampler, pcm, ends)
+        assert out.dtype == np.float32
+        assert out.shape == whole.shape
+        np.testing.assert_allclose(out, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("quality", ["light", "high"])
+@pytest.mark.parametrize(("source", "target"), [(22050, 48000), (48000, 16000), (44100, 16000)])
+def test_a_tone_stays_in_time_and_without_clicks(
+    source: int, target: int, quality: Literal["light", "high"]
+) -> None:
+    seconds = np.arange(source) / source
+    tone = np.sin(2 * np.pi * 440 * seconds).astype(np.float32)
+    out = converted(Resampler(source, target, quality), tone, list(range(160, source, 160)))
+    assert len(out) == target
+    truth = np.sin(2 * np.pi * 440 * np.arange(target) / target)
+    edge = target // 50
+    assert np.abs(out - truth)[edge:-edge].max() < 2e-4  # at no block edge more than the filter's
+
+
+@pytest.mark.parametrize(("quality", "limit"), [("light", 0.03), ("high", 0.05)])
+def test_holds_little_back(quality: Literal["light", "high"], limit: float) -> None:
+    resampler = Resampler(48000, 16000, quality)
+    given_s = heard_s = 0.0
+    worst = 0.0
+    for _ in range(100):
+        heard_s += len(resampler.process(np.zeros(480, np.float32))) / 16000
+        given_s += 0.01
+        worst = max(worst, given_s - heard_s)
+    assert worst < limit
+
+
+def test_equal_rates_change_nothing() -> None:
+    resampler = Resampler(16000, 16000, "high")
+    pcm = np.array([0.1, -0.5, 1.0], np.float32)
+    assert (resampler.process(pcm) == pcm).all()
+    assert len(resampler.flush()) == 0
