@@ -1,0 +1,178 @@
+"""What a failed request to an OpenAI-compatible endpoint means, in one line and what to do."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from llm_adapters.protocol import LanguageModelError
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
+
+PASSING_STATUS = {408, 409, 429}
+"""Client errors that may be gone a moment later, as every 5xx may."""
+
+
+class RequestError(LanguageModelError):
+    """A request failed; `passes` says that trying again may help.
+
+    `retry_after` is how many seconds the server asked to wait, None where it did not.
+    """
+
+    def __init__(
+        self, message: str, *, passes: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.passes = passes
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go. What it writes never holds the key, nor a password in the URL."""
+
+    url: str
+    model: str
+    key: str = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        """The URL as it may be shown."""
+        parts = urlsplit(self.url)
+        return parts._replace(
+            netloc=parts.netloc.rpartition("@")[2], path=parts.path.rstrip("/"), query=""
+        ).geturl()
+
+    def quote(self, text: str) -> str:
+        """Words of the server, on one short line."""
+        if self.key:
+            text = text.replace(self.key, "***")
+        line = " ".join(text.split())
+        return line if len(line) <= 200 else line[:199] + "…"
+
+    def web_page(self) -> RequestError:
+        """The answer to a wrong path, from a server that also serves a site."""
+        return RequestError(
+            f"{self.address} answered with a web page: is llm.base_url right? "
+            "It usually ends in /v1"
+        )
+
+    def bad_reply(self, words: str) -> RequestError:
+        """An answer that is no chat completion; `words` complete "the endpoint …"."""
+        return RequestError(f"{self.address} {self.quote(words)}")
+
+    def empty_reply(self, finish: str | None) -> RequestError:
+        """An answer without a word; `finish` is the reason that it gives."""
+        if finish == "length":
+            return RequestError(
+                f"empty reply from {self.address}: the model used up all its tokens before it "
+                "said a word, raise llm.max_tokens"
+            )
+        why = f" ({finish})" if finish not in {None, "stop"} else ""
+        return RequestError(f"empty reply from {self.address}{why}: look at the server's log")
+
+    def broken_off(self) -> RequestError:
+        """A connection that was lost after the first word."""
+        return RequestError(
+            f"{self.address} broke off in the middle of its reply: look at the server's log"
+        )
+
+    def explain(self, error: Exception, *, begun: bool) -> RequestError:
+        """The meaning of what the client raised; `begun` once text of the reply has come."""
+        import openai
+
+        if isinstance(error, openai.APIStatusError):
+            return self._status(error)
+        if isinstance(error, openai.APITimeoutError):
+            return RequestError(
+                f"no connection to {self.address} in time (llm.connect_timeout): "
+                "check llm.base_url and the network"
+            )
+        return self.broken_off() if begun else self._connection(error)
+
+    def _connection(self, error: Exception) -> RequestError:
+        """No answer at all: what the lower layers say it came from."""
+        for cause in causes(error):
+            if isinstance(cause, socket.gaierror):
+                host = urlsplit(self.url).hostname
+                return RequestError(
+                    f"the host {host} is not known: check llm.base_url and the network"
+                )
+            if isinstance(cause, ssl.SSLError):
+                return RequestError(
+                    f"no secure connection to {self.address} ({self.quote(str(cause))}): "
+                    "check its certificate and the https:// of llm.base_url"
+                )
+            if isinstance(cause, ConnectionRefusedError):
+                return RequestError(
+                    f"nothing answers at {self.address}: start the server or set llm.base_url",
+                    passes=True,
+                )
+        return RequestError(
+            f"{self.address} closed the connection before its reply: look at the server's log",
+            passes=True,
+        )
+
+    def _status(self, error: "APIStatusError") -> RequestError:
+        """An answer that is a refusal: what its status and the server's own words say."""
+        status = error.status_code
+        detail = self._detail(error)
+        if status == 401:
+            return RequestError(
+                f"{self.address} does not accept the API key: set OPENAI_API_KEY or llm.api_key"
+            )
+        if status == 403:
+            return RequestError(
+                f"{self.address} forbids this: {detail}: check what the API key may do"
+            )
+        if status in {404, 405}:
+            return RequestError(
+                f"{self.address} has no model {self.model!r} or no chat: {detail}: check "
+                "llm.model and llm.base_url, which usually ends in /v1"
+            )
+        if error.code == "insufficient_quota":
+            return RequestError(f"{self.address}: the account has no credit left: {detail}")
+        if status == 429:
+            message = f"{self.address} gets too many requests: {detail}: try again later"
+        elif status >= 500:
+            message = f"{self.address} failed ({status}): {detail}: look at the server's log"
+        else:
+            message = f"{self.address} rejects the request ({status}): {detail}"
+        return RequestError(
+            message,
+            passes=status in PASSING_STATUS or status >= 500,
+            retry_after=seconds(error.response.headers.get("retry-after")),
+        )
+
+    def _detail(self, error: "APIStatusError") -> str:
+        """The server's own words, wherever it put them."""
+        words: object = error.body
+        if isinstance(words, dict):
+            words = next((words[k] for k in ("message", "detail", "error") if k in words), words)
+        text = str(words or "").strip()
+        if text.startswith("<"):
+            return "a web page"
+        return self.quote(text) or "no reason given"
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that it came from, outermost first."""
+    yield error
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from causes(part)
+    cause = error.__cause__ or error.__context__
+    if cause is not None:
+        yield from causes(cause)
+
+
+def seconds(header: str | None) -> float | None:
+    """A Retry-After header; None for an absent one, a date or nonsense."""
+    try:
+        value = float(header or "")
+    except ValueError:
+        return None
+    return value if value >= 0 else None
