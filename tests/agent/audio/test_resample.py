@@ -3,7 +3,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import soxr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ def converted(
     return np.concatenate([*blocks, resampler.flush()])
 
 
+@settings(deadline=None)
 @given(rates, rates, st.sampled_from(["light", "high"]), sizes)
 def test_blocks_give_what_the_whole_gives(
     source: int, target: int, quality: Literal["light", "high"], sizes: list[int]

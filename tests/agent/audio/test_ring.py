@@ -5,7 +5,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.audio.ring import Ring
@@ -13,6 +13,7 @@ from agent.audio.ring import Ring
 steps = st.lists(st.tuples(st.sampled_from(["write", "read", "skip"]), st.integers(0, 20)))
 
 
+@settings(deadline=None)
 @given(capacity=st.integers(1, 16), steps=steps)
 def test_behaves_like_a_bounded_queue(capacity: int, steps: list[tuple[str, int]]) -> None:
     ring = Ring(capacity)

@@ -1,0 +1,136 @@
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from trio.testing import MockClock
+
+from agent.audio.files import PacedSpeaker, WavMicrophone, WavSpeaker
+from agent.audio.wav import WavWriter, read_audio
+from agent.errors import AudioError
+from agent.events import Audio
+
+pytestmark = pytest.mark.anyio
+
+virtual = pytest.mark.parametrize(
+    "anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})]
+)
+
+PCM = (np.rint(np.sin(np.arange(3333) / 10) * 16384) / 32768).astype(np.float32)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.wav"
+    with WavWriter(path, 16000) as file:
+        file.write(PCM)
+    return path
+
+
+@virtual
+async def test_a_file_is_heard_in_real_time_and_silence_after_it(clip: Path) -> None:
+    microphone = WavMicrophone(clip)
+    nothing, receive = anyio.create_memory_object_stream[Any](0)
+    send, heard = anyio.create_memory_object_stream[Audio](0)
+    blocks: list[Audio] = []
+    with nothing, receive, send, heard:
+        async with anyio.create_task_group() as group:
+            began = anyio.current_time()
+            group.start_soon(microphone, receive, send)
+            for block in range(50):
+                audio = await heard.receive()
+                assert anyio.current_time() == pytest.approx(began + 0.02 * (block + 1))
+                assert audio.time == pytest.approx(began + 0.02 * block)
+                assert audio.sample_rate == 16000
+                assert audio.pcm.shape == (320,)
+                blocks.append(audio)
+            group.cancel_scope.cancel()
+    pcm = np.concatenate([audio.pcm for audio in blocks])
+    np.testing.assert_array_equal(pcm[: len(PCM)], PCM)
+    assert not pcm[len(PCM) :].any()
+
+
+@virtual
+async def test_finished_is_when_the_last_sample_was_sent(clip: Path) -> None:
+    microphone = WavMicrophone(clip)
+    nothing, receive = anyio.create_memory_object_stream[Any](0)
+    send, heard = anyio.create_memory_object_stream[Audio](1000)
+    with nothing, receive, send, heard:
+        async with anyio.create_task_group() as group:
+            began = anyio.current_time()
+            group.start_soon(microphone, receive, send)
+            await microphone.finished.wait()
+            assert anyio.current_time() == pytest.approx(began + 0.22)  # 3333 samples: 10.4 blocks
+            group.cancel_scope.cancel()
+
+
+async def test_nobody_listens(clip: Path) -> None:
+    nothing, receive = anyio.create_memory_object_stream[Any](0)
+    send, heard = anyio.create_memory_object_stream[Audio](0)
+    with nothing, receive, send:
+        heard.close()
+        with pytest.raises(anyio.BrokenResourceError):
+            await WavMicrophone(clip)(receive, send)
+
+
+def test_a_microphone_at_another_rate_is_converted(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    with WavWriter(path, 48000) as file:
+        file.write(np.zeros(48000))
+    assert len(WavMicrophone(path)._pcm) == 16000
+
+
+def test_a_missing_file_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="no such file"):
+        WavMicrophone(tmp_path / "nothing.wav")
+
+
+@virtual
+async def test_a_speaker_file_is_the_timeline(tmp_path: Path) -> None:
+    path = tmp_path / "out.wav"
+    speaker = WavSpeaker(path, 24000)
+    pcm = np.full(12000, 0.5, np.float32)
+    async with anyio.create_task_group() as group:
+        await group.start(speaker.run)
+        began = anyio.current_time()
+        track = speaker.playback.open(24000)
+        await anyio.sleep(0.25)
+        await track.write(pcm)
+        await track.drain()
+        assert await track.started() == pytest.approx(began + 0.26)
+        assert anyio.current_time() == pytest.approx(began + 0.76)
+        assert track.played == 12000
+        await anyio.sleep(0.21)
+        group.cancel_scope.cancel()
+    out, rate = read_audio(path)
+    assert rate == 24000
+    assert len(out) == round(0.98 * rate)  # the block that began at 0.96 is the last
+    start, end = round(0.26 * rate), round(0.76 * rate)
+    assert not out[:start].any()
+    np.testing.assert_array_equal(out[start + 48 : end], pcm[48:])
+    assert not out[end + 120 :].any()
+
+
+async def test_a_speaker_that_cannot_write_says_so_before_it_starts(tmp_path: Path) -> None:
+    speaker = WavSpeaker(tmp_path)
+    async with anyio.create_task_group() as group:
+        with pytest.raises(AudioError, match="cannot be written"):
+            await group.start(speaker.run)
+
+
+@virtual
+async def test_a_paced_speaker_hands_over_every_block_when_it_is_due() -> None:
+    blocks: list[tuple[float, float, int]] = []
+
+    async def sink(pcm: NDArray[np.float32], when: float) -> None:
+        blocks.append((anyio.current_time(), when, len(pcm)))
+
+    began = anyio.current_time()
+    with anyio.move_on_after(0.0999):
+        await PacedSpeaker(22050, sink).run()
+    due = [began + 0.02 * block for block in range(5)]
+    assert [when for _, when, _ in blocks] == pytest.approx(due)
+    assert [now for now, _, _ in blocks] == pytest.approx(due)
+    assert {size for *_, size in blocks} == {441}
