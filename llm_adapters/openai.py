@@ -63,7 +63,9 @@ class OpenAI:
         ] = 2,
     ) -> None:
         self._model = model
-        self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
+        self._base_url = (
+            base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        )
         self._api_key = api_key
         self._temperature = temperature
         self._max_tokens = max_tokens
@@ -77,11 +79,9 @@ class OpenAI:
         """Make the client; no request is sent. Raises LanguageModelError."""
         if self._client is None:
             key = self._key()
-            if self._base_url:
-                check_url(self._base_url)
-            self._client = await anyio.to_thread.run_sync(self._connect, key)
-            url = str(self._client.base_url)
-            self._endpoint = Endpoint(url, self._model, "" if key == NO_KEY else key)
+            check_url(self._base_url)
+            self._client = await anyio.to_thread.run_sync(self._connect, key or NO_KEY)
+            self._endpoint = Endpoint(self._base_url, self._model, key)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -161,7 +161,8 @@ class OpenAI:
             options["temperature"] = self._temperature
         if self._max_tokens is not None:
             # OpenAI's newer models take only the new name, other servers often only the old.
-            options["max_tokens" if self._base_url else "max_completion_tokens"] = self._max_tokens
+            name = "max_completion_tokens" if self._is_openai else "max_tokens"
+            options[name] = self._max_tokens
         return self._client.chat.completions.with_streaming_response.create(
             model=self._model,
             messages=[cast(Any, {"role": m.role, "content": m.content}) for m in messages],
@@ -189,10 +190,15 @@ class OpenAI:
             "is the model still loading?"
         )
 
+    @property
+    def _is_openai(self) -> bool:
+        """Whether requests go to OpenAI itself."""
+        return "//api.openai.com" in self._base_url
+
     def _key(self) -> str:
-        """The key to send. Raises LanguageModelError."""
+        """The key, empty for none. Raises LanguageModelError."""
         key = (self._api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
-        if not key and not self._base_url:
+        if not key and self._is_openai:
             raise LanguageModelError(
                 "OpenAI needs an API key: set OPENAI_API_KEY or llm.api_key, or set llm.base_url "
                 "to a server of your own"
@@ -201,7 +207,7 @@ class OpenAI:
             raise LanguageModelError(
                 "the API key holds characters that no key has: set OPENAI_API_KEY or llm.api_key"
             )
-        return key or NO_KEY
+        return key
 
     def _connect(self, key: str) -> "AsyncOpenAI":
         """Import the package and make its client: slow, so in a thread."""

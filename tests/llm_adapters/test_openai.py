@@ -249,8 +249,18 @@ async def test_a_wrong_path(server: ChatServer) -> None:
 
 
 async def test_openai_itself_needs_a_key() -> None:
-    with pytest.raises(LanguageModelError, match=r"set OPENAI_API_KEY or llm\.api_key"):
-        await OpenAI(model="good").load()
+    for url in (None, "https://api.openai.com/v1"):
+        with pytest.raises(LanguageModelError, match=r"set OPENAI_API_KEY or llm\.api_key"):
+            await OpenAI(model="good", base_url=url).load()
+
+
+async def test_the_endpoint_from_the_environment(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    llm = OpenAI(model="good")
+    assert await collect(llm) == (REPLY, "")  # and a reply loads what is not loaded
+    await llm.aclose()
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://host/v1", "http://", "http://h:port/v1"])
