@@ -1,0 +1,83 @@
+"""`parley config`: show, check and describe configurations."""
+
+import argparse
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from agent.config import Config
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("config", help="show or check a configuration, or its schema")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="print all of it, every default included, as YAML")
+    check = actions.add_parser("check", help="say whether it is right, and what is wrong")
+    for action in (show, check):
+        action.add_argument(
+            "config", nargs="?", metavar="CONFIG", help="a YAML file, or the name of a preset"
+        )
+    actions.add_parser("schema", help="print the JSON schema, for editors")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was asked for. Raises ConfigError."""
+    from agent.config import load_config, locate, place_name
+
+    if args.action == "schema":
+        print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        return 0
+    place = locate(args.config)
+    config = load_config(args.config)
+    if args.action == "check":
+        print(f"{place_name(place)}: ok")
+    else:
+        print(f"# {place_name(place)}, with every default.\n")
+        print("\n\n".join("\n".join(lines) for lines in _sections(config)))
+    return 0
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a configuration file, with every engine that is installed."""
+    from functools import reduce
+    from operator import or_
+    from typing import Annotated
+
+    from pydantic import Field, create_model
+
+    from agent.config import Config
+    from agent.engines import FAMILIES
+
+    engines: dict[str, Any] = {}
+    for section, family in FAMILIES.items():
+        union: Any = reduce(or_, family.schemas())
+        default = {family.selector: family.default}
+        engines[section] = (Annotated[union, Field(discriminator=family.selector)], default)
+    model = create_model("Config", __base__=Config, __doc__=Config.__doc__, **engines)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+
+
+def _sections(config: "Config") -> Iterator[list[str]]:
+    """Each section as lines of YAML, every key below its description."""
+    from agent.config import public
+
+    for section, values in public(config).items():
+        model: BaseModel = getattr(config, section)
+        lines = [f"{section}:"]
+        for key, value in values.items():
+            description = type(model).model_fields[key].description or ""
+            lines += textwrap.wrap(description, 96, initial_indent="  # ", subsequent_indent="  # ")
+            lines.append(textwrap.indent(_yaml({key: value}), "  "))
+        yield lines
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(values, width=96, sort_keys=False, allow_unicode=True).rstrip()
