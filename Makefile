@@ -1,16 +1,51 @@
-# Two commands matter: `make demo` and `make test`. Everything they need, they set up.
-PYTHON ?= python3
+# Two commands matter: `make demo` and `make test`. Each sets up what it needs, once.
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := agent stt llm_adapters tts configs tests bench
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test check lint types unit system clean
+.PHONY: demo test lint types unit format bench clean
 
-$(BIN)/parley: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+demo: $(VENV)/.base
+	$(BIN)/parley demo
+
+test: $(VENV)/.system lint types unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench.loop
+
+clean:
+	rm -rf $(VENV) demo
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer: install it, or make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no venv module: apt install python3-venv"; exit 1; }
+
+$(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing Parley into $(VENV) …"
+	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.dev: $(BIN)/parley
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing Parley and its development tools into $(VENV) …"
+	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.base
+
+$(VENV)/.system: $(BIN)/python .ci/system
+	@bash .ci/system
 	@touch $@

@@ -4,15 +4,15 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import anyio
-from anyio.abc import TaskStatus
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
 from agent.audio.files import PacedSpeaker
 from agent.audio.playback import Playback
+from agent.audio.tap import Speaker
 from agent.config import Config, load_config, public
 from agent.ears import Ears
 from agent.engines import create_llm, create_stt, create_tts
@@ -26,17 +26,6 @@ from stt import SpeechToText
 from tts import TextToSpeech
 
 Report = Callable[[Event], None]
-
-
-class Speaker(Protocol):
-    """Where the agent's voice goes: it renders `playback` for as long as it runs."""
-
-    @property
-    def playback(self) -> Playback:
-        """What is being played; tells what was really heard."""
-
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Play until cancelled; `task_status.started()` once the device is open."""
 
 
 class Agent:
@@ -115,11 +104,11 @@ class Agent:
 
         Returns the session, for its history. Raises StageError when a stage fails.
         """
-        session = self._session(speaker.playback, report)
         async with self._reported(report):
             try:
                 async with anyio.create_task_group() as tasks:
                     await tasks.start(speaker.run)
+                    session = self._session(speaker.playback, report)
                     graph = Graph(microphone, name="microphone").then(self._graph(session, report))
                     await graph.run()
                     tasks.cancel_scope.cancel()

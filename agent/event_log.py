@@ -11,6 +11,16 @@ from agent.errors import ParleyError
 from agent.events import Event
 
 
+def create_text(path: str | Path) -> IO[str]:
+    """A new text file, and the folders above it. Raises ParleyError if it cannot be made."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ParleyError(f"{path} cannot be written: {reason}; choose another") from error
+
+
 class EventLog:
     """A file of events, each with `t`, the seconds since the log was opened.
 
@@ -19,13 +29,7 @@ class EventLog:
 
     def __init__(self, path: str | Path) -> None:
         """Open (and empty) `path`. Raises ParleyError if it cannot be written."""
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[str] = Path(path).open("w", encoding="utf-8")  # noqa: SIM115  (ours to close)
-        except OSError as error:
-            raise ParleyError(
-                f"{path}: the event log cannot be written ({error.strerror})"
-            ) from error
+        self._file = create_text(path)
         self._start = anyio.current_time()
 
     def __call__(self, event: Event) -> None:

@@ -117,7 +117,7 @@ class Graph(Generic[I, O]):
         outer, receive = anyio.create_memory_object_stream[I](0)
         outer.close()
         send, results = anyio.create_memory_object_stream[O](math.inf)
-        async with results:
+        with receive, send, results:
             await self(receive, send)
 
 

@@ -4,7 +4,7 @@ import math
 from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import anyio
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.audio.wav import WavWriter
-from agent.errors import ParleyError
+from agent.event_log import create_text
 from agent.events import AssistantDone, AssistantInterrupted, Audio, Event, TurnCommitted
 
 GAP = 0.05
@@ -33,10 +33,7 @@ class Recorder:
         self._start = anyio.current_time()
         self._rate = sample_rate
         self._wav = WavWriter(Path(folder) / "conversation.wav", sample_rate, channels=2)
-        try:
-            self._transcript: IO[str] = Path(folder, "transcript.txt").open("w", encoding="utf-8")
-        except OSError as error:
-            raise ParleyError(f"{folder}: cannot be written ({error.strerror})") from error
+        self._transcript = create_text(Path(folder) / "transcript.txt")
         self._user = _Channel(self._start, sample_rate)
         self._agent = _Channel(self._start, sample_rate)
 

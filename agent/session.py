@@ -59,6 +59,7 @@ class Session:
         self._report = report
         self._turns: dict[int, _Turn] = {}
         self._reply: Reply | None = None
+        self._unanswered = False  # a turn was cut: the answer waits for the rest of it
 
     async def __call__(
         self, receive: MemoryObjectReceiveStream[UserWords], send: MemoryObjectSendStream[Any]
@@ -107,12 +108,14 @@ class Session:
         turn = self._turns.pop(number)
         turn.watch.mark("transcript")
         self._report(UserTranscript(number, text, final=True))
-        if not text:
-            return
-        self._interrupt()
-        self._report(TurnCommitted(number, text))
-        self.history.user(text)
-        if not turn.cut:
+        if text:
+            self._interrupt()
+            self._report(TurnCommitted(number, text))
+            self.history.user(text)
+        if turn.cut:
+            self._unanswered = self._unanswered or bool(text)
+        elif text or self._unanswered:
+            self._unanswered = False
             thoughts = self._llm.reply(self.history.messages)
             self._start_reply(replies, number, thoughts, turn.watch)
 

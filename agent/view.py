@@ -150,20 +150,21 @@ class LiveView:
 
 def _line(event: Event, name: str) -> Text | None:
     """What stays in the scroll-back of an event."""
+    line: Text | None = None
     match event:
         case TurnCommitted(text=text):
-            return Text.assemble(("you: ", "bold"), text)
+            line = Text.assemble(("you: ", "bold"), text)
         case AssistantDone(text=text):
-            return Text.assemble((f"{name}: ", "bold green"), text)
+            line = Text.assemble((f"{name}: ", "bold green"), text)
         case AssistantInterrupted(heard=heard):
-            return Text.assemble((f"{name}: ", "bold green"), heard, (" — (interrupted)", "dim"))
+            line = Text.assemble((f"{name}: ", "bold green"), heard, (" — (interrupted)", "dim"))
         case TurnLatency():
-            return waterfall(event)
+            line = waterfall(event)
         case WarningEvent(message=message):
-            return Text(f"warning: {message}", style="yellow")
+            line = Text(f"warning: {message}", style="yellow")
         case ErrorEvent(stage=stage, message=message):
-            return Text(f"error: {stage}: {message}", style="red")
-    return None
+            line = Text(f"error: {stage}: {message}", style="red")
+    return line
 
 
 def waterfall(latency: TurnLatency, width: int = 40) -> Text:

@@ -1,0 +1,109 @@
+"""A conversation at a terminal: an agent with microphone, speaker, view, log and recording."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from agent.agent import Agent
+from agent.audio.files import PacedSpeaker
+from agent.audio.open import open_microphone, open_speaker
+from agent.audio.tap import Speaker, Tap, TappedSpeaker
+from agent.config import Config
+from agent.event_log import EventLog
+from agent.events import Audio, Event
+from agent.graph import Graph
+from agent.recorder import Recorder
+from agent.session import Session
+from agent.view import open_view
+
+MARGIN = 0.5
+"""Seconds of silence after a file's end beyond what ends a turn."""
+
+
+async def talk(
+    config: Config,
+    *,
+    events: Path | None = None,
+    record: Path | None = None,
+    copy: Callable[[Audio], None] | None = None,
+    silent: bool = False,
+) -> Session:
+    """Converse as `config` says until the microphone ends; a device never does.
+
+    `events`: the log's file; `record`: the recording's folder; `copy` is told of every block that
+    the speaker plays; `silent` plays in time without a device. Raises what people should be told.
+    """
+    console = Console(highlight=False)
+    async with _loaded(config, console) as agent:
+        with ExitStack() as stack:
+            view = stack.enter_context(open_view(config.agent.name, console))
+            watchers: list[Callable[[Event], None]] = [view]
+            hearing_user: list[Callable[[Audio], None]] = [view.user]
+            hearing_agent: list[Callable[[Audio], None]] = [view.agent]
+            if events is not None:
+                watchers.append(stack.enter_context(EventLog(events)))
+            if record is not None:
+                recorder = stack.enter_context(Recorder(record, agent.tts.sample_rate))
+                watchers.append(recorder.event)
+                hearing_user.append(recorder.user)
+                hearing_agent.append(recorder.agent)
+            if copy is not None:
+                hearing_agent.append(copy)
+
+            report = _all(watchers)
+            microphone = open_microphone(
+                config.microphone, report, silence=config.turn.silence + MARGIN
+            )
+            speaker: Speaker = (
+                PacedSpeaker(agent.tts.sample_rate, _nowhere)
+                if silent
+                else open_speaker(config.speaker, report, agent.tts.sample_rate)
+            )
+            return await agent.converse(
+                Graph(microphone, name="microphone").then(Tap(_all(hearing_user))),
+                TappedSpeaker(speaker, _all(hearing_agent)),
+                report,
+            )
+
+
+@asynccontextmanager
+async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, None]:
+    """The agent, loaded: long work shows itself."""
+    agent = Agent(config)
+    done: list[str] = []
+
+    def loaded(part: str, seconds: float) -> None:
+        done.append(f"{part} {seconds:.1f} s")
+        status.update(_loading(done))
+
+    try:
+        with console.status(_loading(done)) as status:
+            await agent.load(loaded)
+        console.print(f"loaded: {', '.join(done)}", style="dim")
+        yield agent
+    finally:
+        await agent.aclose()
+
+
+async def _nowhere(_pcm: NDArray[np.float32], _when: float) -> None:
+    """Where a speaker that nobody has plays."""
+
+
+def _loading(done: list[str]) -> str:
+    return f"loading … {', '.join(done)}"
+
+
+T = TypeVar("T")
+
+
+def _all(listeners: Sequence[Callable[[T], None]]) -> Callable[[T], None]:
+    def tell(item: T) -> None:
+        for listener in listeners:
+            listener(item)
+
+    return tell
