@@ -274,6 +274,21 @@ async def test_a_new_track_lets_the_old_one_fade() -> None:
     assert steps(device.out) < STEP
     assert old.played == 100 * MS
     assert new.played == 300 * MS - FADE
+    assert await new.started() == pytest.approx((100 * MS + FADE) / RATE)
+
+
+async def test_a_stop_caught_in_the_act_is_silence() -> None:
+    playback = Playback(RATE)
+    device = Device(playback)
+    old = playback.open(RATE)
+    await old.write(np.full(RATE // 2, 0.8, np.float32))
+    device.play(100 * MS)
+    new = playback.open(RATE)
+    await new.write(np.full(RATE // 2, 0.8, np.float32))
+    with new._stopping:  # another thread is inside stop()
+        out = device.play(10 * MS, 10 * MS)
+    assert not out[FADE:].any()
+    assert new.played == 0
 
 
 @virtual
