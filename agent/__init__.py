@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.agent import Agent
+    from agent.audio.files import WavMicrophone, WavSpeaker
+    from agent.audio.microphone import DeviceMicrophone
+    from agent.audio.speaker import DeviceSpeaker
     from agent.config import Config, load_config
     from agent.errors import AudioError, ConfigError, ParleyError, StageError
     from agent.events import Audio, Event
     from agent.graph import Graph, Stage
+    from agent.stages import Listen, Speak, source
 
 _HOMES = {
     "Agent": "agent.agent",
@@ -20,12 +24,19 @@ _HOMES = {
     "AudioError": "agent.errors",
     "Config": "agent.config",
     "ConfigError": "agent.errors",
+    "DeviceMicrophone": "agent.audio.microphone",
+    "DeviceSpeaker": "agent.audio.speaker",
     "Event": "agent.events",
     "Graph": "agent.graph",
+    "Listen": "agent.stages",
     "ParleyError": "agent.errors",
+    "Speak": "agent.stages",
     "Stage": "agent.graph",
     "StageError": "agent.errors",
+    "WavMicrophone": "agent.audio.files",
+    "WavSpeaker": "agent.audio.files",
     "load_config": "agent.config",
+    "source": "agent.stages",
 }
 
 __all__ = [
@@ -34,12 +45,19 @@ __all__ = [
     "AudioError",
     "Config",
     "ConfigError",
+    "DeviceMicrophone",
+    "DeviceSpeaker",
     "Event",
     "Graph",
+    "Listen",
     "ParleyError",
+    "Speak",
     "Stage",
     "StageError",
+    "WavMicrophone",
+    "WavSpeaker",
     "load_config",
+    "source",
 ]
 
 

@@ -27,33 +27,29 @@ Sink = Callable[[NDArray[np.float32], float], Awaitable[None]]
 
 
 class WavMicrophone:
-    """A stage that plays an audio file as if it were spoken now, then sends silence for ever.
+    """A stage that plays an audio file as if it were spoken now, then some silence.
 
-    Sends 20 ms blocks of 16 kHz `Audio`, each when its last sample would have been captured.
-    `finished` is set when the file's last sample has been sent. Reads the file at once, blocking,
-    and raises AudioError if it cannot.
+    Sends 20 ms blocks of 16 kHz `Audio`, each when its last sample would have been captured, until
+    `silence` seconds after the file's last: enough for its end to be noticed. Reads the file at
+    once, blocking, and raises AudioError if it cannot.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], *, silence: float = 1.0) -> None:
         pcm, sample_rate = read_audio(path)
         resampler = Resampler(sample_rate, MICROPHONE_RATE, "high")
-        self._pcm = np.concatenate([resampler.process(pcm), resampler.flush()])
-        self.finished = anyio.Event()
+        tail = np.zeros(int(silence * MICROPHONE_RATE), np.float32)
+        self._pcm = np.concatenate([resampler.process(pcm), resampler.flush(), tail])
 
     async def __call__(
         self, _receive: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
     ) -> None:
-        """Run until cancelled, or until nobody listens (BrokenResourceError)."""
+        """Run to the end, or until nobody listens (BrokenResourceError)."""
         size = int(_BLOCK * MICROPHONE_RATE)
         began = anyio.current_time()
-        for start in count(0, size):
-            await anyio.sleep_until(began + (start + size) / MICROPHONE_RATE)
-            pcm = np.zeros(size, np.float32)
-            part = self._pcm[start : start + size]
-            pcm[: len(part)] = part
+        for start in range(0, len(self._pcm), size):
+            pcm = self._pcm[start : start + size]
+            await anyio.sleep_until(began + (start + len(pcm)) / MICROPHONE_RATE)
             await send.send(Audio(pcm, MICROPHONE_RATE, began + start / MICROPHONE_RATE))
-            if start + size >= len(self._pcm):
-                self.finished.set()
 
 
 class PacedSpeaker:
