@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-COMMANDS = ("config",)
+COMMANDS = ("talk", "demo", "doctor", "config")
 """The commands in the order of the help, each a module of `agent.commands`."""
 
 CONVERSATIONS = ("talk", "say")
@@ -68,11 +68,12 @@ def _parser(arguments: Sequence[str]) -> Parser:
     parser = Parser(prog="parley", description="Talk with your computer, in real time.")
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name in COMMANDS:
-        import_module(f"agent.commands.{name}").add(subparsers)
     command = next((word for word in arguments if not word.startswith("-")), None)
-    if command is not None and command not in subparsers.choices:
-        near = get_close_matches(command, subparsers.choices, n=1)
+    # Only the help without a command needs them all.
+    for name in [command] if command in COMMANDS else COMMANDS:
+        import_module(f"agent.commands.{name}").add(subparsers)
+    if command is not None and command not in COMMANDS:
+        near = get_close_matches(command, COMMANDS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(COMMANDS)}"
         parser.error(f"unknown command '{command}', {hint}")
     return parser

@@ -1,0 +1,276 @@
+"""What a configuration needs of the machine, and whether it is there.
+
+A check never raises and looks only; its blocking part runs in a thread.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, Protocol
+
+import anyio
+import anyio.to_thread
+
+from agent.audio.devices import STAGE, Kind, find_device, load
+from agent.audio.open import is_file
+from agent.config import Config
+from agent.engines import EngineSection, create_llm, create_stt, create_tts
+from agent.errors import AudioError
+from llm_adapters import LanguageModelError
+from stt import SpeechToTextError
+from tts import TextToSpeechError
+
+PATIENCE = 2.0
+"""Seconds that a device, a program or a server has to answer."""
+
+
+State = Literal["ok", "missing", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found; `missing` means that the configuration cannot be used as it is."""
+
+    state: State
+    subject: str
+    detail: str
+    fix: str = ""
+
+
+Check = Callable[[Config], Awaitable[list[Finding]]]
+
+
+async def examine(config: Config, checks: Sequence[Check]) -> list[Finding]:
+    """Run `checks`, all at the same time; the findings are in their order."""
+    results: list[list[Finding]] = [[] for _ in checks]
+
+    async def run(index: int, check: Check) -> None:
+        results[index] = await check(config)
+
+    async with anyio.create_task_group() as tasks:
+        for index, check in enumerate(checks):
+            tasks.start_soon(run, index, check)
+    return [finding for findings in results for finding in findings]
+
+
+async def python(_: Config) -> list[Finding]:
+    """The interpreter; an older one could not have started Parley."""
+    return [Finding("ok", "python", f"{platform.python_version()} ({sys.executable})")]
+
+
+async def packages(config: Config) -> list[Finding]:
+    """The packages that every agent needs, and those of the configured engines."""
+    names = dict.fromkeys(_BASE)
+    for section in (config.stt, config.llm, config.tts):
+        names.update(dict.fromkeys(_OF_ENGINE.get(section.engine_name, ())))
+    return [_package(name) for name in names]
+
+
+_BASE = (
+    *("numpy", "anyio", "pydantic", "PyYAML", "rich", "sounddevice", "soxr"),
+    *("onnxruntime", "faster-whisper"),  # voice activity: the model comes with faster-whisper
+)
+_OF_ENGINE = {
+    "pocketsphinx": ("pocketsphinx",),
+    "whisper": ("ctranslate2", "huggingface_hub"),
+    "openai": ("openai",),
+    "espeak": ("espeakng-loader",),
+}
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding("ok", name, version(name))
+    except PackageNotFoundError:
+        return Finding("missing", name, "not installed", f"pip install {name}")
+
+
+async def gpu(config: Config) -> list[Finding]:
+    """The NVIDIA GPU, which nothing needs unless the configuration says so."""
+    command = [
+        "nvidia-smi",
+        "--query-gpu=name,memory.total,driver_version",
+        "--format=csv,noheader",
+    ]
+    found: list[str] = []
+    with anyio.move_on_after(PATIENCE):
+        try:
+            process = await anyio.run_process(command, check=False)
+        except OSError:
+            pass
+        else:
+            if process.returncode == 0:
+                found = process.stdout.decode(errors="replace").strip().splitlines()
+    if found:
+        return [Finding("ok", "gpu", line) for line in found]
+    if getattr(config.stt, "device", None) == "cuda":
+        fix = "install the NVIDIA driver, or set stt.device to auto"
+        return [Finding("missing", "gpu", "no NVIDIA GPU found, and stt.device is cuda", fix)]
+    return [Finding("note", "gpu", "no NVIDIA GPU found; this configuration needs none")]
+
+
+async def sound(config: Config) -> list[Finding]:
+    """PortAudio, and the microphone and speaker that the configuration names."""
+    with anyio.move_on_after(PATIENCE):
+        return await anyio.to_thread.run_sync(_sound, config, abandon_on_cancel=True)
+    detail = f"the sound system does not answer within {PATIENCE:g} s"
+    return [Finding("missing", "sound", detail, "restart it, or unplug the last device plugged in")]
+
+
+def _sound(config: Config) -> list[Finding]:
+    devices: dict[Kind, str | int | None] = {
+        "input": config.microphone.device,
+        "output": config.speaker.device,
+    }
+    try:
+        library = Finding("ok", "portaudio", load().get_portaudio_version()[1])
+    except AudioError as error:
+        needed = not all(is_file(device) for device in devices.values())
+        library = Finding("missing" if needed else "note", "portaudio", str(error))
+    findings = [library]
+    for kind, device in devices.items():
+        if is_file(device):
+            findings.append(_audio_file(kind, Path(str(device))))
+        elif library.state == "ok":
+            findings.append(_device(kind, device))
+    return findings
+
+
+def _audio_file(kind: Kind, path: Path) -> Finding:
+    if kind == "input" and not path.is_file():
+        return Finding("missing", STAGE[kind], f"no such file: {path}")
+    return Finding("ok", STAGE[kind], f"the file {path}")
+
+
+def _device(kind: Kind, wanted: str | int | None) -> Finding:
+    try:
+        device = find_device(kind, wanted)
+    except AudioError as error:
+        return Finding("missing", STAGE[kind], str(error))
+    return Finding("ok", STAGE[kind], f"{device.index} '{device.name}', {device.sample_rate} Hz")
+
+
+async def hears(config: Config) -> list[Finding]:
+    """The recogniser: its data, or the cached model."""
+    if config.stt.engine_name == "whisper":
+        return [await anyio.to_thread.run_sync(_whisper_model, config.stt)]
+    return [await _loads("stt", config.stt, create_stt)]
+
+
+async def thinks(config: Config) -> list[Finding]:
+    """The language model: whether its endpoint answers and has the model."""
+    finding = await _loads("llm", config.llm, create_llm)
+    if finding.state != "ok" or config.llm.engine_name != "openai":
+        return [finding]
+    return [await _endpoint(config.llm)]
+
+
+async def speaks(config: Config) -> list[Finding]:
+    """The synthesiser: its library and data, or its program."""
+    return [await _loads("tts", config.tts, create_tts)]
+
+
+class _Engine(Protocol):
+    async def load(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+_LIGHT = ("pocketsphinx", "eliza", "openai", "espeak", "command")
+"""Engines that are loaded in a moment and download nothing: loading them is the best check."""
+
+
+async def _loads(
+    family: str, section: EngineSection, create: Callable[[EngineSection], _Engine]
+) -> Finding:
+    subject = f"{family} {section.engine_name}"
+    if section.engine_name not in _LIGHT:
+        return Finding("note", subject, "installed; not tried, as loading it may take long")
+    try:
+        engine = create(section)
+        try:
+            with anyio.fail_after(_LOAD_PATIENCE):
+                await engine.load()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await engine.aclose()
+    except TimeoutError:
+        return Finding("missing", subject, f"not ready after {_LOAD_PATIENCE:g} s")
+    except (SpeechToTextError, LanguageModelError, TextToSpeechError) as error:
+        return Finding("missing", subject, str(error))
+    return Finding("ok", subject, "loads")
+
+
+_LOAD_PATIENCE = 10.0
+
+
+def _whisper_model(section: EngineSection) -> Finding:
+    model = str(section.arguments().get("model"))
+    subject = "stt whisper"
+    if Path(model).is_dir():
+        folder = Path(model)
+    else:
+        from faster_whisper import download_model
+
+        try:
+            folder = Path(download_model(model, local_files_only=True))
+        except ValueError as error:
+            return Finding("missing", subject, str(error), "correct stt.model")
+        except OSError:
+            folder = Path()
+    if (folder / "model.bin").is_file():
+        return Finding("ok", subject, f"model {model} is in {folder}")
+    fix = "parley talk downloads it when it first starts with this configuration"
+    return Finding("missing", subject, f"model {model} is not downloaded yet", fix)
+
+
+async def _endpoint(section: EngineSection) -> Finding:
+    """Ask `GET /models`, with the client and the words that the adapter uses."""
+    import openai
+
+    from llm_adapters.openai_errors import Endpoint
+
+    arguments = section.arguments()
+    key = arguments["api_key"] or os.environ.get("OPENAI_API_KEY") or "none"
+    client = openai.AsyncOpenAI(api_key=key, base_url=arguments["base_url"], max_retries=0)
+    endpoint = Endpoint(str(client.base_url), arguments["model"], key)
+    subject = "llm endpoint"
+    try:
+        with anyio.fail_after(PATIENCE):
+            answer = await client.get("/models", cast_to=object)
+    except TimeoutError:
+        return Finding("missing", subject, f"no answer from {endpoint.address} in {PATIENCE:g} s")
+    except openai.NotFoundError:
+        return Finding("note", subject, f"{endpoint.address} answers, but lists no models")
+    except openai.OpenAIError as error:
+        # The default port of the server that most people will have.
+        fix = "start it: ollama serve" if ":11434" in endpoint.address else ""
+        return Finding("missing", subject, str(endpoint.explain(error, begun=False)), fix)
+    finally:
+        await client.close()
+    models = _model_names(answer)
+    if models is None:
+        return Finding("missing", subject, str(endpoint.web_page()))
+    # Ollama lists `llama3.2:latest` for what is asked for as `llama3.2`.
+    if endpoint.model in models or f"{endpoint.model}:latest" in models:
+        return Finding("ok", subject, f"{endpoint.address} answers and has {endpoint.model}")
+    there = ", ".join(models[:8]) or "none"
+    detail = f"{endpoint.address} answers, but does not list {endpoint.model} (it has: {there})"
+    # A server with a single model, such as llama.cpp's, often takes any name for it.
+    state: State = "note" if len(models) == 1 else "missing"
+    return Finding(state, subject, detail, f"download {endpoint.model}, or correct llm.model")
+
+
+def _model_names(answer: object) -> list[str] | None:
+    """The names in an answer to `GET /models`; None if it is not one."""
+    if not isinstance(answer, dict):
+        return None
+    models = answer.get("data") or []  # Ollama says null when it has none
+    return [str(model.get("id")) for model in models if isinstance(model, dict)]
+
+
+OF_MACHINE: Sequence[Check] = (python, packages, gpu, sound)
+OF_ENGINES: Sequence[Check] = (hears, thinks, speaks)
