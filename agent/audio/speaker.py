@@ -1,0 +1,64 @@
+"""The speaker: a sound card that renders a playback for the whole session."""
+
+from collections.abc import Callable
+
+import anyio
+import numpy as np
+from anyio.abc import TaskStatus
+from numpy.typing import NDArray
+
+from agent.audio.playback import Playback
+from agent.audio.stream import DeviceStream
+from agent.events import Event
+from agent.settings import SpeakerSettings
+
+
+class DeviceSpeaker:
+    """One stream on a device, open all the time: it plays `playback`, or silence.
+
+    A device that is lost is waited for, reported as `speaker.lost` and `speaker.back`, and what
+    is queued waits with it.
+    """
+
+    def __init__(self, settings: SpeakerSettings, report: Callable[[Event], None]) -> None:
+        self._settings = settings
+        self._report = report
+        self._playback: Playback | None = None
+
+    @property
+    def playback(self) -> Playback:
+        """What is played, at the rate that the device took: there once `run` has started."""
+        if self._playback is None:
+            raise RuntimeError("the speaker does not run yet")
+        return self._playback
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Play until cancelled; started once the device is open.
+
+        Raises AudioError when there is no such device or it cannot be opened.
+        """
+        self._stream = DeviceStream(
+            "output",
+            self._settings.device,
+            latency=self._settings.latency,
+            rates=(24000, 48000, None),
+            prepare=self._prepare,
+            callback=self._render,
+            report=self._report,
+        )
+        async with self._stream:
+            task_status.started()
+            await self._stream.watch()
+
+    def _prepare(self, rate: int) -> None:
+        if self._playback is None:
+            self._playback = Playback(rate, prebuffer=self._settings.prebuffer)
+            # From now on the queue is at this rate, whatever device comes back.
+            self._stream.rates = (rate,)
+
+    def _render(self, block: NDArray[np.float32], when: float) -> None:
+        """Driver: fill a block, all channels alike."""
+        mono = block[:, 0]
+        self.playback.render(mono, when)
+        if block.shape[1] > 1:
+            block[:, 1:] = block[:, :1]

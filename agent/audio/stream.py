@@ -1,0 +1,308 @@
+"""A callback stream that outlives its device: watched, and opened again when it is lost.
+
+PortAudio lists the devices once, when it is initialised, and to initialise it again closes every
+stream of the process. So a stream that has lost its device does that for all: the others find
+themselves closed, and open again at once.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import chain, product, repeat
+from math import inf
+from time import perf_counter
+from typing import Any, Self, TypeVar
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.audio.devices import STAGE, Device, Kind, find_device, load, portaudio
+from agent.audio.wakeup import Wakeup
+from agent.errors import AudioError
+from agent.events import ErrorEvent, Event, WarningEvent
+
+_PATIENCE = 1.0  # seconds without a callback: the device is lost
+_START = 4.0  # the same before the first one: a Bluetooth headset takes a while to change profile
+_DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0)  # seconds between attempts to open it again; the last repeats
+_MAX_LATENCY = 2.0  # seconds: no device is slower, so a time stamp that says so is wrong
+_PROBE_TIMEOUT = 10.0
+_INVALID_SAMPLE_RATE = -9997  # PortAudio's error code
+
+_streams: set[Any] = set()  # what is open in this process; under the lock `portaudio`
+
+T = TypeVar("T")
+
+
+class _RefusedError(AudioError):
+    """The device is there, but does not run at our sample rate."""
+
+
+class DeviceStream:
+    """An open device: a context manager, with `watch` to be run inside its block.
+
+    The first of `rates` that the device takes is used; None stands for its own. `prepare(rate)` is
+    called on the loop before the stream starts, and again after every loss. `callback(block, time)`
+    runs in the driver's thread: `block` is float32 [frames, channels], to be read or to be filled,
+    and its first sample was captured, or leaves the speaker, at `time` (`anyio.current_time()`).
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        device: str | int | None,
+        *,
+        latency: float,
+        rates: Sequence[int | None],
+        prepare: Callable[[int], None],
+        callback: Callable[[NDArray[np.float32], float], None],
+        report: Callable[[Event], None],
+    ) -> None:
+        self.rates = rates
+        self._kind = kind
+        self._device = device
+        self._latency = latency
+        self._prepare = prepare
+        self._callback = callback
+        self._report = report
+        self._stage = STAGE[kind]
+        self._name = ""
+        self._stream: Any = None
+        self._rate = 0
+        self._delay = latency  # what the device says it is
+        self._clock = 0.0  # what perf_counter() lacks to anyio's clock
+        self._xruns_told = 0
+        # Single attributes, also written in the driver's thread.
+        self._called = False
+        self._finished = False
+        self._deadline = inf  # without a callback until then, the device is lost
+        self._xruns = 0
+
+    async def __aenter__(self) -> Self:
+        """Open the device; raises AudioError when that cannot be done."""
+        self._bell = Wakeup()
+        self._limiter = anyio.CapacityLimiter(1)
+        with anyio.CancelScope(shield=True):  # what is opened must come to be closed
+            await self._open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._in_thread(self._close)
+
+    async def watch(self) -> None:
+        """For ever: report what goes wrong, and open the device again when it is lost."""
+        while True:
+            while not self._finished and self._deadline > anyio.current_time():
+                with anyio.CancelScope(deadline=self._deadline):
+                    await self._bell.wait()
+                self._tell_xruns()
+            # If another stream's refresh has closed ours, then nothing is wrong with our device.
+            lost = await self._in_thread(self._close)
+            if lost:
+                self._tell("lost", "has stopped or was unplugged; waiting for it", recovered=False)
+            await self._recover(lost)
+
+    async def _recover(self, lost: bool) -> None:
+        """Open the device again, however long it takes."""
+        refused = False
+        for attempt, delay in enumerate(chain(_DELAYS, repeat(_DELAYS[-1]))):
+            error = await self._reopen()
+            if error is None:
+                break
+            if not lost:
+                self._tell("lost", "does not open again; waiting for it", recovered=False)
+                lost = True
+            if isinstance(error, _RefusedError) and not refused:
+                code = f"{self._stage}.refused"
+                self._report(ErrorEvent(self._stage, code, str(error), recovered=True))
+                refused = True
+            await anyio.sleep(delay)
+            await self._in_thread(partial(_refresh, self._kind, self._device, attempt > 0))
+        if lost:
+            self._tell("back", "works again", recovered=True)
+
+    async def _reopen(self) -> AudioError | None:
+        """Open the device and wait for its first callback; why that failed, or None."""
+        try:
+            await self._open()
+        except AudioError as error:
+            return error
+        with anyio.CancelScope(deadline=self._deadline):
+            while not (self._called or self._finished):
+                await self._bell.wait()
+        if self._called and not self._finished:
+            return None
+        await self._in_thread(self._close)
+        return AudioError(f"the {self._stage} '{self._name}' is open but does not run")
+
+    async def _open(self) -> None:
+        device, rate, channels = await self._in_thread(self._choose)
+        self._name = device.name
+        self._rate = rate
+        self._prepare(rate)
+        self._called = self._finished = False
+        self._deadline = inf
+        self._clock = anyio.current_time() - perf_counter()
+        await self._in_thread(partial(self._start, device, rate, channels))
+        if self._device is not None:
+            self._device = device.id  # the index is another one after the next refresh
+        if not self._called:
+            self._deadline = anyio.current_time() + _START
+
+    def _choose(self) -> tuple[Device, int, int]:
+        """Thread: a device, a sample rate and a number of channels that go together."""
+        sd = load()
+        with portaudio:
+            device = find_device(self._kind, self._device)
+            check = sd.check_input_settings if self._kind == "input" else sd.check_output_settings
+            refusals = []
+            for rate, channels in product(self.rates, (1, 2)):
+                hertz = rate or device.sample_rate
+                try:
+                    check(device.index, channels, "float32", samplerate=hertz)
+                except sd.PortAudioError as error:
+                    refusals.append(error)
+                else:
+                    return device, hertz, channels
+        kind = AudioError
+        if all(error.args[1:2] == (_INVALID_SAMPLE_RATE,) for error in refusals):
+            kind = _RefusedError
+        rates = " or ".join(f"{rate or device.sample_rate} Hz" for rate in self.rates)
+        raise kind(
+            f"the {self._stage} '{device.name}' does not run at {rates} ({refusals[-1]}): choose "
+            "another, or allow other sample rates in the system's sound settings"
+        )
+
+    def _start(self, device: Device, rate: int, channels: int) -> None:
+        """Thread: open the device and let it run."""
+        sd = load()
+        recording = self._kind == "input"
+        open_stream = sd.InputStream if recording else sd.OutputStream
+        with portaudio:
+            if find_device(self._kind, self._device) != device:
+                raise AudioError(f"the {self._stage} '{device.name}' has just been replaced")
+            try:
+                stream = open_stream(
+                    device=device.index,
+                    samplerate=rate,
+                    channels=channels,
+                    dtype="float32",
+                    latency=self._latency,
+                    blocksize=0,  # whatever suits the driver: fixed blocks cost latency
+                    callback=self._record if recording else self._play,
+                    finished_callback=self._finish,
+                )
+                _streams.add(stream)
+                self._stream = stream
+                self._delay = stream.latency
+                stream.start()
+            except sd.PortAudioError as error:
+                self._close()
+                raise AudioError(
+                    f"the {self._stage} '{device.name}' cannot be opened: {error}; another program "
+                    "may be using it"
+                ) from error
+
+    def _close(self) -> bool:
+        """Thread: close what is open, if anything; False if that had already been done."""
+        with portaudio:
+            stream, self._stream = self._stream, None
+            if stream not in _streams:
+                return False
+            _streams.remove(stream)
+            stream.close()
+            return True
+
+    # In the driver's thread: no waiting, no logging, nothing that can take long.
+
+    def _record(self, block: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
+        now = self._tick()
+        self._xruns += status.input_overflow
+        age = times.currentTime - times.inputBufferAdcTime
+        if not 0 < age < _MAX_LATENCY:
+            age = self._delay
+        # Some drivers forget the block itself, which took this long to come in.
+        self._callback(block, now - max(age, frames / self._rate))
+
+    def _play(self, block: NDArray[np.float32], _frames: int, times: Any, status: Any) -> None:
+        now = self._tick()
+        self._xruns += status.output_underflow
+        ahead = times.outputBufferDacTime - times.currentTime
+        if not 0 < ahead < _MAX_LATENCY:
+            ahead = self._delay
+        self._callback(block, now + ahead)
+
+    def _tick(self) -> float:
+        """What anyio's clock says, and a sign of life."""
+        now = perf_counter() + self._clock
+        self._deadline = now + _PATIENCE
+        if not self._called:
+            self._called = True
+            self._bell.set()
+        return now
+
+    def _finish(self) -> None:
+        self._finished = True
+        self._bell.set()
+
+    # On the loop again.
+
+    def _tell_xruns(self) -> None:
+        """At most once a `_PATIENCE`: that is how often the deadline passes by."""
+        count = self._xruns - self._xruns_told
+        self._xruns_told += count
+        if count:
+            self._tell("xrun", f"was not served in time, {count} times: this computer is too busy")
+
+    def _tell(self, code: str, what: str, *, recovered: bool = True) -> None:
+        message = f"the {self._stage} '{self._name}' {what}"
+        self._report(WarningEvent(self._stage, f"{self._stage}.{code}", message, recovered))
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+
+def _refresh(kind: Kind, wanted: str | int | None, only_if_changed: bool) -> None:
+    """Thread: let PortAudio see the devices that there are now, which closes every stream.
+
+    To spare those that work, `only_if_changed` first asks a new process whether it finds another
+    device than we do: a list that is as it was is no help.
+    """
+    sd = load()
+    with portaudio:
+        if only_if_changed and _streams and _probe(kind, wanted) == _find(kind, wanted):
+            return
+        for stream in _streams:
+            stream.close()
+        _streams.clear()
+        with suppress(sd.PortAudioError):  # then there is no device, and the next attempt says so
+            if sd._initialized:
+                sd._terminate()
+            sd._initialize()
+
+
+def _find(kind: Kind, wanted: str | int | None) -> str:
+    try:
+        return ascii(find_device(kind, wanted).id)
+    except AudioError:
+        return ""
+
+
+def _probe(kind: Kind, wanted: str | int | None) -> str:
+    """What `_find` gives in a process whose PortAudio has just been initialised."""
+    code = f"from agent.audio.stream import _find; print(_find({kind!r}, {wanted!r}))"
+    with suppress(subprocess.TimeoutExpired):
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=_PROBE_TIMEOUT,
+        )
+        if result.returncode == 0:
+            return result.stdout.strip()
+    return _find(kind, wanted)
