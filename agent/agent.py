@@ -134,8 +134,9 @@ class Agent:
             await send.send(Audio(pcm.copy(), speaker.playback.sample_rate, when))
 
         async def tell(events: MemoryObjectReceiveStream[Event]) -> None:
-            async for event in events:
-                await send.send(event)
+            with events:
+                async for event in events:
+                    await send.send(event)
 
         speaker = PacedSpeaker(self.tts.sample_rate, play)
         # Unbounded: an event is never lost, and reporting one never waits. A listener that does

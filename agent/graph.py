@@ -150,12 +150,11 @@ class _Run:
         with receive, send, scope:
             try:
                 await node.stage(receive, send)
-            except anyio.BrokenResourceError as error:
-                # The consumer has gone between its end and our cancellation: not a failure.
-                if not scope.cancel_called and send.statistics().open_receive_streams:
-                    self._fail(tasks, node, error)
             except Exception as error:  # noqa: BLE001  (whatever it is, it is named and re-raised)
-                self._fail(tasks, node, error)
+                # Between the consumer's end and our cancellation a send may fail: no harm done.
+                consumer_gone = scope.cancel_called or not send.statistics().open_receive_streams
+                if not (consumer_gone and _is_broken_send(error)):
+                    self._fail(tasks, node, error)
             for upstream in self._scopes[:index]:
                 upstream.cancel()
 
@@ -175,6 +174,12 @@ def only(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+def _is_broken_send(error: Exception) -> bool:
+    if isinstance(error, ExceptionGroup):
+        return error.split(anyio.BrokenResourceError)[1] is None
+    return isinstance(error, anyio.BrokenResourceError)
 
 
 def _name(stage: object) -> str:

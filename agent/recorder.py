@@ -79,6 +79,8 @@ class Recorder:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._user.flush()
+        self._agent.flush()
         self._write(max(self._user.length, self._agent.length))
         self._transcript.close()
         self._wav.__exit__(kind, error, traceback)
@@ -105,14 +107,18 @@ class _Channel:
         """Place a block by its time; a gap before it is silence."""
         begin = anyio.current_time() - block.duration if block.time is None else block.time
         if self._resampler is None or abs(begin - self._end) > GAP:
-            if self._resampler is not None:
-                self._push(self._resampler.flush())
+            self.flush()
             missing = math.floor((begin - self._start) * self._rate) - self.length
             self._push(np.zeros(max(0, missing), np.float32))
             self._resampler = Resampler(block.sample_rate, self._rate, "high")
             self._end = begin
         self._end += block.duration
         self._push(self._resampler.process(block.pcm))
+
+    def flush(self) -> None:
+        """Nothing follows the last block directly: let go of what the resampler holds back."""
+        if self._resampler is not None:
+            self._push(self._resampler.flush())
 
     def take(self, length: int) -> NDArray[np.float32]:
         """Everything up to `length` on the timeline that has not been taken; zeros at the end."""
