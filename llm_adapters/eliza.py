@@ -19,6 +19,9 @@ from llm_adapters.eliza_rules import (
 from llm_adapters.eliza_skills import SKILLS, Turn
 from llm_adapters.protocol import Message, TextDelta
 
+LONGEST = 1500
+"""Characters of a message that are looked at: over a minute of speech, milliseconds of work."""
+
 
 class Eliza:
     """Answers at once and streams a word at a time; it keeps nothing but what is in `messages`."""
@@ -41,17 +44,18 @@ def respond(messages: Sequence[Message], now: datetime) -> str:
 
     Where there are several answers they are taken in turn, one per user message.
     """
-    said = [message.content.strip() for message in messages if message.role == "user"]
-    sentences = split(said[-1]) if said else []
-    if not sentences:
-        return SILENCE[max(0, len(said) - 1) % len(SILENCE)]
+    *earlier, last = [m.content for m in messages if m.role == "user"] or [""]
+    said = last.strip()[:LONGEST]
+    sentences = split(said)
     turn = Turn(
-        said=said[-1],
+        said=said,
         text=" ".join(sentences).lower(),
-        user_texts=tuple(" ".join(split(text)) for text in said),
+        earlier=tuple(earlier),
         last_reply=next((m.content for m in reversed(messages) if m.role == "assistant"), ""),
         now=now,
     )
+    if not sentences:
+        return SILENCE[turn.number % len(SILENCE)]
     for skill in SKILLS:
         if answer := skill(turn):
             return answer

@@ -130,6 +130,10 @@ INTENTS: list[Rule] = [
         ),
     ),
     (
+        r"\bsay something\b",
+        ("With pleasure. Ask me for a story, or for a joke.",),
+    ),
+    (
         r"\bcan you hear me\b|\bare you (?:there|listening)\b",
         ("Yes, I hear you well.", "I am here, and I am listening."),
     ),
@@ -255,7 +259,7 @@ CHAT: list[Rule] = [
         ("I have no taste of my own. Do you like {0}?", "I cannot say. What about you?"),
     ),
     (
-        r"\bmy (\w+)",
+        r"\bmy (.+?)(?: (?:is|are|was|were|has|have)\b.*)?$",
         ("Tell me more about your {0}.", "Why do you mention your {0}?"),
     ),
     (
@@ -277,6 +281,10 @@ CHAT: list[Rule] = [
             "That is a good question, and I have no answer to it.",
             "I wish I knew. Why do you ask?",
         ),
+    ),
+    (
+        r"^(?:is|are|was|were|am|do|does|did|has|have|should|may|must) \w+",
+        ("I cannot say. What do you think?", "Would it matter to you?"),
     ),
     (
         r"^(?:please )?(?:tell|show|give|find|write|read|open|call|send|make|order|buy)\b",

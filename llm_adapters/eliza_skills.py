@@ -27,24 +27,24 @@ class Turn:
     """The user's last words as they came, without white space around them."""
     text: str
     """The same, spelled out, without punctuation and in lower case."""
-    user_texts: tuple[str, ...]
-    """All that the user ever said, spelled out and without punctuation; the last one last."""
+    earlier: tuple[str, ...]
+    """What the user said before, as it came."""
     last_reply: str
     now: datetime
 
     @property
     def number(self) -> int:
         """How many turns came before: what takes answers in turn."""
-        return len(self.user_texts) - 1
+        return len(self.earlier)
 
 
 def echo(turn: Turn) -> str | None:
     """Answers "Repeat after me: hello", word for word."""
     if re.search(r"^(?:please )?(?:say|repeat) that(?: again)?$|what did you say$", turn.text):
-        return turn.last_reply or "I have not said anything yet."
+        return turn.last_reply.strip() or "I have not said anything yet."
     for pattern in (
         r".*?\b(?:repeat|say) after me\b(.*)",
-        r"(?:please,?\s+|(?:can|could|would|will) you\s+)*(?:repeat|say)\b(.*)",
+        r"(?:please,?\s+|(?:can|could|would|will) you\s+)*(?:repeat|say)\b(?! something\b)(.*)",
     ):
         if request := re.fullmatch(pattern, turn.said, re.IGNORECASE | re.DOTALL):
             return request[1].strip(' \t\r\n:,"“”').strip() or None
@@ -54,15 +54,17 @@ def echo(turn: Turn) -> str | None:
 def name(turn: Turn) -> str | None:
     """Answers "My name is Anna" and "What is my name?"."""
     if re.search(r"\bwhat is my name\b|\b(?:know|remember) my name\b|\bwho am i$", turn.text):
-        names = [found for text in turn.user_texts if (found := introduced(text))]
+        names = [found for text in turn.earlier if (found := introduced(text))]
         return f"Your name is {names[-1]}." if names else "You have not told me your name yet."
-    found = introduced(turn.user_texts[-1])
+    found = introduced(turn.said)
     return f"Nice to meet you, {found}." if found else None
 
 
 def introduced(text: str) -> str | None:
     """The name that the speaker of `text` gives."""
-    found = re.search(r"\b(?:my name is|call me|i am called) ([^\W\d_][\w'-]*)", text, re.I)
+    found = re.search(
+        r"\b(?:my name(?: is|['’]s)|call me|i(?: am|['’]m) called) ([^\W\d_][\w'-]*)", text, re.I
+    )
     if found is None or found[1].lower() in {"not", "a", "the", "what", "when", "if", "as", "in"}:
         return None
     return found[1][0].upper() + found[1][1:]
@@ -70,7 +72,10 @@ def introduced(text: str) -> str | None:
 
 def time(turn: Turn) -> str | None:
     """Answers "What time is it?"."""
-    if re.search(r"\btime is it\b|\b(?:is|me|know|have) the(?: current)? time$", turn.text):
+    asked = (
+        r"\btime (?:is it|it is)\b|\b(?:is|me|know|have) the(?: current)? time(?: now| please)?$"
+    )
+    if re.search(asked, turn.text):
         return f"It is {clock(turn.now)}."
     return None
 
@@ -100,11 +105,13 @@ def date(turn: Turn) -> str | None:
         return f"It is {cardinal(turn.now.year)}."
     if re.search(r"\bwhat month is (?:it|this)\b", turn.text):
         return f"It is {MONTHS[turn.now.month - 1]}."
-    day_word = r"(?:it|today|tomorrow|yesterday|the date|today's date)"
-    if not re.search(
-        rf"\b(?:what|which) (?:day |date )?(?:is|was) {day_word}\b|\b(?:tell me|know) the date\b",
-        turn.text,
-    ) or not re.search(r"\b(?:day|date|today|tomorrow|yesterday)", turn.text):
+    asked = (
+        r"\b(?:what|which) (?:day |day of the week |date )?(?:is|was) "
+        r"(?:today|tomorrow|yesterday|the date|today'?s date)\b"
+        r"|\b(?:what|which) (?:day|day of the week|date) (?:is|was) it\b"
+        r"|\b(?:tell me|know) the date\b"
+    )
+    if not re.search(asked, turn.text):
         return None
     if "tomorrow" in turn.text:
         return f"Tomorrow is {day(turn.now + timedelta(days=1))}."

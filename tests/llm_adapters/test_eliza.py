@@ -32,9 +32,11 @@ def talk(*texts: str, now: datetime = NOW) -> str:
         ("what is the capital of nowhere", "I am sorry, I do not know that capital."),
         ("What time is it?", "It is ten past three in the afternoon."),
         ("wait what time is it", "It is ten past three in the afternoon."),
+        ("do you know what time it is", "It is ten past three in the afternoon."),
         ("Tell me the time.", "It is ten past three in the afternoon."),
         ("what day is it today", "Today is Thursday, the twenty-fifth of June."),
         ("What's the date?", "Today is Thursday, the twenty-fifth of June."),
+        ("what day of the week is it", "Today is Thursday, the twenty-fifth of June."),
         ("what day is tomorrow", "Tomorrow is Friday, the twenty-sixth of June."),
         ("what day was yesterday", "Yesterday was Wednesday, the twenty-fourth of June."),
         ("What year is it?", "It is two thousand and twenty-six."),
@@ -44,6 +46,7 @@ def talk(*texts: str, now: datetime = NOW) -> str:
         ("Please repeat after me: Hello, World!", "Hello, World!"),
         ("Could you say “good luck”", "good luck"),
         ("say what time is it", "what time is it"),
+        ("say something", "With pleasure."),
         ("My name is Anna.", "Nice to meet you, Anna."),
         ("what is my name", "You have not told me your name yet."),
         ("What's your name?", "I am Eliza, a small program"),
@@ -73,6 +76,8 @@ def talk(*texts: str, now: datetime = NOW) -> str:
         ("I can't sleep", "What keeps you from it?"),
         ("you're a machine", "What makes you think that I am a machine?"),
         ("My mother is coming.", "Tell me more about your mother."),
+        ("my favourite colour is blue", "Tell me more about your favourite colour."),
+        ("is it true", "I cannot say. What do you think?"),
         ("I went out. My brother stayed.", "Tell me more about your brother."),
         ("Who wrote Faust?", "I do not know. I am only a small program."),
         ("the sky is blue", FALLBACKS[0]),
@@ -94,7 +99,7 @@ def test_the_market_request_is_refused_kindly() -> None:
 
 def test_remembers_the_last_name_given() -> None:
     assert talk("my name is anna", "hello", "what is my name") == "Your name is Anna."
-    assert talk("My name is Anna.", "Call me Ann.", "Who am I?") == "Your name is Ann."
+    assert talk("My name is Anna.", "My name’s Ann", "Who am I?") == "Your name is Ann."
     assert talk("My name is not important.", "What is my name?").startswith("You have not told")
 
 
@@ -170,6 +175,11 @@ async def test_never_fails_and_is_never_silent(texts: list[str]) -> None:
     messages = [Message("user", text) for text in texts]
     fragments = [delta.text async for delta in Eliza().reply(messages)]
     assert "".join(fragments).strip()
+
+
+@given(text=st.text())
+def test_echoes_anything(text: str) -> None:
+    assert talk(f"repeat after me: x{text}x") == f"x{text}x"
 
 
 VOCABULARY = """
