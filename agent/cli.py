@@ -108,12 +108,14 @@ def _failure(error: BaseException, command: str, *, debug: bool) -> int | None:
         return None
     if all(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
         return 0 if command in CONVERSATIONS else 130
-    if all(isinstance(_origin(leaf), BrokenPipeError) for leaf in leaves) and _stdout_is_gone():
-        return 1
     if debug:
         import traceback
 
         traceback.print_exception(error)
+        return 1
+    if all(isinstance(_origin(leaf), BrokenPipeError) for leaf in leaves):
+        # Nobody reads our output any more; Python flushes once more at exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     # The same failure may have come up in several tasks: each message once.
     for line in dict.fromkeys(line for leaf in leaves for line in _lines(leaf)):
@@ -151,17 +153,6 @@ def _lines(error: BaseException) -> list[str]:
     message = " ".join(str(error).split())
     what = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return [f"unexpected {what} (run again with --debug for the traceback)"]
-
-
-def _stdout_is_gone() -> bool:
-    """Whether nobody reads our output any more; if so, what is left of it is dropped."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes once more at exit, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
 
 
 if __name__ == "__main__":

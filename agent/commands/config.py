@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -47,18 +48,15 @@ def schema() -> dict[str, Any]:
     """The JSON schema of a configuration file, with every engine that is installed."""
     from functools import reduce
     from operator import or_
-    from typing import Annotated
 
-    from pydantic import Field, create_model
+    from pydantic import create_model
 
     from agent.config import Config
     from agent.engines import FAMILIES
 
     engines: dict[str, Any] = {}
     for section, family in FAMILIES.items():
-        union: Any = reduce(or_, family.schemas())
-        default = {family.selector: family.default}
-        engines[section] = (Annotated[union, Field(discriminator=family.selector)], default)
+        engines[section] = (reduce(or_, family.schemas()), {family.selector: family.default})
     model = create_model("Config", __base__=Config, __doc__=Config.__doc__, **engines)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
@@ -80,4 +78,5 @@ def _sections(config: "Config") -> Iterator[list[str]]:
 def _yaml(values: dict[str, Any]) -> str:
     import yaml
 
-    return yaml.safe_dump(values, width=96, sort_keys=False, allow_unicode=True).rstrip()
+    text = yaml.safe_dump(values, width=96, sort_keys=False, allow_unicode=True).rstrip()
+    return re.sub(r"\$(?=[${])", "$$", text)  # read again, it is the same
