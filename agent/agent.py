@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -138,6 +138,10 @@ class Agent:
                 async for event in events:
                     await send.send(event)
 
+        def report(event: Event) -> None:
+            with suppress(anyio.BrokenResourceError):  # the listener has gone, and we follow
+                outbox.send_nowait(event)
+
         speaker = PacedSpeaker(self.tts.sample_rate, play)
         # Unbounded: an event is never lost, and reporting one never waits. A listener that does
         # not listen stalls the audio, and with it the conversation that makes events.
@@ -146,7 +150,7 @@ class Agent:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(tell, events)
                 with outbox:
-                    await self.converse(hear, speaker, outbox.send_nowait)
+                    await self.converse(hear, speaker, report)
         except BaseExceptionGroup as group:
             raise only(group) from None
 

@@ -186,19 +186,21 @@ class LoopWatch:
         self.held: list[tuple[float, float]] = []
 
     def __enter__(self) -> "LoopWatch":
-        self._run = run = asyncio.Handle._run  # type: ignore[attr-defined]  # no public hook
+        handle: Any = asyncio.Handle  # there is no public hook around a callback
+        self._run = run = handle._run
         held = self.held
 
-        def timed(handle: asyncio.Handle) -> None:
+        def timed(callback: asyncio.Handle) -> None:
             wall, processor = perf_counter(), thread_time()
-            run(handle)
+            run(callback)
             held.append((1000 * (perf_counter() - wall), 1000 * (thread_time() - processor)))
 
-        asyncio.Handle._run = timed  # type: ignore[attr-defined]
+        handle._run = timed
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.Handle._run = self._run  # type: ignore[attr-defined]
+        handle: Any = asyncio.Handle
+        handle._run = self._run
 
 
 async def offline_conversation(question: Path) -> list[tuple[float, float]]:

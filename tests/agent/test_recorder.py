@@ -18,7 +18,8 @@ RATE = 24000
 def read(path: Path) -> NDArray[np.float32]:
     with av.open(str(path)) as file:
         frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
-    return np.concatenate(frames, axis=1).reshape(-1, 2).astype(np.float32) / 32768
+    pcm: NDArray[np.float32] = np.concatenate(frames, axis=1).reshape(-1, 2).astype(np.float32)
+    return pcm / np.float32(32768)
 
 
 def tone(seconds: float, rate: int, level: float = 0.5) -> NDArray[np.float32]:
