@@ -264,11 +264,13 @@ class ChatServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.exchanges: list[Exchange] = []
+        self.clear()
 
     def clear(self) -> None:
         """Forget what was asked."""
-        self.exchanges = []
+        self.exchanges: list[Exchange] = []
+        self.asked = threading.Event()
+        """Set by the first request."""
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -281,6 +283,7 @@ class ChatServer:
         tries = 1 + sum(x.model == body["model"] for x in self.exchanges)
         exchange = Exchange(body["model"], body, headers, scope["client"], tries, receive, send)
         self.exchanges.append(exchange)
+        self.asked.set()
         if scope["path"] != "/v1/chat/completions":
             await exchange.fail(404, "no such path")
         else:

@@ -176,9 +176,9 @@ async def test_a_server_that_hangs_up_at_once() -> None:
 
 
 async def test_a_reply_that_never_begins(server: ChatServer) -> None:
-    heard, error = await ask(server.url, "silent", first_token_timeout=0.2)
+    heard, error = await ask(server.url, "silent", first_token_timeout=0.5)
     assert heard == []
-    assert error.startswith(f"{server.url} sent no reply within 0.2 s (llm.first_token_timeout)")
+    assert error.startswith(f"{server.url} sent no reply within 0.5 s (llm.first_token_timeout)")
     (exchange,) = server.exchanges
     assert await anyio.to_thread.run_sync(exchange.gone.wait, 5)
 
@@ -217,14 +217,29 @@ async def test_closing_the_reply_closes_the_connection(server: ChatServer) -> No
             assert (await anext(reply)).text == "Once"
 
 
-@pytest.mark.parametrize("model", ["endless", "silent"])
-async def test_cancelling_closes_the_connection(server: ChatServer, model: str) -> None:
-    async with adapter(server.url, model) as llm:
-        with anyio.move_on_after(0.2) as scope:
-            await collect(llm)
+async def test_cancelling_before_the_reply_closes_the_connection(server: ChatServer) -> None:
+    async with adapter(server.url, "silent") as llm:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(collect, llm)
+            assert await anyio.to_thread.run_sync(server.asked.wait, 5)
+            tasks.cancel_scope.cancel()
+        (exchange,) = server.exchanges
+        assert await anyio.to_thread.run_sync(exchange.gone.wait, 5)
+
+
+async def test_cancelling_within_the_reply_closes_the_connection(server: ChatServer) -> None:
+    heard: list[str] = []
+    async with adapter(server.url, "endless") as llm:
+        with anyio.CancelScope() as scope:
+            async with aclosing(llm.reply(QUESTION)) as reply:
+                async for delta in reply:
+                    heard.append(delta.text)
+                    if heard == HALF:  # the next one will never come
+                        scope.deadline = anyio.current_time() + 0.1
         assert scope.cancelled_caught
         (exchange,) = server.exchanges
         assert await anyio.to_thread.run_sync(exchange.gone.wait, 5)
+    assert heard == HALF
 
 
 async def test_nobody_listens() -> None:
