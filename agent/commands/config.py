@@ -39,9 +39,13 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "check":
         print(f"{place_name(place)}: ok")
     else:
-        print(f"# {place_name(place)}, with every default.\n")
-        print("\n\n".join("\n".join(lines) for lines in _sections(config)))
+        print(f"# {place_name(place)}, with every default.\n\n{show(config)}")
     return 0
+
+
+def show(config: "Config") -> str:
+    """All of the configuration as YAML, without secrets; each key below its description."""
+    return "\n\n".join("\n".join(lines) for lines in _sections(config))
 
 
 def schema() -> dict[str, Any]:
@@ -62,7 +66,6 @@ def schema() -> dict[str, Any]:
 
 
 def _sections(config: "Config") -> Iterator[list[str]]:
-    """Each section as lines of YAML, every key below its description."""
     from agent.config import public
 
     for section, values in public(config).items():
@@ -71,12 +74,14 @@ def _sections(config: "Config") -> Iterator[list[str]]:
         for key, value in values.items():
             description = type(model).model_fields[key].description or ""
             lines += textwrap.wrap(description, 96, initial_indent="  # ", subsequent_indent="  # ")
-            lines.append(textwrap.indent(_yaml({key: value}), "  "))
+            lines.append(_yaml(key, value))
         yield lines
 
 
-def _yaml(values: dict[str, Any]) -> str:
+def _yaml(key: str, value: Any) -> str:
+    """The key below a section's name, which is left out."""
     import yaml
 
-    text = yaml.safe_dump(values, width=96, sort_keys=False, allow_unicode=True).rstrip()
+    text = yaml.safe_dump({"section": {key: value}}, width=96, allow_unicode=True)
+    text = text.removeprefix("section:\n").removesuffix("\n")
     return re.sub(r"\$(?=[${])", "$$", text)  # read again, it is the same
