@@ -165,7 +165,7 @@ class OpenAI:
             options[name] = self._max_tokens
         return self._client.chat.completions.with_streaming_response.create(
             model=self._model,
-            messages=[cast(Any, {"role": m.role, "content": m.content}) for m in messages],
+            messages=[cast(Any, _wire(message)) for message in messages],
             stream=True,
             **options,
         )
@@ -245,3 +245,9 @@ def check_url(url: str) -> None:
         raise LanguageModelError(
             f"llm.base_url is not a URL like http://127.0.0.1:8080/v1: {url.rpartition('@')[2]!r}"
         )
+
+
+def _wire(message: Message) -> dict[str, str]:
+    """A message as the protocol has it; the dash tells the model where it was cut short."""
+    cut = " —" if message.interrupted else ""
+    return {"role": message.role, "content": message.content + cut}

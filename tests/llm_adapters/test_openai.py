@@ -73,6 +73,18 @@ async def test_sends_the_conversation_and_the_options(server: ChatServer) -> Non
     }
 
 
+async def test_an_interrupted_answer_is_marked_where_it_was_cut(server: ChatServer) -> None:
+    messages = [
+        Message("user", "Tell me a story."),
+        Message("assistant", "Once upon a", interrupted=True),
+        Message("user", "Stop."),
+    ]
+    async with adapter(server.url, "good") as llm, aclosing(llm.reply(messages)) as reply:
+        _ = [delta async for delta in reply]
+    sent = [message["content"] for message in server.exchanges[0].body["messages"]]
+    assert sent == ["Tell me a story.", "Once upon a —", "Stop."]
+
+
 async def test_leaves_out_what_is_not_set(server: ChatServer) -> None:
     await ask(server.url, "good")
     assert set(server.exchanges[0].body) == {"model", "messages", "stream"}

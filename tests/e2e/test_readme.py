@@ -1,0 +1,44 @@
+"""The README's programs run as they are printed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+
+EXPECTED = [
+    ["SessionStarted", "sound", "AssistantDone(turn=1", "SessionEnded(reason='finished')"],
+    ["'Hello,', 'world.'", "'How'", "'you?'"],
+    ["turn on the lights in the kitchen and play some music"],
+    ["AssistantDone(turn=1"],
+]
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    zip(PROGRAMS, EXPECTED, strict=True),
+    ids=["agent", "tts", "stt", "own stage"],
+)
+def test_a_program_of_the_readme(program: str, expected: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    for text in expected:
+        assert text in done.stdout
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_embedding_is_short(program: str) -> None:
+    body = program.split("async def main() -> None:\n")[1].split("\nanyio.run")[0]
+    assert len(body.strip().splitlines()) <= 10
