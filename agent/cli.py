@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-COMMANDS = ("talk", "demo", "doctor", "config")
+COMMANDS = ("talk", "demo", "transcribe", "devices", "doctor", "config")
 """The commands in the order of the help, each a module of `agent.commands`."""
 
 CONVERSATIONS = ("talk", "say")
@@ -65,9 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> Parser:
-    parser = Parser(prog="parley", description="Talk with your computer, in real time.")
+    parser = Parser(
+        prog="parley",
+        usage="parley [-h] [--debug] [--version] COMMAND ...",
+        description="Talk with your computer, in real time.",
+    )
     parser.add_argument("--version", action="store_true", help="show the version and exit")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    # As wide as the longest name and its indent, which argparse forgets when it makes columns.
+    metavar = f"{'COMMAND':{max(map(len, COMMANDS)) + 2}}"
+    subparsers = parser.add_subparsers(
+        dest="command", metavar=metavar, title="commands", prog="parley"
+    )
     command = next((word for word in arguments if not word.startswith("-")), None)
     # Only the help without a command needs them all.
     for name in [command] if command in COMMANDS else COMMANDS:
