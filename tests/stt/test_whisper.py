@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,69 @@ async def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(SpeechToTextError, match=r"cannot be downloaded .*refused.*connect to the"):
         await Whisper(model="base").load()
+
+
+@pytest.fixture
+def hub(model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A hub on this machine that has every model, always the same; the paths it was asked for."""
+    assert not any(cache.iterdir())
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    files = {file.name: file.read_bytes() for file in model.iterdir()}
+    files["README.md"] = b"not needed"
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            asked.append(path)
+            name = path.rpartition("/")[2]
+            if "/tree/" in path:
+                tree = [
+                    {"type": "file", "path": name, "size": len(data), "oid": name}
+                    for name, data in files.items()
+                ]
+                body = json.dumps(tree).encode()
+            elif "/resolve/" in path:
+                body = files[name]
+            else:
+                body = json.dumps({"id": "owner/name", "sha": revision, "siblings": []}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("ETag", f'"{name}"')
+            self.send_header("X-Repo-Commit", revision)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield asked
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+async def test_a_model_is_downloaded_once_with_a_progress_bar(
+    hub: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Whisper(model="owner/name")
+    await engine.load()
+    assert (await recognise(engine, noise(1))).text
+    assert any(path.endswith("model.bin") for path in hub)
+    assert not any(path.endswith("README.md") for path in hub)
+    assert "100%" in capsys.readouterr().err
+    hub.clear()
+    await Whisper(model="owner/name").load()
+    assert hub == []
