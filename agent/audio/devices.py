@@ -93,7 +93,7 @@ def list_devices(kind: Kind) -> list[Device]:
 
 
 def find_device(kind: Kind, wanted: str | int | None) -> Device:
-    """The device with this index, or whose name contains this text, or else the default one.
+    """The device with this index, or whose name contains this text; the default one for nothing.
 
     Case does not matter, a whole name goes before a part of one, and digits are an index.
     Raises AudioError, naming what there is and the nearest name, when none matches.
@@ -103,9 +103,9 @@ def find_device(kind: Kind, wanted: str | int | None) -> Device:
         raise AudioError(
             f"this computer has no {STAGE[kind]}: plug one in, or use a file: {_OPTION[kind]}"
         )
-    if wanted is None:
+    text = "" if wanted is None else str(wanted).strip().lower()
+    if not text:
         return next((device for device in devices if device.default), devices[0])
-    text = str(wanted).strip().lower()
     if text.isdecimal():
         found = [device for device in devices if device.index == int(text)]
     else:

@@ -1,0 +1,39 @@
+"""Fixtures for every test."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.soundcards import SoundCards
+
+
+@pytest.fixture
+def soundcards(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundCards]:
+    """A computer with a microphone and a speaker, which PortAudio sees in this process too.
+
+    For a program of its own pass `soundcards.environment` on.
+    """
+    assert shutil.which("pulseaudio"), "the tests need pulseaudio: make test installs it"
+    with tempfile.TemporaryDirectory(prefix="cards") as folder:
+        cards = SoundCards(Path(folder))
+        for name, value in cards.environment.items():
+            monkeypatch.setenv(name, value)
+        cards.plug()
+        try:
+            _look_again()
+            yield cards
+        finally:
+            cards.unplug()
+            monkeypatch.undo()
+            _look_again()
+
+
+def _look_again() -> None:
+    """PortAudio reads the environment and lists the devices when it is initialised, only then."""
+    import sounddevice as sd
+
+    sd._terminate()
+    sd._initialize()
