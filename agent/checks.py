@@ -66,7 +66,7 @@ async def packages(config: Config) -> list[Finding]:
     """The packages that every agent needs, and those of the configured engines."""
     names = dict.fromkeys(_BASE)
     for section in (config.stt, config.llm, config.tts):
-        names.update(dict.fromkeys(_OF_ENGINE.get(section.engine_name, ())))
+        names.update(dict.fromkeys(OF_ENGINE.get(section.engine_name, ())))
     return [_package(name) for name in names]
 
 
@@ -74,7 +74,7 @@ _BASE = (
     *("numpy", "anyio", "pydantic", "PyYAML", "rich", "sounddevice", "soxr"),
     *("onnxruntime", "faster-whisper"),  # voice activity: the model comes with faster-whisper
 )
-_OF_ENGINE = {
+OF_ENGINE = {
     "pocketsphinx": ("pocketsphinx",),
     "whisper": ("ctranslate2", "huggingface_hub"),
     "openai": ("openai",),
@@ -210,9 +210,8 @@ _LOAD_PATIENCE = 10.0
 def _whisper_model(section: EngineSection) -> Finding:
     model = str(section.arguments().get("model"))
     subject = "stt whisper"
-    if Path(model).is_dir():
-        folder = Path(model)
-    else:
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
         from faster_whisper import download_model
 
         try:
@@ -240,20 +239,21 @@ async def _endpoint(section: EngineSection) -> Finding:
     subject = "llm endpoint"
     try:
         with anyio.fail_after(PATIENCE):
-            answer = await client.get("/models", cast_to=object)
+            models = _names(await client.get("/models", cast_to=object))
     except TimeoutError:
         return Finding("missing", subject, f"no answer from {endpoint.address} in {PATIENCE:g} s")
     except openai.NotFoundError:
         return Finding("note", subject, f"{endpoint.address} answers, but lists no models")
     except openai.OpenAIError as error:
-        # The default port of the server that most people will have.
-        fix = "start it: ollama serve" if ":11434" in endpoint.address else ""
+        refused = isinstance(error, openai.APIConnectionError)
+        # Its default port tells the server that most people will have.
+        fix = "start it: ollama serve" if refused and ":11434" in endpoint.address else ""
         return Finding("missing", subject, str(endpoint.explain(error, begun=False)), fix)
+    except ValueError:
+        detail = f"{endpoint.address} answers, but not with a list of models"
+        return Finding("missing", subject, detail, "correct llm.base_url: it usually ends in /v1")
     finally:
         await client.close()
-    models = _model_names(answer)
-    if models is None:
-        return Finding("missing", subject, str(endpoint.web_page()))
     # Ollama lists `llama3.2:latest` for what is asked for as `llama3.2`.
     if endpoint.model in models or f"{endpoint.model}:latest" in models:
         return Finding("ok", subject, f"{endpoint.address} answers and has {endpoint.model}")
@@ -264,11 +264,12 @@ async def _endpoint(section: EngineSection) -> Finding:
     return Finding(state, subject, detail, f"download {endpoint.model}, or correct llm.model")
 
 
-def _model_names(answer: object) -> list[str] | None:
-    """The names in an answer to `GET /models`; None if it is not one."""
-    if not isinstance(answer, dict):
-        return None
-    models = answer.get("data") or []  # Ollama says null when it has none
+def _names(answer: object) -> list[str]:
+    """The names in an answer to `GET /models`. Raises ValueError if it is not one."""
+    # Ollama says null when it has none.
+    models = (answer.get("data") or []) if isinstance(answer, dict) else None
+    if not isinstance(models, list):
+        raise ValueError("no list of models")  # noqa: TRY004  (as for what is no JSON at all)
     return [str(model.get("id")) for model in models if isinstance(model, dict)]
 
 
