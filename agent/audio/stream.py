@@ -1,8 +1,8 @@
 """A callback stream that outlives its device: watched, and opened again when it is lost.
 
 PortAudio lists the devices once, when it is initialised, and to initialise it again closes every
-stream of the process. So a stream that has lost its device does that for all: the others find
-themselves closed, and open again at once.
+stream of the process. So a stream that has lost its device does that for all, once it has reason to
+believe that it helps: the others find themselves closed, and open again at once.
 """
 
 import subprocess
@@ -75,6 +75,7 @@ class DeviceStream:
         self._delay = latency  # what the device says it is
         self._clock = 0.0  # what perf_counter() lacks to anyio's clock
         self._xruns_told = 0
+        self._stale = False  # the device has gone since PortAudio listed the devices
         # Single attributes, also written in the driver's thread.
         self._called = False
         self._finished = False
@@ -109,8 +110,12 @@ class DeviceStream:
     async def _recover(self, lost: bool) -> None:
         """Open the device again, however long it takes."""
         refused = False
-        for attempt, delay in enumerate(chain(_DELAYS, repeat(_DELAYS[-1]))):
+        self._stale = True
+        for delay in chain(_DELAYS, repeat(_DELAYS[-1])):
             error = await self._reopen()
+            if error is not None:
+                refreshed = await self._in_thread(self._refresh)
+                error = await self._reopen() if refreshed else error
             if error is None:
                 break
             if not lost:
@@ -121,7 +126,6 @@ class DeviceStream:
                 self._report(ErrorEvent(self._stage, code, str(error), recovered=True))
                 refused = True
             await anyio.sleep(delay)
-            await self._in_thread(partial(_refresh, self._kind, self._device, attempt > 0))
         if lost:
             self._tell("back", "works again", recovered=True)
 
@@ -217,6 +221,31 @@ class DeviceStream:
             stream.close()
             return True
 
+    def _refresh(self) -> bool:
+        """Thread: let PortAudio see the devices that there are now; whether that was done.
+
+        It is not while other streams are open, unless a new process finds our device and we have
+        not looked since it went, or see another one.
+        """
+        sd = load()
+        with portaudio:
+            if _streams:
+                found = _probe(self._kind, self._device)
+                if not found:
+                    self._stale = True
+                    return False
+                if not self._stale and found == _find(self._kind, self._device):
+                    return False
+            for stream in _streams:
+                stream.close()
+            _streams.clear()
+            with suppress(sd.PortAudioError):  # the next attempt to open will say so
+                if sd._initialized:
+                    sd._terminate()
+                sd._initialize()
+            self._stale = False
+            return True
+
     # In the driver's thread: no waiting, no logging, nothing that can take long.
 
     def _record(self, block: NDArray[np.float32], frames: int, times: Any, status: Any) -> None:
@@ -266,25 +295,6 @@ class DeviceStream:
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
 
 
-def _refresh(kind: Kind, wanted: str | int | None, only_if_changed: bool) -> None:
-    """Thread: let PortAudio see the devices that there are now, which closes every stream.
-
-    To spare those that work, `only_if_changed` first asks a new process whether it finds another
-    device than we do: a list that is as it was is no help.
-    """
-    sd = load()
-    with portaudio:
-        if only_if_changed and _streams and _probe(kind, wanted) == _find(kind, wanted):
-            return
-        for stream in _streams:
-            stream.close()
-        _streams.clear()
-        with suppress(sd.PortAudioError):  # then there is no device, and the next attempt says so
-            if sd._initialized:
-                sd._terminate()
-            sd._initialize()
-
-
 def _find(kind: Kind, wanted: str | int | None) -> str:
     try:
         return ascii(find_device(kind, wanted).id)
@@ -303,6 +313,5 @@ def _probe(kind: Kind, wanted: str | int | None) -> str:
             text=True,
             timeout=_PROBE_TIMEOUT,
         )
-        if result.returncode == 0:
-            return result.stdout.strip()
-    return _find(kind, wanted)
+        return result.stdout.strip()
+    return ""

@@ -58,7 +58,6 @@ def joined(heard: list[Audio]) -> Float32:
     return np.concatenate([block.pcm for block in heard])
 
 
-@both_backends
 async def test_a_tone_arrives_whole(soundcards: SoundCards) -> None:
     reports = Reports()
     with anyio.fail_after(10):

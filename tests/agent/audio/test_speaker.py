@@ -73,7 +73,6 @@ async def hear_until_quiet(recording: Recording, quiet: float = 0.3) -> Float32:
     return np.concatenate(heard)
 
 
-@both_backends
 async def test_a_tone_is_heard_whole(soundcards: SoundCards) -> None:
     reports = Reports()
     async with soundcards.speaker.record(24000) as recording, speaking(reports) as speaker:
