@@ -12,7 +12,7 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("ut
 
 EXPECTED = [
     ["SessionStarted", "sound", "AssistantDone(turn=1", "SessionEnded(reason='finished')"],
-    ["'Hello,', 'world.'", "'How'", "'you?'"],
+    ["['Hello,']", "['world.']", "['How']", "['you?']"],
     ["turn on the lights in the kitchen and play some music"],
     ["AssistantDone(turn=1"],
 ]
@@ -20,7 +20,7 @@ EXPECTED = [
 
 @pytest.mark.parametrize(
     ("program", "expected"),
-    zip(PROGRAMS, EXPECTED, strict=True),
+    list(zip(PROGRAMS, EXPECTED, strict=True)),
     ids=["agent", "tts", "stt", "own stage"],
 )
 def test_a_program_of_the_readme(program: str, expected: list[str]) -> None:
@@ -40,5 +40,5 @@ def test_a_program_of_the_readme(program: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_embedding_is_short(program: str) -> None:
-    body = program.split("async def main() -> None:\n")[1].split("\nanyio.run")[0]
-    assert len(body.strip().splitlines()) <= 10
+    lines = [line for line in program.splitlines() if line and "import" not in line]
+    assert len(lines) <= 10
