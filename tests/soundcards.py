@@ -84,7 +84,7 @@ class Card:
     async def play(self, pcm: Float32, sample_rate: int) -> None:
         """Play mono samples [n] into the card; returns when they have been heard."""
         await anyio.run_process(
-            ["pacat", "--playback", *self._format(sample_rate), "--latency-msec=100"],
+            ["pacat", "--playback", *self._format(sample_rate)],
             input=pcm.astype("<f4").tobytes(),
         )
 

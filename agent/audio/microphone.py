@@ -8,6 +8,7 @@ import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
+from agent.audio.clock import SampleClock
 from agent.audio.resample import Resampler
 from agent.audio.ring import Ring
 from agent.audio.stream import DeviceStream
@@ -64,14 +65,14 @@ class DeviceMicrophone:
         self._resampler = Resampler(rate, MICROPHONE_RATE, "light")
         self._sent = 0  # samples at our rate since the stream was opened
         self._overrun_told = 0
-        # The driver's, each replaced as a whole.
+        # The driver's.
+        self._clock = SampleClock(rate)
         self._captured = 0
         self._overrun = 0
-        self._anchor = (0, anyio.current_time())  # a sample of the ring, and its time
 
     def _capture(self, block: NDArray[np.float32], time: float) -> None:
         """Driver: keep a block."""
-        self._anchor = (self._captured, time)
+        self._clock.stamp(self._captured, time)
         stored = self._ring.write(block[:, 0])
         self._captured += stored
         self._overrun += len(block) - stored
@@ -91,8 +92,7 @@ class DeviceMicrophone:
 
     def _send(self, send: MemoryObjectSendStream[Audio], pcm: NDArray[np.float32]) -> None:
         # The resampler keeps time: what it still holds back is simply not among those sent.
-        position, time = self._anchor
-        time += self._sent / MICROPHONE_RATE - position / self._rate
+        time = self._clock.time(self._sent * self._rate / MICROPHONE_RATE)
         self._sent += len(pcm)
         overrun = self._overrun - self._overrun_told
         self._overrun_told += overrun

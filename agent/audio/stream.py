@@ -252,10 +252,11 @@ class DeviceStream:
         now = self._tick()
         self._xruns += status.input_overflow
         age = times.currentTime - times.inputBufferAdcTime
-        if not 0 < age < _MAX_LATENCY:
+        if not 0 <= age < _MAX_LATENCY:
             age = self._delay
-        # Some drivers forget the block itself, which took this long to come in.
-        self._callback(block, now - max(age, frames / self._rate))
+        length = frames / self._rate
+        # ALSA tells when the last sample of a block was captured, the others when its first was.
+        self._callback(block, now - (age if age >= length else age + length))
 
     def _play(self, block: NDArray[np.float32], _frames: int, times: Any, status: Any) -> None:
         now = self._tick()

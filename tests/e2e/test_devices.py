@@ -34,8 +34,8 @@ async def both(
     reports: Reports,
 ) -> AsyncGenerator[tuple[MemoryObjectReceiveStream[Audio], DeviceSpeaker], None]:
     """Run microphone and speaker for the length of a block, which may take 15 seconds."""
-    microphone = DeviceMicrophone(MicrophoneSettings(latency=0.06), reports)
-    speaker = DeviceSpeaker(SpeakerSettings(latency=0.1), reports)
+    microphone = DeviceMicrophone(MicrophoneSettings(latency=0.2), reports)
+    speaker = DeviceSpeaker(SpeakerSettings(latency=0.2), reports)
     with anyio.fail_after(15):
         async with (
             anyio.create_task_group() as tasks,
@@ -53,7 +53,9 @@ async def test_the_microphone_goes_on_while_the_speaker_is_away(soundcards: Soun
         heard.append(await blocks.receive())
         soundcards.speaker.unplug()
         # As long as several attempts to open it again.
-        while heard[-1].time is None or heard[0].time is None or heard[-1].time < heard[0].time + 1.5:
+        while (
+            heard[-1].time is None or heard[0].time is None or heard[-1].time < heard[0].time + 1.5
+        ):
             heard.append(await blocks.receive())
         soundcards.speaker.plug()
         await reports.wait_for("speaker.back")

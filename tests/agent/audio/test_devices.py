@@ -23,15 +23,15 @@ def test_lists_what_records_and_what_plays(soundcards: SoundCards) -> None:
 
 
 @pytest.mark.usefixtures("soundcards")
-@pytest.mark.parametrize("wanted", ["virtual_speaker", "SPEAK", "virtual_speaker, alsa", " 1 ", 1])
-def test_finds_a_device_by_name_part_or_index(wanted: str | int) -> None:
-    assert find_device("output", wanted).name == "virtual_speaker"
+def test_finds_a_device_by_name_part_or_index() -> None:
+    for wanted in ("virtual_speaker", "SPEAK", "virtual_speaker, alsa", " 1 ", 1):
+        assert find_device("output", wanted).name == "virtual_speaker"
 
 
 @pytest.mark.usefixtures("soundcards")
-@pytest.mark.parametrize("nothing", [None, "", " "])
-def test_the_default_device_needs_no_name(nothing: str | None) -> None:
-    assert find_device("input", nothing).default
+def test_the_default_device_needs_no_name() -> None:
+    for nothing in (None, "", " "):
+        assert find_device("input", nothing).default
 
 
 @pytest.mark.usefixtures("soundcards")
