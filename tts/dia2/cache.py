@@ -1,0 +1,127 @@
+"""Keys and values of everything the backbone has seen: one static buffer for all slots.
+
+A step appends one entry to each slot it runs for, whatever its position: where an entry lies and
+which position it was turned by are two things (after a voice prefix one position comes twice).
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tts.dia2.layers import attend
+
+
+class Memory(Protocol):
+    """What a layer attends to: takes in new keys and values, then answers the queries."""
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """q [..., heads, dim], k, v [..., kv_heads, dim] to what was read, shaped like q."""
+
+
+class Cache:
+    """keys, values: [layers, slots, branches, kv_heads, size, head_dim]; `filled` entries a slot.
+
+    `lengths` is `filled` on the device. The entry behind the last is written by every step, also
+    for slots it does not run for, and counts only once the length has moved past it.
+    """
+
+    def __init__(
+        self,
+        layers: int,
+        slots: int,
+        branches: int,
+        kv_heads: int,
+        size: int,
+        head_dim: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        shape = (layers, slots, branches, kv_heads, size + 1, head_dim)
+        self.keys = torch.zeros(shape, device=device, dtype=dtype)
+        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.size = size
+        self.filled = [0] * slots
+        self.lengths = torch.zeros(slots, device=device, dtype=torch.int64)
+
+    def truncate(self, slot: int, length: int = 0) -> None:
+        """Forget a slot's entries from `length` on."""
+        self.filled[slot] = length
+        self.lengths[slot] = length
+
+    def save(self, slot: int) -> tuple[Tensor, Tensor]:
+        """A copy of a slot's keys and values, [layers, branches, kv_heads, filled, head_dim]."""
+        n = self.filled[slot]
+        return self.keys[:, slot, :, :, :n].clone(), self.values[:, slot, :, :, :n].clone()
+
+    def restore(self, slot: int, saved: tuple[Tensor, Tensor]) -> None:
+        """Put back what `save` gave, in any slot."""
+        keys, values = saved
+        n = keys.shape[3]
+        self.keys[:, slot, :, :, :n] = keys
+        self.values[:, slot, :, :, :n] = values
+        self.truncate(slot, n)
+
+
+class Step:
+    """One new entry for every slot: q [slots, branches, heads, dim].
+
+    On a GPU every slot attends to the whole buffer under a mask, so shapes never change; on a CPU
+    each active slot attends to its own entries alone. Either way no slot's numbers depend on what
+    the other slots do.
+    """
+
+    def __init__(self, cache: Cache, active: list[bool]) -> None:
+        self.cache = cache
+        self.active = active
+        self.slots = torch.arange(len(active), device=cache.lengths.device)
+        self.static = cache.keys.device.type != "cpu"
+        branches, end = cache.keys.shape[2], cache.keys.shape[4]
+        if self.static:
+            entries = torch.arange(end, device=cache.lengths.device)
+            seen = entries <= cache.lengths[:, None]
+            self.mask = seen.repeat_interleave(branches, 0)[:, None]
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        keys, values = self.cache.keys[layer], self.cache.values[layer]
+        keys[self.slots, :, :, self.cache.lengths] = k
+        values[self.slots, :, :, self.cache.lengths] = v
+        if self.static:
+            q = q.flatten(0, 1)[:, None]
+            y = attend(q, keys.flatten(0, 1), values.flatten(0, 1), self.mask)
+            return y.view(k.shape[0], k.shape[1], *y.shape[2:])
+        y = torch.zeros_like(q)
+        for slot, (runs, filled) in enumerate(zip(self.active, self.cache.filled, strict=True)):
+            if runs:
+                end = filled + 1
+                read = attend(q[slot, :, None], keys[slot, :, :, :end], values[slot, :, :, :end])
+                y[slot] = read[:, 0]
+        return y
+
+    def commit(self) -> None:
+        """The entries written for the active slots count from now on."""
+        self.cache.filled = [n + runs for n, runs in zip(self.cache.filled, self.active, strict=True)]
+        device = self.cache.lengths.device
+        self.cache.lengths += torch.tensor(self.active, dtype=torch.int64, device=device)
+
+
+class Chunk:
+    """Several new entries of one slot: q [branches, time, heads, dim], each sees those before."""
+
+    def __init__(self, cache: Cache, slot: int, time: int) -> None:
+        self.cache = cache
+        self.slot = slot
+        self.start = cache.filled[slot]
+        self.end = self.start + time
+        entries = torch.arange(self.end, device=cache.keys.device)
+        self.mask = (entries <= entries[self.start :, None])[None]
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        keys, values = self.cache.keys[layer, self.slot], self.cache.values[layer, self.slot]
+        keys[:, :, self.start : self.end] = k.transpose(1, 2)
+        values[:, :, self.start : self.end] = v.transpose(1, 2)
+        return attend(q, keys[:, :, : self.end], values[:, :, : self.end], self.mask)
+
+    def commit(self) -> None:
+        """The entries written count from now on."""
+        self.cache.truncate(self.slot, self.end)

@@ -1,0 +1,120 @@
+"""Dia2's network with its memory: a fixed number of slots stepped together."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from tts.dia2.backbone import Backbone
+from tts.dia2.cache import Cache, Chunk, Step
+from tts.dia2.config import Dia2Config
+from tts.dia2.depformer import Depformer
+from tts.dia2.layers import Rotary
+from tts.dia2.weights import load_weights
+
+CHUNK = 256  # positions per pass of a prefill
+
+
+class Network(nn.Module):
+    """The tensors of `model.safetensors`, by their names."""
+
+    def __init__(self, config: Dia2Config, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.transformer = Backbone(config, dtype)
+        self.depformer = Depformer(config, dtype)
+
+
+class Model:
+    """The network on a device, and a cache for `slots` utterances of `branches` branches each.
+
+    Branch 0 is conditioned on the text; branch 1, which classifier-free guidance needs, is not.
+    With `branches` = 1 there is no guidance. All shapes are fixed by these numbers: a slot that has
+    nothing to do is stepped along and its numbers are dropped.
+    """
+
+    def __init__(
+        self,
+        config: Dia2Config,
+        weights: Path,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        slots: int = 1,
+        branches: int = 2,
+    ) -> None:
+        """Load the weights. Raises TextToSpeechError (see `load_weights`)."""
+        self.config, self.dtype = config, dtype
+        self.slots, self.branches = slots, branches
+        self.device = torch.device(device)
+        with torch.device("meta"):
+            network = Network(config, dtype)
+        load_weights(network, weights, self.device)
+        self.backbone, self.depformer = network.transformer, network.depformer
+        shape = config.decoder
+        self.cache = Cache(
+            shape.layers,
+            slots,
+            branches,
+            shape.kv_heads,
+            config.max_steps + 1,  # one more than positions: after a prefix one comes twice
+            shape.head_dim,
+            self.device,
+            dtype,
+        )
+        self.rotary = Rotary(config, shape.head_dim, self.device)
+        depth = Rotary(config, config.depformer.head_dim, self.device)
+        self.depth_rotary = depth if config.depformer_rope else None
+
+    def step(self, tokens: Tensor, positions: Tensor, active: list[bool]) -> Tensor:
+        """One column [slots, branches, channels] at positions [slots] for the active slots.
+
+        Gives the normed hidden states [slots, branches, width]; those of other slots mean nothing.
+        """
+        memory = Step(self.cache, active)
+        hidden: Tensor = self.backbone(tokens, positions[:, None], self.rotary, memory)
+        memory.commit()
+        return hidden
+
+    def prefill(self, slot: int, tokens: Tensor, positions: Tensor) -> Tensor:
+        """Many known columns [time, branches, channels] at positions [time] for one slot.
+
+        The same as so many steps, in a few passes. Gives hidden states [time, branches, width].
+        """
+        parts = []
+        for columns, places in zip(tokens.split(CHUNK), positions.split(CHUNK), strict=True):
+            memory = Chunk(self.cache, slot, len(columns))
+            parts.append(self.backbone(columns.transpose(0, 1), places, self.rotary, memory))
+            memory.commit()
+        return torch.cat(parts, dim=1).transpose(0, 1)
+
+    def actions(self, hidden: Tensor) -> Tensor:
+        """Logits [..., 2] of what the text does: 0 pad, 1 new word."""
+        logits: Tensor = self.backbone.action_head(hidden)
+        return logits
+
+    def first_codebook(self, hidden: Tensor) -> Tensor:
+        """Logits [..., audio_vocab] of the frame's first codebook."""
+        logits: Tensor = self.backbone.cb0_head(hidden)
+        return logits
+
+    def new_frame(self) -> Tensor:
+        """An empty depformer memory for one frame of every slot."""
+        return self.depformer.new_frame(self.slots * self.branches, self.device)
+
+    def next_codebook(
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: Tensor
+    ) -> Tensor:
+        """Logits [slots, branches, audio_limit] of codebook `stage` + 1.
+
+        `previous` [slots] is the token just chosen, `text` [slots, 2] the step's text (main,
+        second); both branches get the same.
+        """
+        logits: Tensor = self.depformer(
+            stage,
+            hidden.flatten(0, 1),
+            previous.repeat_interleave(self.branches),
+            text.repeat_interleave(self.branches, 0).T,
+            self.depth_rotary,
+            frame,
+        )
+        return logits.unflatten(0, (self.slots, self.branches))
