@@ -39,30 +39,30 @@ async def talk(
     the speaker plays; `silent` plays in time without a device. Raises what people should be told.
     """
     console = Console(highlight=False)
+    watchers: list[Callable[[Event], None]] = []
+    hearing_user: list[Callable[[Audio], None]] = []
+    hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]
+    report = _all(watchers)
+    # Before the engines are loaded: a file that cannot be read is said at once.
+    microphone = open_microphone(config.microphone, report, silence=config.turn.silence + MARGIN)
     async with _loaded(config, console) as agent:
+        rate = agent.tts.sample_rate
         with ExitStack() as stack:
             view = stack.enter_context(open_view(config.agent.name, console))
-            watchers: list[Callable[[Event], None]] = [view]
-            hearing_user: list[Callable[[Audio], None]] = [view.user]
-            hearing_agent: list[Callable[[Audio], None]] = [view.agent]
+            watchers.append(view)
+            hearing_user.append(view.user)
+            hearing_agent.append(view.agent)
             if events is not None:
                 watchers.append(stack.enter_context(EventLog(events)))
             if record is not None:
-                recorder = stack.enter_context(Recorder(record, agent.tts.sample_rate))
+                recorder = stack.enter_context(Recorder(record, rate))
                 watchers.append(recorder.event)
                 hearing_user.append(recorder.user)
                 hearing_agent.append(recorder.agent)
-            if copy is not None:
-                hearing_agent.append(copy)
-
-            report = _all(watchers)
-            microphone = open_microphone(
-                config.microphone, report, silence=config.turn.silence + MARGIN
-            )
             speaker: Speaker = (
-                PacedSpeaker(agent.tts.sample_rate, _nowhere)
+                PacedSpeaker(rate, _nowhere)
                 if silent
-                else open_speaker(config.speaker, report, agent.tts.sample_rate)
+                else open_speaker(config.speaker, report, rate)
             )
             return await agent.converse(
                 Graph(microphone, name="microphone").then(Tap(_all(hearing_user))),

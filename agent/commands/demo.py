@@ -7,9 +7,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.audio.devices import find_device
 from agent.audio.wav import WavWriter
 from agent.commands.talk import with_devices
 from agent.config import Config, load_config
@@ -43,9 +45,10 @@ async def _talk(config: Config, reply: "ReplyFile") -> None:
     from agent.live import talk
 
     try:
+        await anyio.to_thread.run_sync(find_device, "output", None)
         await talk(config, copy=reply.add)
     except AudioError as error:
-        print(f"no sound here ({error}); the reply goes to the file only")
+        print(f"not heard here, only written: {error}")
         await talk(config, copy=reply.add, silent=True)
 
 
