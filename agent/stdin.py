@@ -11,8 +11,8 @@ from threading import Thread
 from agent.audio.wakeup import Wakeup
 from agent.errors import ParleyError
 
-_SIZE = 4096  # bytes read at once
-_AHEAD = 16  # reads that wait to be taken
+_SIZE = 1024  # bytes read at once: little, as the text is cleaned on the loop
+_AHEAD = 64  # reads that wait to be taken
 
 
 async def read_text(descriptor: int = 0) -> AsyncGenerator[str, None]:

@@ -24,7 +24,7 @@ from agent.stdin import read_text
 from tts import TextToSpeech, Utterance
 from tts.clean import SpeechText
 
-_SLICE = 2000  # characters cleaned at once: the loop is never held for long
+_SLICE = 500  # characters cleaned at once: the loop is never held for long
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
