@@ -1,0 +1,1 @@
+"""Dia2: dialogue text in, speech out, frame by frame."""

@@ -1,0 +1,112 @@
+"""Text to token ids, as the tokenizer files beside a checkpoint say."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from tts.protocol import TextToSpeechError
+
+if TYPE_CHECKING:
+    import tokenizers
+
+_NO_BOS = 1
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A byte-level BPE tokenizer with Dia2's speaker tags."""
+
+    model: "tokenizers.Tokenizer"
+    bos: int
+    """Main text id of step 0."""
+    speakers: tuple[int, int]
+    """Ids of `[S1]` and `[S2]`; twice the new-word id if the vocabulary has no such tags."""
+    has_speakers: bool
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, new_word: int) -> Self:
+        """Load `tokenizer.json`, or `vocab.json` and `merges.txt` where that is missing.
+
+        `new_word` is the configuration's new-word id. Raises TextToSpeechError, naming the file,
+        if there is no tokenizer in the folder or it cannot be read.
+        """
+        folder = Path(folder)
+        settings = _read(folder / "tokenizer_config.json")
+        model = _load(folder, settings)
+        bos = _bos(model, settings, _read(folder / "special_tokens_map.json"))
+        first, second = model.token_to_id("[S1]"), model.token_to_id("[S2]")
+        if first is None or second is None:
+            return cls(model, bos, (new_word, new_word), has_speakers=False)
+        return cls(model, bos, (first, second), has_speakers=True)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of `text`; control strings in it become control ids, none are added."""
+        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
+        return self.model.encode(text, add_special_tokens=False).ids
+
+
+def _load(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
+    try:
+        from tokenizers import Tokenizer as Model
+    except ImportError as error:
+        raise TextToSpeechError(
+            f"Dia2 needs tokenizers ({error}): pip install 'parley[dia2]'"
+        ) from None
+    whole = folder / "tokenizer.json"
+    if not whole.is_file():
+        return _assemble(folder, settings)
+    try:
+        return Model.from_file(str(whole))
+    except Exception as error:  # noqa: BLE001 - the library raises plain Exception
+        raise TextToSpeechError(f"cannot read {whole}: {error}") from None
+
+
+def _assemble(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
+    """The same tokenizer from the files of the older layout."""
+    from tokenizers import AddedToken, models, pre_tokenizers
+    from tokenizers import Tokenizer as Model
+
+    vocab, merges = folder / "vocab.json", folder / "merges.txt"
+    if not (vocab.is_file() and merges.is_file()):
+        raise TextToSpeechError(
+            f"no tokenizer in {folder}: tokenizer.json, or vocab.json and merges.txt, are needed"
+        )
+    flags = ("lstrip", "rstrip", "single_word", "normalized", "special")
+    ids = dict(_read(folder / "added_tokens.json"))
+    added = {text: AddedToken(text, normalized=False) for text in ids}
+    try:
+        for number, token in settings.get("added_tokens_decoder", {}).items():
+            text = token["content"]
+            ids[text] = int(number)
+            added[text] = AddedToken(text, **{key: token[key] for key in flags if key in token})
+        words, pairs = models.BPE.read_file(str(vocab), str(merges))
+        model = Model(models.BPE({**words, **ids}, pairs))  # in the vocabulary, ids stay as given
+        model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        model.add_tokens([added[text] for text in sorted(added, key=ids.__getitem__)])
+    except Exception as error:  # noqa: BLE001 - the library raises plain Exception
+        raise TextToSpeechError(f"cannot read the tokenizer in {folder}: {error}") from None
+    return model
+
+
+def _bos(model: "tokenizers.Tokenizer", *settings: dict[str, Any]) -> int:
+    """The first of `settings` that names a token of the model decides; id 0 counts as none."""
+    for names in settings:
+        token = names.get("bos_token")
+        text = token.get("content") if isinstance(token, dict) else token
+        if isinstance(text, str) and (number := model.token_to_id(text)) is not None:
+            return number or _NO_BOS
+    return _NO_BOS
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty if the file is missing."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise TextToSpeechError(f"cannot read {path}: {error}") from None
+    if not isinstance(data, dict):
+        raise TextToSpeechError(f"cannot read {path}: an object is expected")
+    return data
