@@ -75,7 +75,7 @@ class DeviceStream:
         self._delay = latency  # what the device says it is
         self._clock = 0.0  # what perf_counter() lacks to anyio's clock
         self._xruns_told = 0
-        self._stale = False  # the device has gone since PortAudio listed the devices
+        self._stale = True  # the device may have gone or come since PortAudio listed the devices
         # Single attributes, also written in the driver's thread.
         self._called = False
         self._finished = False
@@ -87,7 +87,13 @@ class DeviceStream:
         self._bell = Wakeup()
         self._limiter = anyio.CapacityLimiter(1)
         with anyio.CancelScope(shield=True):  # what is opened must come to be closed
-            await self._open()
+            try:
+                await self._open()
+            except AudioError:
+                # It may have been plugged in since PortAudio was initialised.
+                if not await self._in_thread(self._refresh):
+                    raise
+                await self._open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -224,8 +230,8 @@ class DeviceStream:
     def _refresh(self) -> bool:
         """Thread: let PortAudio see the devices that there are now; whether that was done.
 
-        It is not while other streams are open, unless a new process finds our device and we have
-        not looked since it went, or see another one.
+        While other streams are open, it is only if a new process finds our device, and we have not
+        looked since it went or see another one.
         """
         sd = load()
         with portaudio:

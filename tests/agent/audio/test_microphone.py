@@ -132,6 +132,18 @@ async def test_it_ends_when_nobody_listens(soundcards: SoundCards) -> None:
     assert soundcards.microphone.name == "virtual_mic"
 
 
+async def test_a_device_plugged_in_since_the_program_started_is_found(
+    soundcards: SoundCards,
+) -> None:
+    soundcards.unplug()
+    sd._terminate()
+    sd._initialize()
+    soundcards.plug()
+    with anyio.fail_after(10):
+        async with listening(Reports(), device="virtual_mic") as blocks:
+            assert len((await blocks.receive()).pcm)
+
+
 @pytest.mark.usefixtures("soundcards")
 async def test_an_unknown_device_is_an_error() -> None:
     microphone = DeviceMicrophone(MicrophoneSettings(device="headset"), Reports())
