@@ -27,6 +27,7 @@ END_PAUSE = 0x1000
 PARAMETER_RATE, PARAMETER_PITCH = 1, 3
 EVENT_LIST_END, EVENT_WORD = 0, 1
 CONTINUE, STOP = 0, 1
+_WITHOUT_CONTROLS = dict.fromkeys(range(32), " ")
 
 
 class _EventId(ctypes.Union):
@@ -126,8 +127,8 @@ class EspeakLibrary:
 
         What `deliver` raises stops the synthesis and is raised here.
         """
-        # A NUL would end the C string early; the length stays, and with it every position.
-        encoded = text.replace("\0", " ").encode(errors="replace")
+        # A NUL or a ^Z would end the text; the length stays, and with it every position.
+        encoded = text.translate(_WITHOUT_CONTROLS).encode(errors="replace")
         with self._lock:
             self._apply(settings)
             self._deliver, self._failure = deliver, None

@@ -4,7 +4,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -110,6 +110,7 @@ async def test_no_text_is_no_speech(espeak: Espeak, speak: Any, fragments: list[
 
 
 @given(WORDS)
+@example(["\x1a"])
 def test_the_words_joined_are_the_text(words: list[str]) -> None:
     text = " ".join(words)
     pieces: list[Speech] = []
@@ -133,7 +134,9 @@ async def test_the_words_of_an_utterance_joined_are_its_text(
     spoken.check_word_times()
 
 
-@pytest.mark.parametrize("text", ["a\0b c", "lone \ud800 surrogate", "\u200b\ufeff\u0007"])
+@pytest.mark.parametrize(
+    "text", ["a\0b c", "\x1a", "a \x1a b", "lone \ud800 surrogate", "\u200b\ufeff\u0007"]
+)
 async def test_strange_characters_are_survived(espeak: Espeak, speak: Any, text: str) -> None:
     assert (await speak(espeak, [text])).text == text
 
