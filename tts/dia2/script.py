@@ -15,7 +15,8 @@ from tts.protocol import TextToSpeechError
 
 TAGS = ("[S1]", "[S2]")
 
-_NORMAL = str.maketrans({"\N{RIGHT SINGLE QUOTATION MARK}": "'", ":": " "})
+NORMAL = str.maketrans({"\N{RIGHT SINGLE QUOTATION MARK}": "'", ":": " "})
+"""What the parser replaces before it looks at a script."""
 
 # A break tag, piece by piece. Between the number's digits and the `s` any one character may stand,
 # and digits again. The possessive `++` and `*+` keep matching linear whatever the text.
@@ -63,7 +64,7 @@ class ScriptParser:
         Raises TextToSpeechError on a pause whose number cannot be read. The tag is dropped then;
         the entries around it come with the next call, so that one may go on with `feed("")`.
         """
-        self._rest += fragment.translate(_NORMAL)
+        self._rest += fragment.translate(NORMAL)
         self._scan(complete=False)
         return self._take()
 
