@@ -142,14 +142,21 @@ async def test_strange_characters_are_survived(espeak: Espeak, speak: Any, text:
 
 
 async def test_voice_speed_and_pitch_belong_to_the_engine(speak: Any) -> None:
-    engines = [Espeak(), Espeak(speed=300), Espeak(pitch=90), Espeak(voice="de")]
+    engines = [
+        Espeak(),
+        Espeak(speed=300),
+        Espeak(voice="de"),
+        Espeak(pitch=0),
+        Espeak(pitch=100),
+    ]
     for engine in engines:
         await engine.load()
-    usual, fast, high, german = [await speak(engine, ["one two three"]) for engine in engines]
+    spoken = [await speak(engine, ["one two three"]) for engine in engines]
+    usual, fast, german, low, high = spoken
     check_alike(await speak(engines[0], ["one two three"]), usual)
     assert len(fast.pcm) < 0.8 * len(usual.pcm)
     assert abs(len(german.pcm) - len(usual.pcm)) > 700
-    assert pitch(high.pcm) > 1.2 * pitch(usual.pcm)
+    assert pitch(high.pcm) > 1.2 * pitch(low.pcm)
 
 
 async def test_an_unknown_voice_names_the_nearest() -> None:
