@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+MICROPHONE_RATE = 16000
+"""The rate in Hz at which microphones send: what recognisers want."""
+
 
 @dataclass(frozen=True, slots=True)
 class Audio:

@@ -17,6 +17,7 @@ from agent.config import Config
 from agent.event_log import EventLog
 from agent.events import Audio, Event
 from agent.graph import Graph
+from agent.native_stderr import silenced
 from agent.recorder import Recorder
 from agent.session import Session
 from agent.view import open_view
@@ -48,6 +49,7 @@ async def talk(
     async with _loaded(config, console) as agent:
         rate = agent.tts.sample_rate
         with ExitStack() as stack:
+            stack.enter_context(silenced())
             view = stack.enter_context(open_view(config.agent.name, console))
             watchers.append(view)
             hearing_user.append(view.user)

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from agent.audio.playback import Playback
 from agent.audio.resample import Resampler
 from agent.audio.wav import WavWriter, read_audio
-from agent.events import Audio
+from agent.events import MICROPHONE_RATE, Audio
 
-MICROPHONE_RATE = 16000
 _BLOCK = 0.02  # seconds
 
 Sink = Callable[[NDArray[np.float32], float], Awaitable[None]]

@@ -13,10 +13,9 @@ from agent.audio.resample import Resampler
 from agent.audio.ring import Ring
 from agent.audio.stream import DeviceStream
 from agent.audio.wakeup import Wakeup
-from agent.events import Audio, Event, WarningEvent
+from agent.events import MICROPHONE_RATE, Audio, Event, WarningEvent
 from agent.settings import MicrophoneSettings
 
-MICROPHONE_RATE = 16000
 
 _RING = 2.0  # seconds that the loop may be late
 _SHORTEST, _LONGEST = 0.01, 0.02  # seconds in a block
