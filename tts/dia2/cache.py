@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from tts.dia2.config import Dia2Config
 from tts.dia2.layers import attend
 
 
@@ -28,19 +29,17 @@ class Cache:
 
     def __init__(
         self,
-        layers: int,
+        config: Dia2Config,
         slots: int,
         branches: int,
-        kv_heads: int,
-        size: int,
-        head_dim: int,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        shape = (layers, slots, branches, kv_heads, size + 1, head_dim)
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)
-        self.size = size
+        shape = config.decoder
+        self.size = config.max_steps + 1  # positions, and one that comes twice after a prefix
+        size = (shape.layers, slots, branches, shape.kv_heads, self.size + 1, shape.head_dim)
+        self.keys = torch.zeros(size, device=device, dtype=dtype)
+        self.values = torch.zeros(size, device=device, dtype=dtype)
         self.filled = [0] * slots
         self.lengths = torch.zeros(slots, device=device, dtype=torch.int64)
 
@@ -100,7 +99,9 @@ class Step:
 
     def commit(self) -> None:
         """The entries written for the active slots count from now on."""
-        self.cache.filled = [n + runs for n, runs in zip(self.cache.filled, self.active, strict=True)]
+        self.cache.filled = [
+            n + runs for n, runs in zip(self.cache.filled, self.active, strict=True)
+        ]
         device = self.cache.lengths.device
         self.cache.lengths += torch.tensor(self.active, dtype=torch.int64, device=device)
 

@@ -11,6 +11,29 @@ from tts.dia2.config import Dia2Config
 from tts.dia2.layers import Gated, Head, Linear, Norm, Rotary, TextEmbedding, attend, rotate
 
 
+class Frame:
+    """The keys and values of one frame's stages, [layers, 2, batch, heads, stages, head_dim]."""
+
+    def __init__(
+        self,
+        config: Dia2Config,
+        batch: int,
+        rotary: Rotary | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """`rotary` turns queries and keys by their stage, if the checkpoint wants that."""
+        shape, stages = config.depformer, config.codebooks - 1
+        size = (shape.layers, 2, batch, shape.heads, stages, shape.head_dim)
+        self.seen = torch.empty(size, device=device, dtype=dtype)
+        self.rotary = rotary
+
+    def angles(self, stage: int) -> tuple[Tensor, Tensor] | None:
+        if self.rotary is None:
+            return None
+        return self.rotary.angles(torch.full((1,), stage, device=self.seen.device), self.seen.dtype)
+
+
 class SelfAttention(nn.Module):
     def __init__(self, config: Dia2Config, dtype: torch.dtype) -> None:
         super().__init__()
@@ -23,7 +46,12 @@ class SelfAttention(nn.Module):
         self.k_norm = Norm(shape.head_dim, config.eps)
 
     def forward(
-        self, x: Tensor, stage: int, weights: str, angles: tuple[Tensor, Tensor] | None, seen: Tensor
+        self,
+        x: Tensor,
+        stage: int,
+        weights: str,
+        angles: tuple[Tensor, Tensor] | None,
+        seen: Tensor,
     ) -> Tensor:
         """x [batch, width]; `seen` [2, batch, heads, stages, head_dim] are keys and values."""
         parts = self.in_proj[weights](x).view(-1, 3, self.shape.heads, self.shape.head_dim)
@@ -47,7 +75,12 @@ class Layer(nn.Module):
         self.mlp = Gated(config.depformer, dtype)
 
     def forward(
-        self, x: Tensor, stage: int, weights: str, angles: tuple[Tensor, Tensor] | None, seen: Tensor
+        self,
+        x: Tensor,
+        stage: int,
+        weights: str,
+        angles: tuple[Tensor, Tensor] | None,
+        seen: Tensor,
     ) -> Tensor:
         x = x + self.self_attention(self.pre_norm(x), stage, weights, angles, seen)
         y: Tensor = x + self.mlp(self.post_norm(x))
@@ -58,7 +91,6 @@ class Depformer(nn.Module):
     def __init__(self, config: Dia2Config, dtype: torch.dtype) -> None:
         super().__init__()
         shape, width = config.depformer, config.depformer.width
-        self.shape = shape
         self.stages = config.codebooks - 1
         self.limit = config.audio_limit
         self.schedule = [str(weights) for weights in config.schedule]
@@ -68,44 +100,34 @@ class Depformer(nn.Module):
         if config.depformer_text:
             self.text_embed = TextEmbedding(config, width, width, dtype)
         self.depformer_in = nn.ModuleDict(
-            {str(g): Linear(config.decoder.width, width, dtype) for g in sorted(set(config.schedule))}
+            {
+                str(g): Linear(config.decoder.width, width, dtype)
+                for g in sorted(set(config.schedule))
+            }
         )
         self.layers = nn.ModuleList(Layer(config, dtype) for _ in range(shape.layers))
         self.norm = Norm(width, config.eps)
         self.logits = nn.ModuleList(Head(width, config.audio_vocab) for _ in range(self.stages))
 
-    def new_frame(self, batch: int, device: torch.device) -> Tensor:
-        """Room for a frame's keys and values: [layers, 2, batch, heads, stages, head_dim]."""
-        shape = self.shape
-        size = (shape.layers, 2, batch, shape.heads, self.stages, shape.head_dim)
-        return torch.empty(size, device=device, dtype=self.audio_embeds[0].weight.dtype)
-
     def embed(self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor) -> Tensor:
-        """What a stage starts from; hidden [batch, decoder width], previous [batch], text [2, batch]."""
+        """What a stage starts from, [batch, width]; arguments as for a stage."""
         x: Tensor = self.audio_embeds[stage](previous)
         if stage == 0 and hasattr(self, "text_embed"):
             x = x + self.text_embed(text[0], text[1])
-        return x + self.depformer_in[self.schedule[stage]](hidden)
+        y: Tensor = x + self.depformer_in[self.schedule[stage]](hidden)
+        return y
 
     def forward(
-        self,
-        stage: int,
-        hidden: Tensor,
-        previous: Tensor,
-        text: Tensor,
-        rotary: Rotary | None,
-        frame: Tensor,
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: Frame
     ) -> Tensor:
         """The float32 logits [batch, limit] of codebook `stage` + 1.
 
         `hidden` [batch, decoder width] is the backbone's, `previous` [batch] the token just chosen,
-        `text` [2, batch] the step's text (main, second), `frame` from `new_frame`.
+        `text` [2, batch] the step's text (main, second). A frame's stages come in order.
         """
         x = self.embed(stage, hidden, previous, text)
-        angles = None
-        if rotary is not None:
-            angles = rotary.angles(torch.full((1,), stage, device=x.device), x.dtype)
-        for layer, seen in zip(self.layers, frame, strict=True):
+        angles = frame.angles(stage)
+        for layer, seen in zip(self.layers, frame.seen, strict=True):
             x = layer(x, stage, self.schedule[stage], angles, seen)
         logits: Tensor = self.logits[stage](self.norm(x))
         return logits[..., : self.limit]

@@ -4,13 +4,15 @@ Weights and the residual stream are in the compute dtype; norms, rotary angles a
 logits) are in float32.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tts.dia2.config import Dia2Config, Transformer
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": functional.silu,
     "gelu": functional.gelu,  # the exact one, by the error function
     "relu": functional.relu,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tts.dia2.backbone import Backbone
 from tts.dia2.cache import Cache, Chunk, Step
 from tts.dia2.config import Dia2Config
-from tts.dia2.depformer import Depformer
+from tts.dia2.depformer import Depformer, Frame
 from tts.dia2.layers import Rotary
 from tts.dia2.weights import load_weights
 
@@ -50,18 +50,8 @@ class Model:
             network = Network(config, dtype)
         load_weights(network, weights, self.device)
         self.backbone, self.depformer = network.transformer, network.depformer
-        shape = config.decoder
-        self.cache = Cache(
-            shape.layers,
-            slots,
-            branches,
-            shape.kv_heads,
-            config.max_steps + 1,  # one more than positions: after a prefix one comes twice
-            shape.head_dim,
-            self.device,
-            dtype,
-        )
-        self.rotary = Rotary(config, shape.head_dim, self.device)
+        self.cache = Cache(config, slots, branches, self.device, dtype)
+        self.rotary = Rotary(config, config.decoder.head_dim, self.device)
         depth = Rotary(config, config.depformer.head_dim, self.device)
         self.depth_rotary = depth if config.depformer_rope else None
 
@@ -81,7 +71,8 @@ class Model:
         The same as so many steps, in a few passes. Gives hidden states [time, branches, width].
         """
         parts = []
-        for columns, places in zip(tokens.split(CHUNK), positions.split(CHUNK), strict=True):
+        for start in range(0, len(tokens), CHUNK):
+            columns, places = tokens[start : start + CHUNK], positions[start : start + CHUNK]
             memory = Chunk(self.cache, slot, len(columns))
             parts.append(self.backbone(columns.transpose(0, 1), places, self.rotary, memory))
             memory.commit()
@@ -97,12 +88,13 @@ class Model:
         logits: Tensor = self.backbone.cb0_head(hidden)
         return logits
 
-    def new_frame(self) -> Tensor:
-        """An empty depformer memory for one frame of every slot."""
-        return self.depformer.new_frame(self.slots * self.branches, self.device)
+    def new_frame(self) -> Frame:
+        """The depformer's memory for one frame of every slot."""
+        rows = self.slots * self.branches
+        return Frame(self.config, rows, self.depth_rotary, self.device, self.dtype)
 
     def next_codebook(
-        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: Tensor
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: Frame
     ) -> Tensor:
         """Logits [slots, branches, audio_limit] of codebook `stage` + 1.
 
@@ -114,7 +106,6 @@ class Model:
             hidden.flatten(0, 1),
             previous.repeat_interleave(self.branches),
             text.repeat_interleave(self.branches, 0).T,
-            self.depth_rotary,
             frame,
         )
-        return logits.unflatten(0, (self.slots, self.branches))
+        return logits.view(self.slots, self.branches, -1)

@@ -1,0 +1,145 @@
+"""Steps all slots together: the network's pass, the drawn actions, the gate, then the audio.
+
+Everything on the device has fixed shapes and never depends on a value the host would have to look
+at; the host looks twice a step, at the actions and at the finished column.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tts.dia2.model import Model
+from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Sampler
+from tts.dia2.take import Take
+from tts.protocol import TextToSpeechError
+
+Saved = tuple[Tensor, Tensor]  # a slot's keys and values
+
+
+class Stepper:
+    """The slots of a model and the takes in them."""
+
+    def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
+        self.model = model
+        self.takes: list[Take | None] = [None] * model.slots
+        self.sampler = sampler or new_sampler(model)
+        width = model.config.decoder.width
+        self.hidden = torch.zeros(
+            (model.slots, model.branches, width), device=model.device, dtype=model.dtype
+        )
+
+    def admit(self, take: Take, saved: Saved | None = None) -> int:
+        """Put a take in a free slot and say which; `saved` is the cache of what it has warmed.
+
+        Raises TextToSpeechError if every slot is taken, or guidance needs a second branch.
+        """
+        if take.sampling.scale != 1 and self.model.branches == 1:
+            raise TextToSpeechError("this model was loaded without guidance: the scale must be 1")
+        if None not in self.takes:
+            raise TextToSpeechError(f"all {len(self.takes)} slots are speaking")
+        slot = self.takes.index(None)
+        if saved is None:
+            self.model.cache.truncate(slot)
+        else:
+            self.model.cache.restore(slot, saved)
+        self.sampler.assign(slot, take.sampling, take.uniforms)
+        self.takes[slot] = take
+        return slot
+
+    def release(self, slot: int) -> None:
+        """Free a slot, whatever its take is doing."""
+        self.takes[slot] = None
+        self.model.cache.truncate(slot)
+
+    @torch.inference_mode()
+    def step(self) -> bool:
+        """Do what can be done in every slot, at most one step; False if that is nothing."""
+        moved = self._warm_up()
+        active = [take is not None and take.runs for take in self.takes]
+        if any(active):
+            self._think(active)
+        going = [take is not None and take.decide() for take in self.takes]
+        if any(going):
+            self._speak(going)
+        return moved or any(active) or any(going)
+
+    def _warm_up(self) -> bool:
+        """Feed the prefixes as far as their text is certain, each in one pass."""
+        moved = False
+        for slot, take in enumerate(self.takes):
+            if take is None or not take.warming:
+                continue
+            first = take.warmed
+            columns = self._tensor(take.warm_up())
+            if len(columns):
+                positions = torch.arange(first, take.warmed, device=self.model.device)
+                self.model.prefill(slot, columns[:, : self.model.branches], positions)
+                moved = True
+        return moved
+
+    def _think(self, active: list[bool]) -> None:
+        """The backbone's pass for the active slots, and the action each of them draws."""
+        model = self.model
+        channels = 2 + model.config.codebooks
+        columns = np.zeros((model.slots, model.branches, channels), np.int64)
+        positions = np.zeros(model.slots, np.int64)
+        for slot, take in enumerate(self.takes):
+            if take is not None and active[slot]:
+                columns[slot] = take.column(take.step)[: model.branches]
+                positions[slot] = take.step
+        hidden = model.step(self._tensor(columns), self._tensor(positions), active)
+        fresh = torch.tensor(active, device=model.device)[:, None, None]
+        self.hidden = torch.where(fresh, hidden, self.hidden)  # a waiting slot keeps its own
+        drawn = self.sampler.sample(model.actions(self.hidden), ACTION, self._steps())
+        for take, raw, runs in zip(self.takes, drawn.tolist(), active, strict=True):
+            if take is not None and runs:
+                take.raw = raw
+
+    def _speak(self, going: list[bool]) -> None:
+        """The audio column of the slots whose text is decided."""
+        takes = [take for take, goes in zip(self.takes, going, strict=True) if take and goes]
+        if any(take.needs_audio for take in takes):
+            columns = self._column(going).cpu().numpy().astype(np.int32)
+        else:
+            columns = np.zeros((len(going), self.model.config.codebooks), np.int32)
+        for take, goes, column in zip(self.takes, going, columns, strict=True):
+            if take is not None and goes:
+                take.write(column)
+
+    def _column(self, going: list[bool]) -> Tensor:
+        """Audio tokens [slots, codebooks], codebook by codebook."""
+        model, steps = self.model, self._steps()
+        texts = [
+            take.text if take and goes else (0, 0)
+            for take, goes in zip(self.takes, going, strict=True)
+        ]
+        text = self._tensor(np.array(texts, np.int64))
+        token = self.sampler.sample(model.first_codebook(self.hidden), FIRST_CODEBOOK, steps)
+        tokens = [token]
+        frame = model.new_frame()
+        for stage in range(model.config.codebooks - 1):
+            logits = model.next_codebook(stage, self.hidden, token, text, frame)
+            token = self.sampler.sample(logits, FIRST_CODEBOOK + 1 + stage, steps)
+            tokens.append(token)
+        return torch.stack(tokens, dim=1)
+
+    def _steps(self) -> Tensor:
+        """Each slot's steps since its start, which number its draws."""
+        return self._tensor(
+            np.array([take.step - take.start if take else 0 for take in self.takes])
+        )
+
+    def _tensor(self, array: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Tensor:
+        return torch.from_numpy(array.astype(np.int64)).to(self.model.device)
+
+
+def new_sampler(model: Model) -> Sampler:
+    """A sampler for a model's slots."""
+    config = model.config
+    return Sampler(
+        model.slots,
+        config.max_steps,
+        config.codebooks,
+        (config.audio_pad, config.audio_bos),
+        model.device,
+    )
