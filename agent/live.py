@@ -1,5 +1,6 @@
 """A conversation at a terminal: an agent with microphone, speaker, view, log and recording."""
 
+import gc
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -86,6 +87,9 @@ async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, Non
     try:
         with console.status(_loading(done)) as status:
             await agent.load(loaded)
+        # A full collection of all that was just loaded would hold the loop for 25 ms: never again.
+        gc.collect()
+        gc.freeze()
         console.print(f"loaded: {', '.join(done)}", style="dim")
         yield agent
     finally:

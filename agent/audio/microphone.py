@@ -16,7 +16,6 @@ from agent.audio.wakeup import Wakeup
 from agent.events import MICROPHONE_RATE, Audio, Event, WarningEvent
 from agent.settings import MicrophoneSettings
 
-
 _RING = 2.0  # seconds that the loop may be late
 _SHORTEST, _LONGEST = 0.01, 0.02  # seconds in a block
 
