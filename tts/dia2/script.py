@@ -106,7 +106,8 @@ class ScriptParser:
             steps = round(float(tag["number"]) * self._frame_rate)
         except (ValueError, OverflowError):
             raise TextToSpeechError(
-                f'cannot read the seconds of {tag[0]!r}: write a pause as <break time="0.5s"/>'
+                f"cannot read the seconds of a pause, {tag['number'][:20]!r}: "
+                'write it as <break time="0.5s"/>'
             ) from None
         if steps > 0:
             self._ready.append(Entry((), "", steps))
