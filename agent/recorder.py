@@ -3,7 +3,6 @@
 import math
 from collections import deque
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import anyio
@@ -73,17 +72,12 @@ class Recorder:
         self._wav.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._user.flush()
         self._agent.flush()
         self._write(max(self._user.length, self._agent.length))
         self._transcript.close()
-        self._wav.__exit__(kind, error, traceback)
+        self._wav.__exit__(None, None, None)
 
 
 class _Channel:

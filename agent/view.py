@@ -1,6 +1,5 @@
 """What a person sees while talking: a live view in a terminal, plain lines elsewhere."""
 
-from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
@@ -42,12 +41,7 @@ class View(Protocol):
     def user(self, block: Audio) -> None: ...
     def agent(self, block: Audio) -> None: ...
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def open_view(name: str, console: Console | None = None) -> View:
@@ -139,13 +133,8 @@ class LiveView:
         self._live.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, traceback)
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
 
 
 def _line(event: Event, name: str) -> Text | None:
