@@ -1,1 +1,31 @@
 """Dia2: dialogue text in, speech out, frame by frame."""
+
+from typing import TYPE_CHECKING, Any
+
+from tts.protocol import TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.dia2 import Dia2 as Dia2
+    from tts.dia2.generate import Result as Result
+    from tts.dia2.sampling import Sampling as Sampling
+
+_HOMES = {"Dia2": "dia2", "Result": "generate", "Sampling": "sampling"}
+
+__all__ = ["Dia2", "Result", "Sampling"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported (and PyTorch with them) when they are first used.
+
+    Raises TextToSpeechError if PyTorch or what else Dia2 needs is not installed.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ImportError as error:
+        raise TextToSpeechError(
+            f"Dia2 needs {error.name or 'PyTorch'} ({error}): pip install 'parley[dia2]'"
+        ) from error

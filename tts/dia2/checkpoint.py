@@ -1,0 +1,218 @@
+"""Where the files of a checkpoint are: in a folder, or on the Hugging Face hub.
+
+A repository is laid out like a folder: `config.json`, `model.safetensors` and the tokenizer's
+files; the codec has a repository of its own. The small files come first: what is no Dia2 model
+shows before gigabytes are downloaded. What is in the hub's cache needs no network.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tts.dia2.config import Dia2Config
+from tts.protocol import TextToSpeechError
+
+MIMI = "kyutai/mimi"
+MANIFEST = "dia2_assets.json"
+"""Optional; may name `config`, `weights` (files) and `tokenizer`, `mimi` (folders, repositories).
+
+Another name for it may stand in the environment as `DIA2_ASSET_MANIFEST`.
+"""
+
+_TEXTS = ("*.json", "*.txt")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_SAMPLE = 1 << 16  # bytes of the weights themselves in a fingerprint
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's configuration and files, all on this machine."""
+
+    config: Dia2Config
+    weights: Path
+    tokenizer: Path
+    """Folder."""
+    mimi: Path
+    """Folder."""
+    fingerprint: str
+    """Of the configuration and the weights: two checkpoints that differ have two."""
+
+    @classmethod
+    def find(
+        cls,
+        source: str | Path,
+        *,
+        tokenizer: str | Path | None = None,
+        mimi: str | Path | None = None,
+    ) -> Self:
+        """Find a model's files, downloading (with progress bars) what is not on this machine.
+
+        `source`, `tokenizer` and `mimi` are folders or repositories (owner/name). Where the last
+        two are not given, the manifest decides, then the configuration, then folders `tokenizer`
+        and `mimi` beside it, then the model's own folder and kyutai/mimi. Raises TextToSpeechError.
+        """
+        manifest = os.environ.get("DIA2_ASSET_MANIFEST") or MANIFEST
+        folder = _folder(source, (), (*_TEXTS, manifest))
+        names = _manifest(folder / manifest)
+        config_file = names.get("config", "config.json")
+        if not (folder / config_file).is_file():
+            raise TextToSpeechError(f"{source} is not a Dia2 model: it has no {config_file}")
+        try:
+            config = Dia2Config.from_file(folder / config_file)
+        except TextToSpeechError as error:
+            raise TextToSpeechError(f"{source} is not a usable Dia2 model: {error}") from None
+        tokenizer = tokenizer or _beside(
+            folder, names.get("tokenizer") or config.tokenizer, "tokenizer", folder
+        )
+        mimi = mimi or _beside(folder, names.get("mimi") or config.mimi, "mimi", MIMI)
+        weights = _weights(source, folder, names.get("weights", "model.safetensors"))
+        return cls(
+            config,
+            weights,
+            _folder(tokenizer, (), _TEXTS),
+            _folder(mimi, ("config.json", "model.safetensors")),
+            _fingerprint(folder / config_file, weights),
+        )
+
+
+def _manifest(path: Path) -> Mapping[str, str]:
+    """What the manifest names; nothing if there is none, or (as published) if it is not valid."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        _log.warning("%s is ignored: %s", path, error)
+        return {}
+    if not isinstance(found, dict):
+        _log.warning("%s is ignored: an object is expected", path)
+        return {}
+    return {key: value for key, value in found.items() if value and isinstance(value, str)}
+
+
+def _beside(folder: Path, named: str | None, subfolder: str, otherwise: str | Path) -> str | Path:
+    """A part of the model: as it is named (a path is relative to the model), or as it is usual."""
+    inside = folder / (named or subfolder)
+    if inside.is_dir():
+        return inside
+    return named or otherwise
+
+
+def _weights(source: str | Path, folder: Path, name: str) -> Path:
+    if not Path(source).expanduser().is_dir():
+        # The same revision as the rest, which may have been in the cache for a long time.
+        folder = _fetch(str(source), (name,), revision=folder.name)
+    path = folder / name
+    if path.suffix in _PICKLES:
+        raise TextToSpeechError(f"{path} is a pickle file, which is never loaded")
+    if not path.is_file():
+        found = [file.name for file in sorted(folder.iterdir()) if file.suffix in _PICKLES]
+        instead = f" ({found[0]} is a pickle file, which is never loaded)" if found else ""
+        raise TextToSpeechError(f"{source} has no {name}{instead}")
+    return path
+
+
+def _fingerprint(config: Path, weights: Path) -> str:
+    digest = hashlib.sha256(config.read_bytes())
+    with weights.open("rb") as file:
+        header = int.from_bytes(
+            file.read(8), "little"
+        )  # safetensors: the header's size comes first
+        size = weights.stat().st_size
+        digest.update(file.read(min(header, size)))
+        file.seek(max(0, size - _SAMPLE))
+        digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()[:32]
+
+
+def _folder(source: str | Path, needed: Sequence[str], patterns: Sequence[str] = ()) -> Path:
+    """A folder that holds the files `needed` and, if they exist, those that match `patterns`."""
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    name = str(source)
+    if isinstance(source, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise TextToSpeechError(
+            f"there is no folder {source}, and it is no repository (owner/name)"
+        )
+    return _fetch(name, needed, patterns)
+
+
+def _fetch(
+    repository: str,
+    needed: Sequence[str],
+    patterns: Sequence[str] = (),
+    revision: str | None = None,
+) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+    except ImportError as error:
+        raise TextToSpeechError(
+            f"downloading needs huggingface_hub ({error}): pip install 'parley[dia2]'"
+        ) from None
+    wanted = [*needed, *patterns]
+    try:
+        cached = snapshot_download(
+            repository, revision=revision, allow_patterns=wanted, local_files_only=True
+        )
+        if _holds(cached, needed) and any(Path(cached).iterdir()):
+            return Path(cached)
+    except LocalEntryNotFoundError:
+        pass
+    except ValueError as error:
+        raise TextToSpeechError(_line(error)) from None
+    try:
+        fetched = snapshot_download(repository, revision=revision, allow_patterns=wanted)
+    except Exception as error:
+        raise TextToSpeechError(_why(repository, error)) from error
+    return Path(fetched)
+
+
+def _holds(folder: str, names: Sequence[str]) -> bool:
+    return all((Path(folder) / name).is_file() for name in names)
+
+
+def _why(repository: str, error: Exception) -> str:
+    """What to do about a download that failed."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if any(isinstance(each, OSError) and each.errno == errno.ENOSPC for each in _causes(error)):
+        return (
+            f"the disk is full: {repository} cannot be downloaded; make room, or set HF_HOME to a "
+            "folder on another disk (what has been downloaded is kept)"
+        )
+    if isinstance(error, GatedRepoError):
+        return (
+            f"{repository} is gated: accept its terms at https://huggingface.co/{repository} and "
+            "log in with `hf auth login`"
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"there is no folder and no repository {repository}, or it is private: check the name, "
+            "or log in with `hf auth login`"
+        )
+    reason = _line(list(_causes(error))[-1])
+    return (
+        f"{repository} is not on this machine and cannot be downloaded ({reason}): connect to the "
+        "internet once, without HF_HUB_OFFLINE, or name a local folder"
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

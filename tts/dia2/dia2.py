@@ -1,0 +1,185 @@
+"""The bundle: a checkpoint loaded onto a device, ready to speak."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+from tts.dia2.checkpoint import Checkpoint
+from tts.dia2.config import Dia2Config
+from tts.dia2.mimi import Mimi
+from tts.dia2.model import Model, Network
+from tts.dia2.sampling import Sampling
+from tts.dia2.tokenizer import Tokenizer
+from tts.protocol import TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.generate import Result
+    from tts.dia2.voice import Voice
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+SMALLER = "nari-labs/Dia2-1B"
+
+_MIMI_BYTES = 400 << 20  # the codec (float32) and what a stream of it keeps
+_WORK_BYTES = 512 << 20  # activations, and what CUDA takes for itself
+
+
+class Dia2:
+    """A model, its tokenizer and its codec. Blocking: it computes in the thread that calls it."""
+
+    def __init__(
+        self,
+        config: Dia2Config,
+        tokenizer: Tokenizer,
+        model: Model,
+        mimi: Mimi,
+        *,
+        source: str,
+        fingerprint: str,
+    ) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+        self.model = model
+        self.mimi = mimi
+        self.source = source
+        """The folder or repository it was loaded from, as given."""
+        self.fingerprint = fingerprint
+        """Tells this checkpoint from others, for what is made with it and kept in files."""
+        self.sample_rate: int = mimi.sample_rate
+        """Of the waveform, in Hz."""
+        self.frame_rate: float = mimi.frame_rate
+        """Steps and frames a second."""
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        slots: int = 1,
+        guidance: bool = True,
+        mimi: str | Path | None = None,
+        tokenizer: str | Path | None = None,
+    ) -> Self:
+        """Load a folder, or a repository such as nari-labs/Dia2-2B, which is downloaded once.
+
+        `device` auto is an NVIDIA GPU if there is one; `dtype` auto is bfloat16 on it and float32
+        on a CPU. `slots` utterances can be stepped together. Without `guidance` only a scale of 1
+        can be used, in half of the time. `mimi` and `tokenizer` are folders or repositories that
+        replace those of the checkpoint. Raises TextToSpeechError.
+        """
+        place = _device(device)
+        kind = _dtype(dtype, place)
+        found = Checkpoint.find(source, tokenizer=tokenizer, mimi=mimi)
+        words = Tokenizer.from_folder(found.tokenizer, found.config.new_word)
+        branches = 2 if guidance else 1
+        _check_memory(found.config, kind, place, slots=slots, branches=branches)
+        model = Model(
+            found.config, found.weights, device=place, dtype=kind, slots=slots, branches=branches
+        )
+        codec = Mimi.load(found.mimi, found.config.codebooks, place)
+        if codec.config.codebook_size > found.config.audio_limit:
+            raise TextToSpeechError(
+                f"{found.mimi} has codes up to {codec.config.codebook_size - 1}, "
+                f"the model up to {found.config.audio_limit - 1}: they do not belong together"
+            )
+        return cls(
+            found.config, words, model, codec, source=str(source), fingerprint=found.fingerprint
+        )
+
+    def generate(
+        self,
+        script: str | Sequence[str],
+        *,
+        voices: Sequence["Voice"] = (),
+        sampling: Sampling | None = None,
+        seed: int | None = None,
+        initial_padding: int = 2,
+        include_prefix: bool = False,
+        reference: bool = False,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> "Result":
+        """Speak a whole script: see `tts.dia2.generate.generate`."""
+        from tts.dia2.generate import generate
+
+        return generate(
+            self,
+            script,
+            voices=voices,
+            sampling=sampling,
+            seed=seed,
+            initial_padding=initial_padding,
+            include_prefix=include_prefix,
+            reference=reference,
+            progress=progress,
+        )
+
+
+def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branches: int) -> int:
+    """Bytes on a GPU for the weights, the cache of all slots, the codec and the work."""
+    with torch.device("meta"):
+        network = Network(config, dtype)
+    weights = sum(each.numel() * each.element_size() for each in network.parameters())
+    shape = config.decoder
+    entry = 2 * shape.layers * shape.kv_heads * shape.head_dim * dtype.itemsize
+    cache = entry * slots * branches * (config.max_steps + 2)
+    return weights + cache + _MIMI_BYTES + _WORK_BYTES
+
+
+def _check_memory(
+    config: Dia2Config, dtype: torch.dtype, device: torch.device, *, slots: int, branches: int
+) -> None:
+    """Raise TextToSpeechError if a GPU has not enough free memory."""
+    if device.type != "cuda":
+        return
+    needed = memory_needed(config, dtype, slots=slots, branches=branches)
+    free, _ = torch.cuda.mem_get_info(device)
+    if needed <= free:
+        return
+    ways = []
+    if dtype == torch.float32:
+        ways.append("dtype bfloat16")
+    if slots > 1:
+        ways.append("fewer slots")
+    if config.decoder.width > 1024:
+        ways.append(f"the smaller {SMALLER}")
+    ways.append("device cpu")
+    raise TextToSpeechError(
+        f"the model needs {needed / 2**30:.1f} GiB of GPU memory and {free / 2**30:.1f} GiB are "
+        f"free on {device}: use {' or '.join(ways)}"
+    )
+
+
+def _device(wanted: str | torch.device) -> torch.device:
+    available = torch.cuda.is_available()
+    if wanted == "auto":
+        return torch.device("cuda" if available else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise TextToSpeechError(f"unknown device '{wanted}': use auto, cpu or cuda") from None
+    if device.type not in ("cpu", "cuda"):
+        raise TextToSpeechError(f"Dia2 does not run on '{wanted}': use auto, cpu or cuda")
+    if device.type == "cuda" and not available:
+        raise TextToSpeechError(
+            "device is cuda, but PyTorch finds no NVIDIA GPU with a working driver: "
+            "use device auto or cpu"
+        )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise TextToSpeechError(f"there is no {device}: use cuda")
+    return device
+
+
+def _dtype(wanted: str | torch.dtype, device: torch.device) -> torch.dtype:
+    if isinstance(wanted, torch.dtype):
+        dtype: torch.dtype | None = wanted if wanted in DTYPES.values() else None
+    elif wanted == "auto":
+        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    else:
+        dtype = DTYPES.get(wanted)
+    if dtype is None:
+        raise TextToSpeechError(f"unknown dtype '{wanted}': use auto, {' or '.join(DTYPES)}")
+    return dtype
