@@ -18,6 +18,7 @@ from tts.dia2.grid import Codes
 from tts.dia2.machine import Machine
 from tts.dia2.prefix import PrefixPlan, warm_up
 from tts.dia2.sampling import Sampling
+from tts.protocol import TextToSpeechError
 
 FLUSH = 6  # steps after the last codebook of the step at which the text ended
 
@@ -46,7 +47,7 @@ class Take:
         """`bos` is the tokenizer's; `uniforms` are the draws, from `random_numbers`.
 
         `prefix` and its `codes` [codebooks, prefix.frames] are what is heard before the first step;
-        with `keep_prefix` that comes out too.
+        with `keep_prefix` that comes out too. Raises TextToSpeechError if it fills the window.
         """
         self.config = config
         self.sampling = sampling or Sampling()
@@ -59,6 +60,10 @@ class Take:
         self.raw: int | None = None
         self.warmed = 0
         self.warm_steps = prefix.frames if prefix else 0
+        if self.warm_steps >= config.max_steps:
+            raise TextToSpeechError(
+                f"a voice of {self.warm_steps} frames leaves no room in {config.max_steps} steps"
+            )
         self.start = self._start()
         self.step = self.start
         self.cut_off: int | None = None
@@ -118,7 +123,7 @@ class Take:
         return np.stack([np.concatenate((text, audio)) for text in texts])
 
     def warm_up(self) -> NDArray[np.int32]:
-        """The prefix's next columns [columns, branches, channels], as far as their text is certain."""
+        """The prefix's next columns [columns, branches, channels], while their text is known."""
         columns = np.empty((0, 2, 2 + self.config.codebooks), np.int32)
         if not (self.prefix and self.warming):
             return columns
@@ -166,6 +171,11 @@ class Take:
         """The delayed grid so far, [codebooks, columns]; cells nothing wrote are audio pads."""
         written = self._grid[:, : self.step + 1]
         return np.where(written == grid.UNWRITTEN, self.config.audio_pad, written)
+
+    @property
+    def aligned(self) -> Codes:
+        """The frames of the grid whose last codebook exists, [codebooks, frames]."""
+        return grid.undelay(self.grid, self.config.delays)
 
     @property
     def complete(self) -> int:

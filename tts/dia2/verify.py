@@ -1,0 +1,70 @@
+"""Check this implementation of Dia2 against golden data.
+
+    python -m tts.dia2.verify DIR [--device cpu|cuda] [--dtype float32|bfloat16] [--only CASE]
+
+DIR holds recordings of the published runtime (what lies where: `verify_goldens`). One line for
+every comparison; the exit status is 1 if any of them missed. Needs torch, numpy and safetensors;
+without tokenizers the parser is not checked and scripts are fed entry by entry.
+"""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from tts.dia2.verify_mimi import check_mimi
+from tts.dia2.verify_network import check_network
+from tts.dia2.verify_runs import check_runs
+from tts.dia2.verify_sampling import check_sampling
+from tts.dia2.verify_table import HEADING, Row, missed, summary
+from tts.dia2.verify_text import check_text
+
+PARTS = ("text", "sampling", "network", "runs", "mimi")
+
+
+def verify(
+    root: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    parts: Sequence[str] = PARTS,
+) -> Iterator[Row]:
+    """Every comparison with the golden data in `root`; what raises an error is a miss."""
+    device = torch.device(device)
+    checks: dict[str, Callable[[], Iterator[Row]]] = {
+        "text": lambda: check_text(root),
+        "sampling": lambda: check_sampling(root, device),
+        "network": lambda: check_network(root, device, dtype),
+        "runs": lambda: check_runs(root, device, dtype),
+        "mimi": lambda: check_mimi(root, device),
+    }
+    for part in parts:
+        try:
+            yield from checks[part]()
+        except Exception as error:  # noqa: BLE001 - whatever a broken recording leads to
+            traceback.print_exc()
+            yield missed(part, f"stopped by {type(error).__name__}: {error}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tts.dia2.verify", description="Check Dia2 against golden data."
+    )
+    parser.add_argument("folder", type=Path, help="golden data")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    options = parser.parse_args(arguments)
+    rows: list[Row] = []
+    print(HEADING)
+    for row in verify(options.folder, options.device, getattr(torch, options.dtype), options.only):
+        rows.append(row)
+        print(row, flush=True)
+    print(summary(rows))
+    return int(not rows or any(row.verdict == "MISS" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
