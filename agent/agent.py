@@ -23,7 +23,7 @@ from agent.transcribe import Transcribe
 from agent.vad import SileroVad, Vad
 from llm_adapters import LanguageModel
 from stt import SpeechToText
-from tts import TextToSpeech
+from tts import ConversationalSpeech, TextToSpeech
 
 Report = Callable[[Event], None]
 
@@ -159,7 +159,9 @@ class Agent:
 
     def _graph(self, session: Session, report: Report) -> Graph[Audio, Any]:
         ears = Ears(self._vad, self.config.vad, self.config.turn)
-        return Graph(ears).then(Transcribe(self.stt, report)).then(session)
+        keep_sound = isinstance(self.tts, ConversationalSpeech)
+        transcribe = Transcribe(self.stt, report, keep_sound=keep_sound)
+        return Graph(ears).then(transcribe).then(session)
 
     @asynccontextmanager
     async def _reported(self, report: Report) -> AsyncGenerator[None, None]:

@@ -3,11 +3,13 @@
 What survives a cancelled reply is one fact: what the listener really heard.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 import anyio
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.audio.playback import Playback, Track
 from agent.events import (
@@ -22,7 +24,7 @@ from agent.graph import only
 from agent.heard import heard_words, split_at
 from agent.latency import Stopwatch
 from llm_adapters import LanguageModelError, TextDelta
-from tts import SpokenWord, TextToSpeech, Utterance
+from tts import ConversationalSpeech, Heard, SpokenWord, TextToSpeech, Utterance
 from tts.clean import SpeechText
 
 Thoughts = AsyncGenerator[TextDelta, None]
@@ -30,10 +32,14 @@ Thoughts = AsyncGenerator[TextDelta, None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a reply ended: the words heard, and whether the user or a failure cut it short."""
+    """How a reply ended: the words heard, and whether the user or a failure cut it short.
+
+    `sound`: how it sounded, where the voice wants to know.
+    """
 
     heard: str
     interrupted: bool
+    sound: Heard | None = None
 
 
 class Reply:
@@ -59,6 +65,8 @@ class Reply:
         self._spoken = ""  # as the synthesiser was given it
         self._words: list[SpokenWord] = []
         self._generated = 0  # samples
+        self._voice_remembers = isinstance(tts, ConversationalSpeech)
+        self._pcm: list[NDArray[np.float32]] = []  # kept for a voice that remembers
 
     async def run(self, thoughts: Thoughts, watch: Stopwatch) -> None:
         """Speak `thoughts` until all of it has been heard, or `stop`."""
@@ -101,6 +109,8 @@ class Reply:
                 watch.mark("first_audio")
                 self._words += [SpokenWord(w.text, w.start + offset) for w in speech.words]
                 self._generated += len(speech.pcm)
+                if self._voice_remembers:
+                    self._pcm.append(speech.pcm)
                 await self._track.write(speech.pcm)
 
     async def _feed(self, utterance: Utterance, text: AsyncGenerator[str, None]) -> None:
@@ -153,13 +163,21 @@ class Reply:
         if self.outcome is not None:
             return
         if complete:
-            self.outcome = Outcome(self._text.strip(), interrupted=False)
-            self._report(AssistantDone(self.turn, self._text.strip()))
+            text = self._text.strip()
+            self.outcome = Outcome(text, interrupted=False, sound=self._sound(self._words))
+            self._report(AssistantDone(self.turn, text))
             return
         words = heard_words(self._words, self._track.played, self._generated, self._tts.sample_rate)
         heard, unheard = split_at(self._spoken, words)
-        self.outcome = Outcome(heard, interrupted=True)
+        self.outcome = Outcome(heard, interrupted=True, sound=self._sound(words))
         self._report(AssistantInterrupted(self.turn, heard, unheard))
+
+    def _sound(self, words: Sequence[SpokenWord]) -> Heard | None:
+        """What left the speaker, with the words that were heard in it."""
+        if not self._pcm or not words:
+            return None
+        pcm = np.concatenate(self._pcm)[: self._track.played]
+        return Heard("agent", pcm, self._tts.sample_rate, tuple(words))
 
 
 async def _constant(text: str) -> AsyncGenerator[str, None]:

@@ -28,7 +28,7 @@ from agent.reply import Reply, Thoughts
 from agent.settings import AgentSettings
 from agent.transcribe import NotUnderstood, Understood, UserWords
 from llm_adapters import LanguageModel, TextDelta
-from tts import TextToSpeech
+from tts import ConversationalSpeech, Heard, TextToSpeech
 
 
 @dataclass(slots=True)
@@ -83,8 +83,8 @@ class Session:
                 self._ended(item)
             case Understood(turn, text, final=False):
                 self._report(UserTranscript(turn, text, final=False))
-            case Understood(turn, text):
-                self._understood(turn, text, replies)
+            case Understood():
+                self._understood(item, replies)
             case NotUnderstood(turn):
                 del self._turns[turn]
                 self._interrupt()
@@ -104,7 +104,8 @@ class Session:
             )
             self._report(WarningEvent("turns", "turn.cut", message))
 
-    def _understood(self, number: int, text: str, replies: TaskGroup) -> None:
+    def _understood(self, item: Understood, replies: TaskGroup) -> None:
+        number, text = item.turn, item.text
         turn = self._turns.pop(number)
         turn.watch.mark("transcript")
         self._report(UserTranscript(number, text, final=True))
@@ -112,6 +113,7 @@ class Session:
             self._interrupt()
             self._report(TurnCommitted(number, text))
             self.history.user(text)
+            self._tell_voice(item.sound)
         if turn.cut:
             self._unanswered = self._unanswered or bool(text)
         elif text or self._unanswered:
@@ -141,6 +143,12 @@ class Session:
         if reply is self._reply and reply.outcome is not None:
             self._reply = None
             self.history.assistant(reply.outcome.heard, interrupted=reply.outcome.interrupted)
+            self._tell_voice(reply.outcome.sound)
+
+    def _tell_voice(self, sound: Heard | None) -> None:
+        """How the last turn sounded, in the order of the conversation, to a voice that asks."""
+        if sound is not None and isinstance(self._tts, ConversationalSpeech):
+            self._tts.remember(sound)
 
 
 async def _once(text: str) -> Thoughts:

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
+import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.ears import SpeechAudio, SpeechBegan, SpeechEnded, SpeechInsisted, UserSpeech
 from agent.events import ErrorEvent, Event
 from agent.vad import SAMPLE_RATE
-from stt import SpeechToText
+from stt import SpeechToText, Transcript
+from tts import Heard, SpokenWord
 
 BACKLOG = 8
 """Turns that may wait for the recogniser before the microphone has to."""
@@ -23,11 +26,15 @@ BACKLOG = 8
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What the recogniser makes of turn `turn` so far; `final` when it is all."""
+    """What the recogniser makes of turn `turn` so far; `final` when it is all.
+
+    `sound`: how it sounded, with the final words, where somebody wants to know.
+    """
 
     turn: int
     text: str
     final: bool
+    sound: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,16 @@ _Utterance = tuple[int, MemoryObjectReceiveStream[SpeechAudio]]
 class Transcribe:
     """A stage: UserSpeech in, UserWords out."""
 
-    def __init__(self, stt: SpeechToText, report: Callable[[Event], None]) -> None:
-        """`report` is told of failures; a failed turn does not end the stage."""
+    def __init__(
+        self, stt: SpeechToText, report: Callable[[Event], None], *, keep_sound: bool = False
+    ) -> None:
+        """`report` is told of failures; a failed turn does not end the stage.
+
+        `keep_sound`: final words come with their sound.
+        """
         self._stt = stt
         self._report = report
+        self._keep_sound = keep_sound
 
     async def __call__(
         self,
@@ -102,10 +115,30 @@ class Transcribe:
         send: MemoryObjectSendStream[UserWords],
     ) -> None:
         resampler = Resampler(SAMPLE_RATE, self._stt.sample_rate, "light")
+        kept: list[NDArray[np.float32]] = []
         async with self._stt.listen() as recognition:
             async for block in audio:
+                if self._keep_sound:
+                    kept.append(block.pcm)
                 partial = await recognition.feed(resampler.process(block.pcm))
                 if partial is not None:
                     await send.send(Understood(turn, partial.text, final=False))
             transcript = await recognition.finish()
-        await send.send(Understood(turn, transcript.text.strip(), final=True))
+        sound = how_it_sounded(np.concatenate(kept), transcript) if kept else None
+        await send.send(Understood(turn, transcript.text.strip(), final=True, sound=sound))
+
+
+def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> Heard:
+    """The user's utterance [n] at 16 kHz with its words.
+
+    A recogniser that gives no word times has them estimated: a letter is as long as another.
+    """
+    if transcript.words:
+        words = [SpokenWord(w.text, round(w.start * SAMPLE_RATE)) for w in transcript.words]
+    else:
+        letters = 0
+        words = []
+        for text in transcript.text.split():
+            words.append(SpokenWord(text, len(pcm) * letters // max(1, len(transcript.text))))
+            letters += len(text) + 1
+    return Heard("user", pcm, SAMPLE_RATE, tuple(words))

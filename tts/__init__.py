@@ -1,6 +1,14 @@
 """Text to speech: one module per engine, one protocol."""
 
-from tts.protocol import Speech, SpokenWord, TextToSpeech, TextToSpeechError, Utterance
+from tts.protocol import (
+    ConversationalSpeech,
+    Heard,
+    Speech,
+    SpokenWord,
+    TextToSpeech,
+    TextToSpeechError,
+    Utterance,
+)
 
 ENGINES = {
     "command": "tts.command:Command",
@@ -8,4 +16,13 @@ ENGINES = {
 }
 """Built-in engines by name; other packages add theirs as entry points of group `parley.tts`."""
 
-__all__ = ["ENGINES", "Speech", "SpokenWord", "TextToSpeech", "TextToSpeechError", "Utterance"]
+__all__ = [
+    "ENGINES",
+    "ConversationalSpeech",
+    "Heard",
+    "Speech",
+    "SpokenWord",
+    "TextToSpeech",
+    "TextToSpeechError",
+    "Utterance",
+]

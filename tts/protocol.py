@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,19 @@ class Utterance(Protocol):
         """The audio in order; ends after `finish` once everything has been spoken."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A turn of the conversation as it sounded: float32 mono, and its words.
+
+    Of a reply that was interrupted it is what left the speaker, and the words that were heard.
+    """
+
+    speaker: Literal["agent", "user"]
+    pcm: NDArray[np.float32]
+    sample_rate: int
+    words: tuple[SpokenWord, ...]
+
+
 class TextToSpeech(Protocol):
     """A synthesiser. Its blocking work never runs on the event loop."""
 
@@ -57,3 +70,11 @@ class TextToSpeech(Protocol):
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early drops what has not been spoken."""
+
+
+@runtime_checkable
+class ConversationalSpeech(TextToSpeech, Protocol):
+    """A synthesiser whose next utterance takes up how the last turns sounded."""
+
+    def remember(self, turn: Heard) -> None:
+        """A turn has ended; what follows from it is prepared elsewhere, this returns at once."""

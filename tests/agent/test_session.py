@@ -17,6 +17,7 @@ from agent.session import Session
 from llm_adapters import LanguageModelError, Message
 from stt import SpeechToTextError
 from tests.agent.fakes import TTS_RATE, WORD, FakeLlm, FakeStt, FakeTts, LoudnessVad, Scripted
+from tts import Heard
 
 pytestmark = pytest.mark.anyio
 
@@ -330,3 +331,37 @@ async def test_a_second_turn_while_the_first_reply_sounds_does_not_overlap() -> 
     )
     assert max(float(np.abs(pcm).max()) for _, pcm in talk.sound) <= 0.27  # never the sum of two
     assert talk.types().count("assistant.done") == 1
+
+
+class RememberingTts(FakeTts):
+    """A voice that is told how the turns sounded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[Heard] = []
+
+    def remember(self, turn: Heard) -> None:
+        self.turns.append(turn)
+
+
+async def test_a_voice_that_remembers_is_told_what_was_heard_in_order() -> None:
+    tts = RememberingTts()
+    talk = await converse(
+        Scripted([(0.5, False), (0.5, True), (2.5, False), (1, True), (3, False)]),
+        stt=FakeStt(["tell me", "stop that"]),
+        llm=FakeLlm([[f"word{n} " for n in range(40)], ["Fine."]]),
+        tts=tts,
+    )
+    assert [turn.speaker for turn in tts.turns] == ["user", "agent", "user", "agent"]
+    assert [" ".join(word.text for word in turn.words) for turn in tts.turns] == [
+        "tell me",
+        talk.of("assistant.interrupted")[0]["heard"],
+        "stop that",
+        "Fine.",
+    ]
+    user, interrupted, _, done = tts.turns
+    assert len(user.pcm) / user.sample_rate == pytest.approx(1.3, abs=0.06)
+    # Of the interrupted reply what left the speaker; of the other one all of it.
+    played = talk.last_sound(before=talk.time("turn.committed", 1)) - first_sound(talk)
+    assert len(interrupted.pcm) / TTS_RATE == pytest.approx(played, abs=0.006)
+    assert len(done.pcm) == WORD * TTS_RATE
