@@ -13,6 +13,11 @@ from tts.dia2.config import Dia2Config
 from tts.dia2.layers import attend
 
 
+def is_static(device: torch.device) -> bool:
+    """Whether shapes must not change from step to step, as one captured graph wants it."""
+    return device.type != "cpu"
+
+
 class Memory(Protocol):
     """What a layer attends to: takes in new keys and values, then answers the queries."""
 
@@ -74,7 +79,7 @@ class Step:
         self.cache = cache
         self.active = active
         self.slots = torch.arange(len(active), device=cache.lengths.device)
-        self.static = cache.keys.device.type != "cpu"
+        self.static = is_static(cache.keys.device)
         branches, end = cache.keys.shape[2], cache.keys.shape[4]
         if self.static:
             entries = torch.arange(end, device=cache.lengths.device)
