@@ -8,6 +8,7 @@ checked without one.
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -113,7 +114,8 @@ class Voice:
             part.write_bytes(save(tensors, metadata))
             part.replace(path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise TextToSpeechError(f"{path} cannot be written: {error.strerror}") from None
 
     @classmethod
@@ -167,6 +169,9 @@ def _fields(
     frame_rate = float(metadata["frame_rate"])
     if not (math.isfinite(frame_rate) and frame_rate > 0):
         raise ValueError("the frame rate is no rate")
+    provenance = json.loads(metadata["provenance"])
+    if not isinstance(provenance, dict):
+        raise TypeError("the provenance is an object")
     if metadata["speaker"] not in ("0", "1"):
         raise ValueError("the speaker is 0 or 1")
     return {
@@ -176,9 +181,7 @@ def _fields(
         "codec": codec,
         "frame_rate": frame_rate,
         "speaker": int(metadata["speaker"]),
-        "provenance": {
-            str(key): str(value) for key, value in json.loads(metadata["provenance"]).items()
-        },
+        "provenance": {str(key): str(value) for key, value in provenance.items()},
     }
 
 
