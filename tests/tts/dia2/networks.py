@@ -7,6 +7,9 @@ import torch
 
 from tts.dia2.config import Dia2Config
 from tts.dia2.model import Model
+from tts.dia2.sampling import random_numbers
+from tts.dia2.script import Entry
+from tts.dia2.take import Take
 
 GOLDENS = Path(__file__).parent / "goldens"
 torch.set_num_threads(1)  # these networks are too small to share out
@@ -16,3 +19,17 @@ def load_model(folder: Path, **options: Any) -> Model:
     """The model in a folder; `options` as those of `Model`."""
     config = Dia2Config.from_file(folder / "config.json")
     return Model(config, folder / "model.safetensors", **options)
+
+
+def words(*sizes: int) -> list[Entry]:
+    """Words of so many tokens each; 0 stands for a pause."""
+    return [
+        Entry(tuple(range(20 + n, 20 + n + size)), f"word{n}" if size else "", size or 4)
+        for n, size in enumerate(sizes)
+    ]
+
+
+def make_take(config: Dia2Config, seed: int = 0, **options: Any) -> Take:
+    """A take with random draws of its own."""
+    numbers = random_numbers(seed, config.max_steps, config.codebooks)
+    return Take(config, bos=1, uniforms=numbers, **options)
