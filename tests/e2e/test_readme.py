@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+README = (ROOT / "README.md").read_text("utf-8")
+# Dia2's needs a download; what it calls is tested with a checkpoint that the tests make.
+PROGRAMS = [
+    program
+    for program in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    if "anyio" in program
+]
 
 EXPECTED = [
     ["SessionStarted", "sound", "AssistantDone(turn=1", "SessionEnded(reason='finished')"],
