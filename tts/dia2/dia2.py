@@ -1,6 +1,9 @@
 """The bundle: a checkpoint loaded onto a device, ready to speak."""
 
-from collections.abc import Callable, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +14,7 @@ from tts.dia2.config import Dia2Config
 from tts.dia2.mimi import Mimi
 from tts.dia2.model import Model, Network
 from tts.dia2.sampling import Sampling
+from tts.dia2.stepper import Stepper
 from tts.dia2.tokenizer import Tokenizer
 from tts.protocol import TextToSpeechError
 
@@ -51,6 +55,8 @@ class Dia2:
         """Of the waveform, in Hz."""
         self.frame_rate: float = mimi.frame_rate
         """Steps and frames a second."""
+        self._used = threading.Lock()
+        self._process = os.getpid()
 
     @classmethod
     def load(
@@ -81,14 +87,33 @@ class Dia2:
             found.config, found.weights, device=place, dtype=kind, slots=slots, branches=branches
         )
         codec = Mimi.load(found.mimi, found.config.codebooks, place)
-        if codec.config.codebook_size > found.config.audio_limit:
+        if codec.config.codebook_size < found.config.audio_limit:
             raise TextToSpeechError(
-                f"{found.mimi} has codes up to {codec.config.codebook_size - 1}, "
-                f"the model up to {found.config.audio_limit - 1}: they do not belong together"
+                f"the model writes {found.config.audio_limit} different codes, the codec in "
+                f"{found.mimi} has {codec.config.codebook_size}: they do not belong together"
             )
         return cls(
             found.config, words, model, codec, source=str(source), fingerprint=found.fingerprint
         )
+
+    @contextmanager
+    def exclusively(self) -> Iterator[Stepper]:
+        """The model's slots, all free, for one user at a time.
+
+        Raises TextToSpeechError if somebody else has them, or in a process forked after `load`,
+        where neither CUDA nor PyTorch's threads would answer.
+        """
+        if os.getpid() != self._process:
+            raise TextToSpeechError(
+                f"{self.source} was loaded before this process was forked: load it in here, "
+                "or start processes by spawn"
+            )
+        if not self._used.acquire(blocking=False):
+            raise TextToSpeechError(f"{self.source} is in use: load it a second time, or wait")
+        try:
+            yield Stepper(self.model)
+        finally:
+            self._used.release()
 
     def generate(
         self,
