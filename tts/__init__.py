@@ -12,6 +12,7 @@ from tts.protocol import (
 
 ENGINES = {
     "command": "tts.command:Command",
+    "dia2": "tts.dia2.engine:Dia2Speech",
     "espeak": "tts.espeak:Espeak",
 }
 """Built-in engines by name; other packages add theirs as entry points of group `parley.tts`."""

@@ -1,0 +1,188 @@
+"""Dia2 as an engine: it speaks while the text is still being written.
+
+Importing this module imports no torch; `load` does.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+from pydantic import Field
+
+from tts.dia2.mailbox import Mailbox
+from tts.dia2.settings import Settings
+from tts.protocol import Speech, TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.prepare import Prepared
+    from tts.dia2.speech import Item, Speaking
+    from tts.dia2.worker import Worker
+
+
+class Dia2Speech:
+    """Dia2: its first audio follows a few words into the text. It wants an NVIDIA GPU."""
+
+    def __init__(
+        self,
+        *,
+        model: Annotated[
+            str, Field(description="A folder, or a Hugging Face repository (owner/name).")
+        ] = "nari-labs/Dia2-1B",
+        device: Annotated[
+            str, Field(description="auto, cpu or cuda; auto takes an NVIDIA GPU if there is one.")
+        ] = "auto",
+        dtype: Annotated[
+            Literal["auto", "float32", "bfloat16"],
+            Field(description="What is computed in; auto is bfloat16 on a GPU."),
+        ] = "auto",
+        mimi: Annotated[
+            str | None, Field(description="The codec, if it is not the one that the model names.")
+        ] = None,
+        tokenizer: Annotated[
+            str | None, Field(description="The tokenizer, if it is not the model's own.")
+        ] = None,
+        voice: Annotated[
+            str | None,
+            Field(description="A voice's name or file; without one every reply has a new voice."),
+        ] = None,
+        cfg: Annotated[
+            float, Field(ge=1, description="Guidance by the text; 1 is none, and faster.")
+        ] = 2.0,
+        text_temperature: Annotated[float, Field(ge=0, description="Of the words' timing.")] = 0.6,
+        text_top_k: Annotated[int, Field(ge=0, description="0 for no limit.")] = 50,
+        audio_temperature: Annotated[float, Field(ge=0, description="Of the sound.")] = 0.8,
+        audio_top_k: Annotated[int, Field(ge=0, description="0 for no limit.")] = 50,
+        seed: Annotated[
+            int | None,
+            Field(ge=0, lt=2**63, description="The same text sounds the same; or by chance."),
+        ] = None,
+        starve: Annotated[
+            Literal["hold", "pad"],
+            Field(
+                description="When text is late: hold freezes in mid-word, pad has the model say "
+                "what it has and pause."
+            ),
+        ] = "pad",
+        starve_after: Annotated[
+            float, Field(ge=0, description="Seconds of a gap before the model pauses instead.")
+        ] = 0.1,
+        slots: Annotated[
+            int, Field(ge=1, le=64, description="Utterances that can be spoken at the same time.")
+        ] = 1,
+    ) -> None:
+        self._settings = Settings(
+            model=model,
+            device=device,
+            dtype=dtype,
+            mimi=mimi,
+            tokenizer=tokenizer,
+            voice=voice,
+            cfg=cfg,
+            text_temperature=text_temperature,
+            text_top_k=text_top_k,
+            audio_temperature=audio_temperature,
+            audio_top_k=audio_top_k,
+            seed=seed,
+            starve=starve,
+            starve_after=starve_after,
+            slots=slots,
+        )
+        self._loaded: tuple[Prepared, Worker] | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """That of the codec, 24000 Hz. Raises TextToSpeechError before `load`."""
+        return self._ready()[0].dia2.sample_rate
+
+    async def load(self) -> None:
+        """Read the model, downloading it (with progress bars) when it is not on this machine.
+
+        Warns when this machine is slower than real time. Raises TextToSpeechError.
+        """
+        if self._loaded is None:
+            # Abandoned when cancelled: Ctrl-C does not wait for the end of a download.
+            prepared, start = await anyio.to_thread.run_sync(
+                _prepare, self._settings, abandon_on_cancel=True
+            )
+            self._loaded = prepared, start()
+
+    async def aclose(self) -> None:
+        """End the engine's thread and free the model."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(loaded[1].stop)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator["Dia2Utterance", None]:
+        """Open one utterance. While all slots speak it waits for one, in turn; leaving frees it.
+
+        Raises TextToSpeechError if the engine is not loaded, or the process was forked since.
+        """
+        from tts.dia2.speech import Item, Speaking
+
+        prepared, worker = self._ready()
+        mailbox = Mailbox[Item]()
+        try:
+            speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, mailbox.put)
+            worker.open(speaking)
+            try:
+                yield Dia2Utterance(worker, speaking, mailbox)
+            finally:
+                worker.close(speaking)
+        finally:
+            mailbox.close()
+
+    def _ready(self) -> "tuple[Prepared, Worker]":
+        if self._loaded is None:
+            raise TextToSpeechError("Dia2 is not loaded: call load() first")
+        return self._loaded
+
+
+class Dia2Utterance:
+    """One reply; `tts.protocol.Utterance`. Text without speaker tags is spoken as [S1]."""
+
+    def __init__(self, worker: "Worker", speaking: "Speaking", mailbox: "Mailbox[Item]") -> None:
+        self._worker = worker
+        self._speaking = speaking
+        self._mailbox = mailbox
+
+    async def feed(self, text: str) -> None:
+        """More text; after a failure, which the iterator raises, it is dropped."""
+        await anyio.lowlevel.checkpoint()
+        self._worker.tell(self._speaking, partial(self._speaking.feed, text))
+
+    async def finish(self) -> None:
+        """No more text will come."""
+        await anyio.lowlevel.checkpoint()
+        self._worker.tell(self._speaking, self._speaking.finish)
+
+    def __aiter__(self) -> "Dia2Utterance":
+        return self
+
+    async def __anext__(self) -> Speech:
+        """The next frame, 80 ms. Raises TextToSpeechError if speaking has failed."""
+        item = await self._mailbox.get()
+        if isinstance(item, Speech):
+            self._worker.tell(self._speaking, self._speaking.heard)
+            return item
+        self._mailbox.put(item)  # and so it stays
+        if item is None:
+            raise StopAsyncIteration
+        raise item
+
+
+def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
+    try:
+        from tts.dia2.prepare import prepare
+        from tts.dia2.worker import Worker
+    except ImportError as error:
+        raise TextToSpeechError(
+            f"Dia2 needs PyTorch ({error}): pip install 'parley[dia2]'"
+        ) from None
+    prepared = prepare(settings)
+    return prepared, partial(Worker, prepared.scheduler)

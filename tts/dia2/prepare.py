@@ -1,0 +1,116 @@
+"""What has to be done once before Dia2 speaks: loading, hearing the voice, measuring. Blocking."""
+
+import logging
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+
+from tts.dia2 import voices
+from tts.dia2.dia2 import SMALLER, Dia2
+from tts.dia2.prompt import prompt
+from tts.dia2.sampling import Sampling, random_numbers
+from tts.dia2.scheduler import Scheduler
+from tts.dia2.script import parse_script
+from tts.dia2.settings import Settings
+from tts.dia2.speech import Manner, Warmed
+from tts.dia2.stepper import Stepper
+from tts.dia2.take import Take
+from tts.dia2.windows import Opening
+from tts.protocol import TextToSpeechError
+
+_MEASURED = 4  # frames; one before them warms up
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model that is ready, and how it is to speak."""
+
+    dia2: Dia2
+    scheduler: Scheduler
+    manner: Manner
+    warmed: Warmed
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Load the model and the voice, and warn if speech is slower than real time here.
+
+    Raises TextToSpeechError.
+    """
+    try:
+        dia2 = Dia2.load(
+            settings.model,
+            device=settings.device,
+            dtype=settings.dtype,
+            slots=settings.slots,
+            guidance=settings.cfg != 1,
+            mimi=settings.mimi,
+            tokenizer=settings.tokenizer,
+        )
+        manner = Manner(_sampling(settings), settings.seed, settings.starve, settings.starve_after)
+        scheduler = Scheduler(dia2)
+        warmed = scheduler.warm(_opening(dia2, settings.voice), manner)
+        _warn_if_slow(dia2, frame_seconds(dia2, manner.sampling))
+    except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
+        reason = str(error).partition("\n")[0]
+        raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
+    return Prepared(dia2, scheduler, manner, warmed)
+
+
+def frame_seconds(dia2: Dia2, sampling: Sampling) -> float:
+    """How long one frame of one utterance takes on this machine: the median of a few."""
+    config = dia2.config
+    stepper, decoder = Stepper(dia2.model), dia2.mimi.decoder()
+    uniforms = random_numbers(0, config.max_steps, config.codebooks)
+    bos = dia2.tokenizer.bos
+    # By the reference every step makes audio, from the first one on.
+    take = Take(config, bos=bos, uniforms=uniforms, sampling=sampling, reference=True)
+    take.machine.add(parse_script("one two three four", dia2.tokenizer))
+    take.machine.close()
+    slot = stepper.admit(take)
+    codes = torch.zeros((1, config.codebooks, 1), dtype=torch.int64, device=dia2.mimi.device)
+    seconds = []
+    for _ in range(min(1 + _MEASURED, config.max_steps)):
+        begun = time.perf_counter()
+        stepper.step()
+        decoder.step(codes).cpu()
+        seconds.append(time.perf_counter() - begun)
+    stepper.release(slot)
+    return statistics.median(seconds[1:] or seconds)
+
+
+def _sampling(settings: Settings) -> Sampling:
+    return Sampling(
+        text_temperature=settings.text_temperature,
+        text_top_k=settings.text_top_k,
+        audio_temperature=settings.audio_temperature,
+        audio_top_k=settings.audio_top_k,
+        scale=settings.cfg,
+    )
+
+
+def _opening(dia2: Dia2, voice: str | None) -> Opening:
+    if voice is None:
+        return Opening.nothing(dia2.config)
+    return Opening(*prompt([voices.load(voice)], dia2.tokenizer, dia2.mimi))
+
+
+def _warn_if_slow(dia2: Dia2, frame: float) -> None:
+    pace = frame * dia2.frame_rate
+    if pace <= 1:
+        return
+    ways = ["an NVIDIA GPU"] if dia2.model.device.type == "cpu" else []
+    if dia2.config.decoder.width > 1024:
+        ways.append(f"model: {SMALLER}")
+    if dia2.model.branches > 1:
+        ways.append("cfg: 1")
+    _log.warning(
+        "Dia2 takes %.1f s for a second of speech on this machine (%.0f ms a frame): speech will "
+        "have gaps; what helps is %s, or another engine, such as espeak",
+        pace,
+        1000 * frame,
+        ", ".join(ways) or "a faster GPU",
+    )

@@ -1,0 +1,144 @@
+"""Utterances into slots, their steps, and their frames through the codec. Knows no threads."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tts.dia2.dia2 import Dia2
+from tts.dia2.sampling import random_numbers
+from tts.dia2.speech import Manner, Speaking, Warmed
+from tts.dia2.stepper import Stepper
+from tts.dia2.windows import Opening, Window
+from tts.protocol import TextToSpeechError
+
+
+@dataclass(eq=False)
+class _Seat:
+    """An utterance that has a slot of the codec and one of the network."""
+
+    speaking: Speaking
+    window: Window
+    """The one that the network is at."""
+    place: int
+    """The network's slot; each window may get another one."""
+
+
+class Scheduler:
+    """The utterances of one model: those that speak, and those that wait for a slot in turn."""
+
+    def __init__(self, dia2: Dia2, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds; it matters only where text is late."""
+        self._dia2 = dia2
+        self._clock = clock
+        self._stepper = Stepper(dia2.model)
+        self._decoder = dia2.mimi.decoder(dia2.model.slots)
+        self._seats: list[_Seat | None] = [None] * dia2.model.slots
+        self._waiting: deque[Speaking] = deque()
+
+    def warm(self, opening: Opening, manner: Manner) -> Warmed:
+        """Hear an opening once, for all utterances that begin with it, while none speaks."""
+        config = self._dia2.config
+        opening.check(config, self._dia2.frame_rate)
+        window = Window(
+            config,
+            opening,
+            bos=self._dia2.tokenizer.bos,
+            uniforms=random_numbers(0, 1, config.codebooks),
+            sampling=manner.sampling,
+        )
+        window.held = True  # only listen
+        place = self._stepper.admit(window)
+        self._stepper.step()
+        saved = self._dia2.model.cache.save(place)
+        self._stepper.release(place)
+        window.held = False
+        return Warmed(opening, window, saved if window.warmed else None)
+
+    def open(self, speaking: Speaking) -> None:
+        """Take on an utterance: it speaks when there is a slot for it."""
+        self._waiting.append(speaking)
+
+    def close(self, speaking: Speaking) -> None:
+        """Drop an utterance, whatever it is doing; also one that is over."""
+        if speaking in self._waiting:
+            self._waiting.remove(speaking)
+        for slot, seat in self._seated():
+            if seat.speaking is speaking:
+                self._stepper.release(seat.place)
+                self._seats[slot] = None
+
+    def fail(self, speaking: Speaking, error: TextToSpeechError) -> None:
+        """End an utterance with an error."""
+        self.close(speaking)
+        speaking.deliver(error)
+
+    @property
+    def open_ones(self) -> list[Speaking]:
+        """The utterances that are not over, those that wait for a slot first."""
+        return [*self._waiting, *(seat.speaking for _, seat in self._seated())]
+
+    def due(self) -> float:
+        """When `step` will have something to do by itself, by the clock; it may be never."""
+        now = self._clock()
+        return min((seat.speaking.due(now) for _, seat in self._seated()), default=math.inf)
+
+    def step(self) -> bool:
+        """Do what can be done, at most one step of the network; False if that was nothing."""
+        self._seat_waiting()
+        now = self._clock()
+        for _, seat in self._seated():
+            if seat.speaking.due(now) <= now:
+                seat.speaking.pause()
+        moved = self._stepper.step()
+        if moved:
+            for _, seat in self._seated():
+                seat.speaking.collect()
+            self._decode()
+        self._turn_over()
+        return moved
+
+    def _seated(self) -> Iterator[tuple[int, _Seat]]:
+        return ((slot, seat) for slot, seat in enumerate(self._seats) if seat is not None)
+
+    def _seat_waiting(self) -> None:
+        for slot, seat in enumerate(self._seats):
+            if seat is None and self._waiting:
+                speaking = self._waiting.popleft()
+                place = self._stepper.admit(speaking.window, speaking.saved)
+                self._decoder.reset(slot)
+                self._seats[slot] = _Seat(speaking, speaking.window, place)
+
+    def _decode(self) -> None:
+        """Send the frames that are complete: one of each slot at a time."""
+        config, mimi = self._dia2.config, self._dia2.mimi
+        while any(seat.speaking.frames for _, seat in self._seated()):
+            codes = np.zeros((len(self._seats), config.codebooks, 1), np.int64)
+            active = np.zeros(len(self._seats), bool)
+            for slot, seat in self._seated():
+                if seat.speaking.frames:
+                    codes[slot, :, 0] = seat.speaking.frames.popleft()
+                    active[slot] = True
+            # A sampler with nothing else left may draw a control id (the published quirk 15).
+            codes = codes.clip(0, mimi.config.codebook_size - 1)
+            places = torch.from_numpy(codes).to(mimi.device), torch.from_numpy(active)
+            waves = self._decoder.step(places[0], places[1].to(mimi.device)).cpu().numpy()
+            for slot, seat in self._seated():
+                if active[slot]:
+                    seat.speaking.send(waves[slot].copy(), self._clock())
+
+    def _turn_over(self) -> None:
+        """Free the slots of what is over, and begin the windows that follow."""
+        for speaking in self.open_ones:
+            if speaking.over:
+                self.close(speaking)
+                speaking.deliver(None)
+        for _, seat in self._seated():
+            if seat.window is not seat.speaking.window:
+                self._stepper.release(seat.place)
+                seat.window = seat.speaking.window
+                seat.place = self._stepper.admit(seat.window, None)

@@ -1,0 +1,175 @@
+"""One utterance on the engine's thread: text in, frames of codes and the words in them out."""
+
+import math
+import secrets
+from collections import deque
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tts.dia2.sampling import Sampling, random_numbers
+from tts.dia2.script import Entry, ScriptParser
+from tts.dia2.starvation import Starvation
+from tts.dia2.take import FLUSH
+from tts.dia2.windows import Opening, Window
+from tts.dia2.wording import Wording
+from tts.protocol import Speech, SpokenWord, TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.dia2 import Dia2
+
+_AHEAD = 12  # pieces of speech that the listener may be behind
+
+Item = Speech | TextToSpeechError | None
+"""A piece of speech, or how the utterance ended."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How every utterance of an engine is spoken."""
+
+    sampling: Sampling
+    seed: int | None = None
+    starve: Literal["hold", "pad"] = "pad"
+    starve_after: float = 0.1
+    """Seconds that the listener waits for late text before the network pauses by itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Warmed:
+    """A window that has heard its opening, as far as that does not depend on the text."""
+
+    opening: Opening
+    window: Window
+    saved: tuple[Tensor, Tensor] | None = None
+    """Keys and values of it."""
+
+
+class Speaking:
+    """An utterance: its text, its window, and what has left of it."""
+
+    def __init__(
+        self, dia2: "Dia2", manner: Manner, warmed: Warmed, deliver: Callable[[Item], None]
+    ) -> None:
+        """`deliver` takes the speech, and at last None or an error; it must not wait."""
+        self.deliver = deliver
+        self.window = copy(warmed.window)
+        self.saved = warmed.saved
+        """What the cache must hold before the window's next pass."""
+        self.frames: deque[NDArray[np.int32]] = deque()
+        """Codes [codebooks] to be decoded and sent."""
+        self.over = False
+        """Nothing comes after `frames`."""
+        self._dia2 = dia2
+        self._manner = manner
+        self._opening = warmed.opening
+        self._parser = ScriptParser(dia2.tokenizer, dia2.frame_rate)
+        self._wording = Wording()
+        self._closed = False
+        self._has_words = False
+        self._seed = secrets.randbits(32) if manner.seed is None else manner.seed
+        self._first = 0  # the utterance's frame with which the window's own begin
+        self._words: deque[tuple[str, int]] = deque()  # taken, and the frame of each
+        self._sent = 0  # frames
+        self._unheard = 0  # pieces that the listener has not taken
+        limit = dia2.config.max_delay + FLUSH
+        self._starvation = Starvation(manner.starve_after, limit, 1 / dia2.frame_rate)
+        self.window.uniforms = self._draws()
+
+    def feed(self, text: str) -> None:
+        """More text. Raises TextToSpeechError on a pause that cannot be read."""
+        self._wording.feed(text)
+        self._add(self._parser.feed(text))
+
+    def finish(self) -> None:
+        """No more text. Raises TextToSpeechError as `feed` does."""
+        self._add(self._parser.finish())
+        self._closed = True
+        self.window.machine.close()
+        self.over = self.over or not self._has_words
+
+    def heard(self) -> None:
+        """The listener has taken a piece."""
+        self._unheard -= 1
+        self._hold()
+
+    def due(self, now: float) -> float:
+        """When the network must pause by itself; infinity as long as it need not."""
+        taken = len(self.window.machine.consumption_times)
+        said = not self.window.prefix or taken > len(self.window.prefix.entries)
+        if self._manner.starve == "hold" or not (self.window.waiting and taken and said):
+            return math.inf
+        return self._starvation.due(taken, now)
+
+    def pause(self) -> None:
+        """Go on for a step without the text that is waited for."""
+        self.window.pause()
+        self._starvation.paused()
+
+    def collect(self) -> None:
+        """Take what the window's last step has made certain; open the next window if it is due."""
+        window = self.window
+        cut = window.cut()
+        frames = window.frames().T
+        if cut is not None:
+            frames = frames[: max(0, len(frames) - (window.complete - cut))]
+        self.frames.extend(frames)
+        self._words += ((text, self._first + frame) for text, frame in window.words())
+        if cut is not None:
+            self._open_next(cut)
+        else:
+            self.over = self.over or window.finished
+
+    def send(self, pcm: NDArray[np.float32], now: float) -> None:
+        """Deliver a decoded frame with the words that start in it."""
+        size = len(pcm)
+        words = []
+        while self._words and self._words[0][1] <= self._sent:
+            word, frame = self._words.popleft()
+            if text := self._wording.take(word):
+                words.append(SpokenWord(text, frame * size))
+        self.deliver(Speech(pcm, tuple(words)))
+        self._starvation.sent(now)
+        self._sent += 1
+        self._unheard += 1
+        self._hold()
+
+    def _hold(self) -> None:
+        self.window.held = self._unheard >= _AHEAD
+
+    def _add(self, entries: list[Entry]) -> None:
+        self.window.add(tuple(entries))
+        self._has_words = self._has_words or any(entry.tokens for entry in entries)
+
+    def _open_next(self, cut: int) -> None:
+        """Go on in another window at frame `cut` of this one."""
+        old, tokenizer = self.window, self._dia2.tokenizer
+        self._first += cut - (old.crop or 0)
+        self._words = deque(word for word in self._words if word[1] < self._first)
+        speakers = tokenizer.speakers if tokenizer.has_speakers else ()
+        opening, rest = old.following(cut, self._opening, speakers)
+        if self._closed and not any(entry.tokens for entry in rest):
+            self.over = True
+            return
+        self._seed += 1
+        self.saved = None
+        self.window = Window(
+            old.config,
+            opening,
+            bos=tokenizer.bos,
+            uniforms=self._draws(),
+            sampling=self._manner.sampling,
+        )
+        self.window.add(rest)
+        if self._closed:
+            self.window.machine.close()
+        self._hold()
+
+    def _draws(self) -> Tensor:
+        config = self._dia2.config
+        return random_numbers(self._seed, config.max_steps, config.codebooks)
