@@ -37,9 +37,14 @@ def from_result(
     """A voice from what the model said by itself, without a voice.
 
     A word's time is such that a prompt shows it at the very step at which the model took it up.
-    Raises TextToSpeechError if no word was said.
+    Raises TextToSpeechError if no word was said, or so many that it took too long.
     """
     rate = mimi.frame_rate
+    seconds = len(result.waveform) / result.sample_rate
+    if seconds > LONGEST_S:
+        raise TextToSpeechError(
+            f"it took {seconds:.0f} s to say that, the limit is {LONGEST_S:.0f} s: shorten the text"
+        )
     starts = [max(0.0, (round(at * rate) - _LEAD) / rate) for _, at in result.words]
     sound = _sound(result.waveform, result.sample_rate)
     if not starts or sound is None:
