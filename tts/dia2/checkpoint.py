@@ -26,6 +26,7 @@ Another name for it may stand in the environment as `DIA2_ASSET_MANIFEST`.
 """
 
 _TEXTS = ("*.json", "*.txt")
+_CODEC = ("config.json", "model.safetensors")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _SAMPLE = 1 << 16  # bytes of the weights themselves in a fingerprint
 
@@ -59,28 +60,38 @@ class Checkpoint:
         two are not given, the manifest decides, then the configuration, then folders `tokenizer`
         and `mimi` beside it, then the model's own folder and kyutai/mimi. Raises TextToSpeechError.
         """
-        manifest = os.environ.get("DIA2_ASSET_MANIFEST") or MANIFEST
-        folder = _folder(source, (), (*_TEXTS, manifest))
-        names = _manifest(folder / manifest)
-        config_file = names.get("config", "config.json")
-        if not (folder / config_file).is_file():
-            raise TextToSpeechError(f"{source} is not a Dia2 model: it has no {config_file}")
-        try:
-            config = Dia2Config.from_file(folder / config_file)
-        except TextToSpeechError as error:
-            raise TextToSpeechError(f"{source} is not a usable Dia2 model: {error}") from None
+        folder, config_file, config, names = _open(source)
         tokenizer = tokenizer or _beside(
             folder, names.get("tokenizer") or config.tokenizer, "tokenizer", folder
         )
-        mimi = mimi or _beside(folder, names.get("mimi") or config.mimi, "mimi", MIMI)
         weights = _weights(source, folder, names.get("weights", "model.safetensors"))
         return cls(
             config,
             weights,
             _folder(tokenizer, (), _TEXTS),
-            _folder(mimi, ("config.json", "model.safetensors")),
-            _fingerprint(folder / config_file, weights),
+            _folder(mimi or _codec(folder, names, config), _CODEC),
+            _fingerprint(config_file, weights),
         )
+
+
+def find_codec(source: str | Path) -> tuple[Dia2Config, Path]:
+    """A model's configuration and its codec's folder, without its weights; as `Checkpoint.find`."""
+    folder, _, config, names = _open(source)
+    return config, _folder(_codec(folder, names, config), _CODEC)
+
+
+def _open(source: str | Path) -> tuple[Path, Path, Dia2Config, Mapping[str, str]]:
+    """A model's folder, in which its small files are, two of them read: configuration, manifest."""
+    manifest = os.environ.get("DIA2_ASSET_MANIFEST") or MANIFEST
+    folder = _folder(source, (), (*_TEXTS, manifest))
+    names = _manifest(folder / manifest)
+    path = folder / names.get("config", "config.json")
+    if not path.is_file():
+        raise TextToSpeechError(f"{source} is not a Dia2 model: it has no {path.name}")
+    try:
+        return folder, path, Dia2Config.from_file(path), names
+    except TextToSpeechError as error:
+        raise TextToSpeechError(f"{source} is not a usable Dia2 model: {error}") from None
 
 
 def _manifest(path: Path) -> Mapping[str, str]:
@@ -98,12 +109,16 @@ def _manifest(path: Path) -> Mapping[str, str]:
     return {key: value for key, value in found.items() if value and isinstance(value, str)}
 
 
-def _beside(folder: Path, named: str | None, subfolder: str, otherwise: str | Path) -> str | Path:
-    """A part of the model: as it is named (a path is relative to the model), or as it is usual."""
-    inside = folder / (named or subfolder)
+def _beside(folder: Path, named: str | None, usual: str, otherwise: str | Path) -> str | Path:
+    """A part of the model: as named (a path is relative to the model), or where it usually is."""
+    inside = folder / (named or usual)
     if inside.is_dir():
         return inside
     return named or otherwise
+
+
+def _codec(folder: Path, names: Mapping[str, str], config: Dia2Config) -> str | Path:
+    return _beside(folder, names.get("mimi") or config.mimi, "mimi", MIMI)
 
 
 def _weights(source: str | Path, folder: Path, name: str) -> Path:

@@ -83,10 +83,19 @@ class Dia2:
         words = Tokenizer.from_folder(found.tokenizer, found.config.new_word)
         branches = 2 if guidance else 1
         _check_memory(found.config, kind, place, slots=slots, branches=branches)
-        model = Model(
-            found.config, found.weights, device=place, dtype=kind, slots=slots, branches=branches
-        )
-        codec = Mimi.load(found.mimi, found.config.codebooks, place)
+        try:
+            model = Model(
+                found.config,
+                found.weights,
+                device=place,
+                dtype=kind,
+                slots=slots,
+                branches=branches,
+            )
+            codec = Mimi.load(found.mimi, found.config.codebooks, place)
+        except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
+            reason = str(error).partition("\n")[0]
+            raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error
         if codec.config.codebook_size < found.config.audio_limit:
             raise TextToSpeechError(
                 f"the model writes {found.config.audio_limit} different codes, the codec in "

@@ -47,6 +47,7 @@ class Result:
     def save(self, path: str | Path) -> None:
         """Write a WAV file (16 bit). Raises TextToSpeechError."""
         try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             with wave.open(str(path), "wb") as file:
                 file.setnchannels(1)
                 file.setsampwidth(2)
