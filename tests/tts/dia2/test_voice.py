@@ -334,17 +334,25 @@ class TestResult:
             words=[(text, step / 12.5) for text, step in steps],
         )
 
-    def test_a_prompt_takes_its_words_at_the_same_steps(
-        self, mimi: Mimi, tokenizer: Tokenizer
+    @pytest.mark.parametrize("early", [0, 1])
+    def test_a_prompt_takes_its_words_where_the_model_did(
+        self, mimi: Mimi, tokenizer: Tokenizer, early: int
     ) -> None:
-        steps = [("the", 3), ("inner", 9), ("hour", 14), ("is", 18), ("over.", 30)]
+        """A model takes its first word at step 2, a prompt at 3: a frame is put before it."""
+        steps = [("the", 3 - early), ("inner", 9), ("hour", 14), ("is", 18), ("over.", 30)]
         pcm = np.append(sound(3.2), silence(1.0))
         made = from_result("it", cast(Any, self.result(steps, pcm, mimi)), mimi, {"seed": "1"})
         laid_out = plan([Part(0, made.words, made.frames)], tokenizer)
-        assert laid_out.new_word_steps == tuple(step for _, step in steps)
-        assert made.words[-1].end == pytest.approx(3.2, abs=0.03)
+        assert laid_out.new_word_steps == tuple(step + early for _, step in steps)
+        assert made.frames == early + round(4.2 * 12.5 + 0.5)
+        assert made.words[-1].end == pytest.approx(3.2 + early / 12.5, abs=0.03)
         assert made.words[0].end == made.words[1].start
         assert made.provenance == {"seed": "1"}
+
+    def test_a_text_that_takes_too_long(self, mimi: Mimi) -> None:
+        result = SimpleNamespace(waveform=sound(61), sample_rate=24_000)
+        with pytest.raises(TextToSpeechError, match="61 s to say that, the limit is 60 s"):
+            from_result("it", cast(Any, result), mimi)
 
     @pytest.mark.parametrize("pcm", [silence(2), sound(2)])
     def test_nothing_was_said(self, mimi: Mimi, pcm: NDArray[np.float32]) -> None:
