@@ -15,6 +15,7 @@ from agent.audio.open import open_speaker
 from agent.audio.playback import Track
 from agent.audio.tap import Speaker
 from agent.audio.wav import WavWriter
+from agent.commands import say_script
 from agent.commands.talk import with_devices
 from agent.config import load_config, parse_config
 from agent.engines import TTS, EngineSection, create_tts
@@ -31,7 +32,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     """Add the command to the parser."""
     parser = subparsers.add_parser("say", help="speak a text")
     parser.add_argument(
-        "text", metavar="TEXT", help="what to say; - for stdin, spoken while it arrives"
+        "text", metavar="TEXT", nargs="?", help="what to say; - for stdin, spoken while it arrives"
     )
     parser.add_argument(
         "-o",
@@ -47,12 +48,18 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--speaker", metavar="DEVICE", help="part of a device's name, its index, or a WAV file"
     )
+    say_script.add(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Speak the text. Raises ConfigError, AudioError, ParleyError or TextToSpeechError."""
     config = with_devices(load_config(args.config), None, args.speaker)
+    if args.script is not None:
+        return say_script.run(args, config)
+    say_script.check_absent(args)
+    if args.text is None:
+        raise ParleyError("nothing to say: give a TEXT, - for stdin, or a --script")
     tts = create_tts(config.tts if args.tts is None else _engine(args.tts, config.tts))
     speaker = None
     if args.speaker is not None or args.output is None:
