@@ -42,11 +42,11 @@ def model_name(named: str | None, config: Config) -> str:
 def load_codec(named: str | None, config: Config) -> "Mimi":
     """Only the codec of a model. Raises TextToSpeechError."""
     need_dia2()
-    from tts.dia2.checkpoint import Checkpoint
+    from tts.dia2.checkpoint import find_codec
     from tts.dia2.mimi import Mimi
 
-    found: Checkpoint = Checkpoint.find(model_name(named, config))
-    return Mimi.load(found.mimi, found.config.codebooks)
+    checkpoint, folder = find_codec(model_name(named, config))
+    return Mimi.load(folder, checkpoint.codebooks)
 
 
 def need_dia2() -> None:
