@@ -210,7 +210,8 @@ def _why(repository: str, error: Exception) -> str:
             f"{repository} is gated: accept its terms at https://huggingface.co/{repository} and "
             "log in with `hf auth login`"
         )
-    if isinstance(error, RepositoryNotFoundError):
+    response = getattr(error, "response", None)
+    if isinstance(error, RepositoryNotFoundError) or getattr(response, "status_code", 0) == 401:
         return (
             f"there is no folder and no repository {repository}, or it is private: check the name, "
             "or log in with `hf auth login`"
