@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.soundcards import SoundCards
+
+# Before anything imports torch, here or in a program of its own: on tiny networks a second thread
+# gains nothing, and on a busy machine the two wait for each other most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -1,0 +1,99 @@
+"""The last turns of a conversation as what the next reply hears first: it goes on in their tone.
+
+The agent speaks as `[S1]`, in the configured voice if there is one, and the user, in their own
+voice, as `[S2]`. A turn is put into the codec's codes as soon as it has ended; of the window,
+`RESERVED` steps are left for the reply, and the oldest turns go first.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from tts.dia2.dia2 import Dia2
+from tts.dia2.grid import Codes
+from tts.dia2.prefix import Part, Word, frames_needed, plan
+from tts.dia2.prompt import with_tail
+from tts.dia2.voice import Voice
+from tts.dia2.voice_making import trim
+from tts.dia2.windows import Opening, last_frame
+from tts.protocol import Heard, TextToSpeechError
+
+RESERVED = 400
+"""Steps of a window for the reply: 32 seconds; in a small window, half of it."""
+
+_SHORT_WORD_S = 0.2
+
+_SPEAKERS = {"agent": 0, "user": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    part: Part
+    codes: Codes
+    """[codebooks, part.frames]"""
+
+
+class Conversation:
+    """A voice and the last turns. Not for several threads at once."""
+
+    def __init__(self, dia2: Dia2, voice: Voice | None, turns: int) -> None:
+        """`voice` is heard before the turns, of which there are at most `turns`.
+
+        Raises TextToSpeechError if the voice is another model's.
+        """
+        self._dia2 = dia2
+        self._voice = [] if voice is None else [self._voice_turn(voice)]
+        self._turns: deque[_Turn] = deque(maxlen=turns)
+
+    def add(self, turn: Heard) -> None:
+        """A turn has ended. One without words, or of nothing but silence, is left out."""
+        if not turn.words:
+            return
+        try:
+            self._turns.append(self._encode(turn))
+        except TextToSpeechError:  # nothing to be heard in it, or words that do not fit the sound
+            return
+
+    def opening(self) -> Opening:
+        """What the next reply hears: as many of the last turns as there is room for."""
+        dia2 = self._dia2
+        room = last_frame(dia2.config) - min(RESERVED, last_frame(dia2.config) // 2)
+        room -= sum(turn.part.frames for turn in self._voice)
+        heard: deque[_Turn] = deque()
+        for turn in reversed(self._turns):
+            room -= turn.part.frames
+            if room < 0:
+                break
+            heard.appendleft(turn)
+        turns = [*self._voice, *heard]
+        if not turns:
+            return Opening.nothing(dia2.config)
+        spoken = plan([turn.part for turn in turns], dia2.tokenizer, dia2.frame_rate)
+        return Opening(spoken, np.concatenate([turn.codes for turn in turns], 1))
+
+    def _encode(self, turn: Heard) -> _Turn:
+        import soxr
+
+        dia2, speaker = self._dia2, _SPEAKERS[turn.speaker]
+        # Nobody says where the last word ends; where the sound does, if that is later (`trim`).
+        shortly = turn.words[-1].start + round(_SHORT_WORD_S * turn.sample_rate)
+        ends = [*(word.start for word in turn.words[1:]), min(shortly, len(turn.pcm))]
+        words = [
+            Word(word.text, word.start / turn.sample_rate, end / turn.sample_rate)
+            for word, end in zip(turn.words, ends, strict=True)
+        ]
+        pcm = soxr.resample(turn.pcm, turn.sample_rate, dia2.sample_rate)
+        pcm, kept = trim(pcm, dia2.sample_rate, words)
+        return self._turn(speaker, kept, dia2.mimi.encode(pcm).cpu().numpy().astype(np.int32))
+
+    def _voice_turn(self, voice: Voice) -> _Turn:
+        voice.check(self._dia2.mimi)
+        return self._turn(0, voice.words, voice.codes)
+
+    def _turn(self, speaker: int, words: tuple[Word, ...], codes: Codes) -> _Turn:
+        """With enough silence at the end for every word to be taken in it."""
+        dia2 = self._dia2
+        needed = frames_needed(words, dia2.tokenizer, speaker, dia2.frame_rate)
+        codes = with_tail(codes, needed, dia2.mimi)
+        return _Turn(Part(speaker, words, codes.shape[1]), codes)
