@@ -43,8 +43,11 @@ class Cache:
         shape = config.decoder
         self.size = config.max_steps + 1  # positions, and one that comes twice after a prefix
         size = (shape.layers, slots, branches, shape.kv_heads, self.size + 1, shape.head_dim)
-        self.keys = torch.zeros(size, device=device, dtype=dtype)
-        self.values = torch.zeros(size, device=device, dtype=dtype)
+        # Masked entries are still multiplied by nought. Where only filled ones are ever read, memory
+        # is taken as the utterance grows.
+        blank = torch.zeros if is_static(device) else torch.empty
+        self.keys = blank(size, device=device, dtype=dtype)
+        self.values = blank(size, device=device, dtype=dtype)
         self.filled = [0] * slots
         self.lengths = torch.zeros(slots, device=device, dtype=torch.int64)
 

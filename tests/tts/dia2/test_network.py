@@ -74,6 +74,7 @@ def test_attention_over_the_whole_buffer_is_the_same(
     monkeypatch.setattr(cache, "is_static", lambda _device: True)
     a32.cache.truncate(0)
     a32.cache.keys.fill_(3.0)  # what an earlier utterance left
+    a32.cache.values.fill_(3.0)
     torch.testing.assert_close(
         steps(a32, TOKENS, POSITIONS), RECORDED["hidden"], rtol=0, atol=NETWORK
     )
