@@ -16,7 +16,7 @@ from tts.dia2.sampling import Sampling, random_numbers
 from tts.dia2.script import Entry, ScriptParser
 from tts.dia2.starvation import Starvation
 from tts.dia2.take import FLUSH
-from tts.dia2.windows import Opening, Window
+from tts.dia2.windows import Opening, Window, check_length
 from tts.dia2.wording import Wording
 from tts.protocol import Speech, SpokenWord, TextToSpeechError
 
@@ -82,7 +82,7 @@ class Speaking:
         self.window.uniforms = self._draws()
 
     def feed(self, text: str) -> None:
-        """More text. Raises TextToSpeechError on a pause that cannot be read."""
+        """More text. Raises TextToSpeechError: a pause that cannot be read, an endless word."""
         self._wording.feed(text)
         self._add(self._parser.feed(text))
 
@@ -143,8 +143,10 @@ class Speaking:
         self.window.held = self._unheard >= _AHEAD
 
     def _add(self, entries: list[Entry]) -> None:
+        check_length(entries, self._dia2.config)
         self.window.add(tuple(entries))
-        self._has_words = self._has_words or any(entry.tokens for entry in entries)
+        letters = (letter for entry in entries for letter in entry.text)
+        self._has_words = self._has_words or any(map(str.isalnum, letters))
 
     def _open_next(self, cut: int) -> None:
         """Go on in another window at frame `cut` of this one."""

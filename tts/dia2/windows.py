@@ -7,6 +7,7 @@ audio comes from the old window, from there on from the new one: not a frame is 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -144,6 +145,16 @@ class Window(Take):
         if not tags or entry.tokens[0] in speakers:
             return entry
         return replace(entry, tokens=(tags[-1], *entry.tokens))
+
+
+def check_length(entries: Iterable[Entry], config: Dia2Config) -> None:
+    """Raise TextToSpeechError if a word is so long that a window has no room for it."""
+    for entry in entries:
+        if len(entry.tokens) > config.max_steps // 4:
+            raise TextToSpeechError(
+                f"a word of {len(entry.text)} letters ({entry.text[:20]}…) is too long to be "
+                "spoken: put spaces into it"
+            )
 
 
 def last_frame(config: Dia2Config) -> int:
