@@ -48,7 +48,7 @@ class Result:
         """Write a WAV file (16 bit). Raises TextToSpeechError."""
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            with wave.open(str(path), "wb") as file:
+            with Path(path).open("wb") as opened, wave.open(opened, "wb") as file:
                 file.setnchannels(1)
                 file.setsampwidth(2)
                 file.setframerate(self.sample_rate)
