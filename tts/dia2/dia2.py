@@ -93,6 +93,10 @@ class Dia2:
                 branches=branches,
             )
             codec = Mimi.load(found.mimi, found.config.codebooks, place)
+        except ImportError as error:
+            raise TextToSpeechError(
+                f"Dia2 needs {error.name} ({error}): pip install 'parley[dia2]'"
+            ) from error
         except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
             reason = str(error).partition("\n")[0]
             raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error
