@@ -51,7 +51,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def check_absent(args: argparse.Namespace) -> None:
     """Raise ParleyError if an option is given that only a script has."""
     for name in _OWN:
-        if getattr(args, name) not in (None, False):
+        value = getattr(args, name)
+        if value is not None and value is not False:
             raise ParleyError(
                 f"--{name.replace('_', '-')} is for a whole script: add --script FILE"
             )
