@@ -73,8 +73,8 @@ class TextToSpeech(Protocol):
 
 
 @runtime_checkable
-class ConversationalSpeech(TextToSpeech, Protocol):
-    """A synthesiser whose next utterance takes up how the last turns sounded."""
+class ConversationalSpeech(Protocol):
+    """What a synthesiser can besides, whose next utterance takes up how the last turns sounded."""
 
     def remember(self, turn: Heard) -> None:
         """A turn has ended; what follows from it is prepared elsewhere, this returns at once."""

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from tts.dia2.mailbox import Mailbox
 from tts.dia2.settings import Settings
-from tts.protocol import Speech, TextToSpeechError
+from tts.protocol import Heard, Speech, TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.prepare import Prepared
@@ -73,6 +73,15 @@ class Dia2Speech:
         slots: Annotated[
             int, Field(ge=1, le=64, description="Utterances that can be spoken at the same time.")
         ] = 1,
+        context: Annotated[
+            int,
+            Field(
+                ge=0,
+                le=100,
+                description="Last turns of the conversation, as they sounded, that a reply goes on "
+                "from: the agent's as [S1], the user's as [S2].",
+            ),
+        ] = 0,
     ) -> None:
         self._settings = Settings(
             model=model,
@@ -90,6 +99,7 @@ class Dia2Speech:
             starve=starve,
             starve_after=starve_after,
             slots=slots,
+            context=context,
         )
         self._loaded: tuple[Prepared, Worker] | None = None
 
@@ -129,6 +139,8 @@ class Dia2Speech:
         mailbox = Mailbox[Item]()
         try:
             speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, mailbox.put)
+            if (conversation := prepared.conversation) is not None:
+                worker.tell(speaking, lambda: speaking.go_on_from(conversation.opening()))
             worker.open(speaking)
             try:
                 yield Dia2Utterance(worker, speaking, mailbox)
@@ -136,6 +148,15 @@ class Dia2Speech:
                 worker.close(speaking)
         finally:
             mailbox.close()
+
+    def remember(self, turn: Heard) -> None:
+        """A turn has ended (`tts.protocol.ConversationalSpeech`): encoded on the engine's thread.
+
+        The next utterance hears it first, in one batched pass as it is opened.
+        """
+        prepared, worker = self._ready()
+        if prepared.conversation is not None:
+            worker.do(partial(prepared.conversation.add, turn))
 
     def _ready(self) -> "tuple[Prepared, Worker]":
         if self._loaded is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from tts.dia2 import voices
+from tts.dia2.conversation import Conversation
 from tts.dia2.dia2 import SMALLER, Dia2
 from tts.dia2.prompt import prompt
 from tts.dia2.sampling import Sampling, random_numbers
@@ -17,6 +18,7 @@ from tts.dia2.settings import Settings
 from tts.dia2.speech import Manner, Warmed
 from tts.dia2.stepper import Stepper
 from tts.dia2.take import Take
+from tts.dia2.voice import Voice
 from tts.dia2.windows import Opening
 from tts.protocol import TextToSpeechError
 
@@ -33,6 +35,8 @@ class Prepared:
     scheduler: Scheduler
     manner: Manner
     warmed: Warmed
+    conversation: Conversation | None
+    """What else the next utterance hears first."""
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -52,12 +56,14 @@ def prepare(settings: Settings) -> Prepared:
         )
         manner = Manner(_sampling(settings), settings.seed, settings.starve, settings.starve_after)
         scheduler = Scheduler(dia2)
-        warmed = scheduler.warm(_opening(dia2, settings.voice), manner)
+        voice = None if settings.voice is None else voices.load(settings.voice)
+        warmed = scheduler.warm(_opening(dia2, voice), manner)
+        conversation = Conversation(dia2, voice, settings.context) if settings.context else None
         _warn_if_slow(dia2, frame_seconds(dia2, manner.sampling))
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
-    return Prepared(dia2, scheduler, manner, warmed)
+    return Prepared(dia2, scheduler, manner, warmed, conversation)
 
 
 def frame_seconds(dia2: Dia2, sampling: Sampling) -> float:
@@ -92,10 +98,10 @@ def _sampling(settings: Settings) -> Sampling:
     )
 
 
-def _opening(dia2: Dia2, voice: str | None) -> Opening:
+def _opening(dia2: Dia2, voice: Voice | None) -> Opening:
     if voice is None:
         return Opening.nothing(dia2.config)
-    return Opening(*prompt([voices.load(voice)], dia2.tokenizer, dia2.mimi))
+    return Opening(*prompt([voice], dia2.tokenizer, dia2.mimi))
 
 
 def _warn_if_slow(dia2: Dia2, frame: float) -> None:

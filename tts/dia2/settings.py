@@ -23,3 +23,4 @@ class Settings:
     starve: Literal["hold", "pad"]
     starve_after: float
     slots: int
+    context: int

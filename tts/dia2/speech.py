@@ -81,6 +81,10 @@ class Speaking:
         self._starvation = Starvation(manner.starve_after, limit, 1 / dia2.frame_rate)
         self.window.uniforms = self._draws()
 
+    def go_on_from(self, opening: Opening) -> None:
+        """Hear this first instead of the voice alone; before there is any text."""
+        self._begin(opening)
+
     def feed(self, text: str) -> None:
         """More text. Raises TextToSpeechError: a pause that cannot be read, an endless word."""
         self._wording.feed(text)
@@ -159,18 +163,22 @@ class Speaking:
             self.over = True
             return
         self._seed += 1
-        self.saved = None
-        self.window = Window(
-            old.config,
-            opening,
-            bos=tokenizer.bos,
-            uniforms=self._draws(),
-            sampling=self._manner.sampling,
-        )
+        self._begin(opening)
         self.window.add(rest)
         if self._closed:
             self.window.machine.close()
         self._hold()
+
+    def _begin(self, opening: Opening) -> None:
+        """A window of its own, which the network has to hear first."""
+        self.saved = None
+        self.window = Window(
+            self._dia2.config,
+            opening,
+            bos=self._dia2.tokenizer.bos,
+            uniforms=self._draws(),
+            sampling=self._manner.sampling,
+        )
 
     def _draws(self) -> Tensor:
         config = self._dia2.config

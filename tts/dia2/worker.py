@@ -1,5 +1,6 @@
 """The thread that owns a model: jobs come in by a queue and are done between two steps."""
 
+import logging
 import math
 import os
 import queue
@@ -12,6 +13,8 @@ from tts.dia2.speech import Speaking
 from tts.protocol import TextToSpeechError
 
 Job = Callable[[], None]
+
+_log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -35,6 +38,10 @@ class Worker:
     def tell(self, speaking: Speaking, job: Job) -> None:
         """Do something with an utterance; if that fails, it ends the utterance."""
         self._post(lambda: self._try(speaking, job))
+
+    def do(self, job: Job) -> None:
+        """Do something else between two steps; if that fails, it is logged and no more."""
+        self._post(lambda: _try_alone(job))
 
     def close(self, speaking: Speaking) -> None:
         """Drop an utterance within a step."""
@@ -89,3 +96,10 @@ class Worker:
         if not isinstance(error, TextToSpeechError):
             error = TextToSpeechError(f"Dia2 failed: {type(error).__name__}: {error}")
         self._scheduler.fail(speaking, error)
+
+
+def _try_alone(job: Job) -> None:
+    try:
+        job()
+    except Exception:  # noqa: BLE001 - whatever it is, the thread goes on
+        _log.exception("Dia2 could not prepare for the next utterance")
