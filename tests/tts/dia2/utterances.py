@@ -56,6 +56,7 @@ def settings(model: Path, **changed: Any) -> Settings:
         "starve": "hold",
         "starve_after": 0.1,
         "slots": 1,
+        "context": 0,
         **changed,
     }
     return Settings(**given)
