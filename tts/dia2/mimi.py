@@ -146,13 +146,15 @@ class StreamingDecoder:
         Codes must be in range, also those of idle slots. A slot where `active` [slots] is false
         keeps its state, and its samples mean nothing. Samples are float32 in [-1, 1].
         """
-        pieces = [self._advance(piece, active) for piece in codes.split(self._longest, 2)]
+        pieces = [self._advance(piece, active) for piece in torch.split(codes, self._longest, 2)]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
 
     @torch.inference_mode()
     def reset(self, slot: int = 0) -> None:
         """Make a slot ready for another utterance; the others go on undisturbed."""
-        for memory in (self._upsample, self._past, *self._seanet):
+        self._upsample.reset(slot)
+        self._past.reset(slot)
+        for memory in self._seanet:
             memory.reset(slot)
 
     def _advance(self, codes: Tensor, active: Tensor | None) -> Tensor:
@@ -187,7 +189,10 @@ class StreamingEncoder:
     @torch.inference_mode()
     def finish(self, wave: Tensor) -> Tensor:
         """The last samples [any number] to codes: what misses in the last frame is filled up."""
-        pieces = [self._advance(piece) for piece in wave.split(self._longest * self._mimi.frame_size)]
+        pieces = [
+            self._advance(piece)
+            for piece in torch.split(wave, self._longest * self._mimi.frame_size)
+        ]
         return torch.cat(pieces, 1)
 
     def _advance(self, wave: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The Mimi checkpoint as `transformers` saves it: `config.json` and `model.safetensors`, checked."""
+"""Mimi's checkpoint as `transformers` saves it: config.json and model.safetensors, checked."""
 
 import json
 import math
@@ -80,9 +80,9 @@ class MimiConfig:
             raise TextToSpeechError(f"{path} does not describe a Mimi codec (model_type mimi)")
         values = {name: value for name, value in found.items() if value is not None}
         try:
-            config = cls(**_complete(values, {each.name for each in fields(cls)}))
+            config = cls(**_complete(values))
             config._check()
-        except (TypeError, ValueError, ArithmeticError) as error:
+        except ValueError as error:
             raise TextToSpeechError(f"{path} describes a codec Parley has not: {error}") from None
         return config
 
@@ -112,20 +112,37 @@ class MimiConfig:
             raise ValueError(f"it needs {', '.join(lacking)}")
 
 
-def _complete(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """The values that older and newer files put elsewhere, or leave to be derived."""
-    given = {name: value for name, value in values.items() if name in names}
+def _complete(values: dict[str, Any]) -> dict[str, Any]:
+    """The values by our names, with those that files put elsewhere or leave to be derived."""
+    plain = MimiConfig()
+    names = [each.name for each in fields(MimiConfig)]
+    given = {
+        name: _valid(name, values[name], getattr(plain, name)) for name in names if name in values
+    }
     rope = values.get("rope_parameters") or {}
     if rope.get("rope_type", "default") != "default" or values.get("rope_scaling"):
         raise ValueError("it needs plain rotary positions, without scaling")
-    given.setdefault("rope_theta", rope.get("rope_theta", MimiConfig.rope_theta))
-    hidden = given.get("hidden_size", MimiConfig.hidden_size)
-    heads = given.get("num_attention_heads", MimiConfig.num_attention_heads)
-    given.setdefault("head_dim", hidden // heads)
+    given.setdefault("rope_theta", rope.get("rope_theta", plain.rope_theta))
+    width = given.get("hidden_size", plain.hidden_size)
+    given.setdefault(
+        "head_dim", width // given.get("num_attention_heads", plain.num_attention_heads)
+    )
     if "frame_rate" not in given:
-        plain = MimiConfig(**{**given, "frame_rate": 1.0})
-        given["frame_rate"] = values.get("_frame_rate", plain.sampling_rate / (2 * plain.hop))
+        rates = MimiConfig(**given)
+        given["frame_rate"] = values.get("_frame_rate", rates.sampling_rate / (2 * rates.hop))
     return given
+
+
+def _valid(name: str, value: Any, usual: Any) -> Any:
+    """A value of the usual one's kind; a number is above 0. Raises ValueError."""
+    kinds = (int, float) if isinstance(usual, float) else (type(usual),)
+    valid = type(value) in kinds
+    if valid and not isinstance(value, (bool, str)):
+        parts = value if isinstance(value, list) else [value]
+        valid = bool(parts) and all(type(part) in (int, float) and part > 0 for part in parts)
+    if not valid:
+        raise ValueError(f"its {name} is {value!r}")
+    return value
 
 
 class Weights:

@@ -13,16 +13,41 @@ from torch.nn import functional
 
 from tts.dia2.mimi_checkpoint import Weights
 
+FEW_ROWS = 4  # oneDNN multiplies fewer rows no faster than these: reading the matrix is the work
+TILE = 1 << 16  # numbers in the windows that are laid out at a time: they stay in a core's cache
+
 
 class Linear:
-    """y = x W' + b, for x [..., inputs] and W [outputs, inputs]."""
+    """y = x W' + b, for x [..., inputs] and W [outputs, inputs]; then, if asked for, gelu.
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self.weight = weight
+    A stream multiplies a few rows by large matrices, so on a CPU its speed is that of reading them:
+    they are packed once into the order in which oneDNN reads them, by the operators that
+    torch.compile itself uses for weights that do not change.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
         self.bias = bias
+        self.gelu = gelu
+        packs = weight.device.type == "cpu" and weight.dtype == torch.float32
+        self.packed = packs and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.packed else weight
 
     def __call__(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight, self.bias)
+        if not self.packed:
+            y = functional.linear(x, self.weight, self.bias)
+            return functional.gelu(y) if self.gelu else y
+        rows = x.shape[:-1].numel()
+        if rows >= FEW_ROWS:
+            return self._multiply(x)
+        padded = functional.pad(x.flatten(0, -2), (0, 0, 0, FEW_ROWS - rows))
+        return self._multiply(padded)[:rows].view(*x.shape[:-1], -1)
+
+    def _multiply(self, x: Tensor) -> Tensor:
+        then = "gelu" if self.gelu else "none"
+        y: Tensor = torch.ops.mkldnn._linear_pointwise.default(
+            x, self.weight, self.bias, then, [], "none"
+        )
+        return y
 
 
 class Memory:
@@ -79,10 +104,11 @@ class Conv:
         self.channels = channels
         self.elu = elu
         self.repeat = repeat
+        self.like = torch.empty_like(matrix[:0])
 
     def memory(self, slots: int) -> Memory:
         """What a new stream of `slots` signals will have to remember."""
-        return Memory(slots, (self.taps - 1) * self.dilation, self.width, self.linear.weight)
+        return Memory(slots, (self.taps - 1) * self.dilation, self.width, self.like)
 
     def __call__(
         self, x: Tensor, memory: Memory | None = None, active: Tensor | None = None
@@ -95,9 +121,13 @@ class Conv:
         if self.elu:
             x = functional.elu(x)
         x = self._blocks(x)
-        if memory is not None:
-            x = self._windows(x, memory, active)
-        return self.linear(x).view(x.shape[0], -1, self.channels)
+        if memory is None:
+            y = self.linear(x)
+        else:
+            windows = self._windows(x, memory, active)
+            tiles = torch.split(windows, max(1, TILE // (self.taps * self.width)), 1)
+            y = torch.cat([self.linear(tile.flatten(2)) for tile in tiles], 1)
+        return y.view(x.shape[0], -1, self.channels)
 
     def _blocks(self, x: Tensor) -> Tensor:
         """[slots, time, channels] as [slots, blocks, block * channels]."""
@@ -108,7 +138,7 @@ class Conv:
         return x.reshape(x.shape[0], -1, self.width)
 
     def _windows(self, x: Tensor, memory: Memory, active: Tensor | None) -> Tensor:
-        """For each block, its taps side by side: [slots, blocks, taps * width]."""
+        """For each block, a view of its taps: [slots, blocks, taps, width]."""
         slots, blocks, width = x.shape
         if self.repeat and memory.fresh:
             memory.tail.copy_(x[:, :1, : width // self.block].repeat(1, 1, self.block))
@@ -116,7 +146,7 @@ class Conv:
         per_slot, per_block, _ = joined.stride()
         return joined.as_strided(
             (slots, blocks, self.taps, width), (per_slot, per_block, self.dilation * per_block, 1)
-        ).reshape(slots, blocks, self.taps * width)
+        )
 
 
 def conv(
@@ -171,7 +201,9 @@ class Upsample:
 
     def __init__(self, weights: Weights, name: str, channels: int, stride: int) -> None:
         kernels = weights.take(f"{name}.weight", channels, 1, 2 * stride)
-        self.now, self.before = kernels[:, 0].t().contiguous().view(2, stride, channels)
+        halves = kernels[:, 0].t().contiguous().view(2, stride, channels)
+        self.now: Tensor = halves[0]
+        self.before: Tensor = halves[1]
         self.channels = channels
 
     def memory(self, slots: int) -> Memory:

@@ -42,10 +42,7 @@ class Quantizer:
         self.input = Linear(torch.cat(inputs)) if inputs else None
         self.output = Linear(torch.cat(outputs, 1)) if outputs else None
         # |x - c|^2 is smallest where x c - |c|^2 / 2 is largest
-        self.centroids = [
-            Linear(centroids, centroids.square().sum(1) / -2)
-            for centroids in self.table.split(self.size)
-        ]
+        self.halves = self.table.square().sum(1) / -2
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [slots, codebooks, time], in range, to features [slots, time, hidden_size]."""
@@ -62,10 +59,13 @@ class Quantizer:
         else:
             parts = list(self.input(features).chunk(2, -1))
         codes: list[Tensor] = []
-        for each, nearest in enumerate(self.centroids):
+        tables = zip(
+            torch.split(self.table, self.size), torch.split(self.halves, self.size), strict=True
+        )
+        for each, (centroids, halves) in enumerate(tables):
             part = int(each >= self.split)
-            codes.append(nearest(parts[part]).argmax(-1))
-            parts[part] = parts[part] - functional.embedding(codes[-1], nearest.weight)
+            codes.append(functional.linear(parts[part], centroids, halves).argmax(-1))
+            parts[part] = parts[part] - functional.embedding(codes[-1], centroids)
         return torch.stack(codes)
 
 

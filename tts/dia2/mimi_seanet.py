@@ -53,9 +53,7 @@ class Sequence:
         """What a new stream will have to remember, layer by layer."""
         return [layer.memory(slots) for layer in self.layers]
 
-    def __call__(
-        self, x: Tensor, memory: list[Memory], active: Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, x: Tensor, memory: list[Memory], active: Tensor | None = None) -> Tensor:
         """The next outputs for the next inputs."""
         for layer, past in zip(self.layers, memory, strict=True):
             x = layer(x, past, active)
@@ -73,9 +71,7 @@ def encoder(weights: Weights, config: MimiConfig) -> Sequence:
     for ratio in reversed(config.upsampling_ratios):
         for each in range(config.num_residual_layers):
             dilation = config.dilation_growth_rate**each
-            layers.append(
-                Residual(weights, f"encoder.layers.{index}", channels, dilation, config)
-            )
+            layers.append(Residual(weights, f"encoder.layers.{index}", channels, dilation, config))
             index += 1
         name = f"encoder.layers.{index + 1}.conv"
         layers.append(
@@ -104,9 +100,7 @@ def decoder(weights: Weights, config: MimiConfig) -> Sequence:
         index += 2
         for each in range(config.num_residual_layers):
             dilation = config.dilation_growth_rate**each
-            layers.append(
-                Residual(weights, f"decoder.layers.{index}", channels, dilation, config)
-            )
+            layers.append(Residual(weights, f"decoder.layers.{index}", channels, dilation, config))
             index += 1
     name = f"decoder.layers.{index + 1}.conv"
     layers.append(conv(weights, name, channels, 1, config.last_kernel_size, elu=True))

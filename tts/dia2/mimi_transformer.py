@@ -11,23 +11,21 @@ from tts.dia2.mimi_layers import Linear
 class Past:
     """Keys and values of one stream of `slots` signals, in rings, and how far each slot is.
 
-    A ring has room for a window before each of the `longest` positions that are stepped together,
-    so that all of them are written before any is read. Without a window the rings grow instead,
-    doubling: then, and only then, shapes change.
+    A ring is [keys and values, slots, heads, places, head_dim], one per layer. It has room for a
+    window before each of the `longest` positions that are stepped together, so that all of them
+    are written before any is read. Without a window the rings grow instead: then, and only then,
+    shapes change.
     """
 
-    def __init__(
-        self, transformer: "Transformer", slots: int, longest: int, window: int | None
-    ) -> None:
-        like = transformer.frequencies
+    def __init__(self, rings: list[Tensor], window: int | None) -> None:
+        self.rings = rings
         self.window = window
-        size = longest - 1 + (window or longest + 1)
-        shape = (slots, size, 2, transformer.heads, transformer.head_dim)
-        layers = transformer.layers
-        self.rings = [layers[0].qkv.weight.new_zeros(shape) for _ in layers]
-        self.position = torch.zeros(slots, dtype=torch.long, device=like.device)
-        self.first_row = torch.arange(slots, device=like.device)[:, None]
+        _, slots, heads, _, _ = rings[0].shape
+        device = rings[0].device
+        self.position = torch.zeros(slots, dtype=torch.long, device=device)
         self.counts = [0] * slots
+        kinds = torch.arange(2, device=device)[:, None] * slots * heads
+        self.series = torch.arange(slots * heads, device=device).view(slots, 1, 1, heads) + kinds
 
     def reset(self, slot: int) -> None:
         """Forget a slot's signal; what its rings hold is out of reach from then on."""
@@ -37,33 +35,27 @@ class Past:
     def grow(self, time: int) -> None:
         """Without a window: make room for `time` further positions."""
         self.counts = [count + time for count in self.counts]
-        size = self.rings[0].shape[1]
-        if self.window is None and max(self.counts) > size:
-            more = max(self.counts)
-            self.rings = [
-                torch.cat((ring, torch.zeros_like(ring[:, :1]).expand(-1, more, -1, -1, -1)), 1)
-                for ring in self.rings
-            ]
+        needed = max(self.counts)
+        if self.window is None and needed > self.rings[0].shape[3]:
+            self.rings = [functional.pad(ring, (0, 0, 0, needed)) for ring in self.rings]
 
     def places(self, time: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the next `time` positions: positions and rows to write, and a mask to read by.
+        """The next `time` positions, the rows of a ring to write them to, a mask to read it by.
 
-        Positions are [slots, time], rows [slots * time] of the flattened rings; the mask [slots, 1,
-        time, size] is added to the scores.
+        Positions are [slots, time]; rows [slots * time * 2 * heads] index [..., head_dim] of a
+        ring; the mask [slots, 1, time, places] is added to the scores.
         """
-        size = self.rings[0].shape[1]
-        steps = torch.arange(time, device=self.position.device)
-        places = torch.arange(size, device=self.position.device)
-        query = self.position[:, None] + steps
-        rows = self.first_row * size + query % size
+        size = self.rings[0].shape[3]
+        query = self.position[:, None] + torch.arange(time, device=self.position.device)
+        rows = self.series * size + (query % size)[:, :, None, None]
         last = query[:, -1:]
+        places = torch.arange(size, device=self.position.device)
         key = (last - (last - places) % size)[:, None]  # the latest position in each place
         query_ = query[:, :, None]
         seen = (key >= 0) & (key <= query_)
         if self.window is not None:
             seen &= key > query_ - self.window
-        mask = torch.zeros_like(seen, dtype=self.rings[0].dtype)
-        mask.masked_fill_(~seen, -torch.inf)
+        mask = torch.zeros_like(seen, dtype=self.rings[0].dtype).masked_fill_(~seen, -torch.inf)
         return query, rows.flatten(), mask[:, None]
 
     def advance(self, time: int, active: Tensor | None) -> None:
@@ -94,29 +86,30 @@ class Layer:
         scale = weights.take(f"{name}.self_attn_layer_scale.scale", width)
         out = weights.take(f"{attention}.o_proj.weight", width, heads * dim)
         self.out = Linear(scale[:, None] * out)
-        self.up = Linear(weights.take(f"{name}.mlp.fc1.weight", hidden, width))
+        self.up = Linear(weights.take(f"{name}.mlp.fc1.weight", hidden, width), gelu=True)
         scale = weights.take(f"{name}.mlp_layer_scale.scale", width)
         self.down = Linear(scale[:, None] * weights.take(f"{name}.mlp.fc2.weight", width, hidden))
         self.norms = [
-            (weights.take(f"{name}.{norm}.weight", width), weights.take(f"{name}.{norm}.bias", width))
+            (
+                weights.take(f"{name}.{norm}.weight", width),
+                weights.take(f"{name}.{norm}.bias", width),
+            )
             for norm in ("input_layernorm", "post_attention_layernorm")
         ]
 
-    def __call__(
-        self, x: Tensor, ring: Tensor, rows: Tensor, mask: Tensor, turn: Tensor
-    ) -> Tensor:
+    def __call__(self, x: Tensor, ring: Tensor, rows: Tensor, mask: Tensor, turn: Tensor) -> Tensor:
         """[slots, time, width] to the same; writes keys and values into `ring` at `rows`."""
         x = x + self.out(self._attend(self.qkv(self._norm(x, 0)), ring, rows, mask, turn))
-        return x + self.down(functional.gelu(self.up(self._norm(x, 1))))
+        return x + self.down(self.up(self._norm(x, 1)))
 
     def _attend(
         self, qkv: Tensor, ring: Tensor, rows: Tensor, mask: Tensor, turn: Tensor
     ) -> Tensor:
-        qkv = qkv.unflatten(-1, self.shape)
+        qkv = qkv.view(*qkv.shape[:2], *self.shape)
         qkv[:, :, :2] = rotate(qkv[:, :, :2], turn)
-        ring.flatten(0, 1).index_copy_(0, rows, qkv[:, :, 1:].flatten(0, 1))
-        k, v = ring.permute(2, 0, 3, 1, 4)
-        y = functional.scaled_dot_product_attention(qkv[:, :, 0].transpose(1, 2), k, v, mask)
+        ring.flatten(0, 3).index_copy_(0, rows, qkv[:, :, 1:].flatten(0, 3))
+        q, (k, v) = qkv[:, :, 0].transpose(1, 2), ring
+        y = functional.scaled_dot_product_attention(q, k, v, mask)
         return y.transpose(1, 2).flatten(2)
 
     def _norm(self, x: Tensor, which: int) -> Tensor:
@@ -139,7 +132,9 @@ class Transformer:
 
     def past(self, slots: int, longest: int, window: int | None) -> Past:
         """What a new stream remembers, if stepped by at most `longest` positions at a time."""
-        return Past(self, slots, longest, window)
+        places = longest - 1 + (longest if window is None else window)
+        shape = (2, slots, self.heads, places, self.head_dim)
+        return Past([layer.norms[0][0].new_zeros(shape) for layer in self.layers], window)
 
     def __call__(self, x: Tensor, past: Past, active: Tensor | None = None) -> Tensor:
         """The next outputs for the next inputs."""
@@ -155,16 +150,16 @@ class Transformer:
 
 
 def rotate(x: Tensor, turn: Tensor) -> Tensor:
-    """Turn the pairs of x [..., head_dim] by the unit complex numbers `turn` [..., head_dim / 2]."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    """Turn the pairs of x [..., head_dim] by unit complex numbers [..., head_dim / 2]."""
+    pairs = torch.view_as_complex(torch.unflatten(x.float(), -1, (-1, 2)))
     return torch.view_as_real(pairs * turn).flatten(-2).to(x.dtype)
 
 
 def _interleaved(weight: Tensor, dim: int) -> Tensor:
     """Rows of a projection to heads of two halves, with the halves interleaved."""
-    return weight.unflatten(0, (-1, 2, dim // 2)).transpose(1, 2).flatten(0, 2)
+    return torch.unflatten(weight, 0, (-1, 2, dim // 2)).transpose(1, 2).flatten(0, 2)
 
 
 def _for_each_query(weight: Tensor, group: int, dim: int) -> Tensor:
     """Rows of a projection to key-value heads, repeated for each query head they serve."""
-    return weight.unflatten(0, (-1, dim)).repeat_interleave(group, 0).flatten(0, 1)
+    return torch.unflatten(weight, 0, (-1, dim)).repeat_interleave(group, 0).flatten(0, 1)
