@@ -7,10 +7,9 @@ import os
 import platform
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -20,25 +19,14 @@ from agent.audio.open import is_file
 from agent.config import Config
 from agent.engines import EngineSection, create_llm, create_stt, create_tts
 from agent.errors import AudioError
+from agent.findings import Finding, State
+from agent.model_caches import dia2_model, whisper_model
 from llm_adapters import LanguageModelError
 from stt import SpeechToTextError
 from tts import TextToSpeechError
 
 PATIENCE = 2.0
 """Seconds that a device, a program or a server has to answer."""
-
-
-State = Literal["ok", "missing", "note"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found; `missing` means that the configuration cannot be used as it is."""
-
-    state: State
-    subject: str
-    detail: str
-    fix: str = ""
 
 
 Check = Callable[[Config], Awaitable[list[Finding]]]
@@ -79,14 +67,18 @@ OF_ENGINE = {
     "whisper": ("ctranslate2", "huggingface_hub"),
     "openai": ("openai",),
     "espeak": ("espeakng-loader",),
+    "dia2": ("torch", "safetensors", "tokenizers", "huggingface_hub"),
 }
+_DIA2 = "'parley[dia2]'"
+_EXTRAS = {"torch": _DIA2, "safetensors": _DIA2, "tokenizers": _DIA2}
 
 
 def _package(name: str) -> Finding:
     try:
         return Finding("ok", name, version(name))
     except PackageNotFoundError:
-        return Finding("missing", name, "not installed", f"pip install {name}")
+        fix = f"pip install {_EXTRAS.get(name, name)}"
+        return Finding("missing", name, "not installed", fix)
 
 
 async def gpu(config: Config) -> list[Finding]:
@@ -107,9 +99,14 @@ async def gpu(config: Config) -> list[Finding]:
                 found = process.stdout.decode(errors="replace").strip().splitlines()
     if found:
         return [Finding("ok", "gpu", line) for line in found]
-    if getattr(config.stt, "device", None) == "cuda":
-        fix = "install the NVIDIA driver, or set stt.device to auto"
-        return [Finding("missing", "gpu", "no NVIDIA GPU found, and stt.device is cuda", fix)]
+    for section, engine in (("stt", config.stt), ("tts", config.tts)):
+        if getattr(engine, "device", None) == "cuda":
+            fix = f"install the NVIDIA driver, or set {section}.device to auto"
+            detail = f"no NVIDIA GPU found, and {section}.device is cuda"
+            return [Finding("missing", "gpu", detail, fix)]
+    if config.tts.engine_name == "dia2":
+        fix = "without one it speaks slower than real time; tts: {engine: espeak} needs none"
+        return [Finding("note", "gpu", "no NVIDIA GPU found, and Dia2 wants one", fix)]
     return [Finding("note", "gpu", "no NVIDIA GPU found; this configuration needs none")]
 
 
@@ -157,7 +154,7 @@ def _device(kind: Kind, wanted: str | int | None) -> Finding:
 async def hears(config: Config) -> list[Finding]:
     """The recogniser: its data, or the cached model."""
     if config.stt.engine_name == "whisper":
-        return [await anyio.to_thread.run_sync(_whisper_model, config.stt)]
+        return [await anyio.to_thread.run_sync(whisper_model, config.stt)]
     return [await _loads("stt", config.stt, create_stt)]
 
 
@@ -170,7 +167,9 @@ async def thinks(config: Config) -> list[Finding]:
 
 
 async def speaks(config: Config) -> list[Finding]:
-    """The synthesiser: its library and data, or its program."""
+    """The synthesiser: its library and data, its program, or the cached model."""
+    if config.tts.engine_name == "dia2":
+        return [await anyio.to_thread.run_sync(dia2_model, config.tts)]
     return [await _loads("tts", config.tts, create_tts)]
 
 
@@ -205,25 +204,6 @@ async def _loads(
 
 
 _LOAD_PATIENCE = 10.0
-
-
-def _whisper_model(section: EngineSection) -> Finding:
-    model = str(section.arguments().get("model"))
-    subject = "stt whisper"
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        from faster_whisper import download_model
-
-        try:
-            folder = Path(download_model(model, local_files_only=True))
-        except ValueError as error:
-            return Finding("missing", subject, str(error), "correct stt.model")
-        except OSError:
-            folder = Path()
-    if (folder / "model.bin").is_file():
-        return Finding("ok", subject, f"model {model} is in {folder}")
-    fix = "parley talk downloads it when it first starts with this configuration"
-    return Finding("missing", subject, f"model {model} is not downloaded yet", fix)
 
 
 async def _endpoint(section: EngineSection) -> Finding:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.checks import Finding
+    from agent.findings import Finding
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,9 +21,10 @@ def run(args: argparse.Namespace) -> int:
     """Print a line for each finding; the status is 1 if something is missing."""
     import anyio
 
-    from agent.checks import OF_ENGINES, OF_MACHINE, Finding, examine
+    from agent.checks import OF_ENGINES, OF_MACHINE, examine
     from agent.config import Config, load_config, locate, place_name
     from agent.errors import ConfigError
+    from agent.findings import Finding
 
     checks = [*OF_MACHINE, *OF_ENGINES]
     try:

@@ -11,10 +11,11 @@ import anyio
 import pytest
 
 from agent import checks
-from agent.checks import Finding
 from agent.cli import main
 from agent.config import Config
 from agent.errors import AudioError
+from agent.findings import Finding
+from agent.model_caches import dia2_model
 
 pytestmark = pytest.mark.anyio
 
@@ -297,3 +298,18 @@ class TestCommand:
             f"{'':15}-> do this",
             "ok       long  fine",
         ]
+
+
+def test_dia2_that_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    section = Config.model_validate({"tts": {"engine": "dia2", "model": "nobody/nothing"}}).tts
+    finding = dia2_model(section)
+    assert finding.state == "missing"
+    assert "nobody/nothing, kyutai/mimi" in finding.detail
+
+
+def test_dia2_in_a_folder(tmp_path: Path) -> None:
+    section = Config.model_validate({"tts": {"engine": "dia2", "model": str(tmp_path)}}).tts
+    assert "no config.json" in dia2_model(section).detail
+    (tmp_path / "config.json").write_text("{}")
+    assert dia2_model(section).state == "ok"
