@@ -214,7 +214,9 @@ async def test_a_slow_machine_is_told_so_once(
     async with loaded(model, device="cpu"):
         pass
     (line,) = caplog.messages
-    assert line.startswith("Dia2 takes 2.5 s for a second of speech on this machine (200 ms a ")
+    assert line.startswith(
+        "Dia2 takes 2.5 s or more for a second of speech on this machine (200 ms "
+    )
     assert "what helps is an NVIDIA GPU, cfg: 1, or another engine, such as espeak" in line
 
 
