@@ -43,8 +43,8 @@ class Cache:
         shape = config.decoder
         self.size = config.max_steps + 1  # positions, and one that comes twice after a prefix
         size = (shape.layers, slots, branches, shape.kv_heads, self.size + 1, shape.head_dim)
-        # Masked entries are still multiplied by nought. Where only filled ones are ever read, memory
-        # is taken as the utterance grows.
+        # What a mask hides is still multiplied by nought. Where only filled entries are ever read,
+        # memory is taken as they fill.
         blank = torch.zeros if is_static(device) else torch.empty
         self.keys = blank(size, device=device, dtype=dtype)
         self.values = blank(size, device=device, dtype=dtype)

@@ -64,16 +64,16 @@ class Stepper:
         return moved or any(active) or any(going)
 
     def _warm_up(self) -> bool:
-        """Feed the prefixes as far as their text is certain, each in one pass."""
+        """Feed the prefixes as far as their text is certain."""
         moved = False
         for slot, take in enumerate(self.takes):
-            if take is None or not take.warming:
-                continue
-            first = take.warmed
-            columns = self._tensor(take.warm_up())
-            if len(columns):
+            while take is not None and take.warming:
+                first, columns = take.warmed, take.warm_up()
+                if not len(columns):
+                    break
                 positions = torch.arange(first, take.warmed, device=self.model.device)
-                self.model.prefill(slot, columns[:, : self.model.branches], positions)
+                tokens = self._tensor(columns[:, : self.model.branches])
+                self.model.prefill(slot, tokens, positions)
                 moved = True
         return moved
 

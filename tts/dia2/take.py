@@ -77,8 +77,11 @@ class Take:
         self._needed_from = np.asarray(config.delays) + known
         columns = config.max_steps + config.max_delay + 1
         self._grid = np.full((config.codebooks, columns), grid.UNWRITTEN, np.int32)
+        self._columns: list[NDArray[np.int32]] = []  # of the prefix, not handed out yet
+        self._first_part = 0
         if prefix and codes is not None:
             self.machine.add(prefix.entries)
+            self._first_part = len(warm_up(copy.copy(self.machine), prefix))
             delayed = grid.delay(codes, config.delays, config.audio_pad)[:, :columns]
             self._grid[:, : delayed.shape[1]] = delayed
 
@@ -87,6 +90,7 @@ class Take:
         vars(other).update(vars(self))
         other.machine = copy.copy(self.machine)
         other._grid = self._grid.copy()
+        other._columns = self._columns.copy()
         return other
 
     def _start(self) -> int:
@@ -123,15 +127,23 @@ class Take:
         return np.stack([np.concatenate((text, audio)) for text in texts])
 
     def warm_up(self) -> NDArray[np.int32]:
-        """The prefix's next columns [columns, branches, channels], while their text is known."""
-        columns = np.empty((0, 2, 2 + self.config.codebooks), np.int32)
-        if not (self.prefix and self.warming):
-            return columns
-        for text in warm_up(self.machine, self.prefix, self.warmed):
-            columns = np.concatenate((columns, self.column(self.warmed)[None]))
-            self.text = text
-            self.warmed += 1
-        return columns
+        """The prefix's next columns [columns, branches, channels]; none if they must wait for text.
+
+        They come in two parts however the text arrives, so that each is always computed, and
+        rounded, in the same way: first all that no script can change, then the rest at once.
+        """
+        if self.prefix and self.warming:
+            step = self.warmed + len(self._columns)
+            for at, text in enumerate(warm_up(self.machine, self.prefix, step), step):
+                self._columns.append(self.column(at))
+                self.text = text
+        end = self._first_part if self.warmed < self._first_part else self.warm_steps
+        count = end - self.warmed
+        if not count or len(self._columns) < count:
+            return np.empty((0, 2, 2 + self.config.codebooks), np.int32)
+        part, self._columns = np.stack(self._columns[:count]), self._columns[count:]
+        self.warmed = end
+        return part
 
     def pause(self) -> None:
         """Stop waiting: this step goes on without a word, which the offline run would not do."""

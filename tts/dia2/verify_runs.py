@@ -139,7 +139,9 @@ def generate(model: Model, trace: Trace, source: Source) -> Run:
         run.early += done > 0 and source.known < needed[done - 1]
         if stuck:
             run.waits += 1
-            run.late += source.known >= needed[done]
+            # The last part of a prefix goes through the network at once.
+            awaited = take.warm_steps - 1 if take.warming else done
+            run.late += source.known >= needed[awaited]
         if take.step > before:
             run.texts.append(take.text)
             run.frames.append(take.frames())

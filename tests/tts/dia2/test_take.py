@@ -145,7 +145,7 @@ def test_a_prefix(reference: bool, keep: bool) -> None:
         B8, 2, 2, prefix=Voice.plan, codes=Voice.codes, keep_prefix=keep, reference=reference
     )
     assert take.warming
-    columns = take.warm_up()
+    columns = np.concatenate((take.warm_up(), take.warm_up()))
     assert not take.warming
     assert columns.shape == (12, 2, 10)
     delayed = delay(Voice.codes, B8.delays, B8.audio_pad)
@@ -171,7 +171,8 @@ def test_what_nothing_reads_is_not_computed() -> None:
         ready(B8, 2, 2),
         ready(B8, 2, 2, prefix=Voice.plan, codes=Voice.codes),
     )
-    voiced.warm_up()
+    while voiced.warming:
+        voiced.warm_up()
     for take, first in ((plain, 2), (voiced, 14)):
         needed = []
         while not take.finished:
@@ -188,11 +189,12 @@ def test_the_end_of_a_prefix_waits_for_the_first_words() -> None:
     assert len(first) == 6  # the second word, at step 6, shows the script's first ahead
     assert take.warming
     assert len(take.warm_up()) == 0
+    take.machine.add(words(1))  # the next one ahead
     branch = copy.copy(take)
     for each in (take, branch):
-        each.machine.add(words(1, 1))
-        assert len(each.warm_up()) == 6
+        each.machine.add(words(1))
         each.machine.close()
+        assert len(each.warm_up()) == 6
         run(each, itertools.repeat(NEW_WORD))
     assert np.array_equal(take.grid, branch.grid)
 
