@@ -49,7 +49,7 @@ class Log:
     async def until(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Read on to the next event of that kind with those fields."""
         async for line in self._lines:
-            event = json.loads(line)
+            event: dict[str, Any] = json.loads(line)
             self.events.append(event)
             if event["type"] == kind and fields.items() <= event.items():
                 return event

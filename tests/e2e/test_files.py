@@ -127,7 +127,7 @@ def test_the_recording_holds_both_sides(barge_in: Talk) -> None:
     import av
 
     with av.open(str(barge_in.folder / "record" / "conversation.wav")) as file:
-        frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
+        frames: list[NDArray[Any]] = [frame.to_ndarray() for frame in file.decode(audio=0)]
         rate = file.streams.audio[0].codec_context.sample_rate
     user, agent = np.concatenate(frames, axis=1).reshape(-1, 2).T / 32768
     microphone, microphone_rate = read_audio(barge_in.folder / "microphone.wav")
