@@ -45,7 +45,7 @@ def missed(rows: Rows) -> set[tuple[str, str]]:
 
 
 def test_every_golden_here() -> None:
-    rows = list(verify(GOLDENS, parts=("text", "network", "runs")))
+    rows = list(verify(GOLDENS, parts=("text", "network", "runs", "mimi")))
     assert missed(rows) == set()
     run = {row.case for row in rows if row.what.endswith("in fragments: grid")}
     assert run == {f"a32/{n}" for n in ("breaks", "empty", "maxctx", "nocfg", "prefix1_include")}
@@ -115,6 +115,27 @@ def test_a_probability_of_a_generation(tmp_path: Path) -> None:
     rows = list(verify(tmp_path, parts=("runs",)))
     assert missed(rows) == {("a32/nocfg", "probability of each token")}
     assert {"entry by entry: grid"} <= {row.what for row in rows}  # no tokenizer there
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "by", "what"),
+    [
+        ("dec_c_raw", (700,), 0.001, "waveform: samples"),
+        ("enc_b_codes", (2, 3), 1, "codes"),
+    ],
+)
+def test_one_sample_or_code_of_the_codec(
+    tmp_path: Path, name: str, where: tuple[int, ...], by: float, what: str
+) -> None:
+    shutil.copytree(GOLDENS / "c6", tmp_path / "c6")
+
+    def nudge(tensor: Tensor) -> None:
+        assert tensor[where].abs() < 1 or by == 1
+        tensor[where] += by
+
+    change(tmp_path / "c6/mimi_codec.safetensors", name, nudge)
+    wrong = missed(list(verify(tmp_path, parts=("mimi",))))
+    assert what in {found for _, found in wrong}
 
 
 def test_one_logit_of_the_sampler(folder: Path) -> None:
