@@ -68,8 +68,8 @@ class Dia2Speech:
             ),
         ] = "pad",
         starve_after: Annotated[
-            float, Field(ge=0, description="Seconds of a gap before the model pauses instead.")
-        ] = 0.1,
+            float, Field(ge=0, description="Seconds of a gap to accept before the model pauses.")
+        ] = 0.0,
         slots: Annotated[
             int, Field(ge=1, le=64, description="Utterances that can be spoken at the same time.")
         ] = 1,

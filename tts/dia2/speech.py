@@ -36,8 +36,8 @@ class Manner:
     sampling: Sampling
     seed: int | None = None
     starve: Literal["hold", "pad"] = "pad"
-    starve_after: float = 0.1
-    """Seconds that the listener waits for late text before the network pauses by itself."""
+    starve_after: float = 0.0
+    """Seconds of a gap, when text is late, before the network pauses by itself."""
 
 
 @dataclass(frozen=True, eq=False)

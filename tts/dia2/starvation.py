@@ -7,12 +7,14 @@ says; or the network goes on without new words, says what it has, and pauses as 
 
 import math
 
+_PATIENCE = 0.3  # seconds of waiting before anything is heard: nothing can break off there
+
 
 class Starvation:
     """The state of one utterance whose text may be late."""
 
     def __init__(self, after: float, limit: int, frame: float) -> None:
-        """Wait for `after` seconds, then pause for at most `limit` steps of `frame` seconds.
+        """Accept a gap of `after` seconds, then pause for at most `limit` steps of `frame` seconds.
 
         After that all text has been said, and waiting is heard as silence.
         """
@@ -34,8 +36,9 @@ class Starvation:
             self._taken, self._since, self._paused = taken, now, 0
         if self._paused >= self._limit:
             return math.inf
-        grace = 0.0 if self._paused else self._after
-        return max(self._audible, self._since) + grace
+        if self._audible == -math.inf:
+            return self._since + (0.0 if self._paused else _PATIENCE)
+        return max(self._audible, self._since) + (0.0 if self._paused else self._after)
 
     def paused(self) -> None:
         """A step has been made without text."""

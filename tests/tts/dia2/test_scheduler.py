@@ -5,9 +5,11 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.tts.dia2.utterances import (
@@ -22,6 +24,7 @@ from tests.tts.dia2.utterances import (
 )
 from tts.dia2.prepare import Prepared, prepare
 from tts.dia2.scheduler import Scheduler
+from tts.dia2.script import parse_script
 from tts.protocol import TextToSpeechError
 
 torch.set_num_threads(1)  # these networks are too small to share out
@@ -70,6 +73,34 @@ def test_other_configurations(tmp_path: Path, ahead: int, delays: list[int] | No
     streamed = stream(prepared, text, 3, random.Random(1))
     assert np.array_equal(streamed.codes, whole.audio_tokens)
     assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """Windows of under five seconds."""
+    folder = tmp_path_factory.mktemp("short")
+    return prepare(settings(checkpoint(folder, codebooks=2, delays=[3, 5], max_steps=60), slots=2))
+
+
+WORDS = ["the", "of.", "speak", "10:30", "don’t", "(laughs)", "-", "disestablish"]
+MARKS = ["[S1]", "[S2]", ":", "<br", '<break time="0.4s"/>', '<break time="2s"/>']
+
+
+@hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
+@hypothesis.given(
+    st.lists(st.sampled_from(WORDS + MARKS), min_size=1, max_size=20),
+    st.integers(0, 1000),
+)
+def test_any_text_however_it_comes(short: Prepared, pieces: list[str], seed: int) -> None:
+    text = "so " + " ".join(pieces)
+    whole = short.dia2.generate(text, seed=9)
+    streamed = stream(short, text, 9, random.Random(seed))
+    assert np.array_equal(streamed.codes, whole.audio_tokens)
+    assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
+    said = " ".join(word.text for word in streamed.words).split()
+    left = text.split()[len(said) :]
+    assert said == text.split()[: len(said)]
+    assert not [entry for entry in parse_script(left, short.dia2.tokenizer) if entry.tokens]
 
 
 def test_words_start_in_the_frame_that_brings_them(prepared: Prepared) -> None:
