@@ -100,6 +100,16 @@ def test_what_fits_in_is_not_cut(tmp_path: Path) -> None:
     assert take.step < 60
 
 
+def test_what_just_fits_in_is_not_cut(tmp_path: Path) -> None:
+    take = window(tmp_path, "ab ab ab ab ab ab ab", steps=200)
+    assert advance(take) is None
+    exact = take.step
+    (tmp_path / "exact").mkdir()
+    assert advance(window(tmp_path / "exact", "ab ab ab ab ab ab ab", steps=exact)) is None
+    (tmp_path / "less").mkdir()
+    assert advance(window(tmp_path / "less", "ab ab ab ab ab ab ab", steps=exact - 1)) is not None
+
+
 def test_it_is_cut_after_a_sentence(tmp_path: Path) -> None:
     take = window(tmp_path, "ab " * 10 + "ab. " + "ab " * 20)
     cut = advance(take)
