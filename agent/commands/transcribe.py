@@ -136,8 +136,11 @@ async def transcribe(
 ) -> int:
     """Transcribe one file after the other; a bad one is told on stderr and makes the status 1."""
     status = 0
-    await vad.load()
-    await engine.load()
+    from rich.console import Console
+
+    with Console(stderr=True).status("loading the recogniser …"):
+        await vad.load()
+        await engine.load()
     try:
         for path in files:
             try:
