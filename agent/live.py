@@ -82,11 +82,11 @@ async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, Non
 
     def loaded(part: str, seconds: float) -> None:
         done.append(f"{part} {seconds:.1f} s")
-        status.update(_loading(done))
 
     try:
-        with console.status(_loading(done)) as status:
-            await agent.load(loaded)
+        # No spinner: it would hold back the progress bars of what is downloaded meanwhile.
+        console.print("loading …", style="dim")
+        await agent.load(loaded)
         # A full collection of all that was just loaded would hold the loop for 25 ms: never again.
         gc.collect()
         gc.freeze()
@@ -98,10 +98,6 @@ async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, Non
 
 async def _nowhere(_pcm: NDArray[np.float32], _when: float) -> None:
     """Where a speaker that nobody has plays."""
-
-
-def _loading(done: list[str]) -> str:
-    return f"loading … {', '.join(done)}"
 
 
 T = TypeVar("T")

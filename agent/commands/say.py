@@ -74,12 +74,11 @@ async def _say(
     open_speaker: Callable[[int], Speaker] | None,
     output: Path | None,
 ) -> None:
-    from rich.console import Console
-
     fragments = read_text() if text == "-" else _slices(text)
     try:
-        with Console(stderr=True).status("loading the voice …"):
-            await tts.load()
+        if sys.stderr.isatty():  # progress bars, if any, follow
+            print("loading the voice …", file=sys.stderr)
+        await tts.load()
         async with aclosing(fragments), anyio.create_task_group() as tasks:
             track = None
             if open_speaker is not None:

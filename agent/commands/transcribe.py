@@ -136,11 +136,10 @@ async def transcribe(
 ) -> int:
     """Transcribe one file after the other; a bad one is told on stderr and makes the status 1."""
     status = 0
-    from rich.console import Console
-
-    with Console(stderr=True).status("loading the recogniser …"):
-        await vad.load()
-        await engine.load()
+    if sys.stderr.isatty():  # progress bars, if any, follow
+        print("loading the recogniser …", file=sys.stderr)
+    await vad.load()
+    await engine.load()
     try:
         for path in files:
             try:
