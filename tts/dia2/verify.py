@@ -67,4 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # The recordings' networks are too small to share out: on a busy machine a second thread makes
+    # this several times slower.
+    torch.set_num_threads(1)
     sys.exit(main())
