@@ -34,7 +34,7 @@ from agent.config import Config, load_config
 from agent.ears import SpeechBegan, SpeechEnded, SpeechInsisted
 from agent.session import Session
 from agent.transcribe import Understood, UserWords
-from llm_adapters import Message, TextDelta
+from llm_adapters import Message, TextDelta, ToolSpec
 from tts import Speech, SpokenWord
 
 RATE = 24000
@@ -52,8 +52,10 @@ class InstantLlm:
     async def load(self) -> None: ...
     async def aclose(self) -> None: ...
 
-    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[TextDelta, None]:
-        del messages
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[TextDelta, None]:
+        del messages, tools
         for _ in range(self._count):
             await anyio.lowlevel.checkpoint()
             self.emitted.append(perf_counter())

@@ -1,6 +1,16 @@
 """Language models: one module per adapter, one protocol."""
 
-from llm_adapters.protocol import LanguageModel, LanguageModelError, Message, TextDelta
+from llm_adapters.protocol import (
+    LanguageModel,
+    LanguageModelError,
+    Message,
+    Notice,
+    ReplyItem,
+    TextDelta,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
 
 ADAPTERS = {
     "eliza": "llm_adapters.eliza:Eliza",
@@ -8,4 +18,15 @@ ADAPTERS = {
 }
 """Built-in adapters by name; other packages add theirs as entry points of group `parley.llm`."""
 
-__all__ = ["ADAPTERS", "LanguageModel", "LanguageModelError", "Message", "TextDelta"]
+__all__ = [
+    "ADAPTERS",
+    "LanguageModel",
+    "LanguageModelError",
+    "Message",
+    "Notice",
+    "ReplyItem",
+    "TextDelta",
+    "ToolCall",
+    "ToolSpec",
+    "Usage",
+]

@@ -17,7 +17,7 @@ from llm_adapters.eliza_rules import (
     VERBS,
 )
 from llm_adapters.eliza_skills import SKILLS, Turn
-from llm_adapters.protocol import Message, TextDelta
+from llm_adapters.protocol import Message, TextDelta, ToolSpec
 
 LONGEST = 1500
 """Characters of a message that are looked at: over a minute of speech, milliseconds of work."""
@@ -32,8 +32,11 @@ class Eliza:
     async def aclose(self) -> None:
         """Nothing to do."""
 
-    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[TextDelta, None]:
-        """Stream the answer to the last user message."""
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[TextDelta, None]:
+        """Stream the answer to the last user message; no rule calls a tool."""
+        del tools
         for word in re.findall(r"\s*\S+", respond(messages, datetime.now().astimezone())):
             await anyio.lowlevel.checkpoint()
             yield TextDelta(word)

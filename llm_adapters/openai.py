@@ -12,7 +12,7 @@ from pydantic import Field
 
 from llm_adapters.openai_errors import Endpoint, RequestError
 from llm_adapters.openai_stream import BadReplyError, Delta, DeltaReader, body_errors, parse
-from llm_adapters.protocol import LanguageModelError, Message, TextDelta
+from llm_adapters.protocol import LanguageModelError, Message, TextDelta, ToolSpec
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
@@ -89,12 +89,15 @@ class OpenAI:
         if client is not None:
             await client.close()
 
-    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[TextDelta, None]:
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[TextDelta, None]:
         """Stream the answer to `messages`; closing the generator closes the connection at once.
 
         A failure that may pass is tried again, but only before the first fragment: nothing is
         ever said twice. Raises LanguageModelError.
         """
+        del tools  # not yet
         await self.load()
         for attempt in range(self._retries + 1):
             begun = False

@@ -1,8 +1,8 @@
 """What a language model is to the rest of Parley."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 
 class LanguageModelError(Exception):
@@ -10,15 +10,37 @@ class LanguageModelError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool that the model may call; `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model wants a tool run; `arguments` is JSON as the model gave it, so it may be none."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One entry of the conversation so far.
 
-    An `interrupted` answer holds just the words that were heard before the user cut in.
+    An `interrupted` answer holds just the words that were heard before the user cut in. `calls`
+    are the tools that an assistant's message asks for; each is answered by a message of role
+    `tool`, whose `call_id` names it and whose content is the result.
     """
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
     interrupted: bool = False
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +48,30 @@ class TextDelta:
     """A fragment of the reply, as the model emits it."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request cost in tokens; `cached` of the `prompt` were known to the server already."""
+
+    prompt: int
+    completion: int
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something people should know and nobody should hear, such as the switch to another model.
+
+    `code` is a stable word such as `llm.fallback`.
+    """
+
+    code: str
+    message: str
+
+
+ReplyItem: TypeAlias = TextDelta | ToolCall | Usage | Notice
+"""What a reply is made of. Text is spoken as it comes; the tool calls are complete when given."""
 
 
 class LanguageModel(Protocol):
@@ -37,5 +83,7 @@ class LanguageModel(Protocol):
     async def aclose(self) -> None:
         """Give back what `load` took."""
 
-    def reply(self, messages: Sequence[Message]) -> AsyncGenerator[TextDelta, None]:
+    def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises LanguageModelError; closing it cancels it."""

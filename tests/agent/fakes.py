@@ -11,7 +11,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.events import Audio
-from llm_adapters import Message, TextDelta
+from llm_adapters import Message, ReplyItem, TextDelta, ToolSpec
 from stt import Transcript
 from tts import Speech, SpokenWord
 
@@ -103,12 +103,16 @@ class FakeRecognition:
 
 @dataclass
 class FakeLlm:
-    """Gives one reply after the other, a word at a time; an exception in a reply is raised."""
+    """Gives one reply after the other, a word at a time; an exception in a reply is raised.
 
-    replies: list[list[str | Exception]]
+    What else a reply may hold, such as a tool call, is given as it is.
+    """
+
+    replies: list[list[str | ReplyItem | Exception]]
     first: float = 0.0
     between: float = 0.0
     asked: list[tuple[Message, ...]] = field(default_factory=list)
+    offered: list[tuple[ToolSpec, ...]] = field(default_factory=list)
 
     async def load(self) -> None:
         """Nothing to load."""
@@ -116,14 +120,17 @@ class FakeLlm:
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[TextDelta, None]:
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[ReplyItem, None]:
         self.asked.append(tuple(messages))
+        self.offered.append(tuple(tools))
         reply = self.replies.pop(0)
         await anyio.sleep(self.first)
-        for text in reply:
-            if isinstance(text, Exception):
-                raise text
-            yield TextDelta(text)
+        for item in reply:
+            if isinstance(item, Exception):
+                raise item
+            yield TextDelta(item) if isinstance(item, str) else item
             await anyio.sleep(self.between)
 
 

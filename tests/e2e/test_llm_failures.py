@@ -41,9 +41,11 @@ async def ask_twice(bad: str, url: str, bad_url: str | None = None) -> list[dict
             await super().aclose()
             await self.good.aclose()
 
-        def reply(self, messages: Any) -> Any:
+        def reply(self, messages: Any, tools: Any = ()) -> Any:
             turns = [message.content for message in messages if message.role == "user"]
-            return self.good.reply(messages) if "two" in turns[-1] else super().reply(messages)
+            if "two" in turns[-1]:
+                return self.good.reply(messages, tools)
+            return super().reply(messages, tools)
 
     async def microphone(
         _: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
