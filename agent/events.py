@@ -5,7 +5,7 @@ Times are `anyio.current_time()` seconds, durations in fields named `_ms` or `_s
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +89,24 @@ class UserTranscript(Event):
 
 @dataclass(frozen=True, slots=True)
 class TurnCommitted(Event):
-    """The endpoint: the turn is the user's last word, and is being answered."""
+    """The endpoint: the turn is the user's last word, and is being answered.
+
+    `guesses`: replies that were prepared in its pauses, the one that is used among them;
+    `wasted_tokens`: what the language model gave for those that were not.
+    """
 
     type: ClassVar[str] = "turn.committed"
+    turn: int
+    text: str
+    guesses: int | None = None
+    wasted_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserBackchannel(Event):
+    """The user said "mm-hm" or the like to the agent's speech, which goes on."""
+
+    type: ClassVar[str] = "user.backchannel"
     turn: int
     text: str
 
@@ -124,6 +139,14 @@ class AssistantInterrupted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AssistantResumed(Event):
+    """The reply goes on from the word where it stopped: nobody wanted to interrupt it."""
+
+    type: ClassVar[str] = "assistant.resumed"
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class AssistantDone(Event):
     """The reply has been heard to its end."""
 
@@ -149,6 +172,39 @@ class TurnLatency(Event):
     tts_ttfa_ms: float | None = None
     playback_ms: float | None = None
     total_ms: float | None = None
+
+
+What = Literal[
+    "duck",
+    "unduck",
+    "hold",
+    "stop",
+    "resume",
+    "backchannel",
+    "echo",
+    "speculate",
+    "discard",
+    "wait",
+    "commit",
+    "idle",
+    "sleep",
+    "wake",
+    "filler",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Event):
+    """What turn-taking decided about turn `turn`, and why, in words.
+
+    `certainty`: how surely the turn sounded finished, from 0 to 1, where that was asked.
+    """
+
+    type: ClassVar[str] = "decision"
+    turn: int
+    what: What
+    why: str
+    certainty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
