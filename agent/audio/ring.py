@@ -7,17 +7,38 @@ from numpy.typing import NDArray
 class Ring:
     """A preallocated queue of float32 samples, safe between one producer and one consumer.
 
-    Each side moves only its own counter, and only after the samples have been copied; both
-    counters grow for ever, and reading an int is atomic. So there is no lock to wait for, which
-    is what a sound card's callback needs.
+    Each side moves only its own counters, and only after the samples have been copied; the
+    counters are ints, which are read in one piece. So there is no lock to wait for, which is what
+    a sound card's callback needs.
+
+    At most `capacity` samples wait to be read for the first time; the last `keep` samples that
+    have been read stay for `rewind`.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, keep: int = 0) -> None:
         if capacity < 1:
             raise ValueError(f"a ring holds at least one sample, not {capacity}")
-        self._samples = np.zeros(capacity, np.float32)
+        self._samples = np.zeros(capacity + keep, np.float32)
+        self._capacity = capacity
+        self._keep = keep
         self._written = 0
         self._read = 0
+        self._furthest = 0  # the most that was ever read: what the producer may go by
+
+    @property
+    def written(self) -> int:
+        """Samples written so far."""
+        return self._written
+
+    @property
+    def position(self) -> int:
+        """Samples read, those that were taken back not counted."""
+        return self._read
+
+    @property
+    def furthest(self) -> int:
+        """The highest `position` that there ever was."""
+        return self._furthest
 
     @property
     def readable(self) -> int:
@@ -27,7 +48,7 @@ class Ring:
     @property
     def writable(self) -> int:
         """Samples that still fit."""
-        return len(self._samples) - self.readable
+        return self._capacity - (self._written - self._furthest)
 
     def write(self, pcm: NDArray[np.float32]) -> int:
         """Producer: copy in as much of the front of `pcm` [n] as fits; how many samples did."""
@@ -47,10 +68,14 @@ class Ring:
         out[:first] = self._samples[start : start + first]
         out[first:count] = self._samples[: count - first]
         self._read += count
+        self._furthest = max(self._furthest, self._read)
         return count
 
-    def skip(self, count: int) -> int:
-        """Consumer: drop up to `count` samples; how many were dropped."""
-        count = min(count, self.readable)
-        self._read += count
+    def rewind(self, count: int) -> int:
+        """Consumer, or anybody while it does not read: take back the last `count` samples read.
+
+        How many that was: not more than are kept before `furthest`.
+        """
+        count = max(0, min(count, self._read, self._read - self._furthest + self._keep))
+        self._read -= count
         return count

@@ -283,7 +283,7 @@ async def test_a_stop_caught_in_the_act_is_silence() -> None:
     device.play(100 * MS)
     new = playback.open(RATE)
     await new.write(np.full(RATE // 2, 0.8, np.float32))
-    with new._stopping:  # another thread is inside stop()
+    with new._handing:  # another thread is inside stop()
         out = device.play(10 * MS, 10 * MS)
     assert not out[FADE:].any()
     assert new.played == 0

@@ -1,5 +1,4 @@
 import sys
-from collections import deque
 from collections.abc import Iterator
 from threading import Thread
 
@@ -10,35 +9,37 @@ from hypothesis import strategies as st
 
 from agent.audio.ring import Ring
 
-steps = st.lists(st.tuples(st.sampled_from(["write", "read", "skip"]), st.integers(0, 20)))
+steps = st.lists(st.tuples(st.sampled_from(["write", "read", "rewind"]), st.integers(0, 20)))
 
 
 @settings(deadline=None)
-@given(capacity=st.integers(1, 16), steps=steps)
-def test_behaves_like_a_bounded_queue(capacity: int, steps: list[tuple[str, int]]) -> None:
-    ring = Ring(capacity)
-    model: deque[float] = deque()
-    written = 0
+@given(capacity=st.integers(1, 16), keep=st.integers(0, 16), steps=steps)
+def test_behaves_like_a_bounded_tape(
+    capacity: int, keep: int, steps: list[tuple[str, int]]
+) -> None:
+    ring = Ring(capacity, keep=keep)
+    written = position = furthest = 0
     for step, size in steps:
         if step == "write":
             pcm = np.arange(written, written + size, dtype=np.float32)
             accepted = ring.write(pcm)
-            assert accepted == min(size, capacity - len(model))
-            model.extend(pcm[:accepted])
+            assert accepted == min(size, capacity - (written - furthest))
             written += accepted
         elif step == "read":
             out = np.full(size, -1, np.float32)
             count = ring.read(out)
-            assert count == min(size, len(model))
-            assert list(out[:count]) == [model.popleft() for _ in range(count)]
+            assert count == min(size, written - position)
+            assert list(out[:count]) == list(range(position, position + count))
             assert (out[count:] == -1).all()
+            position += count
+            furthest = max(furthest, position)
         else:
-            count = ring.skip(size)
-            assert count == min(size, len(model))
-            for _ in range(count):
-                model.popleft()
-        assert ring.readable == len(model)
-        assert ring.writable == capacity - len(model)
+            count = ring.rewind(size)
+            assert count == min(size, position - max(0, furthest - keep))
+            position -= count
+        assert (ring.written, ring.position, ring.furthest) == (written, position, furthest)
+        assert ring.readable == written - position
+        assert ring.writable == capacity - (written - furthest)
 
 
 def test_reads_into_one_channel_of_a_device_block() -> None:
@@ -48,6 +49,13 @@ def test_reads_into_one_channel_of_a_device_block() -> None:
     assert ring.read(block[:, 0]) == 3
     assert block[:, 0].tolist() == [1, 2, 3, 0]
     assert not block[:, 1].any()
+
+
+def test_a_rewind_is_never_forward() -> None:
+    ring = Ring(4, keep=4)
+    ring.write(np.ones(3, np.float32))
+    assert ring.rewind(-2) == 0
+    assert ring.position == 0
 
 
 def test_needs_room() -> None:
