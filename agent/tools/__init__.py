@@ -1,0 +1,18 @@
+"""Tools: what the language model can do besides talk."""
+
+from agent.tools.builtin import Controls
+from agent.tools.events import ToolCalled, ToolReturned
+from agent.tools.settings import ToolSettings
+from agent.tools.tool import Say, Tool, ToolError
+from agent.tools.toolbox import Toolbox
+
+__all__ = [
+    "Controls",
+    "Say",
+    "Tool",
+    "ToolCalled",
+    "ToolError",
+    "ToolReturned",
+    "ToolSettings",
+    "Toolbox",
+]

@@ -1,0 +1,75 @@
+"""What a tool is: a specification for the model, and something to run."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.errors import ParleyError
+from llm_adapters import ToolSpec
+
+
+class ToolError(ParleyError):
+    """A tool cannot be made or reached, or was called wrongly; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A result to be spoken as it is, without asking the model again; empty for silence."""
+
+    text: str
+
+
+Action = Callable[[], Awaitable[object]]
+"""A call with its arguments, ready to run once. May raise anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """`bind` checks the arguments of a call and raises ToolError for wrong ones."""
+
+    spec: ToolSpec
+    bind: Callable[[Mapping[str, Any]], Action]
+    timeout: float = 30.0
+    """Seconds after which a call is given up."""
+    limit: int = 8000
+    """Characters of a result that the model is shown."""
+    confirm: bool | str = False
+    """Whether the user is asked first, or the question."""
+
+    def question(self, arguments: Mapping[str, Any]) -> str:
+        """What the user is asked before the tool runs with `arguments`."""
+        if isinstance(self.confirm, str):
+            try:
+                return self.confirm.format_map(arguments)
+            except (KeyError, IndexError, ValueError, AttributeError):
+                return self.confirm  # a question with its braces is better than none
+        name = self.spec.name.replace("_", " ")
+        details = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in arguments.items())
+        return f"Shall I really do this: {name}{', ' if details else ''}{details}?"
+
+    def shown(self, result: object) -> str:
+        """A result as the model is shown it: text as it is, anything else as JSON, not too long."""
+        match result:
+            case None:
+                text = "done"
+            case str():
+                text = result
+            case Say():
+                text = f"done, and the user was told: {result.text}" if result.text else "done"
+            case _:
+                text = json.dumps(result, ensure_ascii=False, default=_plain)
+        if len(text) > self.limit:
+            left_out = len(text) - self.limit
+            text = f"{text[: self.limit]}… ({left_out} more characters are left out)"
+        return text
+
+
+def _plain(value: object) -> object:
+    """What JSON lacks: pydantic's models, dataclasses, sets; the rest as text."""
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    try:
+        return to_jsonable_python(value)
+    except PydanticSerializationError:
+        return str(value)

@@ -1,0 +1,194 @@
+"""A conversation's tools: what there is, and the calls under way.
+
+Calls run in the toolbox's own task group, which outlives every reply: a tool that is running when
+the user interrupts finishes, and what it gave is kept.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Self, cast
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from agent.errors import ConfigError
+from agent.events import Event
+from agent.graph import only
+from agent.tools.builtin import NAMES, Builtins, Controls
+from agent.tools.confirmation import Question
+from agent.tools.events import ToolCalled, ToolReturned
+from agent.tools.function import find_function, function_tool
+from agent.tools.settings import ToolSettings
+from agent.tools.tool import Action, Say, Tool, ToolError
+from llm_adapters import ToolCall, ToolSpec
+
+Report = Callable[[Event], None]
+
+
+class Run:
+    """A call under way or done; whoever makes the same call meanwhile shares it."""
+
+    def __init__(self, say: Say | None = None, result: str | None = None) -> None:
+        """Under way, or with `result` done at once; `say` is to be spoken in the reply's place."""
+        self.done = anyio.Event()
+        self.told = False
+        """Whether the model has been shown the result, so that it knows not to call again."""
+        self.say = say
+        self._result = "still running; what it gives will stand here"
+        if result is not None:
+            self.finish(result, say)
+
+    def finish(self, result: str, say: Say | None = None) -> None:
+        """It is over."""
+        self._result, self.say = result, say
+        self.done.set()
+
+    def tell(self) -> str:
+        """What the model is shown now."""
+        self.told = self.told or self.done.is_set()
+        return self._result
+
+
+class Toolbox:
+    """The tools of one conversation; made by `Toolbox.open`."""
+
+    def __init__(self, tasks: TaskGroup, report: Report) -> None:
+        self.question: Question | None = None
+        """What the user has been asked to confirm, if anything."""
+        send, self.announcements = anyio.create_memory_object_stream[str](1000)
+        self._send = send
+        self._tasks = tasks
+        self._report = report
+        self._tools: dict[str, Tool] = {}
+        self._runs: dict[tuple[str, str], Run] = {}
+
+    announcements: MemoryObjectReceiveStream[str]
+    """What a tool wants said at the next pause in the conversation, such as a timer's end."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Sequence[ToolSettings], controls: Controls, report: Report
+    ) -> AsyncGenerator[Self, None]:
+        """The tools that `settings` name, for one conversation; calls end with the block.
+
+        Raises ConfigError for a tool that cannot be made; an MCP server that cannot be reached is
+        a warning, its tools are there once it can.
+        """
+        async with AsyncExitStack() as stack:
+            tasks = await stack.enter_async_context(_task_group())
+            toolbox = cls(tasks, report)
+            stack.callback(toolbox._send.close)
+            stack.callback(toolbox.announcements.close)
+            builtins = Builtins(tasks, toolbox._send.send_nowait, controls)
+            for entry in settings:
+                if entry.function is not None:
+                    toolbox.add(_function(entry.function, entry, builtins))
+            try:
+                yield toolbox
+            finally:
+                tasks.cancel_scope.cancel()
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told of the tools."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def add(self, tool: Tool) -> None:
+        """One more tool. Raises ConfigError if there is one of this name."""
+        if tool.spec.name in self._tools:
+            raise ConfigError(f"tools: there are two tools of the name {tool.spec.name}")
+        self._tools[tool.spec.name] = tool
+
+    def start(self, call: ToolCall, turn: int, *, confirmed: bool = False) -> Run:
+        """Run a call, or ask about it first, or join the same call where that still runs."""
+        try:
+            tool, arguments = self._understand(call)
+            action = tool.bind(arguments)
+        except ToolError as error:
+            self._report(ToolCalled(turn, call.name, call.arguments))
+            result = f"error: {error}"
+            self._report(ToolReturned(turn, call.name, result, 0.0, ok=False))
+            return Run(result=result)
+        key = (call.name, json.dumps(arguments, sort_keys=True))
+        running = self._runs.get(key)
+        if running is not None and not running.told:
+            return running
+        if tool.confirm and not confirmed:
+            return self._ask(call, tool.question(arguments), turn)
+        run = self._runs[key] = Run()
+        self._report(ToolCalled(turn, call.name, call.arguments))
+        self._tasks.start_soon(self._run, key, run, tool, action, turn)
+        return run
+
+    def _ask(self, call: ToolCall, text: str, turn: int) -> Run:
+        """The question is the reply; the user's next turn decides."""
+        if self.question is not None and self.question.turn == turn:
+            return Run(result="not run: first the user has to answer about the other call")
+        self.question = Question(call, text, turn)
+        return Run(Say(text), f"not run yet: the user has been asked '{text}'")
+
+    def _understand(self, call: ToolCall) -> tuple[Tool, dict[str, Any]]:
+        """The tool and its arguments. Raises ToolError."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise ToolError(f"there is no tool {call.name}; there are {', '.join(self._tools)}")
+        try:
+            arguments = json.loads(call.arguments or "{}")
+        except ValueError as error:
+            raise ToolError(f"the arguments are not JSON ({error})") from None
+        if arguments is None:
+            arguments = {}
+        if not isinstance(arguments, dict):
+            raise ToolError("the arguments are not a JSON object")
+        return tool, arguments
+
+    async def _run(
+        self, key: tuple[str, str], run: Run, tool: Tool, action: Action, turn: int
+    ) -> None:
+        began = anyio.current_time()
+        ok = True
+        say: Say | None = None
+        try:
+            with anyio.fail_after(tool.timeout):
+                result = await action()
+            say = result if isinstance(result, Say) else None
+            text = tool.shown(result)
+        except TimeoutError:
+            ok, text = False, f"error: no result within {tool.timeout:g} s"
+        except Exception as error:  # noqa: BLE001  (P6: a tool never ends more than itself)
+            cause = only(error)
+            kind = "" if isinstance(cause, ToolError) else f"{type(cause).__name__}: "
+            ok, text = False, tool.shown(f"error: {kind}{cause}")
+        ms = round((anyio.current_time() - began) * 1000, 1)
+        run.finish(text, say)
+        self._report(ToolReturned(turn, key[0], text, ms, ok=ok))
+
+
+def _function(name: str, settings: ToolSettings, builtins: Builtins) -> Tool:
+    function = getattr(builtins, name) if name in NAMES else None
+    if function is None and ":" not in name:
+        raise ConfigError(
+            f"tools: '{name}' is neither package.module:function nor built in ({', '.join(NAMES)})"
+        )
+    try:
+        return function_tool(
+            function or find_function(name),
+            timeout=settings.timeout,
+            limit=settings.result_limit,
+            confirm=cast("bool | str", settings.confirm),
+        )
+    except ToolError as error:
+        raise ConfigError(f"tools: {error}") from error
+
+
+@asynccontextmanager
+async def _task_group() -> AsyncGenerator[TaskGroup, None]:
+    """A task group that lets the body's own error out as it is."""
+    try:
+        async with anyio.create_task_group() as tasks:
+            yield tasks
+    except BaseExceptionGroup as group:
+        raise only(group) from None
