@@ -14,15 +14,19 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from agent.errors import ConfigError
-from agent.events import Event
+from agent.events import Event, WarningEvent
 from agent.graph import only
 from agent.tools.builtin import NAMES, Builtins, Controls
 from agent.tools.confirmation import Question
 from agent.tools.events import ToolCalled, ToolReturned
 from agent.tools.function import find_function, function_tool
+from agent.tools.mcp import McpServer
 from agent.tools.settings import ToolSettings
 from agent.tools.tool import Action, Say, Tool, ToolError
 from llm_adapters import ToolCall, ToolSpec
+
+PATIENCE = 10.0
+"""Seconds that the start of a conversation waits for MCP servers."""
 
 Report = Callable[[Event], None]
 
@@ -87,6 +91,7 @@ class Toolbox:
                 if entry.function is not None:
                     toolbox.add(_function(entry.function, entry, builtins))
             try:
+                await toolbox._connect([McpServer(e) for e in settings if e.mcp is not None])
                 yield toolbox
             finally:
                 tasks.cancel_scope.cancel()
@@ -101,6 +106,42 @@ class Toolbox:
         if tool.spec.name in self._tools:
             raise ConfigError(f"tools: there are two tools of the name {tool.spec.name}")
         self._tools[tool.spec.name] = tool
+
+    async def _connect(self, servers: Sequence[McpServer]) -> None:
+        """Reach all servers side by side, and wait for them, but not for long."""
+        async with anyio.create_task_group() as waiting:
+            for server in servers:
+                waiting.start_soon(self._wait_for, server)
+
+    async def _wait_for(self, server: McpServer) -> None:
+        there = anyio.Event()
+        self._tasks.start_soon(self._keep, server, there)
+        with anyio.move_on_after(PATIENCE) as patience:
+            await there.wait()
+        if patience.cancelled_caught:
+            self._warn(
+                f"the MCP server {server.name} is not there after {PATIENCE:g} s: its tools come "
+                "when it is"
+            )
+
+    async def _keep(self, server: McpServer, there: anyio.Event) -> None:
+        def offer(tools: Sequence[Tool]) -> None:
+            for tool in tools:
+                try:
+                    self.add(tool)
+                except ConfigError as error:
+                    self._warn(f"{error}; that of {server.name} is left out")
+            there.set()
+
+        try:
+            await server.run(offer)
+        except ToolError as error:
+            self._warn(f"{error}; the conversation goes on without its tools")
+        finally:
+            there.set()
+
+    def _warn(self, message: str) -> None:
+        self._report(WarningEvent("tools", "tools.mcp", message))
 
     def start(self, call: ToolCall, turn: int, *, confirmed: bool = False) -> Run:
         """Run a call, or ask about it first, or join the same call where that still runs."""

@@ -13,6 +13,7 @@ from agent.tools import Toolbox, ToolCalled, ToolReturned
 from agent.tools.function import function_tool
 from llm_adapters import Message, Notice, ToolCall, Usage
 from tests.agent.fakes import FakeLlm
+from tests.agent.tools.muted import Muted
 
 pytestmark = pytest.mark.anyio
 
@@ -37,21 +38,6 @@ class House:
     async def broken(self) -> str:
         """Never works."""
         raise OSError("the house is on fire")
-
-
-@dataclass
-class Muted:
-    """Controls of a conversation that nobody hears."""
-
-    volume: float = 0.5
-    last: str = "It is noon."
-    stopped: bool = False
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def repeat(self) -> str:
-        return self.last
 
 
 @dataclass

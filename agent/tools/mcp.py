@@ -1,0 +1,219 @@
+"""Tools of an MCP server, which is started or reached over HTTP, through the `mcp` package."""
+
+import importlib
+import os
+import re
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+import anyio
+import anyio.to_thread
+
+from agent.graph import only
+from agent.tools.settings import ToolSettings
+from agent.tools.tool import Action, Tool, ToolError
+from llm_adapters import ToolSpec
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import CallToolResult
+    from mcp.types import Tool as Listed
+
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds until a server must be connected."""
+
+
+class McpServer:
+    """One server, kept by a task of its own; one that has gone is reached again for the next call.
+
+    A call during which it goes is not made again: nobody knows how far it got.
+    """
+
+    def __init__(self, settings: ToolSettings) -> None:
+        assert settings.mcp is not None
+        self._settings = settings
+        self._server = settings.mcp
+        self._client: Client | None = None
+        self._used = False  # the present connection has been
+        self._failure = ""
+        self._lost = anyio.Event()
+        self._wanted = anyio.Event()
+        self._attempt: anyio.Event | None = None  # set when a wanted connection is there, or not
+        self.name = (
+            " ".join(self._server.command) if self._server.command else str(self._server.url)
+        )
+        """As people know it."""
+
+    async def run(self, offer: Callable[[list[Tool]], None]) -> None:
+        """Keep the server; once it is there, `offer` is given its tools. Raises ToolError.
+
+        The error is that of the first connection; a later one is that of the call it is for.
+        """
+        async with self._connected() as client:
+            offer([self._tool(listed) for listed in await self._list(client)])
+            await self._serve(client)
+        while True:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            try:
+                async with self._connected() as client:
+                    await self._serve(client)
+            except ToolError as error:
+                self._failure = str(error)
+                self._settle()
+
+    async def _serve(self, client: "Client") -> None:
+        """Let calls use `client` until one of them finds that the server has gone."""
+        self._lost = anyio.Event()
+        self._client, self._used = client, True
+        self._settle()
+        try:
+            await self._lost.wait()
+        finally:
+            self._client = None
+
+    def _settle(self) -> None:
+        """Whoever waits for a connection need not any longer."""
+        if self._attempt is not None:
+            self._attempt.set()
+            self._attempt = None
+
+    async def _call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        from mcp.shared.exceptions import MCPError
+        from mcp.types import CONNECTION_CLOSED
+
+        client = await self._reach()
+        try:
+            result = await client.call_tool(name, dict(arguments))
+        except (MCPError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            if isinstance(error, MCPError) and error.code != CONNECTION_CLOSED:
+                raise ToolError(str(error)) from None
+            self._lose(client)
+            raise ToolError(
+                f"the server of this tool went away during the call ({error}): it is not known "
+                "whether it was done"
+            ) from None
+        return _text(result)
+
+    async def _reach(self) -> "Client":
+        """A server that is there, connected again if need be. Raises ToolError."""
+        if self._client is None:
+            if self._attempt is None:
+                self._attempt = anyio.Event()
+                self._wanted.set()
+            await self._attempt.wait()
+        if self._client is None:
+            raise ToolError(self._failure)
+        return self._client
+
+    def _lose(self, client: "Client") -> None:
+        if client is self._client:
+            self._client = None
+            self._lost.set()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator["Client", None]:
+        """The server, greeted. Raises ToolError if it goes before it is used."""
+        self._used = False
+        with tempfile.TemporaryFile("w+", errors="replace") as log:
+            try:
+                async with AsyncExitStack() as stack:
+                    made = await self._make(cast(TextIO, log), stack)
+                    yield await stack.enter_async_context(made)
+            except Exception as error:  # noqa: BLE001  (whatever a broken transport raises)
+                cause = only(error)
+                if isinstance(cause, ToolError):
+                    raise cause from None
+                # One that was good ends as its transport likes to: the call has said so.
+                if not self._used:
+                    raise ToolError(self._explain(cause, cast(TextIO, log))) from None
+
+    async def _make(self, log: TextIO, stack: AsyncExitStack) -> "Client":
+        """A client that is not connected yet."""
+        try:
+            # Half a second of imports.
+            mcp = await anyio.to_thread.run_sync(importlib.import_module, "mcp")
+        except ImportError as error:
+            raise ToolError(
+                f"MCP servers need the mcp package ({error}): pip install 'parley[mcp]'"
+            ) from None
+        if self._server.command:
+            from mcp.client.stdio import StdioServerParameters, stdio_client
+
+            command, *arguments = self._server.command
+            environment = {k: os.environ[k] for k in self._server.environment if k in os.environ}
+            parameters = StdioServerParameters(command=command, args=arguments, env=environment)
+            transport = stdio_client(parameters, errlog=log)
+        else:
+            import httpx2
+            from mcp.client.streamable_http import streamable_http_client
+
+            token = self._server.token
+            http = httpx2.AsyncClient(
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                timeout=httpx2.Timeout(self._settings.timeout, connect=CONNECT_TIMEOUT),
+            )
+            await stack.enter_async_context(http)
+            transport = streamable_http_client(str(self._server.url), http_client=http)
+        client: Client = mcp.Client(transport, cache=None)
+        return client
+
+    async def _list(self, client: "Client") -> "list[Listed]":
+        """The tools that are used. Raises ToolError if one of them is not there."""
+        found: dict[str, Listed] = {}
+        cursor: str | None = None
+        while True:
+            page = await client.list_tools(cursor=cursor)
+            found.update((tool.name, tool) for tool in page.tools)
+            if not page.next_cursor or page.next_cursor == cursor:
+                break
+            cursor = page.next_cursor
+        names = list(found) if self._settings.only is None else self._settings.only
+        confirmed = self._settings.confirm if isinstance(self._settings.confirm, list) else []
+        if missing := [name for name in (*names, *confirmed) if name not in found]:
+            raise ToolError(f"{self.name} has no tool {missing[0]}; it has {', '.join(found)}")
+        return [found[name] for name in names]
+
+    def _tool(self, listed: "Listed") -> Tool:
+        def bind(arguments: Mapping[str, Any]) -> Action:
+            return partial(self._call, listed.name, arguments)
+
+        # Models take only some characters in a name.
+        name = re.sub(r"[^\w-]", "_", listed.name, flags=re.ASCII)[:64]
+        return Tool(
+            spec=ToolSpec(name, (listed.description or "").strip(), listed.input_schema),
+            bind=bind,
+            timeout=self._settings.timeout,
+            limit=self._settings.result_limit,
+            confirm=self._settings.needs_confirmation(listed.name),
+        )
+
+    def _explain(self, error: BaseException, log: TextIO) -> str:
+        """Why there is no connection, with the server's own last words."""
+        if isinstance(error, FileNotFoundError):
+            return f"the MCP server cannot be started: there is no {self.name.split()[0]}"
+        log.seek(0)
+        words = log.read()[-2000:].strip().splitlines()
+        reason = words[-1].strip()[:200] if words else f"{type(error).__name__}: {error}"
+        return f"the MCP server {self.name} does not answer: {reason}"
+
+
+def _text(result: "CallToolResult") -> str:
+    """What a call gave, as text. Raises ToolError if the tool says that it failed."""
+    import json
+
+    from mcp.types import TextContent
+
+    parts = [
+        part.text if isinstance(part, TextContent) else f"[{part.type}]" for part in result.content
+    ]
+    if not parts and result.structured_content is not None:
+        parts = [json.dumps(result.structured_content, ensure_ascii=False)]
+    text = "\n".join(parts)
+    if result.is_error:
+        raise ToolError(text or "it failed without a word")
+    return text or "done"
