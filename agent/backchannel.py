@@ -9,15 +9,20 @@ import re
 MOST_WORDS = 2
 """A backchannel has no more (Full-Duplex-Bench's definition, with at most 1 s of sound)."""
 
-_ALONE = frozenset(
+
+def _set(phrases: str) -> frozenset[str]:
+    return frozenset(phrases.split("|"))
+
+
+_ALONE = _set(
     "yeah|yea|yes|yep|yup|right|okay|ok|sure|true|exactly|indeed|wow|nice|great|cool|really|totally"
     "|absolutely|definitely|interesting|fine|good|hm|hmm|hmmm|huh|mhm|mhmm|mmhm|mm|mmm|m|ah|aha|oh"
-    "|ooh|uhhuh|uhuh".split("|")
+    "|ooh|uhhuh|uhuh"
 )
-_TOGETHER = frozenset(
+_TOGETHER = _set(
     "mm hm|mm hmm|mm huh|m hm|m hmm|um hm|um hmm|uh huh|uh hum|a ha|i see|i know|got it|of course"
     "|that's right|that's true|all right|alright|sounds good|go on|very good|very nice|fair enough"
-    "|makes sense|for sure".split("|")
+    "|makes sense|for sure"
 )
 
 
