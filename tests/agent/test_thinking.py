@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import anyio
 import pytest
+import trio.testing
 
 from agent.events import Event, WarningEvent
-from agent.thinking import ROUNDS, Thinking
-from agent.tools import Toolbox, ToolCalled, ToolReturned
+from agent.thinking import PATIENCE, ROUNDS, Thinking
+from agent.tools import Say, Toolbox, ToolCalled, ToolReturned
 from agent.tools.function import function_tool
-from llm_adapters import Message, Notice, ToolCall, Usage
+from llm_adapters import LanguageModelError, Message, Notice, ToolCall, Usage
 from tests.agent.fakes import FakeLlm
 from tests.agent.tools.muted import Muted
 
@@ -225,3 +226,49 @@ async def test_costs_are_added_and_notices_reported() -> None:
         assert await spoken(thinking) == "Yes."
         assert thinking.usage == Usage(30, 5, 8)
         assert s.events[0] == WarningEvent("llm", "llm.fallback", "the second model answers")
+
+
+@pytest.mark.parametrize(
+    "anyio_backend", [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})]
+)
+@pytest.mark.parametrize(("takes", "signs"), [(0.9, 0), (5.0, 1)])
+async def test_a_sign_when_tools_take_long(takes: float, signs: int) -> None:
+    async with setting() as s:
+
+        async def slow() -> None:
+            """Takes its time."""
+            await anyio.sleep(takes)
+
+        s.toolbox.add(function_tool(slow))
+        began = anyio.current_time()
+        calls = [ToolCall("1", "slow", ""), ToolCall("2", "slow", "")]
+        assert await spoken(s.think(FakeLlm([list(calls), ["Done."]]))) == "Done."
+        assert [when - began for when in s.waited] == [pytest.approx(PATIENCE)] * signs
+        # The second call was the first one's, and shared it.
+        assert sum(isinstance(event, ToolCalled) for event in s.events) == 1
+
+
+@pytest.mark.parametrize(("words", "silent"), [("", True), ("It is noon.", False)])
+async def test_a_tool_may_have_the_last_word(words: str, silent: bool) -> None:
+    async with setting() as s:
+
+        async def speak() -> Say:
+            """Speaks for itself."""
+            return Say(words)
+
+        s.toolbox.add(function_tool(speak))
+        llm = FakeLlm([[ToolCall("1", "speak", "")]])
+        thinking = s.think(llm)
+        assert await spoken(thinking) == words
+        assert thinking.silent is silent
+        assert len(llm.asked) == 1
+        assert len(thinking.messages) == 2
+
+
+async def test_an_error_of_the_model_after_a_tool_keeps_what_was_done() -> None:
+    async with setting() as s:
+        s.house.go.set()
+        thinking = s.think(FakeLlm([[door()], [LanguageModelError("gone")]]))
+        with pytest.raises(LanguageModelError):
+            await spoken(thinking)
+        assert [message.role for message in thinking.messages] == ["assistant", "tool"]

@@ -1,0 +1,162 @@
+"""Asking before a tool runs: the question, what is a yes, and what becomes of the call."""
+
+import anyio
+import pytest
+
+from agent.thinking import Thinking
+from agent.tools import Toolbox, ToolCalled
+from agent.tools.confirmation import Question
+from agent.tools.function import function_tool
+from llm_adapters import Message, ReplyItem, ToolCall
+from tests.agent.fakes import FakeLlm
+from tests.agent.tools.muted import Muted
+
+pytestmark = pytest.mark.anyio
+
+CALL = ToolCall("7", "unlock", '{"door": "front"}')
+TEXT = "Shall I unlock the front door?"
+QUESTION = Question(CALL, TEXT, 1)
+
+
+def heard(question: str, answer: str) -> list[Message]:
+    return [
+        Message("user", "open the door please"),
+        Message("assistant", question),
+        Message("user", answer),
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["Yes.", "yeah, sure", "Okay, go ahead!", "Yes, unlock the front door.", "do it", "Ja, bitte."],
+)
+def test_a_yes(answer: str) -> None:
+    assert QUESTION.answered_yes(heard(TEXT, answer))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["No.", "", "yes but not the front door", "do not do it", "what time is it", "the front door"],
+)
+def test_no_yes(answer: str) -> None:
+    assert not QUESTION.answered_yes(heard(TEXT, answer))
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        (f"One moment. {TEXT}", True),
+        ("Shall I unlock", True),  # the user was quick
+        ("Shall I", False),
+        ("Your tea is done.", False),  # said in between
+    ],
+)
+def test_a_question_has_to_be_heard(question: str, asked: bool) -> None:
+    assert QUESTION.answered_yes(heard(question, "yes")) is asked
+
+
+def test_a_yes_to_nothing() -> None:
+    assert not QUESTION.answered_yes([Message("user", "yes")])
+    assert not QUESTION.answered_yes(
+        [Message("assistant", TEXT), Message("user", "no"), Message("user", "yes")]
+    )
+
+
+class Lock:
+    """A tool with consequences."""
+
+    def __init__(self) -> None:
+        self.unlocked: list[str] = []
+
+    async def unlock(self, door: str) -> str:
+        """Unlock a door."""
+        self.unlocked.append(door)
+        return f"the {door} door is unlocked"
+
+
+async def converse(
+    answer: str, replies: list[list[str | ReplyItem | Exception]], *, confirm: bool | str = True
+) -> tuple[list[str], Lock, FakeLlm, Thinking]:
+    """What is said in two turns: the request and the user's answer to the question."""
+    lock = Lock()
+    llm = FakeLlm(replies)
+    committed = anyio.Event()
+    committed.set()
+    messages = [Message("user", "open the door")]
+    said: list[str] = []
+    async with Toolbox.open([], Muted(), lambda _: None) as toolbox:
+        toolbox.add(function_tool(lock.unlock, confirm=confirm))
+        for turn in (1, 2):
+            thinking = Thinking(
+                llm, messages, toolbox, turn=turn, report=lambda _: None, committed=committed
+            )
+            text = "".join([delta.text async for delta in thinking.text()])
+            assert turn == 2 or not lock.unlocked
+            said.append(text)
+            messages += [*thinking.messages, Message("assistant", text), Message("user", answer)]
+    return said, lock, llm, thinking
+
+
+async def test_the_tool_runs_after_a_yes() -> None:
+    said, lock, llm, second = await converse("Yes, please.", [["Well.", CALL], ["It is open."]])
+    assert said == ["Well. Shall I really do this: unlock, door front?", "It is open."]
+    assert lock.unlocked == ["front"]
+    assert len(llm.asked) == 2  # neither to ask nor to understand the yes
+    call, result = second.messages
+    assert call.calls == (ToolCall("7-confirmed", "unlock", CALL.arguments),)
+    assert result == Message("tool", "the front door is unlocked", call_id="7-confirmed")
+    assert llm.asked[1][-2:] == second.messages
+
+
+async def test_anything_else_is_for_the_model() -> None:
+    said, lock, llm, second = await converse("No, the back door.", [[CALL], ["All right."]])
+    assert said[1] == "All right."
+    assert lock.unlocked == []
+    assert second.messages == ()
+    asked_about = llm.asked[1][2]
+    assert asked_about.content.startswith("not run yet: the user has been asked 'Shall I really")
+
+
+async def test_a_question_in_ones_own_words() -> None:
+    said, _, _, _ = await converse("no", [[CALL], ["Fine."]], confirm="Open the {door} door now?")
+    assert said[0] == "Open the front door now?"
+
+
+async def test_one_question_at_a_time() -> None:
+    other = ToolCall("8", "unlock", '{"door": "back"}')
+    said, lock, llm, _ = await converse("yes", [[CALL, other], ["Done."]])
+    assert said[0].count("?") == 1
+    assert lock.unlocked == ["front"]
+    results = [message.content for message in llm.asked[1] if message.role == "tool"]
+    assert results[1] == "not run: first the user has to answer about the other call"
+
+
+async def test_wrong_arguments_are_not_asked_about() -> None:
+    said, lock, _, _ = await converse("yes", [[ToolCall("7", "unlock", "{}")], ["Which?"], ["?"]])
+    assert said[0] == "Which?"
+    assert lock.unlocked == []
+
+
+async def test_no_yes_before_the_turn_is_the_users_last_word() -> None:
+    lock = Lock()
+    events: list[object] = []
+    committed = anyio.Event()
+    async with Toolbox.open([], Muted(), events.append) as toolbox:
+        toolbox.add(function_tool(lock.unlock, confirm=True))
+        toolbox.question = QUESTION
+        thinking = Thinking(
+            FakeLlm([["It is open."]]),
+            heard(TEXT, "yes"),
+            toolbox,
+            turn=2,
+            report=events.append,
+            committed=committed,
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anext, thinking.text())
+            await anyio.wait_all_tasks_blocked()
+            assert lock.unlocked == []
+            assert toolbox.question is not None
+            tasks.cancel_scope.cancel()
+        assert thinking.messages == ()
+    assert not any(isinstance(event, ToolCalled) for event in events)
