@@ -18,7 +18,9 @@ from agent.ears import Ears
 from agent.engines import create_llm, create_stt, create_tts
 from agent.events import Audio, Event, SessionEnded, SessionStarted
 from agent.graph import Graph, Stage, only
+from agent.interruption import BACKCHANNEL
 from agent.session import Session
+from agent.smart_turn import SmartTurn, TurnModel
 from agent.transcribe import Transcribe
 from agent.vad import SileroVad, Vad
 from llm_adapters import LanguageModel
@@ -43,6 +45,7 @@ class Agent:
         llm: LanguageModel | None = None,
         tts: TextToSpeech | None = None,
         vad: Vad | None = None,
+        turn_model: TurnModel | None = None,
     ) -> None:
         """An agent as `config` describes it; an engine given here takes the configured one's place.
 
@@ -53,6 +56,9 @@ class Agent:
         self.llm = llm or create_llm(self.config.llm)
         self.tts = tts or create_tts(self.config.tts)
         self._vad = vad or SileroVad()
+        self._turn_model = turn_model
+        if turn_model is None and self.config.turn.detector == "smart_turn":
+            self._turn_model = SmartTurn()
 
     @classmethod
     @asynccontextmanager
@@ -78,12 +84,14 @@ class Agent:
             await load_part()
             loaded(name, anyio.current_time() - begun)
 
-        parts = {
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
             "vad": self._vad.load,
             "stt": self.stt.load,
             "llm": self.llm.load,
             "tts": self.tts.load,
         }
+        if self._turn_model is not None:
+            parts["turn"] = self._turn_model.load
         try:
             async with anyio.create_task_group() as tasks:
                 for name, load_part in parts.items():
@@ -94,8 +102,9 @@ class Agent:
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):
-            for engine in (self.stt, self.llm, self.tts):
-                await engine.aclose()
+            for engine in (self.stt, self.llm, self.tts, self._turn_model):
+                if engine is not None:
+                    await engine.aclose()
 
     async def converse(
         self, microphone: Stage[Any, Audio], speaker: Speaker, report: Report
@@ -155,12 +164,25 @@ class Agent:
             raise only(group) from None
 
     def _session(self, playback: Playback, report: Report) -> Session:
-        return Session(self.llm, self.tts, playback, self.config.agent, report)
+        return Session(self.llm, self.tts, playback, self.config, report)
 
     def _graph(self, session: Session, report: Report) -> Graph[Audio, Any]:
-        ears = Ears(self._vad, self.config.vad, self.config.turn)
-        keep_sound = isinstance(self.tts, ConversationalSpeech)
-        transcribe = Transcribe(self.stt, report, keep_sound=keep_sound)
+        turn, interruption = self.config.turn, self.config.interruption
+        ears = Ears(
+            self._vad,
+            self.config.vad,
+            turn,
+            insistent=(interruption.min_speech, max(BACKCHANNEL, interruption.min_speech)),
+            model=self._turn_model,
+            report=report,
+        )
+        transcribe = Transcribe(
+            self.stt,
+            report,
+            keep_sound=isinstance(self.tts, ConversationalSpeech),
+            guess=turn.speculate != "off",
+            judge=ears.read,
+        )
         return Graph(ears).then(transcribe).then(session)
 
     @asynccontextmanager

@@ -25,13 +25,19 @@ from agent.errors import ConfigError
 from agent.settings import (
     MASK,
     AgentSettings,
+    EchoMode,
+    IdleSettings,
+    InterruptionSettings,
     MicrophoneSettings,
     Section,
     SpeakerSettings,
+    Switch,
+    ThinkingSettings,
     TurnSettings,
     VadSettings,
     is_secret,
 )
+from agent.tools.settings import ToolSettings
 from agent.yaml_source import read_source
 
 
@@ -42,7 +48,19 @@ class Config(Section):
     microphone: MicrophoneSettings = MicrophoneSettings()
     speaker: SpeakerSettings = SpeakerSettings()
     vad: VadSettings = VadSettings()
+    echo: Switch[EchoMode] = Field(
+        default="auto",
+        description="What keeps the agent from hearing itself: echo cancellation (the extra "
+        "`echo`), a microphone that is deaf while the agent speaks, nothing (headphones), or "
+        "whichever of them fits.",
+    )
     turn: TurnSettings = TurnSettings()
+    interruption: InterruptionSettings = InterruptionSettings()
+    idle: IdleSettings = IdleSettings()
+    thinking: ThinkingSettings = ThinkingSettings()
+    tools: list[ToolSettings] = Field(
+        default=[], description="What the agent may do besides talking."
+    )
     stt: SerializeAsAny[EngineSection] = Field(default_factory=lambda: STT.validate({}))
     llm: SerializeAsAny[EngineSection] = Field(default_factory=lambda: LLM.validate({}))
     tts: SerializeAsAny[EngineSection] = Field(default_factory=lambda: TTS.validate({}))

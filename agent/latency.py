@@ -1,5 +1,6 @@
 """Where the time of a turn goes, from the user's last voiced sample to the agent's first."""
 
+import math
 from itertools import pairwise
 from typing import Literal
 
@@ -32,15 +33,30 @@ class Stopwatch:
         if moment not in self._moments:
             self._moments[moment] = anyio.current_time() if time is None else time
 
+    def adopt(self, other: "Stopwatch") -> None:
+        """The moments that `other` knows and this one does not."""
+        self._moments = other._moments | self._moments
+
     def latency(self, turn: int) -> TurnLatency:
-        """The parts between neighbouring moments; a part with a moment missing is left out."""
+        """The parts between neighbouring moments; a part with a moment missing is left out.
+
+        What was done ahead of time, while the turn's end was awaited, took none: a part counts from
+        the latest moment before it.
+        """
+        exposed: dict[Moment, float] = {}
+        latest = -math.inf
+        for moment in _ORDER:
+            if moment in self._moments:
+                latest = exposed[moment] = max(latest, self._moments[moment])
         parts = {
-            part: self._between(first, second)
+            part: _between(exposed, first, second)
             for part, (first, second) in zip(_PARTS, pairwise(_ORDER), strict=True)
         }
-        return TurnLatency(turn, **parts, total_ms=self._between("speech_stopped", "first_sample"))
+        total = _between(exposed, "speech_stopped", "first_sample")
+        return TurnLatency(turn, **parts, total_ms=total)
 
-    def _between(self, first: Moment, second: Moment) -> float | None:
-        if first not in self._moments or second not in self._moments:
-            return None
-        return round((self._moments[second] - self._moments[first]) * 1000, 1)
+
+def _between(moments: dict[Moment, float], first: Moment, second: Moment) -> float | None:
+    if first not in moments or second not in moments:
+        return None
+    return round((moments[second] - moments[first]) * 1000, 1)

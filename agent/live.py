@@ -46,7 +46,7 @@ async def talk(
     hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]
     report = _all(watchers)
     # Before the engines are loaded: a file that cannot be read is said at once.
-    microphone = open_microphone(config.microphone, report, silence=config.turn.silence + MARGIN)
+    microphone = open_microphone(config.microphone, report, silence=config.turn.unfinished + MARGIN)
     async with _loaded(config, console) as agent:
         rate = agent.tts.sample_rate
         with ExitStack() as stack:

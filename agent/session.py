@@ -4,7 +4,8 @@ The stage at the end of the graph: the user's words come in, the agent's voice g
 playback, and everything that happens is reported as an event.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,83 +14,157 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.audio.playback import Playback
-from agent.ears import SpeechBegan, SpeechEnded, SpeechInsisted
+from agent.config import Config
+from agent.controls import Controls
+from agent.ears import (
+    SpeechBegan,
+    SpeechDismissed,
+    SpeechEnded,
+    SpeechInsisted,
+    SpeechNoticed,
+    SpeechPaused,
+    SpeechWentOn,
+)
 from agent.events import (
+    Decision,
+    ErrorEvent,
     Event,
     TurnCommitted,
+    UserBackchannel,
     UserSpeechStarted,
     UserSpeechStopped,
     UserTranscript,
     WarningEvent,
+    What,
 )
+from agent.floor import Floor, UserTurn
 from agent.history import History
+from agent.idle import Idle
 from agent.latency import Stopwatch
-from agent.reply import Reply, Thoughts
-from agent.settings import AgentSettings
-from agent.transcribe import NotUnderstood, Understood, UserWords
-from llm_adapters import LanguageModel, TextDelta
+from agent.reply import Reply
+from agent.sign import SignOfLife
+from agent.thinking import Thinking
+from agent.thoughts import Sentence, Thoughts
+from agent.tools import Toolbox
+from agent.transcribe import Guessed, NotUnderstood, Understood, UserWords
+from llm_adapters import LanguageModel, Message
 from tts import ConversationalSpeech, Heard, TextToSpeech
 
+MUTE = 3
+"""Replies without any sound in a row after which the voice is said to be unusable."""
 
-@dataclass(slots=True)
-class _Turn:
-    """What is known of a turn of the user's that has not been answered yet."""
 
-    watch: Stopwatch
-    cut: bool = False
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """A reply to what may be all of a turn."""
+
+    turn: UserTurn
+    text: str
+    reply: Reply
 
 
 class Session:
     """A stage: UserWords in, nothing out but sound and events."""
+
+    _tasks: TaskGroup
+    _toolbox: Toolbox
 
     def __init__(
         self,
         llm: LanguageModel,
         tts: TextToSpeech,
         playback: Playback,
-        settings: AgentSettings,
+        config: Config,
         report: Callable[[Event], None],
+        *,
+        earlier: Sequence[Message] = (),
     ) -> None:
-        """Engines that are loaded, the sound's way out, and who is told what happens."""
-        self.history = History(settings.instructions)
+        """Engines that are loaded, the sound's way out, and who is told what happens.
+
+        `earlier` is a conversation that this one goes on with.
+        """
+        self.history = History(config.agent.instructions)
+        self.history.recall(earlier)
         self._llm = llm
         self._tts = tts
         self._playback = playback
-        self._settings = settings
+        self._config = config
         self._report = report
-        self._turns: dict[int, _Turn] = {}
-        self._reply: Reply | None = None
+        self._floor = Floor(playback, config.interruption, self._decide, self._remember)
+        self._idle = Idle(config.idle, self._say, self._decide)
+        self._sign = SignOfLife(config.thinking, playback, self._decide)
+        self._turns: dict[int, UserTurn] = {}
+        self._latest = 0
+        self._guess: _Guess | None = None
+        self._next: tuple[UserTurn, Understood] | None = None  # after a reply that may not be cut
+        self._asides: list[str] = []  # said to the reply that is being spoken
+        self._announcements: list[str] = []  # that wait for a pause
         self._unanswered = False  # a turn was cut: the answer waits for the rest of it
+        self._mute = 0  # replies without a sound, in a row
+        self._over = False
 
     async def __call__(
         self, receive: MemoryObjectReceiveStream[UserWords], send: MemoryObjectSendStream[Any]
     ) -> None:
-        """Converse until the user's words end and the last reply has been spoken."""
-        del send  # the voice goes to the playback, which knows what was really heard
-        async with anyio.create_task_group() as replies:
-            if self._settings.greeting:
-                self._start_reply(replies, 0, _once(self._settings.greeting), Stopwatch())
-            async for item in receive:
-                self._on(item, replies)
+        """Converse until the user's words end and the last reply has been spoken.
 
-    def _on(self, item: UserWords, replies: TaskGroup) -> None:
+        Raises ConfigError for a tool that cannot be made.
+        """
+        del send  # the voice goes to the playback, which knows what was really heard
+        controls = Controls(self._playback, self.history)
+        tools = Toolbox.open(self._config.tools, controls, self._report)
+        async with tools as self._toolbox, anyio.create_task_group() as self._tasks:
+            announcing = anyio.CancelScope()
+            self._tasks.start_soon(self._announce, announcing)
+            self._tasks.start_soon(self._sign.prepare, self._tts)
+            if self._config.agent.greeting:
+                self._say(self._config.agent.greeting)
+            self._rest()
+            async for item in receive:
+                self._on(item)
+            self._over = True
+            self._idle.stop()
+            announcing.cancel()
+
+    def _on(self, item: UserWords) -> None:
         match item:
-            case SpeechBegan(turn):
-                self._turns[turn] = _Turn(Stopwatch())
-                self._report(UserSpeechStarted(turn))
-            case SpeechInsisted():
-                self._interrupt()
+            case SpeechNoticed():
+                self._floor.notice()
+            case SpeechDismissed():
+                self._floor.dismiss("a click")
+            case SpeechBegan(number):
+                self._began(number)
+            case SpeechInsisted(number, voice):
+                turn = self._turns[number]
+                turn.voice = max(turn.voice, voice)
+                self._floor.weigh(turn, final=False)
+            case SpeechPaused():
+                pass
+            case SpeechWentOn():
+                self._discard_guess("the user goes on")
+                self._floor.notice()
             case SpeechEnded():
                 self._ended(item)
-            case Understood(turn, text, final=False):
-                self._report(UserTranscript(turn, text, final=False))
+            case Understood(number, text, final=False):
+                self._turns[number].text = text
+                self._report(UserTranscript(number, text, final=False))
+                self._floor.weigh(self._turns[number], final=False)
+            case Guessed():
+                self._guessed(item)
             case Understood():
-                self._understood(item, replies)
-            case NotUnderstood(turn):
-                del self._turns[turn]
-                self._interrupt()
-                apology = _once(self._settings.apology)
-                self._start_reply(replies, turn, apology, Stopwatch())
+                self._understood(item)
+            case NotUnderstood(number):
+                self._discard_guess("the recogniser failed")
+                del self._turns[number]
+                self._floor.take()
+                self._say(self._config.agent.apology)
+
+    def _began(self, number: int) -> None:
+        turn = self._turns[number] = UserTurn(number, over=self._floor.speaker)
+        self._latest = number
+        self._idle.wake(number)
+        self._report(UserSpeechStarted(number))
+        self._floor.begin(turn)
 
     def _ended(self, item: SpeechEnded) -> None:
         turn = self._turns[item.turn]
@@ -97,6 +172,7 @@ class Session:
         turn.watch.mark("speech_stopped", item.stopped)
         turn.watch.mark("endpoint", item.decided)
         self._report(UserSpeechStopped(item.turn, round(item.speech_s, 3)))
+        self._decide(item.turn, "commit", item.why, item.certainty)
         if item.cut:
             message = (
                 f"the user has spoken for {item.speech_s:.0f} s without a pause: the turn was cut "
@@ -104,52 +180,172 @@ class Session:
             )
             self._report(WarningEvent("turns", "turn.cut", message))
 
-    def _understood(self, item: Understood, replies: TaskGroup) -> None:
-        number, text = item.turn, item.text
-        turn = self._turns.pop(number)
+    def _guessed(self, item: Guessed) -> None:
+        """These may be all the words: what follows from them is done now, but for the playing."""
+        turn = self._turns[item.turn]
+        turn.text = item.text
+        meant = self._floor.weigh(turn, final=True)
+        if meant != "stop" or not turn.text or self._config.turn.speculate not in ("llm", "all"):
+            return
+        if turn.guesses >= self._config.turn.max_guesses:
+            why = f"{turn.guesses} replies have been prepared in vain (turn.max_guesses)"
+            self._decide(turn.number, "wait", why)
+            return
+        self._floor.take()
+        turn.guesses += 1
+        self._decide(turn.number, "speculate", f"'{turn.text}'")
+        reply = self._think(turn.number, self.history.with_user(turn.text))
+        self._guess = _Guess(turn, turn.text, reply)
+        self._tasks.start_soon(self._run, reply)
+
+    def _understood(self, item: Understood) -> None:
+        turn = self._turns.pop(item.turn)
         turn.watch.mark("transcript")
-        self._report(UserTranscript(number, text, final=True))
-        if text:
-            self._interrupt()
-            self._report(TurnCommitted(number, text))
-            self.history.user(text)
-            self._tell_voice(item.sound)
+        turn.text = item.text
+        self._report(UserTranscript(turn.number, turn.text, final=True))
+        match self._floor.weigh(turn, final=True):
+            case "stop" if turn.text or self._unanswered:
+                self._commit(turn, item.sound)
+            case "wait":
+                self._next = turn, item
+            case "backchannel":
+                self._discard_guess("a backchannel")
+                self._report(UserBackchannel(turn.number, turn.text))
+                self._asides.append(turn.text)
+            case _:
+                self._discard_guess("no words in it")
+        self._rest()
+
+    def _commit(self, turn: UserTurn, sound: Heard | None) -> None:
+        """The turn is the user's: it enters the history, and its reply is heard."""
+        self._floor.take()
+        reply = self._fitting_guess(turn)
+        if turn.text:
+            wasted = turn.wasted_tokens if turn.guesses else None
+            self._report(TurnCommitted(turn.number, turn.text, turn.guesses or None, wasted))
+            self.history.user(turn.text)
+            self._tell_voice(sound)
         if turn.cut:
-            self._unanswered = self._unanswered or bool(text)
-        elif text or self._unanswered:
-            self._unanswered = False
-            thoughts = self._llm.reply(self.history.messages)
-            self._start_reply(replies, number, thoughts, turn.watch)
+            self._unanswered = self._unanswered or bool(turn.text)
+            return
+        self._unanswered = False
+        if reply is None:
+            reply = self._think(turn.number, self.history.messages)
+            self._tasks.start_soon(self._run, reply)
+        self._speak(reply, turn.watch)
+        self._sign.expect(self._tasks, reply)
 
-    def _start_reply(
-        self, replies: TaskGroup, turn: int, thoughts: Thoughts, watch: Stopwatch
-    ) -> None:
-        self._reply = Reply(turn, self._tts, self._playback, self._report, self._settings.apology)
-        replies.start_soon(self._run, self._reply, thoughts, watch)
+    def _fitting_guess(self, turn: UserTurn) -> Reply | None:
+        """The reply that was prepared for just these words, if there is one."""
+        guess = self._guess
+        if guess is None:
+            return None
+        if guess.turn is not turn or _plain(guess.text) != _plain(turn.text):
+            self._discard_guess(f"it was '{turn.text}'")
+        elif turn.cut or guess.reply.failure:
+            self._discard_guess(guess.reply.failure or "the turn was cut")
+        else:
+            self._guess = None
+            return guess.reply
+        return None
 
-    async def _run(self, reply: Reply, thoughts: Thoughts, watch: Stopwatch) -> None:
+    def _discard_guess(self, why: str) -> None:
+        if self._guess is not None:
+            turn, reply, self._guess = self._guess.turn, self._guess.reply, None
+            turn.wasted_tokens += reply.tokens
+            self._decide(turn.number, "discard", f"{why}: {reply.tokens} tokens wasted")
+            reply.discard()
+
+    def _think(self, turn: int, messages: Sequence[Message]) -> Reply:
+        """A reply to `messages`, not yet begun."""
+        committed = anyio.Event()
+        thinking = Thinking(
+            self._llm,
+            messages,
+            self._toolbox,
+            turn=turn,
+            report=self._report,
+            committed=committed,
+            waiting=self._sign.give,
+        )
+        return self._reply(turn, thinking, committed)
+
+    def _reply(self, turn: int, thoughts: Thoughts, committed: anyio.Event) -> Reply:
+        return Reply(
+            turn,
+            thoughts,
+            self._tts,
+            self._playback,
+            self._report,
+            apology=self._config.agent.apology,
+            committed=committed,
+            speak_ahead=self._config.turn.speculate == "all",
+        )
+
+    def _say(self, text: str) -> None:
+        """Something that is no answer."""
+        reply = self._reply(self._latest, Sentence(text), anyio.Event())
+        self._tasks.start_soon(self._run, reply)
+        self._speak(reply, Stopwatch())
+
+    def _speak(self, reply: Reply, watch: Stopwatch) -> None:
+        self._idle.stop()
+        self._floor.give(reply)
+        reply.commit(watch)
+
+    async def _run(self, reply: Reply) -> None:
         try:
-            await reply.run(thoughts, watch)
+            await reply.run()
         finally:
+            self._sign.stop(reply)
             self._remember(reply)
-
-    def _interrupt(self) -> None:
-        """Silence, now; and what was heard goes into history before what interrupts it."""
-        if self._reply is not None:
-            self._reply.stop()
-            self._remember(self._reply)
+        if self._floor.reply is None and self._next is not None:
+            (turn, item), self._next = self._next, None
+            self._commit(turn, item.sound)
+        self._rest()
 
     def _remember(self, reply: Reply) -> None:
-        if reply is self._reply and reply.outcome is not None:
-            self._reply = None
-            self.history.assistant(reply.outcome.heard, interrupted=reply.outcome.interrupted)
-            self._tell_voice(reply.outcome.sound)
+        """What was heard of a reply, once."""
+        outcome = reply.outcome
+        if reply is not self._floor.reply or outcome is None:
+            return
+        self._floor.reply = None
+        self.history.thought(reply.thoughts)
+        self.history.assistant(outcome.heard, interrupted=outcome.interrupted)
+        self._tell_voice(outcome.sound)
+        for text in self._asides:
+            self.history.aside(text)
+        self._asides.clear()
+        self._mute = self._mute + 1 if reply.mute else 0
+        if self._mute == MUTE:
+            message = f"{MUTE} replies in a row have made no sound: the voice is unusable"
+            self._report(ErrorEvent("tts", "tts.unusable", message, recovered=False))
 
     def _tell_voice(self, sound: Heard | None) -> None:
         """How the last turn sounded, in the order of the conversation, to a voice that asks."""
         if sound is not None and isinstance(self._tts, ConversationalSpeech):
             self._tts.remember(sound)
 
+    async def _announce(self, scope: anyio.CancelScope) -> None:
+        """What tools want said: at the next pause."""
+        with scope:
+            async for text in self._toolbox.announcements:
+                self._announcements.append(text)
+                self._rest()
 
-async def _once(text: str) -> Thoughts:
-    yield TextDelta(text)
+    def _rest(self) -> None:
+        """If nobody speaks or is about to: what has waited for it is said, or time is watched."""
+        if self._over or self._turns or self._guess is not None or self._floor.reply is not None:
+            return
+        if self._announcements:
+            self._say(self._announcements.pop(0))
+        else:
+            self._idle.begin(self._tasks, self._latest)
+
+    def _decide(self, turn: int, what: What, why: str, certainty: float | None = None) -> None:
+        self._report(Decision(turn, what, why, certainty))
+
+
+def _plain(text: str) -> str:
+    """The words alone: neither case nor punctuation changes what was said."""
+    return " ".join(re.sub(r"[^\w\s]", "", text.casefold()).split())

@@ -3,12 +3,14 @@
 `agent.config` reads them from YAML; the engines' own sections are made from their constructors.
 """
 
+import math
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -20,6 +22,11 @@ from pydantic_core import PydanticCustomError
 # Nothing here is longer than this; milliseconds by mistake are noticed.
 Seconds = Annotated[float, Field(ge=0, le=10)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+Choice = TypeVar("Choice")
+# YAML reads a bare `off` as false.
+Switch = Annotated[Choice, BeforeValidator(lambda value: "off" if value is False else value)]
 
 
 class Section(BaseModel):
@@ -56,6 +63,9 @@ def _admits_bool(annotation: Any) -> bool:
     return annotation in (Any, bool) or any(
         isinstance(part, bool) or _admits_bool(part) for part in get_args(annotation)
     )
+
+
+EchoMode = Literal["auto", "cancel", "half_duplex", "off"]
 
 
 class AgentSettings(Section):
@@ -113,16 +123,82 @@ class VadSettings(Section):
 
 
 class TurnSettings(Section):
-    """When the user has begun, finished, or interrupts. All in seconds."""
+    """When the user has begun and when they have finished. All lengths in seconds.
 
+    How much silence ends a turn depends on how finished it sounds (`agent.turns`).
+    """
+
+    detector: Literal["smart_turn", "words", "silence"] = Field(
+        default="words",
+        description="What judges whether a turn is finished: its sound (Smart-Turn v3, downloaded "
+        "at the first start) and words, its words alone, or nothing but silence.",
+    )
     min_speech: Seconds = Field(
         default=0.1, description="Voice shorter than this is a click, not speech."
     )
-    silence: Seconds = Field(default=0.5, description="Silence that ends the user's turn.")
-    pre_roll: Seconds = Field(default=0.3, description="Audio kept from before speech was noticed.")
-    min_interruption: Seconds = Field(
-        default=0.25, description="Voice that stops the agent while it speaks."
+    pause: Seconds = Field(
+        default=0.09, description="Silence after which a turn's end is guessed and prepared for."
     )
+    complete: Seconds = Field(
+        default=0.15, description="Silence that ends a turn that surely sounds finished."
+    )
+    silence: Seconds = Field(
+        default=1.0,
+        description="Silence that ends a turn of which nothing is known; a turn that sounds "
+        "finished never takes more, one that sounds unfinished never less.",
+    )
+    unfinished: Seconds = Field(
+        default=2.5, description="Silence that ends a turn that surely sounds unfinished."
+    )
+    speculate: Switch[Literal["off", "stt", "llm", "all"]] = Field(
+        default="all",
+        description="How far a reply is prepared in a pause, before the turn is surely over: not "
+        "at all, its words recognised, the model asked, or all of it but the playing.",
+    )
+    max_guesses: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=4, description="Replies prepared in vain per turn; further ones wait for its end."
+    )
+    pre_roll: Seconds = Field(default=0.3, description="Audio kept from before speech was noticed.")
     max_length: Annotated[float, Field(gt=1)] = Field(
         default=60.0, description="A longer monologue is cut into turns of this length."
     )
+
+
+class InterruptionSettings(Section):
+    """What stops the agent while it speaks. It only speaks more softly at first."""
+
+    allow: bool | Annotated[str, Field(pattern=r"^after \d+(\.\d+)? s$")] = Field(
+        default=True, description="Whether at all; `after 2 s` spares the first seconds of a reply."
+    )
+    min_speech: Seconds = Field(default=0.25, description="Voice that stops the agent.")
+    min_words: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=0, description="Words that it takes besides; 0 asks for none."
+    )
+
+    @property
+    def spared(self) -> float:
+        """Seconds of a reply that cannot be interrupted."""
+        if isinstance(self.allow, str):
+            return float(self.allow.split()[1])
+        return 0.0 if self.allow else math.inf
+
+
+class IdleSettings(Section):
+    """What the agent does in a long silence."""
+
+    after: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Seconds of silence before the agent speaks up; null for never."
+    )
+    prompt: str = Field(default="Are you still there?", description="What it says then.")
+    prompts: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=1, description="How often, before it sleeps until the user speaks."
+    )
+
+
+class ThinkingSettings(Section):
+    """A sign of life while the user waits for a reply."""
+
+    after: Seconds | None = Field(
+        default=2.5, description="Seconds without a sound before it; null for none."
+    )
+    say: str = Field(default="", description="Spoken then; empty for a soft tone.")

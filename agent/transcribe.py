@@ -1,7 +1,8 @@
 """The user's turns to words: the stage between the ears and the conversation.
 
 Everything that is not audio passes at once, so that an interruption never waits for the
-recogniser. Turns are recognised one after the other, each while it is being spoken.
+recogniser. Turns are recognised one after the other, each while it is being spoken; in a pause
+the recogniser finishes what it has, so that the words are there when the pause turns out the end.
 """
 
 import math
@@ -14,14 +15,28 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
-from agent.ears import SpeechAudio, SpeechBegan, SpeechEnded, SpeechInsisted, UserSpeech
+from agent.completeness import Judgement, judge
+from agent.ears import (
+    SpeechAudio,
+    SpeechBegan,
+    SpeechDismissed,
+    SpeechEnded,
+    SpeechInsisted,
+    SpeechNoticed,
+    SpeechPaused,
+    SpeechWentOn,
+    UserSpeech,
+)
 from agent.events import ErrorEvent, Event
 from agent.vad import SAMPLE_RATE
-from stt import SpeechToText, Transcript
+from stt import Recognition, SpeechToText, SpeechToTextError, Transcript
 from tts import Heard, SpokenWord
 
 BACKLOG = 8
 """Turns that may wait for the recogniser before the microphone has to."""
+
+PATIENCE = 30.0
+"""Seconds that the recogniser may take for a turn's last words: then it is said to have failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +53,61 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class Guessed:
+    """All words of turn `turn`, should its pause number `pause` turn out to be its end."""
+
+    turn: int
+    pause: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotUnderstood:
     """The recogniser failed on turn `turn`: something was said, nobody knows what."""
 
     turn: int
 
 
-UserWords = SpeechBegan | SpeechInsisted | SpeechEnded | Understood | NotUnderstood
+UserWords = (
+    SpeechNoticed
+    | SpeechDismissed
+    | SpeechBegan
+    | SpeechInsisted
+    | SpeechPaused
+    | SpeechWentOn
+    | SpeechEnded
+    | Understood
+    | Guessed
+    | NotUnderstood
+)
 
-_Utterance = tuple[int, MemoryObjectReceiveStream[SpeechAudio]]
+_Item = SpeechAudio | SpeechPaused | SpeechWentOn
+_Utterance = tuple[int, MemoryObjectReceiveStream[_Item]]
 
 
 class Transcribe:
     """A stage: UserSpeech in, UserWords out."""
 
     def __init__(
-        self, stt: SpeechToText, report: Callable[[Event], None], *, keep_sound: bool = False
+        self,
+        stt: SpeechToText,
+        report: Callable[[Event], None],
+        *,
+        keep_sound: bool = False,
+        guess: bool = False,
+        judge: Callable[[int, int, Judgement], None] = lambda _turn, _pause, _judgement: None,
     ) -> None:
         """`report` is told of failures; a failed turn does not end the stage.
 
-        `keep_sound`: final words come with their sound.
+        `keep_sound`: final words come with their sound. `guess`: the recogniser finishes in every
+        pause. `judge` is told how finished the words read in a pause.
         """
         self._stt = stt
         self._report = report
         self._keep_sound = keep_sound
+        self._guess = guess
+        self._judge = judge
+        self._pause: tuple[int, int] | None = None  # turn and number of the pause that lasts
 
     async def __call__(
         self,
@@ -70,26 +116,30 @@ class Transcribe:
     ) -> None:
         """Recognise every turn until the input ends."""
         todo, utterances = anyio.create_memory_object_stream[_Utterance](BACKLOG)
-        audio: MemoryObjectSendStream[SpeechAudio] | None = None
+        items: MemoryObjectSendStream[_Item] | None = None
         async with anyio.create_task_group() as tasks, receive:
             tasks.start_soon(self._recognise_all, utterances, send)
             with todo:
                 async for item in receive:
+                    if isinstance(item, SpeechPaused):
+                        self._pause = item.turn, item.pause
+                    elif isinstance(item, SpeechWentOn):
+                        self._pause = None
+                    if isinstance(item, _Item) and items is not None:
+                        items.send_nowait(item)
                     if isinstance(item, SpeechAudio):
-                        if audio is not None:
-                            audio.send_nowait(item)
                         continue
                     await send.send(item)
                     if isinstance(item, SpeechBegan):
                         # Unbounded but for the turn's maximum length: its audio must not wait
                         # behind the recogniser, or the next interruption would wait with it.
-                        audio, heard = anyio.create_memory_object_stream[SpeechAudio](math.inf)
+                        items, heard = anyio.create_memory_object_stream[_Item](math.inf)
                         await todo.send((item.turn, heard))
-                    elif isinstance(item, SpeechEnded) and audio is not None:
-                        audio.close()
-                        audio = None
-                if audio is not None:
-                    audio.close()
+                    elif isinstance(item, SpeechEnded) and items is not None:
+                        items.close()
+                        items = None
+                if items is not None:
+                    items.close()
 
     async def _recognise_all(
         self,
@@ -97,35 +147,103 @@ class Transcribe:
         send: MemoryObjectSendStream[UserWords],
     ) -> None:
         async with utterances:
-            async for turn, audio in utterances:
-                async with audio:
+            async for turn, items in utterances:
+                async with items:
                     try:
-                        await self._recognise(turn, audio, send)
+                        await self._recognise(turn, items, send)
                     except Exception as error:  # noqa: BLE001  (P6: a dead engine ends a turn only)
                         code = type(error).__name__
                         self._report(ErrorEvent("stt", code, str(error), recovered=True))
-                        async for _ in audio:
+                        async for _ in items:
                             pass
                         await send.send(NotUnderstood(turn))
 
     async def _recognise(
         self,
         turn: int,
-        audio: MemoryObjectReceiveStream[SpeechAudio],
+        items: MemoryObjectReceiveStream[_Item],
         send: MemoryObjectSendStream[UserWords],
     ) -> None:
-        resampler = Resampler(SAMPLE_RATE, self._stt.sample_rate, "light")
-        kept: list[NDArray[np.float32]] = []
         async with self._stt.listen() as recognition:
-            async for block in audio:
-                if self._keep_sound:
-                    kept.append(block.pcm)
-                partial = await recognition.feed(resampler.process(block.pcm))
-                if partial is not None:
-                    await send.send(Understood(turn, partial.text, final=False))
-            transcript = await recognition.finish()
-        sound = how_it_sounded(np.concatenate(kept), transcript) if kept else None
+            listening = _Listening(turn, recognition, self._stt.sample_rate, self._keep_sound)
+            async for item in items:
+                if isinstance(item, SpeechAudio):
+                    text = await listening.feed(item.pcm)
+                    if text is not None:
+                        await send.send(Understood(turn, text, final=False))
+                elif isinstance(item, SpeechWentOn):
+                    await listening.go_on()
+                elif self._guess:
+                    await self._guess_end(item, listening, send)
+                else:
+                    self._judge(turn, item.pause, judge(listening.text))
+            transcript = await _in_time(recognition)
+        sound = listening.sound(transcript)
         await send.send(Understood(turn, transcript.text.strip(), final=True, sound=sound))
+
+    async def _guess_end(
+        self,
+        paused: SpeechPaused,
+        listening: "_Listening",
+        send: MemoryObjectSendStream[UserWords],
+    ) -> None:
+        listening.pause()
+        if self._pause != (paused.turn, paused.pause):
+            return  # the recogniser lags behind: the user has gone on long since
+        transcript = await _in_time(listening.recognition)
+        text = transcript.text.strip()
+        if self._pause == (paused.turn, paused.pause):
+            if text:
+                self._judge(paused.turn, paused.pause, judge(text))
+            await send.send(Guessed(paused.turn, paused.pause, text))
+
+
+class _Listening:
+    """One turn on its way into a recognition: in a pause, what comes next is held back."""
+
+    def __init__(
+        self, turn: int, recognition: Recognition, sample_rate: int, keep_sound: bool
+    ) -> None:
+        self.turn = turn
+        self.recognition = recognition
+        self.text = ""  # the latest partial transcript
+        self._resampler = Resampler(SAMPLE_RATE, sample_rate, "light")
+        self._held: list[NDArray[np.float32]] | None = None
+        self._kept: list[NDArray[np.float32]] | None = [] if keep_sound else None
+
+    async def feed(self, pcm: NDArray[np.float32]) -> str | None:
+        """Hear more; a new partial transcript, if there is one."""
+        if self._held is not None:
+            self._held.append(pcm)
+            return None
+        if self._kept is not None:
+            self._kept.append(pcm)
+        partial = await self.recognition.feed(self._resampler.process(pcm))
+        if partial is None:
+            return None
+        self.text = partial.text.strip()
+        return self.text
+
+    def pause(self) -> None:
+        """What follows is silence, unless the user goes on: the transcript shall stand."""
+        if self._held is None:
+            self._held = []
+
+    async def go_on(self) -> None:
+        """It was a pause: it and what follows are heard after all."""
+        held, self._held = self._held or [], None
+        for pcm in held:
+            await self.feed(pcm)
+
+    def sound(self, transcript: Transcript) -> Heard | None:
+        """The turn as it sounded, if it was kept."""
+        return how_it_sounded(np.concatenate(self._kept), transcript) if self._kept else None
+
+
+async def _in_time(recognition: Recognition) -> Transcript:
+    with anyio.move_on_after(PATIENCE):
+        return await recognition.finish()
+    raise SpeechToTextError(f"the recogniser gave no transcript within {PATIENCE:.0f} s")
 
 
 def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> Heard:

@@ -1,12 +1,26 @@
 """When the user has begun to speak, goes on, and has finished. Pure logic: no audio, no clock.
 
 The detector is told the voice probability of one window after another, with the window's place
-in time, and answers with what that means. Everything it knows is in its fields.
+in time, and answers with what that means. How much silence ends a turn depends on how finished
+the turn sounds and reads, which others judge in its pauses. Everything it knows is in its fields.
 """
 
 from dataclasses import dataclass
 
 from agent.settings import TurnSettings, VadSettings
+
+GOING_ON = 2
+"""Voiced windows in a row that show, in a pause, that the user goes on: one may be a click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Perhaps a voice, perhaps a click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """It was a click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +32,22 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Insisted:
-    """There has been enough voice to mean it: the user wants the floor."""
+    """`voice` seconds have been voiced, without a pause between them."""
+
+    voice: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The user may have finished: silence since `stop`. The turn's pauses are counted from 1."""
+
+    pause: int
+    stop: float
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """The user had not finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +57,11 @@ class Ended:
     start: float
     stop: float
     cut: bool
+    why: str = ""
+    certainty: float | None = None
 
 
-Signal = Began | Insisted | Ended
+Signal = Noticed | Dismissed | Began | Insisted | Paused | WentOn | Ended
 
 
 class TurnDetector:
@@ -38,13 +69,24 @@ class TurnDetector:
 
     _start: float | None  # of the voice, be it a turn already or not yet
     _stop: float  # where the last voiced window ended
-    _voice: float  # seconds of voiced windows
+    _end: float  # where the last window ended
+    _voice: float  # seconds of voiced windows since the turn's start or its last pause
+    _told: int  # how many of `insistent` have been signalled since then
     _speaking: bool
-    _insisted: bool
+    _pauses: int
+    _paused: bool
+    _doubtful: int  # voiced windows at the end of a pause: a click, or the user goes on
+    _sound: float | None  # how finished the turn sounds, in this pause
+    _words: float | None  # how finished it reads
+    _reading: str  # and why
 
-    def __init__(self, vad: VadSettings, turn: TurnSettings) -> None:
+    def __init__(
+        self, vad: VadSettings, turn: TurnSettings, insistent: tuple[float, ...] = (0.25, 1.0)
+    ) -> None:
+        """`insistent`: seconds of voice at which it is signalled that the user insists."""
         self._vad = vad
         self._turn = turn
+        self._insistent = insistent
         self._forget()
 
     @property
@@ -52,61 +94,154 @@ class TurnDetector:
         """Whether a turn has begun and not yet ended."""
         return self._speaking
 
-    def update(self, probability: float, start: float, end: float) -> list[Signal]:
-        """What a window from `start` to `end` (seconds) with this voice probability means."""
-        in_voice = self._start is not None
-        if probability >= (self._vad.stop if in_voice else self._vad.start):
+    def update(
+        self, probability: float, start: float, end: float, threshold: float | None = None
+    ) -> list[Signal]:
+        """What a window from `start` to `end` (seconds) with this voice probability means.
+
+        `threshold`: where speech begins, when the settings' is not to be used.
+        """
+        self._end = end
+        beginning = self._vad.start if threshold is None else threshold
+        in_voice = self._start is not None and not (self._paused and not self._doubtful)
+        if probability >= (min(self._vad.stop, beginning) if in_voice else beginning):
             return self._voiced(start, end)
-        return self._unvoiced(end)
+        return self._unvoiced()
+
+    def judge(
+        self, pause: int, *, sound: float | None = None, words: float | None = None, why: str = ""
+    ) -> None:
+        """How finished the turn sounds, or reads, in this pause: probabilities.
+
+        A judgement of a pause that is over is ignored.
+        """
+        if not self._paused or pause != self._pauses:
+            return
+        if sound is not None:
+            self._sound = sound
+        if words is not None:
+            self._words, self._reading = words, why
+
+    def check(self) -> list[Signal]:
+        """Whether the silence so far is enough, by what has been judged since the last window."""
+        if not self._speaking or not self._paused or self._doubtful or self._start is None:
+            return []
+        wanted, why = self._wanted()
+        if self._end - self._stop < wanted - 1e-9:
+            return []
+        ended = Ended(self._start, self._stop, cut=False, why=why, certainty=self.certainty)
+        self._forget()
+        return [ended]
+
+    @property
+    def certainty(self) -> float | None:
+        """How surely the turn is finished, in this pause; None when nobody has said anything."""
+        judged = [p for p in (self._sound, self._words) if p is not None]
+        if not judged or self._turn.detector == "silence":
+            return None
+        # Two witnesses who know nothing of each other: their odds multiply (naive Bayes).
+        odds = 1.0
+        for judgement in judged:
+            p = min(max(judgement, 0.02), 0.98)
+            odds *= p / (1 - p)
+        return odds / (1 + odds)
 
     def flush(self) -> list[Signal]:
         """What it means that no more audio will come: a turn that has begun is over."""
         signals: list[Signal] = []
         if self._speaking and self._start is not None:
-            signals.append(Ended(self._start, self._stop, cut=False))
+            signals.append(Ended(self._start, self._stop, cut=False, why="no more sound"))
         self._forget()
         return signals
 
     def _voiced(self, start: float, end: float) -> list[Signal]:
         if self._start is None:
             self._start = start
+            self._voice, self._stop = end - start, end
+            return [Noticed(), *self._begin()]
+        signals: list[Signal] = []
+        if self._paused:
+            self._doubtful += 1
+            if self._doubtful < GOING_ON:
+                return []
+            signals = [WentOn()]
+            self._paused = False
+            if self._told:  # who has insisted once has to do so again, with new words
+                self._voice, self._told = (GOING_ON - 1) * (end - start), 0
         self._voice += end - start
         self._stop = end
+        return signals + self._begin() + self._cut()
+
+    def _begin(self) -> list[Signal]:
+        """A turn, once there is enough voice; and the user's insisting on it."""
         signals: list[Signal] = []
+        if self._start is None:
+            return signals
         if not self._speaking and self._voice >= self._turn.min_speech:
             self._speaking = True
             signals.append(Began(self._start))
-        if self._speaking and not self._insisted and self._voice >= self._turn.min_interruption:
-            self._insisted = True
-            signals.append(Insisted())
-        return signals + self._cut(end)
+        if self._speaking:
+            while self._told < len(self._insistent) and self._voice >= self._insistent[self._told]:
+                self._told += 1
+                signals.append(Insisted(self._voice))
+        return signals
 
-    def _unvoiced(self, end: float) -> list[Signal]:
+    def _unvoiced(self) -> list[Signal]:
         if self._start is None:
             return []
-        quiet = end - self._stop
+        self._doubtful = 0
+        quiet = self._end - self._stop
         if not self._speaking:
             # A click may have a gap as long as itself before it stops being one sound.
             if quiet >= self._turn.min_speech:
                 self._forget()
+                return [Dismissed()]
             return []
-        if quiet >= self._turn.silence:
-            signals: list[Signal] = [Ended(self._start, self._stop, cut=False)]
-            self._forget()
-            return signals
-        return self._cut(end)
+        signals: list[Signal] = []
+        if not self._paused and quiet >= self._turn.pause:
+            self._paused = True
+            self._pauses += 1
+            self._sound = self._words = None
+            self._reading = ""
+            signals.append(Paused(self._pauses, self._stop))
+        return signals + (self.check() or self._cut())
 
-    def _cut(self, end: float) -> list[Signal]:
+    def _wanted(self) -> tuple[float, str]:
+        """How much silence ends the turn, and why."""
+        turn, certainty = self._turn, self.certainty
+        if certainty is None:
+            return turn.silence, f"{turn.silence:.2f} s of silence"
+        # The surer, the sooner; doubt costs little of the time at first and all of it in the end.
+        if certainty >= 0.5:
+            doubt = ((1 - certainty) / 0.5) ** 2
+            wanted = turn.silence - max(turn.silence - turn.complete, 0) * (1 - doubt)
+        else:
+            wanted = turn.silence + max(turn.unfinished - turn.silence, 0) * (1 - certainty / 0.5)
+        heard = [] if self._sound is None else [f"sounds {self._sound:.2f} finished"]
+        read = [self._reading] if self._reading else []
+        return wanted, f"{wanted:.2f} s of silence: {', '.join(heard + read) or 'unsure'}"
+
+    def _cut(self) -> list[Signal]:
         """A monologue longer than the limit becomes turns without a pause between them."""
-        if not self._speaking or self._start is None or end - self._start < self._turn.max_length:
+        if not self._speaking or self._start is None:
             return []
-        ended = Ended(self._start, self._stop, cut=True)
-        self._start, self._stop, self._voice, self._insisted = end, end, 0.0, False
+        end = self._end
+        if end - self._start < self._turn.max_length:
+            return []
+        ended = Ended(self._start, self._stop, cut=True, why="the longest turn allowed")
+        self._forget()
+        self._start = self._stop = end
+        self._speaking = True
         return [ended, Began(end)]
 
     def _forget(self) -> None:
         self._start = None
-        self._stop = 0.0
+        self._stop = self._end = 0.0
         self._voice = 0.0
+        self._told = 0
         self._speaking = False
-        self._insisted = False
+        self._pauses = 0
+        self._paused = False
+        self._doubtful = 0
+        self._sound = self._words = None
+        self._reading = ""

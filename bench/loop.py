@@ -157,7 +157,7 @@ async def _turns(
 ) -> list[float]:
     """Run `turns` turns, each heard to its end or interrupted once it sounds; when that was."""
     decided: list[float] = []
-    session = Session(llm, tts, driver.playback, Config().agent, lambda _event: None)
+    session = Session(llm, tts, driver.playback, Config(), lambda _event: None)
     send, receive = anyio.create_memory_object_stream[UserWords](16)
     nothing, _unread = anyio.create_memory_object_stream[Any](1)
     async with anyio.create_task_group() as tasks:
@@ -172,7 +172,7 @@ async def _turns(
                 await anyio.lowlevel.checkpoint()
             if interrupt:
                 decided.append(perf_counter())
-                await send.send(SpeechInsisted(turn))
+                await send.send(SpeechInsisted(turn, 0.3))
             while len(driver.fades) < turn or driver.sounding:
                 await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()

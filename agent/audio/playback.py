@@ -7,6 +7,7 @@ callback thread, a file, a remote listener) `Playback.render` fills one block af
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.audio.chime import Chime
 from agent.audio.gain import Gain, slope
 from agent.audio.monitor import Monitor
 from agent.audio.track import Track
@@ -29,6 +30,7 @@ class Playback:
         self.underruns = 0
         self._prebuffer = prebuffer
         self._track: Track | None = None
+        self._chime: Chime | None = None
         self._monitors: tuple[Monitor, ...] = ()
         self._volume = 1.0
         self._ducked = 1.0
@@ -59,6 +61,10 @@ class Playback:
         """Back to the full level, as quickly."""
         self._ducked = 1.0
 
+    def chime(self, pcm: NDArray[np.float32]) -> None:
+        """Play float32 [n] at the device's rate in the silence until the next track sounds."""
+        self._chime = Chime(pcm, self.sample_rate)
+
     @property
     def volume(self) -> float:
         """The level of everything that is played, 0 to 1; it changes along a slope too.
@@ -88,6 +94,9 @@ class Playback:
         filled = 0
         while filled < len(out):
             filled += self._fill(out[filled:], when + filled / self.sample_rate)
+        chime = self._chime
+        if chime is not None and chime.mix(out, last=self._sounding is not None):
+            self._chime = None
         self._gain.apply(out, self._volume * self._ducked)
         for monitor in self._monitors:
             monitor.tap(out, when)

@@ -70,18 +70,29 @@ def _sections(config: "Config") -> Iterator[list[str]]:
 
     for section, values in public(config).items():
         model: BaseModel = getattr(config, section)
+        if not isinstance(values, dict):
+            yield [*_comment("# ", type(config), section), _escaped({section: values})]
+            continue
         lines = [f"{section}:"]
         for key, value in values.items():
-            description = type(model).model_fields[key].description or ""
-            lines += textwrap.wrap(description, 96, initial_indent="  # ", subsequent_indent="  # ")
+            lines += _comment("  # ", type(model), key)
             lines.append(_yaml(key, value))
         yield lines
 
 
+def _comment(mark: str, model: "type[BaseModel]", key: str) -> list[str]:
+    description = model.model_fields[key].description or ""
+    return textwrap.wrap(description, 96, initial_indent=mark, subsequent_indent=mark)
+
+
 def _yaml(key: str, value: Any) -> str:
     """The key below a section's name, which is left out."""
+    return _escaped({"section": {key: value}}).removeprefix("section:\n")
+
+
+def _escaped(data: dict[str, Any]) -> str:
+    """The data as YAML in which no variable is expanded."""
     import yaml
 
-    text = yaml.safe_dump({"section": {key: value}}, width=96, allow_unicode=True)
-    text = text.removeprefix("section:\n").removesuffix("\n")
+    text = yaml.safe_dump(data, width=96, allow_unicode=True).removesuffix("\n")
     return re.sub(r"\$(?=[${])", "$$", text)  # read again, it is the same

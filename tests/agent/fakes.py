@@ -65,9 +65,13 @@ class LoudnessVad:
 
 @dataclass
 class FakeStt:
-    """Understands one text after the other; an exception in the list is raised instead."""
+    """Understands one utterance after the other.
 
-    texts: list[str | Exception]
+    What it understands of one is a text; a list of texts, one for each time that more was heard
+    (the last one stands); or an exception, which is raised.
+    """
+
+    texts: list[str | list[str] | Exception]
     delay: float = 0.0
     heard_s: list[float] = field(default_factory=list)
     sample_rate: int = RATE
@@ -80,25 +84,35 @@ class FakeStt:
 
     @asynccontextmanager
     async def listen(self) -> AsyncGenerator["FakeRecognition", None]:
-        yield FakeRecognition(self)
+        recognition = FakeRecognition(self)
+        yield recognition
+        self.heard_s.append(recognition.samples / RATE)
 
 
 class FakeRecognition:
     def __init__(self, stt: FakeStt) -> None:
         self._stt = stt
-        self._samples = 0
+        self._texts = stt.texts.pop(0)
+        self.samples = 0
+        self._finished: Transcript | None = None
 
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
-        self._samples += len(pcm)
+        self.samples += len(pcm)
+        self._finished = None
         return None
 
     async def finish(self) -> Transcript:
-        self._stt.heard_s.append(self._samples / RATE)
-        await anyio.sleep(self._stt.delay)
-        text = self._stt.texts.pop(0)
-        if isinstance(text, Exception):
-            raise text
-        return Transcript(text)
+        if self._finished is None:
+            await anyio.sleep(self._stt.delay)
+            self._finished = Transcript(self._text())
+        return self._finished
+
+    def _text(self) -> str:
+        if isinstance(self._texts, Exception):
+            raise self._texts
+        if isinstance(self._texts, str):
+            return self._texts
+        return self._texts.pop(0) if len(self._texts) > 1 else self._texts[0]
 
 
 @dataclass
@@ -108,7 +122,7 @@ class FakeLlm:
     What else a reply may hold, such as a tool call, is given as it is.
     """
 
-    replies: list[list[str | ReplyItem | Exception]]
+    replies: Sequence[Sequence[str | ReplyItem | Exception]]
     first: float = 0.0
     between: float = 0.0
     asked: list[tuple[Message, ...]] = field(default_factory=list)
@@ -125,7 +139,7 @@ class FakeLlm:
     ) -> AsyncGenerator[ReplyItem, None]:
         self.asked.append(tuple(messages))
         self.offered.append(tuple(tools))
-        reply = self.replies.pop(0)
+        reply, *self.replies = self.replies
         await anyio.sleep(self.first)
         for item in reply:
             if isinstance(item, Exception):

@@ -8,8 +8,20 @@ import pytest
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from agent.ears import Ears, SpeechAudio, SpeechBegan, SpeechEnded, SpeechInsisted, UserSpeech
-from agent.events import Audio
+from agent.completeness import Judgement
+from agent.ears import (
+    Ears,
+    SpeechAudio,
+    SpeechBegan,
+    SpeechDismissed,
+    SpeechEnded,
+    SpeechInsisted,
+    SpeechNoticed,
+    SpeechPaused,
+    SpeechWentOn,
+    UserSpeech,
+)
+from agent.events import Audio, ErrorEvent, Event
 from agent.graph import Graph
 from agent.settings import TurnSettings, VadSettings
 from tests.agent.fakes import LoudnessVad, Scripted
@@ -22,8 +34,8 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "trio", {"clock": MockClock(autojump_threshold=0)}
 
 
-async def listen(microphone: Any) -> list[UserSpeech]:
-    ears = Ears(LoudnessVad(), VadSettings(), TurnSettings())
+async def listen(microphone: Any, ears: Ears | None = None) -> list[UserSpeech]:
+    ears = ears or Ears(LoudnessVad(), VadSettings(), TurnSettings())
     async with Graph(microphone, name="microphone").then(ears).open() as (_, heard):
         return [item async for item in heard]
 
@@ -33,10 +45,14 @@ def pcm(items: list[UserSpeech], turn: int) -> NDArray[np.float32]:
 
 
 async def test_two_turns_with_their_audio() -> None:
-    items = await listen(Scripted([(1, False), (0.6, True), (1, False), (0.6, True), (1, False)]))
+    items = await listen(
+        Scripted([(1, False), (0.6, True), (1.6, False), (0.6, True), (1.5, False)])
+    )
     others = [item for item in items if not isinstance(item, SpeechAudio)]
-    assert [type(item) for item in others] == [SpeechBegan, SpeechInsisted, SpeechEnded] * 2
-    assert [item.turn for item in others] == [1, 1, 1, 2, 2, 2]
+    kinds = [SpeechNoticed, SpeechBegan, SpeechInsisted, SpeechPaused, SpeechEnded]
+    assert [type(item) for item in others] == kinds * 2
+    turns = [o.turn for o in others if not isinstance(o, (SpeechNoticed, SpeechDismissed))]
+    assert turns == [1] * 4 + [2] * 4
     for turn in (1, 2):
         audio = pcm(items, turn)
         voiced = np.flatnonzero(audio > 0.25)
@@ -46,10 +62,10 @@ async def test_two_turns_with_their_audio() -> None:
 
 async def test_times_are_the_audios() -> None:
     began = anyio.current_time()
-    items = await listen(Scripted([(1, False), (0.64, True), (1, False)]))
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]))
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
     assert ended.stopped - began == pytest.approx(1.64, abs=0.032)
-    assert ended.decided - began == pytest.approx(ended.stopped - began + 0.5, abs=0.052)
+    assert ended.decided - began == pytest.approx(ended.stopped - began + 1.0, abs=0.052)
     assert ended.speech_s == pytest.approx(0.64, abs=0.04)
 
 
@@ -85,3 +101,86 @@ async def test_a_stall_in_mid_speech_ends_the_turn_after_a_second() -> None:
     items = await listen(Scripted([(0.5, False), (0.6, True)], stall=10))
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
     assert ended.decided - began == pytest.approx(1.1 + 1.0, abs=0.01)
+
+
+class Certain:
+    """A model of the turn's end that is sure of one thing, after a while."""
+
+    def __init__(self, certainty: float | Exception, takes: float = 0.03) -> None:
+        self.certainty = certainty
+        self.takes = takes
+        self.heard: list[NDArray[np.float32]] = []
+
+    async def load(self) -> None:
+        """Nothing to load."""
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def complete(self, pcm: NDArray[np.float32]) -> float:
+        self.heard.append(pcm)
+        await anyio.sleep(self.takes)
+        if isinstance(self.certainty, Exception):
+            raise self.certainty
+        return self.certainty
+
+
+SMART = TurnSettings(detector="smart_turn")
+
+
+async def test_a_turn_that_sounds_finished_ends_soon() -> None:
+    began = anyio.current_time()
+    model = Certain(0.99)
+    ears = Ears(LoudnessVad(), VadSettings(), SMART, model=model)
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), ears)
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    assert ended.decided - began == pytest.approx(1.64 + SMART.complete, abs=0.052)
+    assert ended.certainty == pytest.approx(0.98, abs=0.01)
+    # The model has heard the turn from before it was noticed up to the pause.
+    (heard,) = model.heard
+    assert len(heard) / 16000 == pytest.approx(0.3 + 0.64 + SMART.pause, abs=0.06)
+
+
+async def test_a_turn_that_sounds_unfinished_may_pause_for_long() -> None:
+    ears = Ears(LoudnessVad(), VadSettings(), SMART, model=Certain(0.02))
+    items = await listen(Scripted([(1, False), (0.64, True), (2, False), (0.64, True)]), ears)
+    others = [item for item in items if not isinstance(item, SpeechAudio)]
+    assert [type(item) for item in others] == [
+        *(SpeechNoticed, SpeechBegan, SpeechInsisted, SpeechPaused),
+        *(SpeechWentOn, SpeechInsisted, SpeechEnded),
+    ]
+
+
+async def test_the_model_hears_the_last_eight_seconds() -> None:
+    model = Certain(0.99)
+    ears = Ears(LoudnessVad(), VadSettings(), SMART, model=model)
+    await listen(Scripted([(1, False), (12, True), (2, False)]), ears)
+    assert len(model.heard[0]) == 8 * 16000
+
+
+async def test_a_model_that_fails_is_told_of_and_silence_decides() -> None:
+    told: list[Event] = []
+    began = anyio.current_time()
+    model = Certain(RuntimeError("no memory"))
+    ears = Ears(LoudnessVad(), VadSettings(), SMART, model=model, report=told.append)
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), ears)
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    assert ended.decided - began == pytest.approx(1.64 + SMART.silence, abs=0.052)
+    assert told == [ErrorEvent("turns", "RuntimeError", "no memory", recovered=True)]
+
+
+async def test_words_that_read_finished_end_the_turn_and_those_of_another_turn_do_not() -> None:
+    ears = Ears(LoudnessVad(), VadSettings(), TurnSettings())
+    began = anyio.current_time()
+    decided = []
+    microphone = Scripted([(1, False), (0.64, True), (1.2, False), (0.64, True), (1.2, False)])
+    async with Graph(microphone, name="microphone").then(ears).open() as (_, heard):
+        async for item in heard:
+            if isinstance(item, SpeechPaused):
+                ears.read(1, item.pause, Judgement(0.99, "a question"))
+            elif isinstance(item, SpeechEnded):
+                decided.append((item.decided - began, item.why))
+    (first, why), (second, _) = decided
+    assert first == pytest.approx(1.64 + TurnSettings().complete, abs=0.052)
+    assert "a question" in why
+    assert second == pytest.approx(1.64 + 1.84 + TurnSettings().silence, abs=0.052)

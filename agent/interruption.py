@@ -1,0 +1,48 @@
+"""What it means that the user is heard while the agent speaks. Pure logic."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.backchannel import could_become_backchannel, is_backchannel
+from agent.settings import InterruptionSettings
+
+BACKCHANNEL = 1.0
+"""Seconds of voice beyond which the shortest of words are meant to interrupt."""
+
+Meaning = Literal["stop", "wait", "backchannel", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`stop` the agent; `wait`: nobody knows yet; it was but a `backchannel`, or `nothing`."""
+
+    meaning: Meaning
+    why: str
+
+
+def weigh(settings: InterruptionSettings, *, voice: float, text: str, final: bool) -> Verdict:
+    """What the user wants who has been heard for `voice` seconds saying `text` so far.
+
+    `final`: the user has come to a pause, and the words are all there are.
+    """
+    words = len(text.split())
+    if not words:
+        return _wordless(settings, voice, final)
+    if final and is_backchannel(text) and voice <= BACKCHANNEL:
+        return Verdict("backchannel", f"'{text}'")
+    if not final and could_become_backchannel(text) and voice < BACKCHANNEL:
+        return Verdict("wait", f"'{text}' may be a backchannel")
+    if words < settings.min_words:
+        meaning: Meaning = "nothing" if final else "wait"
+        return Verdict(meaning, f"{words} of {settings.min_words} words (interruption.min_words)")
+    return Verdict("stop", f"'{text}'")
+
+
+def _wordless(settings: InterruptionSettings, voice: float, final: bool) -> Verdict:
+    if final:
+        return Verdict("nothing", "no words in it")
+    if settings.min_words:
+        return Verdict("wait", f"no words yet (interruption.min_words is {settings.min_words})")
+    if voice < settings.min_speech:
+        return Verdict("wait", f"{voice:.2f} s of voice")
+    return Verdict("stop", f"{voice:.2f} s of voice")

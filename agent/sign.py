@@ -1,0 +1,67 @@
+"""A sign of life while the user waits: a soft tone, or a few words."""
+
+from collections.abc import Callable
+
+import numpy as np
+from anyio.abc import TaskGroup
+from numpy.typing import NDArray
+
+from agent.alarm import Alarm
+from agent.audio.earcon import earcon
+from agent.audio.playback import Playback
+from agent.audio.resample import Resampler
+from agent.events import What
+from agent.reply import Reply
+from agent.settings import ThinkingSettings
+from tts import TextToSpeech
+
+
+class SignOfLife:
+    """Given when a reply is late, and at once when a tool says that it will be."""
+
+    def __init__(
+        self,
+        settings: ThinkingSettings,
+        playback: Playback,
+        decide: Callable[[int, What, str], None],
+    ) -> None:
+        self._settings = settings
+        self._playback = playback
+        self._decide = decide
+        self._alarm = Alarm()
+        self._sound: NDArray[np.float32] = earcon(playback.sample_rate)
+        self._reply: Reply | None = None
+
+    async def prepare(self, tts: TextToSpeech) -> None:
+        """Have the words spoken in advance: the voice is busy when they are wanted.
+
+        A voice that fails at it will say so at the first reply; until then there is the tone.
+        """
+        if self._settings.after is None or not self._settings.say:
+            return
+        async with tts.open() as utterance:
+            await utterance.feed(self._settings.say)
+            await utterance.finish()
+            blocks = [speech.pcm async for speech in utterance]
+        resampler = Resampler(tts.sample_rate, self._playback.sample_rate, "high")
+        whole = resampler.process(np.concatenate(blocks)) if blocks else self._sound
+        self._sound = np.concatenate((whole, resampler.flush()))
+
+    def expect(self, tasks: TaskGroup, reply: Reply) -> None:
+        """The user waits for `reply` from now on."""
+        self._reply = reply
+        self._alarm.set(tasks, self._settings.after, self.give)
+
+    def give(self) -> None:
+        """Let the user hear that something goes on, unless they hear the reply already."""
+        reply = self._reply
+        if reply is None or self._settings.after is None or reply.sounding or reply.held:
+            return
+        if reply.outcome is None:
+            self._decide(reply.turn, "filler", "the user has heard nothing for a while")
+            self._playback.chime(self._sound)
+
+    def stop(self, reply: Reply) -> None:
+        """`reply` is over."""
+        if reply is self._reply:
+            self._alarm.stop()
