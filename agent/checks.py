@@ -3,7 +3,6 @@
 A check never raises and looks only; its blocking part runs in a thread.
 """
 
-import os
 import platform
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,10 +15,11 @@ import anyio.to_thread
 
 from agent.audio.devices import STAGE, Kind, find_device, load
 from agent.audio.open import is_file
+from agent.checks_llm import endpoint, servers, tools
 from agent.config import Config
-from agent.engines import EngineSection, create_llm, create_stt, create_tts
+from agent.engines import EngineSection, LlmSection, create_llm, create_stt, create_tts
 from agent.errors import AudioError
-from agent.findings import Finding, State
+from agent.findings import Finding
 from agent.model_caches import dia2_model, whisper_model
 from llm_adapters import LanguageModelError
 from stt import SpeechToTextError
@@ -53,8 +53,10 @@ async def python(_: Config) -> list[Finding]:
 async def packages(config: Config) -> list[Finding]:
     """The packages that every agent needs, and those of the configured engines."""
     names = dict.fromkeys(_BASE)
-    for section in (config.stt, config.llm, config.tts):
+    for section in (config.stt, *_language_models(config), config.tts):
         names.update(dict.fromkeys(OF_ENGINE.get(section.engine_name, ())))
+    if any(tool.mcp is not None for tool in config.tools):
+        names["mcp"] = None
     return [_package(name) for name in names]
 
 
@@ -63,6 +65,7 @@ _BASE = (
     *("onnxruntime", "faster-whisper"),  # voice activity: the model comes with faster-whisper
 )
 OF_ENGINE = {
+    "auto": ("openai",),
     "pocketsphinx": ("pocketsphinx",),
     "whisper": ("ctranslate2", "huggingface_hub"),
     "openai": ("openai",),
@@ -70,7 +73,10 @@ OF_ENGINE = {
     "dia2": ("torch", "safetensors", "tokenizers", "huggingface_hub"),
 }
 _DIA2 = "'parley[dia2]'"
-_EXTRAS = {"torch": _DIA2, "safetensors": _DIA2, "tokenizers": _DIA2}
+_EXTRAS = {
+    **dict.fromkeys(("torch", "safetensors", "tokenizers"), _DIA2),
+    "mcp": "'parley[mcp]'",
+}
 
 
 def _package(name: str) -> Finding:
@@ -159,11 +165,22 @@ async def hears(config: Config) -> list[Finding]:
 
 
 async def thinks(config: Config) -> list[Finding]:
-    """The language model: whether its endpoint answers and has the model."""
-    finding = await _loads("llm", config.llm, create_llm)
-    if finding.state != "ok" or config.llm.engine_name != "openai":
-        return [finding]
-    return [await _endpoint(config.llm)]
+    """The language model and its fallbacks: whether their endpoints answer and have the models."""
+    return [await _thinks(section) for section in _language_models(config)]
+
+
+async def _thinks(section: EngineSection) -> Finding:
+    finding = await _loads("llm", section, create_llm)
+    if finding.state != "ok" or section.engine_name != "openai":
+        return finding
+    return await endpoint(section)
+
+
+def _language_models(config: Config) -> list[EngineSection]:
+    """The configured one, then its fallbacks, each on its own."""
+    section = config.llm
+    others = section.fallback if isinstance(section, LlmSection) else []
+    return [section.model_copy(update={"fallback": []}), *others]
 
 
 async def speaks(config: Config) -> list[Finding]:
@@ -178,7 +195,7 @@ class _Engine(Protocol):
     async def aclose(self) -> None: ...
 
 
-_LIGHT = ("pocketsphinx", "eliza", "openai", "espeak", "command")
+_LIGHT = ("pocketsphinx", "eliza", "auto", "openai", "espeak", "command")
 """Engines that are loaded in a moment and download nothing: loading them is the best check."""
 
 
@@ -206,52 +223,5 @@ async def _loads(
 _LOAD_PATIENCE = 10.0
 
 
-async def _endpoint(section: EngineSection) -> Finding:
-    """Ask `GET /models`, with the client and the words that the adapter uses."""
-    import openai
-
-    from llm_adapters.openai_errors import Endpoint
-
-    arguments = section.arguments()
-    key = arguments["api_key"] or os.environ.get("OPENAI_API_KEY") or "none"
-    client = openai.AsyncOpenAI(api_key=key, base_url=arguments["base_url"], max_retries=0)
-    endpoint = Endpoint(str(client.base_url), arguments["model"], key)
-    subject = "llm endpoint"
-    try:
-        with anyio.fail_after(PATIENCE):
-            models = _names(await client.get("/models", cast_to=object))
-    except TimeoutError:
-        return Finding("missing", subject, f"no answer from {endpoint.address} in {PATIENCE:g} s")
-    except openai.NotFoundError:
-        return Finding("note", subject, f"{endpoint.address} answers, but lists no models")
-    except openai.OpenAIError as error:
-        refused = isinstance(error, openai.APIConnectionError)
-        # Its default port tells the server that most people will have.
-        fix = "start it: ollama serve" if refused and ":11434" in endpoint.address else ""
-        return Finding("missing", subject, str(endpoint.explain(error, begun=False)), fix)
-    except ValueError:
-        detail = f"{endpoint.address} answers, but not with a list of models"
-        return Finding("missing", subject, detail, "correct llm.base_url: it usually ends in /v1")
-    finally:
-        await client.close()
-    # Ollama lists `llama3.2:latest` for what is asked for as `llama3.2`.
-    if endpoint.model in models or f"{endpoint.model}:latest" in models:
-        return Finding("ok", subject, f"{endpoint.address} answers and has {endpoint.model}")
-    there = ", ".join(models[:8]) or "none"
-    detail = f"{endpoint.address} answers, but does not list {endpoint.model} (it has: {there})"
-    # A server with a single model, such as llama.cpp's, often takes any name for it.
-    state: State = "note" if len(models) == 1 else "missing"
-    return Finding(state, subject, detail, f"download {endpoint.model}, or correct llm.model")
-
-
-def _names(answer: object) -> list[str]:
-    """The names in an answer to `GET /models`. Raises ValueError if it is not one."""
-    # Ollama says null when it has none.
-    models = (answer.get("data") or []) if isinstance(answer, dict) else None
-    if not isinstance(models, list):
-        raise ValueError("no list of models")  # noqa: TRY004  (as for what is no JSON at all)
-    return [str(model.get("id")) for model in models if isinstance(model, dict)]
-
-
-OF_MACHINE: Sequence[Check] = (python, packages, gpu, sound)
-OF_ENGINES: Sequence[Check] = (hears, thinks, speaks)
+OF_MACHINE: Sequence[Check] = (python, packages, gpu, sound, servers)
+OF_ENGINES: Sequence[Check] = (hears, thinks, speaks, tools)

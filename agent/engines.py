@@ -12,9 +12,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 import llm_adapters
@@ -38,6 +46,33 @@ class EngineSection(Section):
         return {key: getattr(self, key) for key in type(self).model_fields if key != self.selector}
 
 
+def _language_model(value: object) -> EngineSection:
+    return LLM.validate(value)
+
+
+class LlmSection(EngineSection):
+    """The section of a language model, which others may stand in for."""
+
+    fallback: list[
+        Annotated[
+            SerializeAsAny[EngineSection],
+            BeforeValidator(_language_model),
+            WithJsonSchema({"type": "object"}),
+        ]
+    ] = Field(
+        default=[], description="Further language models, asked in this order while this one fails."
+    )
+
+    def arguments(self) -> dict[str, Any]:
+        """What the adapter's constructor is called with."""
+        return {key: value for key, value in super().arguments().items() if key != "fallback"}
+
+    @property
+    def title(self) -> str:
+        """How people call it."""
+        return f"{self.engine_name} {getattr(self, 'model', None) or ''}".strip()
+
+
 @dataclass(frozen=True)
 class Family:
     """All the engines that can stand in one section of the configuration."""
@@ -48,6 +83,7 @@ class Family:
     default: str
     group: str
     """The entry point group of third-party engines."""
+    base: type[EngineSection] = EngineSection
 
     @property
     def builtin(self) -> Mapping[str, str]:
@@ -111,7 +147,7 @@ class Family:
 
 
 STT = Family("stt", "engine", "pocketsphinx", "parley.stt")
-LLM = Family("llm", "adapter", "eliza", "parley.llm")
+LLM = Family("llm", "adapter", "eliza", "parley.llm", LlmSection)
 TTS = Family("tts", "engine", "espeak", "parley.tts")
 FAMILIES: Mapping[str, Family] = {family.section: family for family in (STT, LLM, TTS)}
 
@@ -122,8 +158,16 @@ def create_stt(section: EngineSection) -> stt.SpeechToText:
 
 
 def create_llm(section: EngineSection) -> llm_adapters.LanguageModel:
-    """The language model that `section` describes, not loaded yet."""
-    return cast(llm_adapters.LanguageModel, section.engine_class(**section.arguments()))
+    """The language model that `section` describes, with its fallbacks, not loaded yet."""
+    llm = cast(llm_adapters.LanguageModel, section.engine_class(**section.arguments()))
+    others = section.fallback if isinstance(section, LlmSection) else []
+    if not others:
+        return llm
+    from llm_adapters.fallback import Fallback
+
+    sections = [cast(LlmSection, each) for each in (section, *others)]
+    models = [llm, *(create_llm(other) for other in others)]
+    return Fallback([(s.title, model) for s, model in zip(sections, models, strict=True)])
 
 
 def create_tts(section: EngineSection) -> tts.TextToSpeech:
@@ -140,7 +184,7 @@ def _schema(family: Family, name: str, target: str) -> type[EngineSection]:
     choice: Any = (Literal[name], name if name == family.default else ...)
     model = create_model(
         engine.__name__,
-        __base__=EngineSection,
+        __base__=family.base,
         __module__=engine.__module__,
         __doc__=inspect.getdoc(engine),
         **{family.selector: choice, **_fields(engine)},

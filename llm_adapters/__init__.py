@@ -10,9 +10,11 @@ from llm_adapters.protocol import (
     ToolCall,
     ToolSpec,
     Usage,
+    WarmsUp,
 )
 
 ADAPTERS = {
+    "auto": "llm_adapters.auto:Auto",
     "eliza": "llm_adapters.eliza:Eliza",
     "openai": "llm_adapters.openai:OpenAI",
 }
@@ -29,4 +31,5 @@ __all__ = [
     "ToolCall",
     "ToolSpec",
     "Usage",
+    "WarmsUp",
 ]

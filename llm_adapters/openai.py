@@ -3,16 +3,34 @@
 import os
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 from pydantic import Field
 
-from llm_adapters.openai_errors import Endpoint, RequestError
-from llm_adapters.openai_stream import BadReplyError, Delta, DeltaReader, body_errors, parse
-from llm_adapters.protocol import LanguageModelError, Message, TextDelta, ToolSpec
+from llm_adapters.openai_errors import EmptyReplyError, Endpoint, RequestError
+from llm_adapters.openai_reply import Reply
+from llm_adapters.openai_request import Request
+from llm_adapters.openai_stream import (
+    DRAIN,
+    BadReplyError,
+    Delta,
+    DeltaReader,
+    body_errors,
+    parse,
+)
+from llm_adapters.protocol import (
+    LanguageModelError,
+    Message,
+    Notice,
+    ReplyItem,
+    TextDelta,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
@@ -21,6 +39,8 @@ BACKOFF = 0.2
 """Seconds before the first retry; doubled before each further one."""
 LONGEST_WAIT = 5.0
 """A server that asks for a longer wait than this is not waited for: someone is listening."""
+PATIENCE = 300.0
+"""Seconds that a warm-up may take: a large model is read from disk."""
 NO_KEY = "none"
 """Sent to a server of one's own when there is no key: the client insists on one."""
 
@@ -48,6 +68,10 @@ class OpenAI:
         max_tokens: Annotated[
             int | None, Field(ge=1, description="Longest reply in tokens; null for no limit.")
         ] = None,
+        context: Annotated[
+            int,
+            Field(ge=256, description="Longest conversation in tokens; older turns are left out."),
+        ] = 8000,
         connect_timeout: Annotated[
             Seconds, Field(description="Seconds until the endpoint must be connected.")
         ] = 5.0,
@@ -67,13 +91,17 @@ class OpenAI:
             base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         )
         self._api_key = api_key
-        self._temperature = temperature
-        self._max_tokens = max_tokens
+        self._request = Request(
+            model, "//api.openai.com" in self._base_url, context, temperature, max_tokens
+        )
         self._connect_timeout = connect_timeout
         self._first_token_timeout = first_token_timeout
         self._token_timeout = token_timeout
         self._retries = retries
         self._client: AsyncOpenAI | None = None
+        self._opens_in_thought = False
+        self._replies = 0
+        self._notices: list[Notice] = []  # of the warm-up
 
     async def load(self) -> None:
         """Make the client; no request is sent. Raises LanguageModelError."""
@@ -89,89 +117,132 @@ class OpenAI:
         if client is not None:
             await client.close()
 
+    async def warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> None:
+        """Have the endpoint load the model and read what every request begins with.
+
+        The first reply need not wait for it then. Raises LanguageModelError.
+        """
+        await self.load()
+        asked = (*messages, Message("user", "Hello."))
+        try:
+            async with aclosing(self._reply(asked, tools, longest=1, patience=PATIENCE)) as reply:
+                async for item in reply:
+                    if isinstance(item, Notice):
+                        self._notices.append(item)
+        except EmptyReplyError:
+            pass  # its single token was no word
+
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
-    ) -> AsyncGenerator[TextDelta, None]:
+    ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`; closing the generator closes the connection at once.
 
         A failure that may pass is tried again, but only before the first fragment: nothing is
         ever said twice. Raises LanguageModelError.
         """
-        del tools  # not yet
         await self.load()
-        for attempt in range(self._retries + 1):
+        while self._notices:
+            yield self._notices.pop(0)
+        patience = self._first_token_timeout
+        async with aclosing(self._reply(messages, tools, patience=patience)) as reply:
+            async for item in reply:
+                yield item
+
+    async def _reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        *,
+        patience: float,
+        longest: int | None = None,
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """As many tries as it takes, each of which must begin within `patience` seconds."""
+        failures = 0
+        while True:
             begun = False
             try:
-                async with aclosing(self._request(messages)) as fragments:
-                    async for text in fragments:
+                body = self._request.body(messages, tools, longest=longest)
+                async with aclosing(self._try(body, patience)) as items:
+                    async for item in items:
                         begun = True
-                        yield TextDelta(text)
+                        yield item
             except RequestError as error:
-                wait = BACKOFF * 2**attempt if error.retry_after is None else error.retry_after
-                hopeless = begun or not error.passes or wait > LONGEST_WAIT
-                if hopeless or attempt == self._retries:
+                if begun:
                     raise
+                notice = self._request.relent(error.refusal, tools=bool(tools))
+                if notice is None:
+                    wait = BACKOFF * 2**failures if error.retry_after is None else error.retry_after
+                    failures += 1
+                    if not error.passes or wait > LONGEST_WAIT or failures > self._retries:
+                        raise
             else:
                 return
-            await anyio.sleep(wait)
+            if notice is not None:
+                yield notice
+            else:
+                await anyio.sleep(wait)
 
-    async def _request(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
-        """One try: the text of the reply as it comes. Raises RequestError."""
+    async def _try(
+        self, body: dict[str, Any], patience: float
+    ) -> AsyncGenerator[TextDelta | ToolCall | Usage, None]:
+        """One try: the reply as it comes. Raises RequestError."""
+        reply = Reply(opens_in_thought=self._opens_in_thought)
+        async with aclosing(self._events(body, patience)) as events:
+            async for event in events:
+                if text := reply.feed(event):
+                    yield TextDelta(text)
+        if text := reply.finish():
+            yield TextDelta(text)
+        self._opens_in_thought = reply.opens_in_thought
+        if reply.empty:
+            raise self._endpoint.empty_reply(reply.ended)
+        if reply.ended is None:
+            raise self._endpoint.broken_off()
+        self._replies += 1
+        for item in reply.rest(f"call_{self._replies}_"):
+            yield item
+
+    async def _events(self, body: dict[str, Any], patience: float) -> AsyncGenerator[Delta, None]:
+        """The events of a reply, each in time. Raises RequestError."""
         from openai import OpenAIError
 
-        endpoint = self._endpoint
         failures: tuple[type[Exception], ...] = (OpenAIError, *body_errors())
-        begun = False  # there has been text
-        alive = False  # there has been text or thought
-        delta: Delta | None = Delta()
-        deadline = anyio.current_time() + self._first_token_timeout
+        alive = ended = False
+        deadline = anyio.current_time() + patience
         try:
             async with AsyncExitStack() as stack:
                 with within(deadline):
-                    response = await stack.enter_async_context(self._open(messages))
+                    response = await stack.enter_async_context(self._open(body))
                     await self._check_kind(response)
                 reader = DeltaReader(response.iter_bytes())
                 stack.push_async_callback(reader.aclose)
-                while delta is not None and delta.finish is None:
+                while True:
                     with within(deadline):
                         delta = await reader.next()
                     if delta is None:
-                        break
-                    if delta.text:
-                        begun = True
-                        yield delta.text
-                    if delta.text or delta.thinking:
+                        return
+                    yield delta
+                    if delta.last:
+                        return
+                    ended = ended or delta.finish is not None
+                    if ended:  # what it cost may follow, but not for long
+                        deadline = anyio.current_time() + DRAIN
+                    elif delta.text or delta.thinking or delta.calls:
                         alive = True
                         deadline = anyio.current_time() + self._token_timeout
         except TimeoutError:
-            raise self._too_slow(alive) from None
+            if not ended:
+                raise self._too_slow(patience, alive=alive) from None
         except BadReplyError as error:
-            raise endpoint.bad_reply(str(error)) from None
+            raise self._endpoint.bad_reply(str(error)) from None
         except failures as error:
-            raise endpoint.explain(error, begun=begun) from None
-        if not begun:
-            raise endpoint.empty_reply(delta.finish if delta else None)
-        if delta is None:
-            raise endpoint.broken_off()
+            if not ended:
+                raise self._endpoint.explain(error, begun=alive) from None
 
-    def _open(
-        self, messages: Sequence[Message]
-    ) -> "AbstractAsyncContextManager[AsyncAPIResponse[Any]]":
+    def _open(self, body: dict[str, Any]) -> "AbstractAsyncContextManager[AsyncAPIResponse[Any]]":
         """The request, which is sent when the context is entered."""
         assert self._client is not None
-        options: dict[str, Any] = {}
-        if self._temperature is not None:
-            options["temperature"] = self._temperature
-        if self._max_tokens is not None:
-            # OpenAI's newer models take only the new name, other servers often only the old.
-            name = "max_completion_tokens" if self._is_openai else "max_tokens"
-            options[name] = self._max_tokens
-        return self._client.chat.completions.with_streaming_response.create(
-            model=self._model,
-            messages=[cast(Any, _wire(message)) for message in messages],
-            stream=True,
-            **options,
-        )
+        return self._client.chat.completions.with_streaming_response.create(**body)
 
     async def _check_kind(self, response: "AsyncAPIResponse[Any]") -> None:
         """Raises RequestError for an answer that is not a stream at all."""
@@ -182,26 +253,21 @@ class OpenAI:
             parse(await response.read())  # raises for the error that it most likely holds
             raise BadReplyError("does not stream its replies")
 
-    def _too_slow(self, alive: bool) -> RequestError:
+    def _too_slow(self, patience: float, *, alive: bool) -> RequestError:
         if alive:
             return self._endpoint.bad_reply(
                 f"stopped in the middle of its reply: nothing more for {self._token_timeout:g} s "
                 "(llm.token_timeout)"
             )
         return self._endpoint.bad_reply(
-            f"sent no reply within {self._first_token_timeout:g} s (llm.first_token_timeout): "
+            f"sent no reply within {patience:g} s (llm.first_token_timeout): "
             "is the model still loading?"
         )
-
-    @property
-    def _is_openai(self) -> bool:
-        """Whether requests go to OpenAI itself."""
-        return "//api.openai.com" in self._base_url
 
     def _key(self) -> str:
         """The key, empty for none. Raises LanguageModelError."""
         key = (self._api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
-        if not key and self._is_openai:
+        if not key and self._request.is_openai:
             raise LanguageModelError(
                 "OpenAI needs an API key: set OPENAI_API_KEY or llm.api_key, or set llm.base_url "
                 "to a server of your own"
@@ -248,9 +314,3 @@ def check_url(url: str) -> None:
         raise LanguageModelError(
             f"llm.base_url is not a URL like http://127.0.0.1:8080/v1: {url.rpartition('@')[2]!r}"
         )
-
-
-def _wire(message: Message) -> dict[str, str]:
-    """A message as the protocol has it; the dash tells the model where it was cut short."""
-    cut = " —" if message.interrupted else ""
-    return {"role": message.role, "content": message.content + cut}

@@ -2,8 +2,9 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,15 +20,26 @@ PASSING_STATUS = {408, 409, 429}
 class RequestError(LanguageModelError):
     """A request failed; `passes` says that trying again may help.
 
-    `retry_after` is how many seconds the server asked to wait, None where it did not.
+    `retry_after` is how many seconds the server asked to wait, None where it did not; `refusal` is
+    what it had against the request itself, in its own words.
     """
 
     def __init__(
-        self, message: str, *, passes: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        passes: bool = False,
+        retry_after: float | None = None,
+        refusal: str = "",
     ) -> None:
         super().__init__(message)
         self.passes = passes
         self.retry_after = retry_after
+        self.refusal = refusal
+
+
+class EmptyReplyError(RequestError):
+    """There was an answer, but nothing in it to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +76,15 @@ class Endpoint:
         """An answer that is no chat completion; `words` complete "the endpoint …"."""
         return RequestError(f"{self.address} {self.quote(words)}")
 
-    def empty_reply(self, finish: str | None) -> RequestError:
+    def empty_reply(self, finish: str | None) -> EmptyReplyError:
         """An answer without a word; `finish` is the reason that it gives."""
         if finish == "length":
-            return RequestError(
+            return EmptyReplyError(
                 f"empty reply from {self.address}: the model used up all its tokens before it "
                 "said a word, raise llm.max_tokens"
             )
         why = f" ({finish})" if finish not in {None, "stop"} else ""
-        return RequestError(f"empty reply from {self.address}{why}: look at the server's log")
+        return EmptyReplyError(f"empty reply from {self.address}{why}: look at the server's log")
 
     def broken_off(self) -> RequestError:
         """A connection that was lost after the first word."""
@@ -137,6 +149,7 @@ class Endpoint:
             return RequestError(f"{self.address}: the account has no credit left: {detail}")
         if status == 429:
             message = f"{self.address} gets too many requests: {detail}: try again later"
+            detail = ""  # nothing against this request
         elif status >= 500:
             message = f"{self.address} failed ({status}): {detail}: look at the server's log"
         else:
@@ -144,7 +157,8 @@ class Endpoint:
         return RequestError(
             message,
             passes=status in PASSING_STATUS or status >= 500,
-            retry_after=seconds(error.response.headers.get("retry-after")),
+            retry_after=waiting_time(error.response.headers),
+            refusal=detail,
         )
 
     def _detail(self, error: "APIStatusError") -> str:
@@ -169,10 +183,18 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         yield from causes(cause)
 
 
-def seconds(header: str | None) -> float | None:
-    """A Retry-After header; None for an absent one, a date or nonsense."""
+def waiting_time(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a Retry-After header asks for; None where there is none, or nonsense.
+
+    A date is one by the server's own clock.
+    """
+    header = headers.get("retry-after", "")
     try:
-        value = float(header or "")
+        wait = float(header)
     except ValueError:
-        return None
-    return value if value >= 0 else None
+        try:
+            then, now = map(parsedate_to_datetime, (header, headers.get("date", "")))
+            wait = (then - now).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return wait if wait >= 0 else None

@@ -1,12 +1,17 @@
 """The body of a streamed chat completion: bytes in, pieces of the reply out."""
 
+import codecs
 import contextlib
 import json
+import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
+
+from llm_adapters.protocol import Usage
 
 DRAIN = 0.05
 """Seconds given to a finished reply to end, so that its connection can be used again."""
@@ -27,11 +32,19 @@ def body_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One event: text to speak, whether it is a silent thought, why the reply is over."""
+    """One event: text, whether it is a silent thought, tool calls, why the reply is over."""
 
     text: str = ""
     thinking: bool = False
+    calls: Sequence[Any] = ()
+    """Fragments, for a `CallReader`."""
     finish: str | None = None
+    usage: Usage | None = None
+    last: bool = False
+    """Whether nothing follows; the usage may follow `finish`."""
+
+
+LAST = Delta(finish="stop", last=True)
 
 
 class DeltaReader:
@@ -56,8 +69,8 @@ class DeltaReader:
                 continue  # a comment, an event's name, the blank line after it
             data = line.removeprefix(b"data:").strip()
             # An event may span lines by the standard, but no endpoint splits its JSON.
-            delta = Delta(finish="stop") if data == b"[DONE]" else parse(data)
-            self._finished = delta.finish is not None
+            delta = LAST if data == b"[DONE]" else parse(data)
+            self._finished = self._finished or delta.finish is not None
             return delta
 
     async def aclose(self) -> None:
@@ -84,22 +97,68 @@ class DeltaReader:
 def parse(data: bytes) -> Delta:
     """What one chunk of a chat completion says. Raises BadReplyError."""
     try:
-        chunk = json.loads(data)
-    except ValueError:  # not JSON, or not UTF-8
+        # A character whose bytes are split over events is put together by `Characters`.
+        chunk = json.loads(data.decode("utf-8", "surrogateescape"))
+    except ValueError:
         raise BadReplyError("sent an event that is not JSON") from None
     if not isinstance(chunk, dict):
         raise BadReplyError("sent an event that is not a JSON object")
     if error := chunk.get("error"):
         words = error.get("message") if isinstance(error, dict) else error
         raise BadReplyError(f"reported an error: {words}")
+    usage = _usage(chunk["usage"]) if chunk.get("usage") else None
     choices = chunk.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return Delta()  # such as the usage at the end
+        return Delta(usage=usage)
     delta = choices[0].get("delta")
     if not isinstance(delta, dict):
         delta = {}
+    calls = delta.get("tool_calls")
     return Delta(
         text=str(delta.get("content") or ""),
         thinking=bool(delta.get("reasoning_content") or delta.get("reasoning")),
+        calls=calls if isinstance(calls, list) else (),
         finish=choices[0].get("finish_reason") or None,
+        usage=usage,
     )
+
+
+def _usage(counts: Any) -> Usage | None:
+    """What was counted; None for nonsense."""
+    try:
+        details = counts.get("prompt_tokens_details") or {}
+        return Usage(
+            int(counts["prompt_tokens"]),
+            int(counts.get("completion_tokens") or 0),
+            int(details.get("cached_tokens") or 0),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+class Characters:
+    """Puts together what is split within a character: two surrogates, or the bytes of UTF-8."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        self._high = ""
+        self._clean = True
+
+    def feed(self, text: str) -> str:
+        """`text` as far as its characters are whole; what is no character is dropped."""
+        if self._clean and text.isascii():
+            return text
+        text = self._high + text
+        self._high = text[-1] if text[-1:] and "\ud800" <= text[-1] <= "\udbff" else ""
+        if self._high:
+            text = text[:-1]
+        # Pairs of surrogates become their character; bytes stand as surrogates of their own.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        text = _LONE.sub("", text)
+        whole = self._decoder.decode(text.encode("utf-8", "surrogateescape"))
+        self._clean = not self._high and not self._decoder.getstate()[0]
+        return whole
+
+
+_LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates that no undecodable byte is written as."""

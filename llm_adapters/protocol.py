@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 
 class LanguageModelError(Exception):
@@ -87,3 +87,14 @@ class LanguageModel(Protocol):
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises LanguageModelError; closing it cancels it."""
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """What a language model can do besides whose first reply takes longer than the others."""
+
+    async def warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> None:
+        """Make the reply to a conversation that begins so the quicker. Raises LanguageModelError.
+
+        `messages` are those before the user's first, such as the persona.
+        """

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from agent import checks
+from agent import checks, checks_llm
 from agent.cli import main
 from agent.config import Config
 from agent.errors import AudioError
@@ -120,7 +120,7 @@ class TestEndpoint:
         assert "start the server or set llm.base_url" in finding.detail
 
     async def test_it_never_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(checks, "PATIENCE", 0.1)
+        monkeypatch.setattr(checks_llm, "PATIENCE", 0.1)
         with socket.create_server(("127.0.0.1", 0)) as mute:
             finding = await endpoint(f"http://127.0.0.1:{mute.getsockname()[1]}/v1")
         assert finding.state == "missing"

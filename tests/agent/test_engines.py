@@ -82,7 +82,7 @@ class TestNames:
             STT.schema("wisper")
 
     def test_an_unknown_name_near_none_tells_all(self) -> None:
-        with pytest.raises(ConfigError, match=r"^unknown adapter 'zzz'; there are eliza, openai$"):
+        with pytest.raises(ConfigError, match=r"^unknown adapter 'zzz'; there are auto, eliza, openai$"):
             LLM.schema("zzz")
 
 

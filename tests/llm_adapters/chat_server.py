@@ -176,7 +176,7 @@ async def bad_json(x: Exchange) -> None:
 async def one_long_line(x: Exchange) -> None:
     """Sends bytes without an end of line, as long as they are taken."""
     await x.start(200, "application/octet-stream")
-    for _ in range(40):
+    for _ in range(160):  # 10 MB
         await x.write(b"x" * 65536)
     await x.hang()
 
@@ -299,7 +299,12 @@ def serving() -> Iterator[ChatServer]:
         listener.listen()  # connections are taken from here on
         app = ChatServer(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
         config = uvicorn.Config(
-            app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))

@@ -13,7 +13,7 @@ import openai
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
-from llm_adapters import LanguageModelError, Message
+from llm_adapters import LanguageModelError, Message, TextDelta
 from llm_adapters.openai import OpenAI
 from llm_adapters.openai_errors import Endpoint
 from tests.llm_adapters.chat_server import REPLY, ChatServer
@@ -40,7 +40,8 @@ async def collect(llm: OpenAI) -> tuple[list[str], str]:
     try:
         async with aclosing(llm.reply(QUESTION)) as reply:
             async for delta in reply:
-                fragments.append(delta.text)  # noqa: PERF401 (kept when it fails)
+                if isinstance(delta, TextDelta):
+                    fragments.append(delta.text)
     except LanguageModelError as error:
         return fragments, str(error)
     return fragments, ""
@@ -68,6 +69,7 @@ async def test_sends_the_conversation_and_the_options(server: ChatServer) -> Non
             {"role": "user", "content": "Hello?"},
         ],
         "stream": True,
+        "stream_options": {"include_usage": True},
         "temperature": 0.5,
         "max_tokens": 50,
     }
@@ -87,7 +89,12 @@ async def test_an_interrupted_answer_is_marked_where_it_was_cut(server: ChatServ
 
 async def test_leaves_out_what_is_not_set(server: ChatServer) -> None:
     await ask(server.url, "good")
-    assert set(server.exchanges[0].body) == {"model", "messages", "stream"}
+    assert set(server.exchanges[0].body) == {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+    }
 
 
 async def test_key_from_the_environment(
@@ -215,6 +222,7 @@ async def test_a_slow_listener_is_no_hang(server: ChatServer) -> None:
         async for delta in reply:
             if not heard:
                 await anyio.sleep(0.3)  # what is tested is that this time does not count
+            assert isinstance(delta, TextDelta)
             heard.append(delta.text)
     assert heard == REPLY
 
@@ -222,11 +230,11 @@ async def test_a_slow_listener_is_no_hang(server: ChatServer) -> None:
 async def test_closing_the_reply_closes_the_connection(server: ChatServer) -> None:
     async with adapter(server.url, "endless") as llm:
         async with aclosing(llm.reply(QUESTION)) as reply:
-            assert (await anext(reply)).text == "Once"
+            assert await anext(reply) == TextDelta("Once")
         (exchange,) = server.exchanges
         assert await anyio.to_thread.run_sync(exchange.gone.wait, 5)
         async with aclosing(llm.reply(QUESTION)) as reply:  # and the adapter is good for another
-            assert (await anext(reply)).text == "Once"
+            assert await anext(reply) == TextDelta("Once")
 
 
 async def test_cancelling_before_the_reply_closes_the_connection(server: ChatServer) -> None:
@@ -245,6 +253,7 @@ async def test_cancelling_within_the_reply_closes_the_connection(server: ChatSer
         with anyio.CancelScope() as scope:
             async with aclosing(llm.reply(QUESTION)) as reply:
                 async for delta in reply:
+                    assert isinstance(delta, TextDelta)
                     heard.append(delta.text)
                     if heard == HALF:  # the next one will never come
                         scope.deadline = anyio.current_time() + 0.1

@@ -1,0 +1,94 @@
+"""Whatever language model there is: the first that `discover` finds."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Annotated
+
+from pydantic import Field
+
+from llm_adapters.discover import SERVERS, Found, discover
+from llm_adapters.openai import OpenAI
+from llm_adapters.protocol import LanguageModelError, Message, Notice, ReplyItem, ToolSpec
+
+
+class Auto:
+    """Looks when it is loaded; what it found answers from then on."""
+
+    def __init__(
+        self,
+        *,
+        model: Annotated[
+            str | None, Field(description="Name of the model; null for the first that is there.")
+        ] = None,
+        temperature: Annotated[
+            float | None, Field(ge=0, le=2, description="Null for the endpoint's own default.")
+        ] = None,
+        max_tokens: Annotated[
+            int | None, Field(ge=1, description="Longest reply in tokens; null for no limit.")
+        ] = None,
+    ) -> None:
+        self._model = model
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._llm: OpenAI | None = None
+        self._notice: Notice | None = None
+
+    async def load(self) -> None:
+        """Look for one. Raises LanguageModelError if there is none."""
+        if self._llm is not None:
+            return
+        server, model = choose(await discover(), self._model)
+        llm = OpenAI(
+            model=model,
+            base_url=server.url,
+            temperature=self._temperature,
+            max_tokens=self._max_tokens,
+        )
+        await llm.load()
+        self._llm = llm
+        self._notice = Notice("llm.found", f"{server} answers with {model}")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        llm, self._llm = self._llm, None
+        if llm is not None:
+            await llm.aclose()
+
+    async def warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> None:
+        """As the adapter `openai` does. Raises LanguageModelError."""
+        await self.load()
+        assert self._llm is not None
+        await self._llm.warm_up(messages, tools)
+
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """Stream the answer to `messages`. Raises LanguageModelError."""
+        await self.load()
+        assert self._llm is not None
+        if self._notice is not None:
+            notice, self._notice = self._notice, None
+            yield notice
+        async with aclosing(self._llm.reply(messages, tools)) as reply:
+            async for item in reply:
+                yield item
+
+
+def choose(found: Sequence[Found], wanted: str | None) -> tuple[Found, str]:
+    """The server to use and the model. Raises LanguageModelError if there is none."""
+    for server in found:
+        # Ollama lists `llama3.2:latest` for what is asked for as `llama3.2`.
+        names = server.models if wanted is None else (wanted, f"{wanted}:latest")
+        if model := next((name for name in names if name in server.models), None):
+            return server, model
+    if wanted is not None and found:
+        there = "; ".join(f"{server}: {', '.join(server.models) or 'none'}" for server in found)
+        raise LanguageModelError(f"no language model {wanted!r} was found (there are: {there})")
+    if found:
+        raise LanguageModelError(
+            f"{found[0]} runs but has no model: download one, such as: ollama pull llama3.2"
+        )
+    raise LanguageModelError(
+        f"no language model was found: start one ({', '.join(SERVERS)}), set OPENAI_API_KEY, or "
+        "write llm: {adapter: eliza}, which needs none"
+    )
