@@ -1,0 +1,127 @@
+"""How people find talking to the agent: `python -m bench.duplex [--json FILE] [--pictures DIR]`.
+
+An offline clone of what Full-Duplex-Bench asks of a voice agent, with real speech (flite's
+voices, made here) through the real voice detector, the real turn-taking and the real playback, in
+a simulated room on a virtual clock. The models cost nothing and know the scene, so all that is
+measured is when the agent speaks and when it does not:
+
+- turn: a question; does the agent answer, and how soon after the last loud sample?
+- pause: a pause of 0.3 to 1.2 s in the middle of a sentence; does the agent burst in?
+- interruption: in the middle of a long answer; is the agent softer, then silent, and how soon?
+- backchannel, noise (cough, keyboard, door, fan), no words (a laugh), side talk: the same, and
+  the agent should go on;
+- monologue, with an echo: nobody says anything; does the agent interrupt itself?
+
+Turns end by the words alone, or with an oracle besides that errs as often as Smart-Turn v3. An
+echo is the agent's voice, late, softer and with the room's reverberation, in the microphone.
+
+`--devices` plays some of it in real time through PulseAudio.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.full_duplex import scenes
+from bench.full_duplex.performance import Performance, Setting, perform
+from bench.full_duplex.picture import draw
+from bench.full_duplex.scenes import EchoPath, Scene
+from bench.full_duplex.score import Score, score
+from bench.full_duplex.summary import Row, Scored, rows
+
+ECHOES = (EchoPath(0.06, -6), EchoPath(0.18, -20))
+SEEDS = 3
+"""How often the oracle is asked anew."""
+
+Task = tuple[Scene, Setting]
+
+
+def tasks(kinds: Sequence[str], echoes: Sequence[EchoPath], minutes: float) -> Iterator[Task]:
+    """Everything that is to be played, set by set."""
+    sets = {
+        "turn": scenes.turns(),
+        "pause": scenes.pauses(),
+        "interruption": scenes.interruptions(),
+        "backchannel": scenes.backchannels(),
+        "noise": scenes.noises(),
+        "no words": scenes.wordless(),
+        "side talk": scenes.side_talk(),
+    }
+    settings = [
+        Setting("words"),
+        *(Setting("smart_turn", seed=seed) for seed in range(SEEDS)),
+        *(Setting("words", echo) for echo in echoes),
+    ]
+    for kind, items in sets.items():
+        for setting in settings:
+            # More draws of the oracle change nothing where it is not what matters.
+            if kind in kinds and (setting.seed == 0 or kind in ("turn", "pause")):
+                yield from ((scene, setting) for scene in items)
+    if "monologue" in kinds:
+        for echo in echoes:
+            yield from (
+                (scene, Setting("words", echo)) for scene in scenes.monologues(60 * minutes)
+            )
+
+
+def play(task: Task, pictures: Path | None = None) -> Scored:
+    """Play and score one scene, and draw it if there is a folder for that."""
+    performance = perform(*task)
+    scored = performance, score(performance)
+    if pictures is not None:
+        draw(*scored, pictures)
+    return scored
+
+
+def print_table(table: Sequence[Row], console: Console) -> None:
+    """One line per number."""
+    view = Table("set", "with", "items", "measure", "value", "bar", "")
+    last = ("", "")
+    for row in table:
+        head = (row.kind, row.setting)
+        shown = (row.kind, row.setting, str(row.items)) if head != last else ("", "", "")
+        last = head
+        value = "–" if row.value is None else f"{row.value:.1f} {row.unit}".rstrip()
+        mark = {None: "", True: "✓", False: "✗"}[row.reached]
+        bar = "" if row.bar is None else f"{row.bar} {row.unit}".rstrip()
+        view.add_row(*shown, row.measure, value, bar, mark)
+    console.print(view)
+
+
+def main() -> None:
+    """Play, print one table, write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", nargs="*", default=list(scenes.KINDS), choices=scenes.KINDS)
+    parser.add_argument("--no-echo", action="store_true", help="only rooms without an echo")
+    parser.add_argument("--minutes", type=float, default=10, help="of monologue (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
+    parser.add_argument("--json", type=Path, help="write the numbers there")
+    parser.add_argument("--pictures", type=Path, help="draw every scene into this folder")
+    args = parser.parse_args()
+
+    console = Console(width=110)
+    todo = list(tasks(args.sets, () if args.no_echo else ECHOES, args.minutes))
+    with ProcessPoolExecutor(args.jobs) as pool:
+        scored = list(pool.map(partial(play, pictures=args.pictures), todo, chunksize=4))
+    table = rows(scored)
+    print_table(table, console)
+    if args.json:
+        numbers = {"rows": [row.record() for row in table], "scenes": [_record(*s) for s in scored]}
+        args.json.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")
+
+
+def _record(performance: Performance, result: Score) -> dict[str, object]:
+    scene = performance.scene
+    about = {"set": scene.kind, "scene": scene.name, "with": performance.setting.name}
+    return {**about, "seed": performance.setting.seed, **asdict(result)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The scenes: who makes which sound when, and what the agent is given to say."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, product
+from typing import Literal, get_args
+
+from bench.full_duplex import texts
+from bench.full_duplex.sounds import NOISES, VOCAL, noise
+from bench.full_duplex.voices import VOICES, Clip, pausing, speak
+
+Kind = Literal[
+    "turn", "pause", "interruption", "backchannel", "noise", "no words", "side talk", "monologue"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+USER = -26.0
+"""The level of the user's speech at the microphone, in dBFS."""
+
+_STRETCHES = (1.0, 1.15, 0.95, 1.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A sound at the microphone, `at` seconds into the scene or, if `in_reply`, the first reply."""
+
+    sound: Clip
+    at: float
+    in_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One item of a set.
+
+    `answers`: what the agent says when the user's last words contain the first part; to other
+    words it says `texts.UNEXPECTED`. The last act is what the scene is about, and `trait` what is
+    special about it.
+    """
+
+    kind: Kind
+    name: str
+    acts: tuple[Act, ...]
+    answers: tuple[tuple[str, str], ...]
+    trait: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EchoPath:
+    """How the agent's voice comes back: seconds late, and this much softer."""
+
+    delay: float
+    decibels: float
+
+
+def pauses() -> list[Scene]:
+    """The user pauses in the middle of a sentence, which is not the end of the turn."""
+    scenes = []
+    lengths = cycle(texts.PAUSES)
+    for number, (text, (voice, stretch)) in enumerate(zip(texts.PAUSED, _speakers(), strict=False)):
+        length = next(lengths)
+        sound = pausing(text, voice, [length], stretch=stretch)
+        acts = (Act(sound, 0.5),)
+        name = f"{number:02d} {length:.1f} s"
+        scenes.append(Scene("pause", name, acts, _at_last(sound), f"{length:.1f} s"))
+    return scenes
+
+
+def turns() -> list[Scene]:
+    """The user asks something and has finished."""
+    scenes = []
+    for number, (text, (voice, stretch)) in enumerate(
+        zip(texts.QUESTIONS, _speakers(), strict=False)
+    ):
+        sound = speak(text, voice, stretch=stretch)
+        scenes.append(Scene("turn", f"{number:02d}", (Act(sound, 0.5),), _at_last(sound)))
+    return scenes
+
+
+def backchannels() -> list[Scene]:
+    """The user shows that they listen."""
+    return [
+        _disturbed("backchannel", number, speak(text, voice), at=1.5 + 0.25 * (number % 7))
+        for number, (text, (voice, _)) in enumerate(
+            zip(texts.BACKCHANNELS, _speakers(), strict=False)
+        )
+    ]
+
+
+def interruptions() -> list[Scene]:
+    """The user wants the floor."""
+    return [
+        _disturbed(
+            "interruption",
+            number,
+            speak(text, voice, stretch=stretch),
+            at=1.5 + 0.25 * (number % 7),
+            answer=(text.split()[-1], texts.REACTION),
+        )
+        for number, (text, (voice, stretch)) in enumerate(
+            zip(texts.INTERRUPTIONS, _speakers(), strict=False)
+        )
+    ]
+
+
+def noises() -> list[Scene]:
+    """Something makes a noise, 10 or 20 dB below the user's voice."""
+    return _noisy("noise", NOISES)
+
+
+def wordless() -> list[Scene]:
+    """The user's voice is heard, but says nothing."""
+    return _noisy("no words", VOCAL)
+
+
+def side_talk() -> list[Scene]:
+    """Somebody says something, farther away, and not to the agent."""
+    return [
+        _disturbed(
+            "side talk",
+            number,
+            speak(text, voice, level=USER - below),
+            at=1.5 + 0.25 * (number % 7),
+            trait=f"−{below} dB",
+        )
+        for number, ((text, below), (voice, _)) in enumerate(
+            zip(product(texts.SIDE_TALK, (10, 20)), _speakers(), strict=False)
+        )
+    ]
+
+
+def monologues(seconds: float) -> list[Scene]:
+    """Nobody disturbs the agent for about that long in all."""
+    scenes = []
+    for number in range(max(1, round(seconds / 36))):
+        question = speak(texts.QUESTIONS[number % len(texts.QUESTIONS)], VOICES[number % 4])
+        turn = number % len(texts.ANSWERS)
+        text = " ".join((*texts.ANSWERS[turn:], *texts.ANSWERS[:turn]))
+        acts = (Act(question, 0.5),)
+        scenes.append(Scene("monologue", f"{number:02d}", acts, ((question.text, text),)))
+    return scenes
+
+
+def _noisy(kind: Kind, names: Iterable[str]) -> list[Scene]:
+    """Every one of these sounds twice, at each of two levels."""
+    return [
+        _disturbed(
+            kind,
+            number,
+            noise(name, number, level=USER - below),
+            at=1.5 + 0.25 * (number % 7),
+            trait=f"{name} −{below} dB",
+        )
+        for number, (name, below) in enumerate(product([*names, *names], (10, 20)))
+    ]
+
+
+def _disturbed(
+    kind: Kind,
+    number: int,
+    sound: Clip,
+    *,
+    at: float,
+    answer: tuple[str, str] | None = None,
+    trait: str = "",
+) -> Scene:
+    """A question, a long answer, and `sound` `at` seconds into it."""
+    voice = VOICES[(number + 1) % len(VOICES)]
+    question = speak(texts.QUESTIONS[number % len(texts.QUESTIONS)], voice)
+    long = texts.ANSWERS[number % len(texts.ANSWERS)]
+    answers = (*([answer] if answer else []), (question.words[-1].text, long))
+    acts = (Act(question, 0.5), Act(sound, at, in_reply=True))
+    return Scene(kind, f"{number:02d} {trait or sound.text}", acts, answers, trait)
+
+
+def _at_last(sound: Clip) -> tuple[tuple[str, str], ...]:
+    """The answer to a sentence, once all of it has been said."""
+    return ((sound.words[-1].text, texts.SHORT),)
+
+
+def _speakers() -> Sequence[tuple[str, float]]:
+    """Voices and how slowly they speak: no pair comes twice among sixteen."""
+    return [
+        (VOICES[(turn + shift) % 4], _STRETCHES[turn]) for shift in range(4) for turn in range(4)
+    ] * 2
