@@ -17,6 +17,7 @@ from agent.audio.tap import Speaker, Tap, TappedSpeaker
 from agent.config import Config
 from agent.event_log import EventLog
 from agent.events import Audio, Event
+from agent.explain import Explain
 from agent.graph import Graph
 from agent.native_stderr import silenced
 from agent.recorder import Recorder
@@ -34,11 +35,13 @@ async def talk(
     record: Path | None = None,
     copy: Callable[[Audio], None] | None = None,
     silent: bool = False,
+    explain: bool = False,
 ) -> Session:
     """Converse as `config` says until the microphone ends; a device never does.
 
     `events`: the log's file; `record`: the recording's folder; `copy` is told of every block that
-    the speaker plays; `silent` plays in time without a device. Raises what people should be told.
+    the speaker plays; `silent` plays in time without a device; `explain` writes why turn-taking
+    did what it did. Raises what people should be told.
     """
     console = Console(highlight=False)
     watchers: list[Callable[[Event], None]] = []
@@ -53,6 +56,8 @@ async def talk(
             stack.enter_context(silenced())
             view = stack.enter_context(open_view(config.agent.name, console))
             watchers.append(view)
+            if explain:
+                watchers.append(Explain(console))
             hearing_user.append(view.user)
             hearing_agent.append(view.agent)
             if events is not None:

@@ -11,18 +11,18 @@ from rich.text import Text
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
-    AssistantSpeechStarted,
+    AssistantResumed,
     AssistantText,
     Audio,
     ErrorEvent,
     Event,
     TurnCommitted,
     TurnLatency,
-    UserSpeechStarted,
-    UserSpeechStopped,
+    UserBackchannel,
     UserTranscript,
     WarningEvent,
 )
+from agent.standing import Standing
 
 _PARTS = (
     ("endpoint_ms", "endpoint", "blue"),
@@ -83,7 +83,7 @@ class LiveView:
         self._console = console
         self._partial = ""
         self._reply = ""
-        self._state = "listening"
+        self._standing = Standing(name)
         self._levels = {"you": 0.0, name: 0.0}
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=12, transient=True
@@ -91,22 +91,14 @@ class LiveView:
 
     def __call__(self, event: Event) -> None:
         """Take the event into the picture; what is final scrolls up out of it."""
+        self._standing(event)
         match event:
-            case UserSpeechStarted():
-                self._state = "you speak"
-            case UserSpeechStopped():
-                self._state = "recognising"
             case UserTranscript(text=text, final=final):
                 self._partial = "" if final else text
-                self._state = "listening" if final else "you speak"
-            case TurnCommitted():
-                self._state, self._reply = "thinking", ""
+            case TurnCommitted() | AssistantDone() | AssistantInterrupted():
+                self._reply = ""
             case AssistantText(delta=delta):
                 self._reply += delta
-            case AssistantSpeechStarted():
-                self._state = f"{self._name} speaks"
-            case AssistantDone() | AssistantInterrupted():
-                self._state, self._reply = "listening", ""
         if (line := _line(event, self._name)) is not None:
             self._live.console.print(line, soft_wrap=True)
 
@@ -122,7 +114,7 @@ class LiveView:
         meters = Table.grid(padding=(0, 1))
         for who, level in self._levels.items():
             meters.add_row(Text(who, style="bold"), _meter(level))
-        rows: list[Text | Table] = [Text(f"● {self._state}", style="bold green"), meters]
+        rows: list[Text | Table] = [_stands(self._standing), meters]
         if self._partial:
             rows.append(Text(f"you … {self._partial}", style="dim"))
         if self._reply:
@@ -137,6 +129,19 @@ class LiveView:
         self._live.__exit__(None, None, None)
 
 
+def _stands(standing: Standing) -> Text:
+    """Who speaks; while they pause, how finished it sounds and what is prepared."""
+    line = Text(f"● {standing.words}", style="bold green")
+    if standing.certainty is not None:
+        line.append("  finished? ", style="dim").append_text(_meter(standing.certainty, 10))
+        line.append(f" {standing.certainty:.2f}", style="dim")
+    if standing.preparing:
+        line.append("  preparing a reply", style="cyan")
+    if standing.wasted:
+        line.append(f"  {standing.wasted} prepared in vain", style="dim")
+    return line
+
+
 def _line(event: Event, name: str) -> Text | None:
     """What stays in the scroll-back of an event."""
     line: Text | None = None
@@ -147,6 +152,10 @@ def _line(event: Event, name: str) -> Text | None:
             line = Text.assemble((f"{name}: ", "bold green"), text)
         case AssistantInterrupted(heard=heard):
             line = Text.assemble((f"{name}: ", "bold green"), heard, (" — (interrupted)", "dim"))
+        case AssistantResumed():
+            line = Text(f"{name} goes on", style="dim")
+        case UserBackchannel(text=text):
+            line = Text.assemble(("you: ", "bold"), text, (" (in passing)", "dim"))
         case TurnLatency():
             line = waterfall(event)
         case WarningEvent(message=message):

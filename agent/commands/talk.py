@@ -25,6 +25,9 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--record", metavar="DIR", type=Path, help="record audio and transcript there"
     )
+    parser.add_argument(
+        "--explain", action="store_true", help="say why it speaks, waits, stops or goes on"
+    )
     parser.set_defaults(run=run)
 
 
@@ -33,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     config = with_devices(load_config(args.config), args.mic, args.speaker)
     from agent.live import talk
 
-    anyio.run(partial(talk, config, events=args.events, record=args.record))
+    anyio.run(partial(talk, config, events=args.events, record=args.record, explain=args.explain))
     return 0
 
 

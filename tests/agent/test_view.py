@@ -8,12 +8,15 @@ from rich.console import Console
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
+    AssistantResumed,
     AssistantText,
     Audio,
+    Decision,
     ErrorEvent,
     Event,
     TurnCommitted,
     TurnLatency,
+    UserBackchannel,
     UserSpeechStarted,
     UserTranscript,
 )
@@ -27,6 +30,8 @@ EVENTS: list[Event] = [
     AssistantText(1, "Hi "),
     TurnLatency(1, endpoint_ms=500, stt_ms=100, llm_ttft_ms=10, total_ms=640),
     AssistantInterrupted(1, "Hi", "you"),
+    UserBackchannel(2, "mm-hm"),
+    AssistantResumed(1),
     AssistantDone(2, "Bye."),
     ErrorEvent("llm", "x", "nothing answers", recovered=True),
 ]
@@ -44,6 +49,8 @@ def test_a_pipe_gets_one_plain_line_per_thing_said() -> None:
     assert lines[1].endswith("endpoint 500 stt 100 llm 10 = 640 ms")
     assert lines[2:] == [
         "Parley: Hi — (interrupted)",
+        "you: mm-hm (in passing)",
+        "Parley goes on",
         "Parley: Bye.",
         "error: llm: nothing answers",
     ]
@@ -75,3 +82,16 @@ def test_the_live_picture_streams_the_reply_and_lets_it_go() -> None:
         view(AssistantDone(1, "Good morning."))
         view._live.refresh()
     assert "Good morning." in out.getvalue()
+
+
+def test_the_live_picture_shows_how_finished_it_sounds_and_what_is_prepared() -> None:
+    out = StringIO()
+    view = LiveView("Parley", Console(file=out, width=80, force_terminal=True, highlight=False))
+    with view:
+        view(UserSpeechStarted(1))
+        view(Decision(1, "speculate", "'i would like'", 0.31))
+        view._live.refresh()
+        assert all(part in out.getvalue() for part in ("you pause", "0.31", "preparing a reply"))
+        view(Decision(1, "discard", "the user goes on"))
+        view._live.refresh()
+        assert "1 prepared in vain" in out.getvalue()
