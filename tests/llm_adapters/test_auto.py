@@ -1,0 +1,135 @@
+"""Finding a language model: real servers on the loopback, on ports of their own."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from llm_adapters import LanguageModelError, Message, Notice, TextDelta, WarmsUp, discover
+from llm_adapters.auto import Auto, choose
+from llm_adapters.discover import OPENAI_MODEL, Found
+from tests.llm_adapters.chat_server import REPLY, ChatServer
+
+pytestmark = pytest.mark.anyio
+
+Serve = Callable[..., int]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server that answers `GET /v1/models` with these names, and gives its port."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def serve(*names: str, status: int = 200, body: bytes | None = None) -> int:
+        listed = {"data": [{"id": name} for name in names] or None}
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status if self.path == "/v1/models" else 404)
+                self.end_headers()
+                self.wfile.write(body if body is not None else json.dumps(listed).encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return server.server_port
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Where servers are looked for."""
+    servers: dict[str, int] = {}
+    monkeypatch.setattr(discover, "SERVERS", servers)
+    return servers
+
+
+async def test_what_answers_is_found_in_half_a_second(
+    serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await discover.discover()  # imports what it needs
+    with socket.create_server(("127.0.0.1", 0)) as mute, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        ports |= {
+            "one": serve("a", "nomic-embed-text", "b"),
+            "mute": mute.getsockname()[1],
+            "closed": closed.getsockname()[1],
+            "a web site": serve(body=b"<html>"),
+            "something else": serve(body=b'{"status": "ok"}'),
+            "broken": serve(status=500),
+            "empty": serve(),
+        }
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        began = time.monotonic()
+        found = await discover.discover()
+        assert time.monotonic() - began < discover.PATIENCE + 0.3
+    assert found == [
+        Found("one", f"http://127.0.0.1:{ports['one']}/v1", ("a", "b")),
+        Found("empty", f"http://127.0.0.1:{ports['empty']}/v1", ()),
+        Found("OpenAI", discover.OPENAI, (OPENAI_MODEL,)),
+    ]
+    assert "sk-secret" not in repr(found)
+
+
+async def test_the_environment_comes_first(
+    serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports["one"] = serve("a")
+    url = f"http://127.0.0.1:{serve('b')}/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/")
+    assert [server.models for server in await discover.discover()] == [("b",), ("a",)]
+    monkeypatch.setenv("OPENAI_BASE_URL", "not an address")
+    assert [server.models for server in await discover.discover()] == [("a",)]
+
+
+async def test_the_adapter_uses_what_is_found(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found() -> list[Found]:
+        return [Found("Ollama", server.url, ("good",))]
+
+    monkeypatch.setattr("llm_adapters.auto.discover", found)
+    llm = Auto(max_tokens=20)
+    await llm.load()
+    assert isinstance(llm, WarmsUp)
+    await llm.warm_up([])
+    items = [item async for item in llm.reply([Message("user", "Hello?")])]
+    await llm.aclose()
+    notice = Notice("llm.found", f"Ollama at {server.url} answers with good")
+    assert items == [notice, *map(TextDelta, REPLY)]
+    assert server.exchanges[-1].body["max_tokens"] == 20
+
+
+OLLAMA = Found("Ollama", "http://o/v1", ("llama3.2:latest", "qwen3"))
+EMPTY = Found("LM Studio", "http://l/v1", ())
+
+
+def test_the_choice() -> None:
+    assert choose([EMPTY, OLLAMA], None) == (OLLAMA, "llama3.2:latest")
+    assert choose([EMPTY, OLLAMA], "qwen3") == (OLLAMA, "qwen3")
+    assert choose([EMPTY, OLLAMA], "llama3.2") == (OLLAMA, "llama3.2:latest")
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "message"),
+    [
+        ([], None, "no language model was found: start one .Ollama, LM Studio"),
+        ([], "m", "no language model was found"),
+        ([EMPTY], None, "LM Studio at http://l/v1 runs but has no model: download one"),
+        ([OLLAMA], "m", "no language model 'm' was found .there are: Ollama at http://o/v1: llama"),
+    ],
+)
+def test_no_choice(found: list[Found], wanted: str | None, message: str) -> None:
+    with pytest.raises(LanguageModelError, match=message):
+        choose(found, wanted)
