@@ -56,18 +56,22 @@ class Cache:
         self.filled[slot] = length
         self.lengths[slot] = length
 
-    def save(self, slot: int) -> tuple[Tensor, Tensor]:
-        """A copy of a slot's keys and values, [layers, branches, kv_heads, filled, head_dim]."""
-        n = self.filled[slot]
-        return self.keys[:, slot, :, :, :n].clone(), self.values[:, slot, :, :, :n].clone()
+    def save(self, slot: int, start: int = 0) -> tuple[Tensor, Tensor]:
+        """A copy of a slot's keys and values [layers, branches, kv_heads, entries, head_dim].
+
+        Of all its entries from `start` on.
+        """
+        entries = (slice(None), slot, ..., slice(start, self.filled[slot]), slice(None))
+        return self.keys[entries].clone(), self.values[entries].clone()
 
     def restore(self, slot: int, saved: tuple[Tensor, Tensor]) -> None:
-        """Put back what `save` gave, in any slot."""
+        """Put what `save` gave behind a slot's entries; it may be another slot."""
         keys, values = saved
-        n = keys.shape[3]
-        self.keys[:, slot, :, :, :n] = keys
-        self.values[:, slot, :, :, :n] = values
-        self.truncate(slot, n)
+        start = self.filled[slot]
+        end = start + keys.shape[3]
+        self.keys[:, slot, :, :, start:end] = keys
+        self.values[:, slot, :, :, start:end] = values
+        self.truncate(slot, end)
 
 
 class Step:

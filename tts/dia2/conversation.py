@@ -6,9 +6,11 @@ voice, as `[S2]`. A turn is put into the codec's codes as soon as it has ended; 
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from tts.dia2.dia2 import Dia2
 from tts.dia2.grid import Codes
@@ -22,6 +24,7 @@ from tts.protocol import Heard, TextToSpeechError
 RESERVED = 400
 """Steps of a window for the reply: 32 seconds; in a small window, half of it."""
 
+_PIECE = 4  # frames that are encoded at a time
 _SHORT_WORD_S = 0.2
 
 _SPEAKERS = {"agent": 0, "user": 1}
@@ -45,18 +48,29 @@ class Conversation:
         self._dia2 = dia2
         self._voice = [] if voice is None else [self._voice_turn(voice)]
         self._turns: deque[_Turn] = deque(maxlen=turns)
+        self._encoding: deque[Iterator[None]] = deque()  # turns that have ended
 
     def add(self, turn: Heard) -> None:
         """A turn has ended. One without words, or of nothing but silence, is left out."""
-        if not turn.words:
-            return
-        try:
-            self._turns.append(self._encode(turn))
-        except TextToSpeechError:  # nothing to be heard in it, or words that do not fit the sound
-            return
+        if turn.words:
+            self._encoding.append(self._encode(turn))
+
+    def advance(self) -> bool:
+        """Encode a little more, about a frame's worth of work; False if there is nothing left."""
+        while self._encoding:
+            try:
+                next(self._encoding[0])
+            except (StopIteration, TextToSpeechError):
+                # Or there is nothing to be heard in it, or its words do not fit the sound.
+                self._encoding.popleft()
+            else:
+                return True
+        return False
 
     def opening(self) -> Opening:
         """What the next reply hears: as many of the last turns as there is room for."""
+        while self.advance():
+            pass
         dia2 = self._dia2
         room = last_frame(dia2.config) - min(RESERVED, last_frame(dia2.config) // 2)
         room -= sum(turn.part.frames for turn in self._voice)
@@ -72,10 +86,11 @@ class Conversation:
         spoken = plan([turn.part for turn in turns], dia2.tokenizer, dia2.frame_rate)
         return Opening(spoken, np.concatenate([turn.codes for turn in turns], 1))
 
-    def _encode(self, turn: Heard) -> _Turn:
+    def _encode(self, turn: Heard) -> Iterator[None]:
+        """Encode a turn piece by piece, and then have it among the others."""
         import soxr
 
-        dia2, speaker = self._dia2, _SPEAKERS[turn.speaker]
+        dia2 = self._dia2
         # Nobody says where the last word ends; where the sound does, if that is later (`trim`).
         shortly = turn.words[-1].start + round(_SHORT_WORD_S * turn.sample_rate)
         ends = [*(word.start for word in turn.words[1:]), min(shortly, len(turn.pcm))]
@@ -85,7 +100,13 @@ class Conversation:
         ]
         pcm = soxr.resample(turn.pcm, turn.sample_rate, dia2.sample_rate)
         pcm, kept = trim(pcm, dia2.sample_rate, words)
-        return self._turn(speaker, kept, dia2.mimi.encode(pcm).cpu().numpy().astype(np.int32))
+        encoder, codes = dia2.mimi.encoder(), []
+        size = _PIECE * dia2.mimi.frame_size
+        for start in range(0, len(pcm), size):
+            piece = torch.from_numpy(pcm[start : start + size]).to(dia2.mimi.device)
+            codes.append(encoder.finish(piece).cpu().numpy().astype(np.int32))
+            yield
+        self._turns.append(self._turn(_SPEAKERS[turn.speaker], kept, np.concatenate(codes, 1)))
 
     def _voice_turn(self, voice: Voice) -> _Turn:
         voice.check(self._dia2.mimi)

@@ -157,13 +157,13 @@ class Dia2:
 
 
 def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branches: int) -> int:
-    """Bytes on a GPU for the weights, the cache of all slots, the codec and the work."""
+    """Bytes on a GPU for the weights, the caches of slots and of prefixes, the codec, the work."""
     with torch.device("meta"):
         network = Network(config, dtype)
     weights = sum(each.numel() * each.element_size() for each in network.parameters())
     shape = config.decoder
     entry = 2 * shape.layers * shape.kv_heads * shape.head_dim * dtype.itemsize
-    cache = entry * slots * branches * (config.max_steps + 2)
+    cache = entry * branches * (slots * (config.max_steps + 2) + config.max_steps)
     return weights + cache + _MIMI_BYTES + _WORK_BYTES
 
 

@@ -139,8 +139,8 @@ class Dia2Speech:
         mailbox = Mailbox[Item]()
         try:
             speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, mailbox.put)
-            if (conversation := prepared.conversation) is not None:
-                worker.tell(speaking, lambda: speaking.go_on_from(conversation.opening()))
+            if (rehearsal := prepared.rehearsal) is not None:
+                worker.tell(speaking, lambda: speaking.begin_with(rehearsal.warmed()))
             worker.open(speaking)
             try:
                 yield Dia2Utterance(worker, speaking, mailbox)
@@ -150,13 +150,14 @@ class Dia2Speech:
             mailbox.close()
 
     def remember(self, turn: Heard) -> None:
-        """A turn has ended (`tts.protocol.ConversationalSpeech`): encoded on the engine's thread.
+        """A turn has ended (`tts.protocol.ConversationalSpeech`).
 
-        The next utterance hears it first, in one batched pass as it is opened.
+        On the engine's thread it is encoded, and heard together with the turns before it, as soon
+        as nobody speaks: mostly before the next utterance is opened, which goes on from there.
         """
         prepared, worker = self._ready()
-        if prepared.conversation is not None:
-            worker.do(partial(prepared.conversation.add, turn))
+        if prepared.rehearsal is not None:
+            worker.do(partial(prepared.rehearsal.remember, turn))
 
     def _ready(self) -> "tuple[Prepared, Worker]":
         if self._loaded is None:
@@ -206,4 +207,5 @@ def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
             f"Dia2 needs PyTorch ({error}): pip install 'parley[dia2]'"
         ) from None
     prepared = prepare(settings)
-    return prepared, partial(Worker, prepared.scheduler)
+    aside = prepared.rehearsal.step if prepared.rehearsal else None
+    return prepared, partial(Worker, prepared.scheduler, aside)

@@ -10,6 +10,7 @@ from tts.dia2 import voices
 from tts.dia2.conversation import Conversation
 from tts.dia2.dia2 import SMALLER, Dia2
 from tts.dia2.prompt import prompt
+from tts.dia2.rehearsal import Rehearsal
 from tts.dia2.sampling import Sampling, random_numbers
 from tts.dia2.scheduler import Scheduler
 from tts.dia2.script import parse_script
@@ -34,8 +35,8 @@ class Prepared:
     scheduler: Scheduler
     manner: Manner
     warmed: Warmed
-    conversation: Conversation | None
-    """What else the next utterance hears first."""
+    rehearsal: Rehearsal | None
+    """What the next utterance hears besides, if it hears the conversation."""
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -57,12 +58,15 @@ def prepare(settings: Settings) -> Prepared:
         scheduler = Scheduler(dia2)
         voice = None if settings.voice is None else voices.load(settings.voice)
         warmed = scheduler.warm(_opening(dia2, voice), manner)
-        conversation = Conversation(dia2, voice, settings.context) if settings.context else None
+        rehearsal = None
+        if settings.context:
+            conversation = Conversation(dia2, voice, settings.context)
+            rehearsal = Rehearsal(conversation, scheduler, manner, warmed)
         _warn_if_slow(dia2, frame_seconds(dia2, manner.sampling))
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
-    return Prepared(dia2, scheduler, manner, warmed, conversation)
+    return Prepared(dia2, scheduler, manner, warmed, rehearsal)
 
 
 def frame_seconds(dia2: Dia2, sampling: Sampling) -> float:

@@ -39,11 +39,26 @@ class Scheduler:
         self._decoder = dia2.mimi.decoder(dia2.model.slots)
         self._seats: list[_Seat | None] = [None] * dia2.model.slots
         self._waiting: deque[Speaking] = deque()
+        self._listener: Window | None = None  # hears what an utterance may begin with
+        self._listens_at: int | None = None  # the network's slot, if it has one
 
     def warm(self, opening: Opening, manner: Manner) -> Warmed:
-        """Hear an opening once, for all utterances that begin with it, while none speaks."""
+        """Hear an opening now, for all utterances that begin with it, while none speaks.
+
+        Raises TextToSpeechError if it leaves no room to speak.
+        """
+        opening.check(self._dia2.config, self._dia2.frame_rate)
+        warmed = self.listen(opening, manner)
+        while self.step():
+            pass
+        return warmed
+
+    def listen(self, opening: Opening, manner: Manner) -> Warmed:
+        """Hear an opening as soon as there is time and a slot for it; that may never be.
+
+        An utterance that begins with it has to hear only what has not been heard by then.
+        """
         config = self._dia2.config
-        opening.check(config, self._dia2.frame_rate)
         window = Window(
             config,
             opening,
@@ -52,12 +67,9 @@ class Scheduler:
             sampling=manner.sampling,
         )
         window.held = True  # only listen
-        place = self._stepper.admit(window)
-        self._stepper.step()
-        saved = self._dia2.model.cache.save(place)
-        self._stepper.release(place)
-        window.held = False
-        return Warmed(opening, window, saved if window.warmed else None)
+        self._stop_listening()
+        self._listener = window if window.warming else None
+        return Warmed(opening, window)
 
     def open(self, speaking: Speaking) -> None:
         """Take on an utterance: it speaks when there is a slot for it."""
@@ -88,17 +100,27 @@ class Scheduler:
         return min((seat.speaking.due(now) for _, seat in self._seated()), default=math.inf)
 
     def step(self) -> bool:
-        """Do what can be done, at most one step of the network; False if that was nothing."""
+        """Do what can be done, at most one step of the network; False if that was nothing.
+
+        While utterances speak, nothing else is done; a listener that would take a slot from one
+        is sent away, and what it has heard is not lost.
+        """
         self._seat_waiting()
         now = self._clock()
         for _, seat in self._seated():
             if seat.speaking.due(now) <= now:
                 seat.speaking.pause()
-        moved = self._stepper.step()
+        try:
+            moved = self._stepper.step()
+        except Exception:
+            self._stop_listening()  # it may be its fault, and nobody else would end it
+            raise
         if moved:
             for _, seat in self._seated():
                 seat.speaking.collect()
             self._decode()
+        elif self._listens_at is not None:
+            self._stop_listening()  # it has heard all there is
         self._turn_over()
         return moved
 
@@ -108,10 +130,19 @@ class Scheduler:
     def _seat_waiting(self) -> None:
         for slot, seat in enumerate(self._seats):
             if seat is None and self._waiting:
+                if not self._stepper.free:
+                    self._stop_listening()
                 speaking = self._waiting.popleft()
-                place = self._stepper.admit(speaking.window, speaking.saved)
+                place = self._stepper.admit(speaking.window)
                 self._decoder.reset(slot)
                 self._seats[slot] = _Seat(speaking, speaking.window, place)
+        if self._listener is not None and self._listens_at is None and self._stepper.free:
+            self._listens_at = self._stepper.admit(self._listener)
+
+    def _stop_listening(self) -> None:
+        if self._listens_at is not None:
+            self._stepper.release(self._listens_at)
+        self._listener = self._listens_at = None
 
     def _decode(self) -> None:
         """Send the frames that are complete: one of each slot at a time."""
@@ -141,4 +172,4 @@ class Scheduler:
             if seat.window is not seat.speaking.window:
                 self._stepper.release(seat.place)
                 seat.window = seat.speaking.window
-                seat.place = self._stepper.admit(seat.window, None)
+                seat.place = self._stepper.admit(seat.window)

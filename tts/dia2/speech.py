@@ -42,12 +42,10 @@ class Manner:
 
 @dataclass(frozen=True, eq=False)
 class Warmed:
-    """A window that has heard its opening, as far as that does not depend on the text."""
+    """An opening, and the window that hears it: what that takes is the same for all utterances."""
 
     opening: Opening
     window: Window
-    saved: tuple[Tensor, Tensor] | None = None
-    """Keys and values of it."""
 
 
 class Speaking:
@@ -58,16 +56,12 @@ class Speaking:
     ) -> None:
         """`deliver` takes the speech, and at last None or an error; it must not wait."""
         self.deliver = deliver
-        self.window = copy(warmed.window)
-        self.saved = warmed.saved
-        """What the cache must hold before the window's next pass."""
         self.frames: deque[NDArray[np.int32]] = deque()
         """Codes [codebooks] to be decoded and sent."""
         self.over = False
         """Nothing comes after `frames`."""
         self._dia2 = dia2
         self._manner = manner
-        self._opening = warmed.opening
         self._parser = ScriptParser(dia2.tokenizer, dia2.frame_rate)
         self._wording = Wording()
         self._closed = False
@@ -79,11 +73,14 @@ class Speaking:
         self._unheard = 0  # pieces that the listener has not taken
         limit = dia2.config.max_delay + FLUSH
         self._starvation = Starvation(manner.starve_after, limit, 1 / dia2.frame_rate)
-        self.window.uniforms = self._draws()
+        self.begin_with(warmed)
 
-    def go_on_from(self, opening: Opening) -> None:
-        """Hear this first instead of the voice alone; before there is any text."""
-        self._begin(opening)
+    def begin_with(self, warmed: Warmed) -> None:
+        """Hear this first, instead of what was to be heard; before there is any text."""
+        self._opening = warmed.opening
+        self.window = copy(warmed.window)
+        self.window.held = False
+        self.window.uniforms = self._draws()
 
     def feed(self, text: str) -> None:
         """More text. Raises TextToSpeechError: a pause that cannot be read, an endless word."""
@@ -163,15 +160,6 @@ class Speaking:
             self.over = True
             return
         self._seed += 1
-        self._begin(opening)
-        self.window.add(rest)
-        if self._closed:
-            self.window.machine.close()
-        self._hold()
-
-    def _begin(self, opening: Opening) -> None:
-        """A window of its own, which the network has to hear first."""
-        self.saved = None
         self.window = Window(
             self._dia2.config,
             opening,
@@ -179,6 +167,10 @@ class Speaking:
             uniforms=self._draws(),
             sampling=self._manner.sampling,
         )
+        self.window.add(rest)
+        if self._closed:
+            self.window.machine.close()
+        self._hold()
 
     def _draws(self) -> Tensor:
         config = self._dia2.config

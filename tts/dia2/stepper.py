@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from tts.dia2.model import Model
+from tts.dia2.recall import Recall, block_size, name_of
 from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Sampler
 from tts.dia2.take import Take
 from tts.protocol import TextToSpeechError
-
-Saved = tuple[Tensor, Tensor]  # a slot's keys and values
 
 
 class Stepper:
@@ -22,26 +21,33 @@ class Stepper:
     def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
         self.model = model
         self.takes: list[Take | None] = [None] * model.slots
+        self.recall = Recall(model.config.max_steps)
+        self._heard = [b""] * model.slots  # the name of each slot's last block
+        self._block = block_size(model.device)
         self.sampler = sampler or new_sampler(model)
         width = model.config.decoder.width
         self.hidden = torch.zeros(
             (model.slots, model.branches, width), device=model.device, dtype=model.dtype
         )
 
-    def admit(self, take: Take, saved: Saved | None = None) -> int:
-        """Put a take in a free slot and say which; `saved` is the cache of what it has warmed.
+    @property
+    def free(self) -> bool:
+        """Whether there is a slot for one more take."""
+        return None in self.takes
+
+    def admit(self, take: Take) -> int:
+        """Put a take that has not begun to speak in a free slot, and say which.
 
         Raises TextToSpeechError if every slot is taken, or guidance needs a second branch.
         """
         if take.sampling.scale != 1 and self.model.branches == 1:
             raise TextToSpeechError("this model was loaded without guidance: the scale must be 1")
-        if None not in self.takes:
+        if not self.free:
             raise TextToSpeechError(f"all {len(self.takes)} slots are speaking")
         slot = self.takes.index(None)
-        if saved is None:
-            self.model.cache.truncate(slot)
-        else:
-            self.model.cache.restore(slot, saved)
+        self.model.cache.truncate(slot)
+        self._heard[slot] = b""
+        take.rewind()
         self.sampler.assign(slot, take.sampling, take.uniforms)
         self.takes[slot] = take
         return slot
@@ -53,29 +59,45 @@ class Stepper:
 
     @torch.inference_mode()
     def step(self) -> bool:
-        """Do what can be done in every slot, at most one step; False if that is nothing."""
-        moved = self._warm_up()
+        """Do what can be done in every slot, at most one step; False if that is nothing.
+
+        A prefix is heard block by block, so that it holds up the other slots for one block a step.
+        Those that are held hear theirs only where nothing else can be done.
+        """
+        moved = self._warm_up(held=False)
         active = [take is not None and take.runs for take in self.takes]
         if any(active):
             self._think(active)
         going = [take is not None and take.decide() for take in self.takes]
         if any(going):
             self._speak(going)
-        return moved or any(active) or any(going)
+        return moved or any(active) or any(going) or self._warm_up(held=True)
 
-    def _warm_up(self) -> bool:
-        """Feed the prefixes as far as their text is certain."""
+    def _warm_up(self, *, held: bool) -> bool:
+        """Feed the prefixes as far as their text is certain, one block of each."""
         moved = False
         for slot, take in enumerate(self.takes):
-            while take is not None and take.warming:
-                first, columns = take.warmed, take.warm_up()
-                if not len(columns):
-                    break
-                positions = torch.arange(first, take.warmed, device=self.model.device)
-                tokens = self._tensor(columns[:, : self.model.branches])
-                self.model.prefill(slot, tokens, positions)
-                moved = True
+            if take is not None and take.warming and take.held == held:
+                moved = self._hear(slot, take) or moved
         return moved
+
+    def _hear(self, slot: int, take: Take) -> bool:
+        """Restore the next blocks of a prefix as far as they are known, and compute one more."""
+        restored = False
+        while len(columns := take.warm_up(self._block)):
+            columns = columns[:, : self.model.branches]
+            first = take.warmed - len(columns)
+            self._heard[slot] = name_of(self._heard[slot], columns)
+            known = self.recall.find(self._heard[slot])
+            if known is None:
+                positions = torch.arange(first, take.warmed, device=self.model.device)
+                self.model.prefill(slot, self._tensor(columns), positions)
+                if take.warmed <= take.common:
+                    self.recall.keep(self._heard[slot], self.model.cache.save(slot, first))
+                return True
+            self.model.cache.restore(slot, known)
+            restored = True
+        return restored
 
     def _think(self, active: list[bool]) -> None:
         """The backbone's pass for the active slots, and the action each of them draws."""

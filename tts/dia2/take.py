@@ -59,6 +59,9 @@ class Take:
         self.text = (bos, config.pad)
         self.raw: int | None = None
         self.warmed = 0
+        """Steps of the prefix that the network has heard."""
+        self.held = False
+        """The network is not to speak: whoever listens is behind, or it only hears the prefix."""
         self.warm_steps = prefix.frames if prefix else 0
         if self.warm_steps >= config.max_steps:
             raise TextToSpeechError(
@@ -77,11 +80,12 @@ class Take:
         self._needed_from = np.asarray(config.delays) + known
         columns = config.max_steps + config.max_delay + 1
         self._grid = np.full((config.codebooks, columns), grid.UNWRITTEN, np.int32)
-        self._columns: list[NDArray[np.int32]] = []  # of the prefix, not handed out yet
-        self._first_part = 0
+        self._columns: list[NDArray[np.int32]] = []  # of the prefix, as far as they are known
+        self.common = 0
+        """Steps of the prefix that are the same whatever the text."""
         if prefix and codes is not None:
             self.machine.add(prefix.entries)
-            self._first_part = len(warm_up(copy.copy(self.machine), prefix))
+            self.common = len(warm_up(copy.copy(self.machine), prefix))
             delayed = grid.delay(codes, config.delays, config.audio_pad)[:, :columns]
             self._grid[:, : delayed.shape[1]] = delayed
 
@@ -117,7 +121,7 @@ class Take:
     @property
     def runs(self) -> bool:
         """The network's next pass can be made."""
-        return not (self.warming or self.waiting or self.finished)
+        return not (self.held or self.warming or self.waiting or self.finished)
 
     def column(self, step: int) -> NDArray[np.int32]:
         """What the network is fed at a step: [branches, 2 + codebooks]."""
@@ -126,24 +130,27 @@ class Take:
         texts = (self.text, (config.zero, config.pad))
         return np.stack([np.concatenate((text, audio)) for text in texts])
 
-    def warm_up(self) -> NDArray[np.int32]:
+    def warm_up(self, most: int) -> NDArray[np.int32]:
         """The prefix's next columns [columns, branches, channels]; none if they must wait for text.
 
-        They come in two parts however the text arrives, so that each is always computed, and
-        rounded, in the same way: first all that no script can change, then the rest at once.
+        They come in two parts however the text arrives, each in blocks of `most`, so that a column
+        is always computed, and rounded, in the same way: first all that no script can change, then
+        the rest at once.
         """
-        if self.prefix and self.warming:
-            step = self.warmed + len(self._columns)
+        if self.prefix and len(self._columns) < self.warm_steps:
+            step = len(self._columns)
             for at, text in enumerate(warm_up(self.machine, self.prefix, step), step):
                 self._columns.append(self.column(at))
                 self.text = text
-        end = self._first_part if self.warmed < self._first_part else self.warm_steps
-        count = end - self.warmed
-        if not count or len(self._columns) < count:
+        part = self.common if self.warmed < self.common else self.warm_steps
+        if len(self._columns) < part or not self.warming:
             return np.empty((0, 2, 2 + self.config.codebooks), np.int32)
-        part, self._columns = np.stack(self._columns[:count]), self._columns[count:]
-        self.warmed = end
-        return part
+        first, self.warmed = self.warmed, min(self.warmed + most, part)
+        return np.stack(self._columns[first : self.warmed])
+
+    def rewind(self) -> None:
+        """The network hears the prefix again, from its first step."""
+        self.warmed = 0
 
     def pause(self) -> None:
         """Stop waiting: this step goes on without a word, which the offline run would not do."""

@@ -66,14 +66,8 @@ class Window(Take):
         super().__init__(
             config, bos=bos, uniforms=uniforms, sampling=sampling, prefix=plan, codes=codes
         )
-        self.held = False
-        """The network's next pass has to wait: whoever listens is behind."""
         self.given = opening.plan.entries
         """All entries there were, those of the opening first."""
-
-    @property
-    def runs(self) -> bool:
-        return not self.held and super().runs
 
     def add(self, entries: tuple[Entry, ...]) -> None:
         """More of the text."""

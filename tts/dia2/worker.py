@@ -7,12 +7,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tts.dia2.scheduler import Scheduler
 from tts.dia2.speech import Speaking
 from tts.protocol import TextToSpeechError
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 
 _log = logging.getLogger(__name__)
 
@@ -23,9 +24,13 @@ class Worker:
     Its methods may be called from any thread and return at once, `stop` excepted.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        """Start; from now on the scheduler belongs to the thread."""
+    def __init__(self, scheduler: Scheduler, aside: Callable[[], bool] | None = None) -> None:
+        """Start; from now on the scheduler belongs to the thread.
+
+        `aside` does a piece of other work when no step can be made, and says whether there was any.
+        """
         self._scheduler = scheduler
+        self._aside = aside or (lambda: False)
         self._process = os.getpid()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dia2", daemon=True)
@@ -41,7 +46,7 @@ class Worker:
 
     def do(self, job: Job) -> None:
         """Do something else between two steps; if that fails, it is logged and no more."""
-        self._post(lambda: _try_alone(job))
+        self._post(partial(_try_alone, job))
 
     def close(self, speaking: Speaking) -> None:
         """Drop an utterance within a step."""
@@ -64,7 +69,7 @@ class Worker:
         moved = True
         while self._work_off(wait=not moved):
             try:
-                moved = self._scheduler.step()
+                moved = self._scheduler.step() or _try_alone(self._aside) is True
             except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on
                 self._fail_all(error)
                 moved = True
@@ -98,8 +103,9 @@ class Worker:
         self._scheduler.fail(speaking, error)
 
 
-def _try_alone(job: Job) -> None:
+def _try_alone(job: Job) -> object:
     try:
-        job()
+        return job()
     except Exception:  # noqa: BLE001 - whatever it is, the thread goes on
         _log.exception("Dia2 could not prepare for the next utterance")
+        return None

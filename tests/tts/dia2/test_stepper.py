@@ -122,16 +122,57 @@ def test_a_prefix_is_the_same_in_one_pass_in_two_and_restored(single: Model, tri
     while stepper.step():
         pass
     assert 0 < late.warmed < PLAN.frames
-    saved = triple.cache.save(0)
     kept = copy.copy(late)
     closed(late, 2, 1, 2)
     finish(stepper, late)
     assert np.array_equal(late.frames(), wanted)
 
     again = closed(copy.copy(kept), 2, 1, 2)
-    assert stepper.admit(again, saved) == 1
+    assert stepper.admit(again) == 1
+    assert again.warmed == 0
     finish(stepper, again)
     assert np.array_equal(again.frames(), wanted)
+
+
+def long_prefix(frames: int, same: int = 0) -> tuple[PrefixPlan, Codes]:
+    """A prefix whose first frames are those of any other one, and that says its words late."""
+    codes = np.random.default_rng(frames).integers(0, 60, (4, frames)).astype(np.int32)
+    codes[:, :same] = np.arange(same) % 60
+    return PrefixPlan(tuple(words(2, 1)), (frames - 12, frames - 6), frames), codes
+
+
+def after(stepper: Stepper, prefix: tuple[PrefixPlan, Codes]) -> Codes:
+    plan, codes = prefix
+    take = closed(make_take(stepper.model.config, 3, prefix=plan, codes=codes), 2, 1, 2)
+    slot = stepper.admit(take)
+    finish(stepper, take)
+    stepper.release(slot)
+    return take.frames()
+
+
+def test_what_was_heard_is_not_heard_again(single: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, other = long_prefix(80, same=80), long_prefix(90, same=70), long_prefix(60)
+    wanted = [after(Stepper(single), prefix) for prefix in (first, second, other)]
+    heard: list[int] = []
+    prefill = single.prefill
+
+    def counted(slot: int, columns: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        heard.append(int(positions[0]))
+        return prefill(slot, columns, positions)
+
+    monkeypatch.setattr(single, "prefill", counted)
+    stepper = Stepper(single)
+    for prefix, frames, begun in (
+        (first, wanted[0], [0, 32, 64, 68]),  # what shows the script comes by itself
+        (first, wanted[0], [68]),
+        (second, wanted[1], [64, 78]),
+        (first, wanted[0], [68]),
+        (other, wanted[2], [0, 32, 48]),
+        (second, wanted[1], [78]),
+    ):
+        heard.clear()
+        assert np.array_equal(after(stepper, prefix), frames)
+        assert heard == begun
 
 
 def test_a_freed_slot_remembers_nothing(single: Model) -> None:

@@ -145,7 +145,7 @@ def test_a_prefix(reference: bool, keep: bool) -> None:
         B8, 2, 2, prefix=Voice.plan, codes=Voice.codes, keep_prefix=keep, reference=reference
     )
     assert take.warming
-    columns = np.concatenate((take.warm_up(), take.warm_up()))
+    columns = np.concatenate((take.warm_up(256), take.warm_up(256)))
     assert not take.warming
     assert columns.shape == (12, 2, 10)
     delayed = delay(Voice.codes, B8.delays, B8.audio_pad)
@@ -172,7 +172,7 @@ def test_what_nothing_reads_is_not_computed() -> None:
         ready(B8, 2, 2, prefix=Voice.plan, codes=Voice.codes),
     )
     while voiced.warming:
-        voiced.warm_up()
+        voiced.warm_up(256)
     for take, first in ((plain, 2), (voiced, 14)):
         needed = []
         while not take.finished:
@@ -185,16 +185,16 @@ def test_what_nothing_reads_is_not_computed() -> None:
 
 def test_the_end_of_a_prefix_waits_for_the_first_words() -> None:
     take = make_take(B8, prefix=Voice.plan, codes=Voice.codes)
-    first = take.warm_up()
+    first = take.warm_up(256)
     assert len(first) == 6  # the second word, at step 6, shows the script's first ahead
     assert take.warming
-    assert len(take.warm_up()) == 0
+    assert len(take.warm_up(256)) == 0
     take.machine.add(words(1))  # the next one ahead
     branch = copy.copy(take)
     for each in (take, branch):
         each.machine.add(words(1))
         each.machine.close()
-        assert len(each.warm_up()) == 6
+        assert len(each.warm_up(256)) == 6
         run(each, itertools.repeat(NEW_WORD))
     assert np.array_equal(take.grid, branch.grid)
 
