@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from agent.audio.playback import Playback
 from agent.backchannel import is_backchannel
 from agent.events import What
-from agent.interruption import Meaning, Verdict, weigh
+from agent.interruption import BACKCHANNEL, Meaning, Verdict, weigh
 from agent.latency import Stopwatch
 from agent.reply import Reply
 from agent.settings import InterruptionSettings
@@ -133,8 +133,8 @@ class Floor:
 
     def _afterwards(self, turn: UserTurn, *, final: bool) -> Meaning:
         """A "yeah" that ends after the reply is still a backchannel, or answers its question."""
-        over = turn.over
-        if final and over is not None and not over.asks and is_backchannel(turn.text):
+        heard_out = turn.over is not None and turn.over.heard_out and not turn.over.asks
+        if final and heard_out and turn.voice < BACKCHANNEL and is_backchannel(turn.text):
             self._decide(turn.number, "backchannel", f"'{turn.text}', at the end of the reply")
             return "backchannel"
         return "stop"

@@ -26,8 +26,12 @@ def weigh(settings: InterruptionSettings, *, voice: float, text: str, final: boo
     `final`: the user has come to a pause, and the words are all there are.
     """
     words = len(text.split())
+    if final and not words:
+        return Verdict("nothing", "no words in it")
+    if not final and voice < settings.min_speech:
+        return Verdict("wait", f"{voice:.2f} s of voice (interruption.min_speech)")
     if not words:
-        return _wordless(settings, voice, final)
+        return _wordless(settings, voice)
     if final and is_backchannel(text) and voice <= BACKCHANNEL:
         return Verdict("backchannel", f"'{text}'")
     if not final and could_become_backchannel(text) and voice < BACKCHANNEL:
@@ -38,11 +42,7 @@ def weigh(settings: InterruptionSettings, *, voice: float, text: str, final: boo
     return Verdict("stop", f"'{text}'")
 
 
-def _wordless(settings: InterruptionSettings, voice: float, final: bool) -> Verdict:
-    if final:
-        return Verdict("nothing", "no words in it")
+def _wordless(settings: InterruptionSettings, voice: float) -> Verdict:
     if settings.min_words:
         return Verdict("wait", f"no words yet (interruption.min_words is {settings.min_words})")
-    if voice < settings.min_speech:
-        return Verdict("wait", f"{voice:.2f} s of voice")
     return Verdict("stop", f"{voice:.2f} s of voice")

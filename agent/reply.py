@@ -115,6 +115,11 @@ class Reply:
         return split_at(self._spoken, self._heard())[0]
 
     @property
+    def heard_out(self) -> bool:
+        """Whether it has been heard to its end."""
+        return self.outcome is not None and not self.outcome.interrupted
+
+    @property
     def asks(self) -> bool:
         """Whether it ends with a question."""
         return self._text.rstrip().endswith("?")

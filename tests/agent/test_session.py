@@ -1,22 +1,15 @@
 """Whole conversations on a virtual clock: order, time, what was heard, and what fails."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from agent.agent import Agent
-from agent.audio.files import PacedSpeaker
-from agent.config import Config
-from agent.events import Event
-from agent.session import Session
 from llm_adapters import LanguageModelError, Message
 from stt import SpeechToTextError
-from tests.agent.fakes import TTS_RATE, WORD, FakeLlm, FakeStt, FakeTts, LoudnessVad, Scripted
+from tests.agent.conversation import converse
+from tests.agent.fakes import TTS_RATE, WORD, FakeLlm, FakeStt, FakeTts, Scripted
 from tts import Heard
 
 pytestmark = pytest.mark.anyio
@@ -27,71 +20,6 @@ APOLOGY = "Sorry, something went wrong. Please try again."
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "trio", {"clock": MockClock(autojump_threshold=0)}
-
-
-@dataclass
-class Conversation:
-    """What came of one: the log, the sound, the session."""
-
-    events: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
-    sound: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
-    session: Session | None = None
-
-    def types(self) -> list[str]:
-        types = [event["type"] for _, event in self.events]
-        return [kind for kind in types if kind != "decision"]
-
-    def decisions(self) -> list[str]:
-        return [event["what"] for event in self.of("decision")]
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [event for _, event in self.events if event["type"] == kind]
-
-    def time(self, kind: str, index: int = 0) -> float:
-        return [t for t, event in self.events if event["type"] == kind][index]
-
-    def history(self) -> list[tuple[str, str, bool]]:
-        assert self.session is not None
-        return [(m.role, m.content, m.interrupted) for m in self.session.history.messages[1:]]
-
-    def last_sound(self, before: float = float("inf")) -> float:
-        """When the last sample that is not silence left the speaker."""
-        ends = [
-            when + (np.flatnonzero(pcm)[-1] + 1) / TTS_RATE
-            for when, pcm in self.sound
-            if pcm.any() and when < before
-        ]
-        return float(ends[-1])
-
-
-async def converse(
-    microphone: Scripted,
-    *,
-    stt: FakeStt,
-    llm: FakeLlm,
-    tts: FakeTts | None = None,
-    config: dict[str, Any] | None = None,
-) -> Conversation:
-    result = Conversation()
-
-    async def sink(pcm: NDArray[np.float32], when: float) -> None:
-        result.sound.append((when - began, pcm.copy()))
-
-    def report(event: Event) -> None:
-        result.events.append((anyio.current_time() - began, event.record()))
-
-    began = anyio.current_time()
-    agent = Agent(
-        Config.model_validate(config or {}),
-        stt=stt,
-        llm=llm,
-        tts=tts or FakeTts(),
-        vad=LoudnessVad(),
-    )
-    with anyio.fail_after(1000):
-        speaker = PacedSpeaker(TTS_RATE, sink)
-        result.session = await agent.converse(microphone, speaker, report)
-    return result
 
 
 async def test_one_turn_from_speech_to_speech() -> None:
@@ -159,7 +87,7 @@ async def test_barge_in_is_silent_at_once_and_remembers_what_was_heard() -> None
     # P4: one block of the device (20 ms) plus a fade of 5 ms, until the next reply.
     assert talk.last_sound(before=talk.time("turn.committed", 1)) <= decided + 0.02 + 0.005
     # P3: exactly the words whose audio left the speaker.
-    played = talk.last_sound(before=talk.time("turn.committed", 1)) - first_sound(talk)
+    played = talk.last_sound(before=talk.time("turn.committed", 1)) - talk.first_sound()
     heard = interrupted["heard"].split()
     assert len(heard) in (int(played / WORD), int((played + 0.005) / WORD))
     assert heard == [f"word{n}" for n in range(len(heard))]
@@ -170,11 +98,6 @@ async def test_barge_in_is_silent_at_once_and_remembers_what_was_heard() -> None
         ("user", "stop that", False),
         ("assistant", "Fine.", False),
     ]
-
-
-def first_sound(talk: Conversation) -> float:
-    starts = (when + np.flatnonzero(pcm)[0] / TTS_RATE for when, pcm in talk.sound if pcm.any())
-    return float(next(starts))
 
 
 async def test_the_next_model_call_knows_only_what_was_heard() -> None:
@@ -368,6 +291,6 @@ async def test_a_voice_that_remembers_is_told_what_was_heard_in_order() -> None:
     user, interrupted, _, done = tts.turns
     assert len(user.pcm) / user.sample_rate == pytest.approx(0.9, abs=0.06)
     # Of the interrupted reply what left the speaker; of the other one all of it.
-    played = talk.last_sound(before=talk.time("turn.committed", 1)) - first_sound(talk)
+    played = talk.last_sound(before=talk.time("turn.committed", 1)) - talk.first_sound()
     assert len(interrupted.pcm) / TTS_RATE == pytest.approx(played, abs=0.006)
     assert len(done.pcm) == WORD * TTS_RATE

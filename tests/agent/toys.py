@@ -1,0 +1,16 @@
+"""Tools to play with."""
+
+import anyio
+
+looked_up: list[str] = []
+
+
+async def slow_lookup(what: str) -> str:
+    """How the weather is somewhere.
+
+    Args:
+        what: A city.
+    """
+    looked_up.append(what)
+    await anyio.sleep(2)
+    return f"sunny in {what}"
