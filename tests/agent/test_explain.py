@@ -7,6 +7,8 @@ import trio.testing
 from anyio import sleep
 from rich.console import Console
 
+from agent import cli
+from agent.config import Config
 from agent.events import Decision, TurnCommitted
 from agent.explain import Explain
 
@@ -27,3 +29,15 @@ async def test_a_line_says_when_what_how_surely_and_why() -> None:
         "    1.25 s  turn 2   speculate         'what [is] it'",
         "   63.25 s  turn 2   commit      0.85  0.15 s of silence: a question",
     ]
+
+
+@pytest.mark.parametrize("options", [[], ["--explain"]])
+def test_talk_explains_when_asked_to(options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    async def talk(_: Config, *, explain: bool, **__: object) -> None:
+        asked.append(explain)
+
+    monkeypatch.setattr("agent.live.talk", talk)
+    assert cli.main(["talk", "offline", *options]) == 0
+    assert asked == [bool(options)]
