@@ -16,7 +16,10 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-COMMANDS = ("talk", "say", "transcribe", "voice", "demo", "devices", "doctor", "config")
+COMMANDS = (
+    *("talk", "say", "transcribe", "history", "voice"),
+    *("demo", "devices", "doctor", "config"),
+)
 """The commands in the order of the help, each a module of `agent.commands`."""
 
 CONVERSATIONS = ("talk", "say")

@@ -22,6 +22,7 @@ from pydantic import (
 from agent.config_errors import report
 from agent.engines import FAMILIES, LLM, STT, TTS, EngineSection
 from agent.errors import ConfigError
+from agent.memory import SessionSettings
 from agent.settings import (
     MASK,
     AgentSettings,
@@ -58,6 +59,7 @@ class Config(Section):
     interruption: InterruptionSettings = InterruptionSettings()
     idle: IdleSettings = IdleSettings()
     thinking: ThinkingSettings = ThinkingSettings()
+    session: SessionSettings = SessionSettings()
     tools: list[ToolSettings] = Field(
         default=[], description="What the agent may do besides talking."
     )

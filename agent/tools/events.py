@@ -18,14 +18,15 @@ class ToolCalled(Event):
 
 @dataclass(frozen=True, slots=True)
 class ToolReturned(Event):
-    """A tool has ended after `ms` milliseconds; `result` is what the model is told of it.
+    """A call has ended after `ms` milliseconds; `result` is what the model is told of it.
 
-    Not `ok`: it failed, took too long, or was called wrongly; the model is told that too.
+    Not `ok`: it failed, took too long, or was wrong; the model is told that too.
     """
 
     type: ClassVar[str] = "tool.returned"
     turn: int
     name: str
+    arguments: str
     result: str
     ms: float
     ok: bool = True

@@ -151,7 +151,7 @@ class Toolbox:
         except ToolError as error:
             self._report(ToolCalled(turn, call.name, call.arguments))
             result = f"error: {error}"
-            self._report(ToolReturned(turn, call.name, result, 0.0, ok=False))
+            self._report(ToolReturned(turn, call.name, call.arguments, result, 0.0, ok=False))
             return Run(result=result)
         key = (call.name, json.dumps(arguments, sort_keys=True))
         running = self._runs.get(key)
@@ -161,7 +161,7 @@ class Toolbox:
             return self._ask(call, tool.question(arguments), turn)
         run = self._runs[key] = Run()
         self._report(ToolCalled(turn, call.name, call.arguments))
-        self._tasks.start_soon(self._run, key, run, tool, action, turn)
+        self._tasks.start_soon(self._run, call, run, tool, action, turn)
         return run
 
     def _ask(self, call: ToolCall, text: str, turn: int) -> Run:
@@ -186,9 +186,7 @@ class Toolbox:
             raise ToolError("the arguments are not a JSON object")
         return tool, arguments
 
-    async def _run(
-        self, key: tuple[str, str], run: Run, tool: Tool, action: Action, turn: int
-    ) -> None:
+    async def _run(self, call: ToolCall, run: Run, tool: Tool, action: Action, turn: int) -> None:
         began = anyio.current_time()
         ok = True
         say: Say | None = None
@@ -205,7 +203,7 @@ class Toolbox:
             ok, text = False, tool.shown(f"error: {kind}{cause}")
         ms = round((anyio.current_time() - began) * 1000, 1)
         run.finish(text, say)
-        self._report(ToolReturned(turn, key[0], text, ms, ok=ok))
+        self._report(ToolReturned(turn, call.name, call.arguments, text, ms, ok=ok))
 
 
 def _function(name: str, settings: ToolSettings, builtins: Builtins) -> Tool:
