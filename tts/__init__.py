@@ -2,6 +2,7 @@
 
 from tts.protocol import (
     ConversationalSpeech,
+    ExpressiveSpeech,
     Heard,
     Speech,
     SpokenWord,
@@ -20,6 +21,7 @@ ENGINES = {
 __all__ = [
     "ENGINES",
     "ConversationalSpeech",
+    "ExpressiveSpeech",
     "Heard",
     "Speech",
     "SpokenWord",

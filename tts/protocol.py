@@ -1,6 +1,6 @@
 """What a speech synthesiser is to the rest of Parley."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -78,3 +78,12 @@ class ConversationalSpeech(Protocol):
 
     def remember(self, turn: Heard) -> None:
         """A turn has ended; what follows from it is prepared elsewhere, this returns at once."""
+
+
+@runtime_checkable
+class ExpressiveSpeech(Protocol):
+    """What a synthesiser can do besides that makes sounds which are no words."""
+
+    @property
+    def sounds(self) -> Sequence[str]:
+        """The sounds as they stand in parentheses in a text: `laughs` for `(laughs)`."""

@@ -163,3 +163,35 @@ def test_every_emoji_vanishes() -> None:
     assert [seen for seen in sequences if clean(f"a {seen} b") != "a b"] == []
     assert [seen for seen in sequences if clean(*f"a {seen}.") != "a."] == []
     assert [char for char in textual if clean(char) != char] == []
+
+
+def without_sounds(*fragments: str) -> str:
+    speech = SpeechText(sounds=False)
+    return "".join([speech.feed(fragment) for fragment in fragments]) + speech.finish()
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Oh (laughs) no.", "Oh no."),
+        ("(Sighs) All right (clears throat), then.", "All right, then."),
+        ("That is funny. (laughs)", "That is funny. "),
+        ("one (of us) laughs (laugh", "one (of us) laughs (laugh"),
+        ("a (sighs", "a (sighs"),
+        ("f(x) and (claps) ((sighs))", "f(x) and ( )"),
+    ],
+)
+def test_sounds_that_an_engine_cannot_make_are_silent(written: str, read: str) -> None:
+    assert without_sounds(written) == read
+    assert without_sounds(*written) == read
+
+
+def test_a_parenthesis_that_is_no_sound_is_not_held_back() -> None:
+    speech = SpeechText(sounds=False)
+    assert [speech.feed(part) for part in ["so ", "(c", "l", "o", "se)"]] == [
+        "so",
+        "",
+        "",
+        " (clo",
+        "se)",
+    ]

@@ -26,9 +26,11 @@ output does not depend on how the text was cut into fragments. What is read of
 | `<break time="1s"/>` `[S1]` `(laughs)` | as it is: engines understand them                      |
 | spaces, blank lines                   | one space, one line break                               |
 
-A mark that is not closed is read as it stands.
+A mark that is not closed is read as it stands. `SpeechText(sounds=False)` is for engines that
+would read `(laughs)` as a word: it reads nothing.
 """
 
 from tts.clean.lines import SpeechText
+from tts.clean.sounds import SOUNDS
 
-__all__ = ["SpeechText"]
+__all__ = ["SOUNDS", "SpeechText"]

@@ -14,6 +14,7 @@ from tts.clean.constructs import (
     read_tag,
 )
 from tts.clean.emoji import ALWAYS, JOINER, KEYCAP_BASES, TEXTUAL
+from tts.clean.sounds import read_sound
 from tts.clean.source import Source, is_word
 from tts.clean.writer import CELL, GAP, Writer
 
@@ -39,16 +40,17 @@ class _Mark:
 class Inline:
     """Reads one thing after another. While a mark is open, what follows it is held back."""
 
-    def __init__(self, source: Source, writer: Writer) -> None:
+    def __init__(self, source: Source, writer: Writer, *, sounds: bool) -> None:
         self._source = source
         self._writer = writer
+        self._constructs = _CONSTRUCTS if sounds else {**_CONSTRUCTS, "(": read_sound}
         self._marks: list[_Mark] = []
         self._pieces: list[str] = []
 
     def step(self, *, row: bool) -> None:
         """Read what comes next on the line, in a table's `row` or not."""
         source, char = self._source, self._source.peek()
-        read = _CONSTRUCTS.get(char, read_address if char.isalpha() else None)
+        read = self._constructs.get(char, read_address if char.isalpha() else None)
         spoken = read(source) if read else None
         if spoken is not None:
             self._put(spoken)

@@ -12,10 +12,11 @@ _RULER = "-=*_|:+ \t\r"
 class SpeechText:
     """Cleans one text. See the package's table for what becomes of what."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sounds: bool = True) -> None:
+        """`sounds`: whether the engine can make those that are no words, such as `(laughs)`."""
         self._source = Source()
         self._writer = Writer()
-        self._inline = Inline(self._source, self._writer)
+        self._inline = Inline(self._source, self._writer, sounds=sounds)
         self._start_line()
         self._fence = ""  # what opened the block of code that we are in
 

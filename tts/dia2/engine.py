@@ -13,6 +13,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from pydantic import Field
 
+from tts.clean import SOUNDS
 from tts.dia2.mailbox import Mailbox
 from tts.dia2.settings import Settings
 from tts.protocol import Heard, Speech, TextToSpeechError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 class Dia2Speech:
     """Dia2: its first audio follows a few words into the text. It wants an NVIDIA GPU."""
+
+    sounds = SOUNDS
 
     def __init__(
         self,
