@@ -22,10 +22,11 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import anyio
+import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -43,41 +44,52 @@ SEEDS = 3
 Task = tuple[Scene, Setting]
 
 
-def tasks(kinds: Sequence[str], echoes: Sequence[EchoPath], minutes: float) -> Iterator[Task]:
-    """Everything that is to be played, set by set."""
+def tasks(
+    kinds: Sequence[str], items: int | None, echoes: Sequence[EchoPath], minutes: float
+) -> Iterator[Task]:
+    """Everything that is to be played, set by set, `items` of each or all."""
     sets = {
-        "turn": scenes.turns(),
-        "pause": scenes.pauses(),
-        "interruption": scenes.interruptions(),
-        "backchannel": scenes.backchannels(),
-        "noise": scenes.noises(),
-        "no words": scenes.wordless(),
-        "side talk": scenes.side_talk(),
+        "turn": scenes.turns,
+        "pause": scenes.pauses,
+        "interruption": scenes.interruptions,
+        "backchannel": scenes.backchannels,
+        "noise": scenes.noises,
+        "no words": scenes.wordless,
+        "side talk": scenes.side_talk,
     }
     settings = [
         Setting("words"),
         *(Setting("smart_turn", seed=seed) for seed in range(SEEDS)),
         *(Setting("words", echo) for echo in echoes),
     ]
-    for kind, items in sets.items():
+    for kind, make in sets.items():
         for setting in settings:
             # More draws of the oracle change nothing where it is not what matters.
             if kind in kinds and (setting.seed == 0 or kind in ("turn", "pause")):
-                yield from ((scene, setting) for scene in items)
+                yield from ((scene, setting) for scene in make()[:items])
     if "monologue" in kinds:
         for echo in echoes:
-            yield from (
-                (scene, Setting("words", echo)) for scene in scenes.monologues(60 * minutes)
-            )
+            setting = Setting("words", echo)
+            yield from ((scene, setting) for scene in scenes.monologues(60 * minutes))
 
 
-def play(task: Task, pictures: Path | None = None) -> Scored:
-    """Play and score one scene, and draw it if there is a folder for that."""
-    performance = perform(*task)
-    scored = performance, score(performance)
-    if pictures is not None:
-        draw(*scored, pictures)
+def on_devices(todo: Sequence[Task]) -> list[Scored]:
+    """Play what makes a difference there, one after the other: each takes as long as it is."""
+    from bench.full_duplex.cards import perform_on_cards, sound_cards
+
+    scored = []
+    with sound_cards() as cards:
+        for scene, setting in todo:
+            real = replace(setting, devices=True)
+            performance = anyio.run(perform_on_cards, scene, real, cards)
+            scored.append((performance, score(performance)))
     return scored
+
+
+def play(task: Task) -> Scored:
+    """Play and score one scene."""
+    performance = perform(*task)
+    return performance, score(performance)
 
 
 def print_table(table: Sequence[Row], console: Console) -> None:
@@ -99,19 +111,38 @@ def main() -> None:
     """Play, print one table, write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="*", default=list(scenes.KINDS), choices=scenes.KINDS)
+    parser.add_argument("--items", type=int, help="of each set (default: all; 3 on devices)")
     parser.add_argument("--no-echo", action="store_true", help="only rooms without an echo")
     parser.add_argument("--minutes", type=float, default=10, help="of monologue (%(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
+    parser.add_argument(
+        "--with", nargs="*", default=[], metavar="KEY=VALUE", dest="config", help="for tuning"
+    )
+    parser.add_argument("--devices", action="store_true", help="in real time, through PulseAudio")
     parser.add_argument("--json", type=Path, help="write the numbers there")
     parser.add_argument("--pictures", type=Path, help="draw every scene into this folder")
     args = parser.parse_args()
 
     console = Console(width=110)
-    todo = list(tasks(args.sets, () if args.no_echo else ECHOES, args.minutes))
-    with ProcessPoolExecutor(args.jobs) as pool:
-        scored = list(pool.map(partial(play, pictures=args.pictures), todo, chunksize=4))
+    pairs = (item.split("=", 1) for item in args.config)
+    config = tuple((key, yaml.safe_load(value)) for key, value in pairs)
+    if args.devices:
+        few = tasks(args.sets, args.items or 3, (), 0)
+        todo = [(scene, setting) for scene, setting in few if setting.judge == "words"]
+    else:
+        echoes = () if args.no_echo else ECHOES
+        todo = list(tasks(args.sets, args.items, echoes, args.minutes))
+    todo = [(scene, replace(setting, config=config)) for scene, setting in todo]
+    if args.devices:
+        scored = on_devices(todo)
+    else:
+        with ProcessPoolExecutor(args.jobs) as pool:
+            scored = list(pool.map(play, todo, chunksize=4))
     table = rows(scored)
     print_table(table, console)
+    if args.pictures:
+        for performance, result in scored:
+            draw(performance, result, args.pictures)
     if args.json:
         numbers = {"rows": [row.record() for row in table], "scenes": [_record(*s) for s in scored]}
         args.json.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n")

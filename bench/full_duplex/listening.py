@@ -12,9 +12,9 @@ FRAME = RATE // 200
 """Samples in which a gain is measured: 5 ms."""
 
 _PROBE = RATE // 25  # samples by which a place in a reply is recognised
-_SILENT = 1e-5
-_PAUSE = RATE // 50  # samples: clips have no silence that long
+_FADE_IN = RATE // 400
 _OTHER = 0.5  # the part of the power which the reply does not explain, where it is another sound
+_SOFT = np.hanning(15) / np.hanning(15).sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,79 +49,91 @@ class Stretch:
         return None
 
 
-def stretches(agent: Float32, spoken: Sequence[Clip]) -> list[Stretch]:
-    """All that was heard of the replies `spoken`, in order."""
-    found: list[Stretch] = []
-    at = 0
-    while (begin := _next_sound(agent, at)) is not None:
-        place = _locate(agent[begin : begin + 2 * _PROBE], spoken)
-        if place is None:  # a fade, or a sound that is no reply
-            at = begin + FRAME
-            continue
-        clip, position = place
-        stretch = _follow(agent, begin, clip, position)
-        if stretch.length > FRAME:
-            found.append(stretch)
-        at = begin + max(FRAME, stretch.length)
-    return found
+def stretches(agent: Float32, spoken: Sequence[Clip], *, exact: bool = True) -> list[Stretch]:
+    """All that was heard of the replies `spoken`, in order.
+
+    Not `exact`: the recording went through sound cards, so its samples lie between those of the
+    replies. Then only what is below 1.5 kHz is compared, where that makes no difference.
+    """
+    return _Listener(agent, spoken, exact=exact).listen()
 
 
-def _next_sound(agent: Float32, at: int) -> int | None:
-    """The next sample that is not silent."""
-    size = RATE
-    for start in range(at, len(agent), size):
-        loud = np.flatnonzero(np.abs(agent[start : start + size]) > _SILENT)
-        if len(loud):
-            return start + int(loud[0])
-    return None
+class _Listener:
+    def __init__(self, agent: Float32, spoken: Sequence[Clip], *, exact: bool) -> None:
+        self._exact = exact
+        self._silent = 1e-5 if exact else 1e-3
+        self._agent = self._heard(agent)
+        self._spoken = [(clip, self._heard(clip.pcm)) for clip in spoken if len(clip.pcm) > _PROBE]
 
+    def listen(self) -> list[Stretch]:
+        found: list[Stretch] = []
+        at = 0
+        while (begin := self._next_sound(at)) is not None:
+            place = self._locate(begin)
+            if place is None:  # a fade, or a sound that is no reply
+                at = begin + FRAME
+                continue
+            stretch = self._follow(begin, *place)
+            if stretch.length > FRAME:
+                found.append(stretch)
+            at = begin + max(FRAME, stretch.length)
+        return found
 
-def _locate(heard: Float32, spoken: Sequence[Clip]) -> tuple[Clip, int] | None:
-    """The reply, and the place in it, that the beginning of `heard` is like."""
-    skipped = RATE // 400  # the fade-in
-    probe = heard[skipped : skipped + _PROBE].astype(np.float64)
-    energy = float(np.sum(probe**2))
-    if len(probe) < _PROBE or not energy:
+    def _heard(self, pcm: Float32) -> NDArray[np.float64]:
+        samples = pcm.astype(np.float64)
+        return samples if self._exact else np.convolve(samples, _SOFT, "same")
+
+    def _next_sound(self, at: int) -> int | None:
+        """The next sample that is not silent."""
+        for start in range(at, len(self._agent), RATE):
+            loud = np.flatnonzero(np.abs(self._agent[start : start + RATE]) > self._silent)
+            if len(loud):
+                return start + int(loud[0])
         return None
-    best = 1 - _OTHER
-    place: tuple[Clip, int] | None = None
-    for clip in spoken:
-        if len(clip.pcm) <= len(probe):
-            continue
-        pcm = clip.pcm.astype(np.float64)
-        size = 1 << (len(pcm) + len(probe)).bit_length()
-        product = np.fft.rfft(pcm, size) * np.conj(np.fft.rfft(probe, size))
-        matches = np.fft.irfft(product, size)[: len(pcm) - len(probe) + 1]
-        sums = np.concatenate([[0.0], np.cumsum(pcm**2)])
-        energies = sums[len(probe) :] - sums[: -len(probe)]
-        likeness = np.sign(matches) * matches**2 / (energies * energy + 1e-12)
-        likeness[energies < 1e-6 * len(probe)] = 0
-        at = int(np.argmax(likeness))
-        if likeness[at] > best + 1e-6:
-            best, place = float(likeness[at]), (clip, max(0, at - skipped))
-    return place
 
+    def _locate(self, begin: int) -> tuple[int, int] | None:
+        """Which reply, and which sample of it, what begins there is like."""
+        probe = self._agent[begin + _FADE_IN : begin + _FADE_IN + _PROBE]
+        energy = float(np.sum(probe**2))
+        if len(probe) < _PROBE or not energy:
+            return None
+        best = 1 - _OTHER
+        place: tuple[int, int] | None = None
+        for number, (_, pcm) in enumerate(self._spoken):
+            size = 1 << (len(pcm) + _PROBE).bit_length()
+            product = np.fft.rfft(pcm, size) * np.conj(np.fft.rfft(probe, size))
+            matches = np.fft.irfft(product, size)[: len(pcm) - _PROBE + 1]
+            sums = np.concatenate([[0.0], np.cumsum(pcm**2)])
+            energies = sums[_PROBE:] - sums[:-_PROBE]
+            likeness = np.sign(matches) * matches**2 / (energies * energy + 1e-12)
+            likeness[energies < 1e-6 * _PROBE] = 0
+            at = int(np.argmax(likeness))
+            if likeness[at] > best + 1e-6:
+                best, place = float(likeness[at]), (number, max(0, at - _FADE_IN))
+        return place
 
-def _follow(agent: Float32, begin: int, clip: Clip, position: int) -> Stretch:
-    """How far the recording goes on as the reply does, and how loud."""
-    gains: list[float] = []
-    length = min(len(clip.pcm) - position, len(agent) - begin)
-    for start in range(0, length, FRAME):
-        size = min(FRAME, length - start)
-        heard = agent[begin + start : begin + start + size].astype(np.float64)
-        wanted = clip.pcm[position + start : position + start + size].astype(np.float64)
-        gain = float(np.sum(heard * wanted)) / max(float(np.sum(wanted**2)), 1e-12)
-        rest = float(np.sum((heard - gain * wanted) ** 2))
-        silent = np.abs(heard).max() <= _SILENT and np.abs(wanted).max() > 10 * _SILENT
-        other = rest > _OTHER * float(np.sum(heard**2)) + 1e-7 * size
-        if (silent or other) and start:
-            length = start + _last_alike(heard, wanted, gains[-1])
-            break
-        gains.append(gain)
-    return Stretch(clip, begin, position, length, np.array(gains))
+    def _follow(self, begin: int, number: int, position: int) -> Stretch:
+        """How far the recording goes on as the reply does, and how loud."""
+        clip, pcm = self._spoken[number]
+        gains: list[float] = []
+        length = min(len(pcm) - position, len(self._agent) - begin)
+        for start in range(0, length, FRAME):
+            size = min(FRAME, length - start)
+            heard = self._agent[begin + start : begin + start + size]
+            wanted = pcm[position + start : position + start + size]
+            gain = float(np.sum(heard * wanted)) / max(float(np.sum(wanted**2)), 1e-12)
+            rest = float(np.sum((heard - gain * wanted) ** 2))
+            silent = np.abs(heard).max() <= self._silent < np.abs(wanted).max() / 10
+            other = rest > _OTHER * float(np.sum(heard**2)) + size * self._silent**2 * 1e3
+            if start and (silent or other):
+                length = start + self._alike(heard, wanted, gains[-1])
+                break
+            gains.append(gain)
+        return Stretch(clip, begin, position, length, np.array(gains))
 
-
-def _last_alike(heard: NDArray[np.float64], wanted: NDArray[np.float64], gain: float) -> int:
-    """How many samples of a frame are still the reply's."""
-    different = np.flatnonzero(np.abs(heard - gain * wanted) > 1e-3 * max(gain, 0.01))
-    return int(different[0]) if len(different) else len(heard)
+    def _alike(self, heard: NDArray[np.float64], wanted: NDArray[np.float64], gain: float) -> int:
+        """How many samples at the beginning of a frame are still the reply's."""
+        if not self._exact:
+            return 0
+        different = np.flatnonzero(np.abs(heard - gain * wanted) > 1e-3 * max(gain, 0.01))
+        return int(different[0]) if len(different) else len(heard)

@@ -80,6 +80,8 @@ class Room:
     def hear(self, pcm: Float32, when: float) -> None:
         """The agent's voice: samples [n] from `when` of the clock on."""
         start = round((when - self.began) * RATE)
+        if start < 0:
+            return
         self.agent[start : start + len(pcm)] = pcm
         loud = np.flatnonzero(np.abs(pcm) > _LOUD)
         if len(loud):

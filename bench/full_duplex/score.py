@@ -23,6 +23,7 @@ DUCKED = 0.5
 _COMPLETE = 0.03  # seconds of a clip's end that may be too quiet to be recognised
 _FADE = 0.005
 _EXACT = 0.006  # seconds by which the place of an end is known
+_CARD = 0.15  # seconds that a sound card has taken before it plays them
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,11 @@ def _always(performance: Performance) -> dict[str, Any]:
 def _context(performance: Performance) -> bool:
     """Whether the history has just the words of the agent's that were played, in order."""
     remembered = [m.content.split() for m in performance.history if m.role == "assistant"]
+    early = _CARD if performance.setting.devices else _EXACT
     for clip, played in replies(performance.heard):
         words = clip.text.split()
-        fewest, most = (_heard_words(clip, played + e * RATE) for e in (-_EXACT, _EXACT))
+        fewest = _heard_words(clip, played - early * RATE)
+        most = _heard_words(clip, played + _EXACT * RATE)
         if remembered and any(words[:n] == remembered[0] for n in range(max(1, fewest), most + 1)):
             del remembered[0]
         elif fewest:

@@ -56,7 +56,7 @@ def fan(rng: Rng) -> Float32:
     air = np.convolve(rng.standard_normal(len(time)), np.hanning(24) / 12, "same")
     hum = 0.3 * np.sin(2 * np.pi * 118 * time) + 0.2 * np.sin(2 * np.pi * 236 * time)
     edge = np.clip(np.minimum(time, 6 - time) / 0.3, 0, 1)
-    return ((air / air.std() + hum) * edge).astype(np.float32)
+    return np.asarray((air / air.std() + hum) * edge, np.float32)
 
 
 def throat(rng: Rng) -> Float32:
