@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.completeness import Judgement
-from agent.events import Audio, ErrorEvent, Event
+from agent.events import Audio, Decision, ErrorEvent, Event
 from agent.settings import TurnSettings, VadSettings
 from agent.smart_turn import TurnModel
 from agent.turns import (
@@ -155,6 +155,7 @@ class Ears:
         """Be told how finished the words of turn `turn` are, up to its pause number `pause`."""
         if turn == self._number:
             self._turns.judge(pause, words=judgement.certainty, why=judgement.why)
+            self._tell_certainty()
 
     async def __call__(
         self,
@@ -242,6 +243,11 @@ class Ears:
             return
         if turn == self._number:
             self._turns.judge(pause, sound=certainty)
+            self._tell_certainty()
+
+    def _tell_certainty(self) -> None:
+        if why := self._turns.waiting:
+            self._report(Decision(self._number, "wait", why, self._turns.certainty))
 
     def _ended(self, signal: Ended) -> SpeechEnded:
         return SpeechEnded(

@@ -101,8 +101,9 @@ class Floor:
 
     def take(self) -> None:
         """The user has the floor: what the agent was saying is over."""
-        self._raise()
         reply = self.reply
+        if self._raise():
+            self._decide(reply.turn if reply else 0, "unduck", "the reply is over")
         if reply is not None:
             reply.stop()
             self._taken(reply)

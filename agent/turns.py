@@ -146,6 +146,11 @@ class TurnDetector:
             odds *= p / (1 - p)
         return odds / (1 + odds)
 
+    @property
+    def waiting(self) -> str:
+        """What the pause's end is being waited for; empty when there is no pause."""
+        return self._wanted()[1] if self._paused else ""
+
     def flush(self) -> list[Signal]:
         """What it means that no more audio will come: a turn that has begun is over."""
         signals: list[Signal] = []
