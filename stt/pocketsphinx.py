@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import numpy as np
@@ -27,6 +27,12 @@ BLOCK = SAMPLE_RATE // 20
 
 LONGEST = SAMPLE_RATE
 """Samples decoded at once: a recognition that is dropped waits for no more than that."""
+
+AGAIN = 3 * SAMPLE_RATE
+"""Samples of a segment that are decoded once more when it goes on after a finish, at most."""
+
+LEAD_IN = SAMPLE_RATE // 5
+"""Samples of the pause that a new segment begins with, so that its first word is not cut."""
 
 TYPICAL_MEAN = "50,3,8,11,1,-1,1,-2,-4,-2,5,2,2"
 """The cepstral mean of close, clear speech: where the first utterance's adaptation begins.
@@ -65,11 +71,11 @@ class Pocketsphinx:
         """
         decoder = self._idle.pop() if self._idle else await _Decoder.start()
         self._busy.append(decoder)
-        recognition = _Recognition(decoder)
+        recognition = _Recognition(decoder, self._mean)
         try:
             await decoder.send(b"S", self._mean.encode())
             yield recognition
-            self._mean = recognition.mean or self._mean
+            self._mean = recognition.mean
         finally:
             with anyio.CancelScope(shield=True):
                 await self._give_back(decoder)
@@ -88,14 +94,21 @@ class Pocketsphinx:
 
 
 class _Recognition:
-    """One utterance."""
+    """One utterance: a segment of the decoder's, and one more whenever it goes on after a finish.
 
-    mean = ""
-    """The cepstral mean after an utterance that had words."""
+    A new segment begins where the last one did, because a word is best understood after those
+    before it; only after a long one it begins afresh, with a little of the pause.
+    """
 
-    def __init__(self, decoder: "_Decoder") -> None:
+    def __init__(self, decoder: "_Decoder", mean: str) -> None:
+        self.mean = self._mean = mean  # the cepstral mean: after the last words, before the segment
         self._decoder = decoder
-        self._rest = np.zeros(0, np.float32)
+        self._state: Literal["open", "ending", "ended"] = "open"  # the segment's
+        self._start = 0  # the segment's first sample
+        self._heard = np.zeros(0, np.float32)  # the segment so far
+        self._rest = np.zeros(0, np.float32)  # what is not decoded yet
+        self._before: tuple[Word, ...] = ()  # the words of earlier segments
+        self._words: tuple[Word, ...] = ()  # the words of the segment, when it has ended
         self._text = ""
 
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
@@ -104,25 +117,58 @@ class _Recognition:
         return await self._decode() if len(self._rest) >= BLOCK else None
 
     async def finish(self) -> Transcript:
-        """The final transcript, with word times."""
+        """The transcript of all that was fed, with word times."""
         await self._decode()
-        await self._decoder.send(b"E")
-        answer = await self._decoder.answer()
-        words = tuple(Word(*word) for word in answer["words"])
-        if words:  # silence and noise say nothing about the voice
-            self.mean = answer["mean"]
+        if self._state == "open":
+            await self._decoder.send(b"E")
+            self._state = "ending"
+        await self._end()
+        words = self._before + self._words
         return Transcript(" ".join(word.text for word in words), words)
 
     async def _decode(self) -> Transcript | None:
-        text = self._text
+        if not len(self._rest):
+            return None
+        await self._end()
+        if self._state == "ended":
+            await self._go_on()
+        self._heard = np.concatenate((self._heard, self._rest))
+        heard = ""
         while len(self._rest):
             block, self._rest = self._rest[:LONGEST], self._rest[LONGEST:]
             await self._decoder.send(b"A", _int16(block))
-            text = (await self._decoder.answer())["text"]
+            heard = (await self._decoder.answer())["text"]
+        text = " ".join([*(word.text for word in self._before), *heard.split()])
         if text == self._text:
             return None
         self._text = text
         return Transcript(text)
+
+    async def _end(self) -> None:
+        """Take the words of a segment that was ended, if nobody has yet."""
+        if self._state != "ending":
+            return
+        answer = await self._decoder.answer()
+        self._state = "ended"
+        if answer["words"]:  # silence and noise say nothing about the voice
+            self.mean = answer["mean"]
+        start = self._start / SAMPLE_RATE
+        self._words = tuple(Word(text, start + a, start + b) for text, a, b in answer["words"])
+
+    async def _go_on(self) -> None:
+        """Start a segment again, or the next one."""
+        if len(self._heard) > AGAIN:
+            self._mean = self.mean
+            self._before += self._words
+            now = self._start + len(self._heard)
+            said = round(self._before[-1].end * SAMPLE_RATE) if self._before else 0
+            self._start = max(said, now - LEAD_IN)
+            self._heard = self._heard[len(self._heard) - (now - self._start) :]
+        await self._decoder.send(b"S", self._mean.encode())
+        self._state = "open"
+        self._words = ()
+        self._rest = np.concatenate((self._heard, self._rest))
+        self._heard = self._heard[:0]
 
 
 class _Decoder:

@@ -36,7 +36,13 @@ class Recognition(Protocol):
         """Hear more (mono, [-1, 1], any length); a new partial transcript, if there is one."""
 
     async def finish(self) -> Transcript:
-        """The utterance is over: its final transcript (empty text when nothing was said)."""
+        """The transcript of all that was fed, as if the utterance ended here; may be empty.
+
+        Feeding may go on afterwards, and the next `finish` covers all of it: so an agent has the
+        transcript ready while it waits whether a pause is the end. Without anything fed in
+        between, `finish` gives the same transcript again at no cost. A call that is cancelled
+        can be made again.
+        """
 
 
 class SpeechToText(Protocol):

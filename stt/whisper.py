@@ -192,15 +192,20 @@ class _Recognition:
     def __init__(self, engine: Whisper) -> None:
         self._engine = engine
         self._heard: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
+        self._transcript: Transcript | None = None  # of all that was heard
 
     async def feed(self, pcm: NDArray[np.float32]) -> None:
         """Hear more (16 kHz mono, [-1, 1], any length)."""
         self._heard.append(pcm)
+        self._transcript = None
 
     async def finish(self) -> Transcript:
         """The transcript; with word times if the engine was asked for them."""
-        pcm = np.concatenate(self._heard)
-        return await self._engine.transcribe(pcm) if len(pcm) >= SHORTEST else Transcript("")
+        if self._transcript is None:
+            pcm = np.concatenate(self._heard)
+            heard = await self._engine.transcribe(pcm) if len(pcm) >= SHORTEST else Transcript("")
+            self._transcript = heard
+        return self._transcript
 
 
 def _find(name: str) -> Path:

@@ -121,6 +121,72 @@ async def test_it_adapts_from_utterance_to_utterance(engine: Pocketsphinx) -> No
     assert engine._mean != before
 
 
+@pytest.mark.parametrize("pause", [0.8, 1.2])
+async def test_it_goes_on_after_a_finish(engine: Pocketsphinx, pause: float) -> None:
+    """A transcript at the pause, and then one of everything."""
+    pcm = read(f"pause_{pause}")
+    stop = round(1.6 * 16000)  # in the pause
+    while np.abs(pcm[stop - 2000 : stop]).max() > 0.01:
+        stop += 160
+    async with engine.listen() as recognition:
+        for start in range(0, stop, 512):
+            await recognition.feed(pcm[start : min(stop, start + 512)])
+        first = await recognition.finish()
+        assert first.text == "i would like to order"
+        assert await recognition.finish() is not None  # at no cost
+        for start in range(stop, len(pcm), 512):
+            await recognition.feed(pcm[start : start + 512])
+        whole = await recognition.finish()
+        assert await recognition.finish() == whole
+    assert whole.text == "i would like to order a large pizza with mushrooms"
+    assert whole.words[: len(first.words)] == first.words
+    assert whole.words[5].start - whole.words[4].end == pytest.approx(pause, abs=0.3)
+    assert whole.words[-1].end <= len(pcm) / 16000
+
+
+async def test_silence_after_a_finish_adds_no_words(engine: Pocketsphinx) -> None:
+    silence = np.random.default_rng(2).normal(0, 3e-4, 16000).astype(np.float32)
+    for clip in ("question_capital", "command_lights", "interruption_stop"):
+        async with engine.listen() as recognition:
+            await recognition.feed(read(clip))
+            said = await recognition.finish()
+            assert said.text == SAID[clip]
+            for pause in (silence[:1600], silence[1600:]):
+                await recognition.feed(pause)
+                assert (await recognition.finish()).text == said.text
+
+
+async def test_partials_after_a_finish_have_all_words(engine: Pocketsphinx) -> None:
+    one, other = read("interruption_stop"), read("command_lights")
+    partials: list[str] = []
+    async with engine.listen() as recognition:
+        await recognition.feed(one)
+        await recognition.finish()
+        for start in range(0, len(other), 512):
+            partial = await recognition.feed(other[start : start + 512])
+            partials += [partial.text] if partial else []
+        assert (await recognition.finish()).text == f"stop that is enough {SAID['command_lights']}"
+    assert all(text.startswith("stop that is enough") for text in partials)
+    assert len(partials) > 2
+
+
+async def test_a_finish_that_was_cancelled_can_be_made_again(engine: Pocketsphinx) -> None:
+    one, other = read("interruption_stop"), read("command_lights")
+    for go_on in (False, True):
+        async with engine.listen() as recognition:
+            await recognition.feed(one)
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(recognition.finish)
+                    await anyio.wait_all_tasks_blocked()
+                    scope.cancel()
+            assert scope.cancelled_caught
+            if go_on:
+                await recognition.feed(other)
+            text = (await recognition.finish()).text
+        assert text == "stop that is enough" + f" {SAID['command_lights']}" * go_on
+
+
 async def test_overlapping_utterances_do_not_mix(engine: Pocketsphinx) -> None:
     first, second = read("question_capital"), read("command_lights")
     async with engine.listen() as one, engine.listen() as other:
