@@ -58,7 +58,7 @@ class Agent:
         self._vad = vad or SileroVad()
         self._turn_model = turn_model
         if turn_model is None and self.config.turn.detector == "smart_turn":
-            self._turn_model = SmartTurn()
+            self._turn_model = SmartTurn(model=self.config.turn.model)
 
     @classmethod
     @asynccontextmanager

@@ -133,6 +133,10 @@ class TurnSettings(Section):
         description="What judges whether a turn is finished: its sound (Smart-Turn v3, downloaded "
         "at the first start) and words, its words alone, or nothing but silence.",
     )
+    model: str = Field(
+        default="pipecat-ai/smart-turn-v3",
+        description="Smart-Turn v3: its repository on Hugging Face, a folder or an .onnx file.",
+    )
     min_speech: Seconds = Field(
         default=0.1, description="Voice shorter than this is a click, not speech."
     )
