@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import anyio
 
@@ -15,6 +16,21 @@ ROUNDS = 8
 """Times in one turn that the model may use tools; then it has to answer."""
 PATIENCE = 1.0
 """Seconds that tools may run before the user is given a sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsage(Event):
+    """What a request to the model cost in tokens, where the model says.
+
+    `cached` of the `prompt` were known to the server already. A reply that is left early has a
+    cost too, but nobody tells it.
+    """
+
+    type: ClassVar[str] = "llm.usage"
+    turn: int
+    prompt: int
+    completion: int
+    cached: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +165,7 @@ class Thinking:
         return True
 
     def _count(self, usage: Usage) -> None:
+        self._report(ModelUsage(self._turn, usage.prompt, usage.completion, usage.cached))
         before = self.usage or Usage(0, 0)
         self.usage = Usage(
             before.prompt + usage.prompt,

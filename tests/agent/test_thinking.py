@@ -9,7 +9,7 @@ import pytest
 import trio.testing
 
 from agent.events import Event, WarningEvent
-from agent.thinking import PATIENCE, ROUNDS, Thinking
+from agent.thinking import PATIENCE, ROUNDS, ModelUsage, Thinking
 from agent.tools import Say, Toolbox, ToolCalled, ToolReturned
 from agent.tools.function import function_tool
 from llm_adapters import LanguageModelError, Message, Notice, ToolCall, Usage
@@ -167,8 +167,7 @@ async def test_a_tool_that_is_interrupted_finishes_and_is_not_run_again() -> Non
 
 async def test_calls_run_at_the_same_time() -> None:
     async with setting() as s:
-        calls = [door("front", "1"), door("back", "2")]
-        llm = FakeLlm([list(calls), ["Both."]])
+        llm = FakeLlm([[door("front", "1"), door("back", "2")], ["Both."]])
         thinking = s.think(llm)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(spoken, thinking)
@@ -226,6 +225,8 @@ async def test_costs_are_added_and_notices_reported() -> None:
         assert await spoken(thinking) == "Yes."
         assert thinking.usage == Usage(30, 5, 8)
         assert s.events[0] == WarningEvent("llm", "llm.fallback", "the second model answers")
+        costs = [event for event in s.events if isinstance(event, ModelUsage)]
+        assert costs == [ModelUsage(1, 10, 2, 0), ModelUsage(1, 20, 3, 8)]
 
 
 @pytest.mark.parametrize(
@@ -241,8 +242,8 @@ async def test_a_sign_when_tools_take_long(takes: float, signs: int) -> None:
 
         s.toolbox.add(function_tool(slow))
         began = anyio.current_time()
-        calls = [ToolCall("1", "slow", ""), ToolCall("2", "slow", "")]
-        assert await spoken(s.think(FakeLlm([list(calls), ["Done."]]))) == "Done."
+        llm = FakeLlm([[ToolCall("1", "slow", ""), ToolCall("2", "slow", "")], ["Done."]])
+        assert await spoken(s.think(llm)) == "Done."
         assert [when - began for when in s.waited] == [pytest.approx(PATIENCE)] * signs
         # The second call was the first one's, and shared it.
         assert sum(isinstance(event, ToolCalled) for event in s.events) == 1
