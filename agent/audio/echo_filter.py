@@ -30,10 +30,15 @@ class LinearFilter:
         self._variance = np.full(shape, _UNSURE, np.float32)
         self._far = np.zeros(shape, np.complex64)
         self._before = np.zeros(self._size, np.float32)
+        self._silence = 0  # frames in a row
         self._noise = np.full(self._size + 1, 1e-3, np.float32)
 
     def residue(self, near: NDArray[np.float32], far: NDArray[np.float32]) -> NDArray[np.float32]:
         """What is left of `near` without the echo of `far`, as far as it is known by now."""
+        self._silence = 0 if far.any() else self._silence + 1
+        if self._silence > _PARTITIONS:  # there is nothing to predict, and nothing to learn
+            self._before = far
+            return near
         self._far = np.roll(self._far, 1, axis=0)
         self._far[0] = np.fft.rfft(np.concatenate((self._before, far)))
         self._before = far
