@@ -16,6 +16,7 @@ from agent.config import Config
 from agent.errors import AudioError
 from agent.findings import Finding
 from agent.model_caches import dia2_model
+from llm_adapters import discover
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +131,65 @@ class TestEndpoint:
         finding = await endpoint("localhost:11434")
         assert finding.subject == "llm openai"
         assert finding.detail.startswith("llm.base_url is not a URL")
+
+
+class TestLanguageModels:
+    async def test_fallbacks_are_looked_at_too(self, serve: Serve) -> None:
+        url = serve(200, "application/json", models("m"))
+        good = {"adapter": "openai", "model": "m", "base_url": url, "api_key": "sk-secret"}
+        bad = {**good, "model": "other"}
+        llm = {**good, "fallback": [bad, {"adapter": "eliza"}]}
+        found = await checks.thinks(config(llm=llm))
+        assert [finding.state for finding in found] == ["ok", "note", "ok"]
+        assert found[2] == Finding("ok", "llm eliza", "loads")
+        subjects = {finding.subject for finding in await checks.packages(config(llm=bad))}
+        assert "openai" in subjects
+
+    async def test_what_could_be_used(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+        monkeypatch.setattr(discover, "SERVERS", {})
+        (finding,) = await checks_llm.servers(Config())
+        assert finding.state == "note"
+        assert finding.detail.startswith("none found (Ollama, LM Studio")
+
+        url = serve(200, "application/json", models("a", "b"))
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        here, openai = await checks_llm.servers(Config())
+        assert here == Finding("ok", "llm servers", f"OPENAI_BASE_URL at {url}: a, b")
+        assert openai.detail.startswith("OpenAI at https://api.openai.com/v1: ")
+
+    async def test_auto_needs_something(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+        monkeypatch.setattr(discover, "SERVERS", {})
+        (finding,) = await checks.thinks(config(llm={"adapter": "auto"}))
+        assert finding.state == "missing"
+        assert "no language model was found: start one" in finding.detail
+
+
+class TestTools:
+    @pytest.mark.parametrize(
+        ("tool", "state", "told"),
+        [
+            ("timer", "ok", "timer"),
+            ("os.path:basename", "missing", "basename has no usable signature"),
+            ("tests.agent.tools.examples:light", "ok", "tests.agent.tools.examples:light"),
+            ("no.such:tool", "missing", "cannot be imported"),
+            ({"mcp": {"command": [sys.executable]}}, "ok", "can be started"),
+            ({"mcp": {"command": ["no-such-program"]}}, "missing", "no no-such-program to start"),
+            ({"mcp": {"url": "http://127.0.0.1:1/mcp"}}, "note", "not tried"),
+        ],
+    )
+    async def test_a_tool(self, tool: object, state: str, told: str) -> None:
+        (finding,) = await checks_llm.tools(config(tools=[tool]))
+        assert finding.state == state
+        assert told in finding.detail
+
+    async def test_mcp_needs_its_package(self) -> None:
+        found = await checks.packages(config(tools=[{"mcp": {"command": ["x"]}}]))
+        assert "mcp" in {finding.subject for finding in found}
 
 
 class TestEngines:

@@ -7,9 +7,10 @@ from pydantic import ValidationError
 import llm_adapters
 import stt
 import tts
-from agent.config import Config, parse_config
+from agent.config import Config, parse_config, public
 from agent.engines import FAMILIES, LLM, STT, TTS, create_llm, create_stt, create_tts
 from agent.errors import ConfigError
+from llm_adapters import Message, Notice, TextDelta
 
 SHOUTY = '''
 from __future__ import annotations
@@ -82,7 +83,9 @@ class TestNames:
             STT.schema("wisper")
 
     def test_an_unknown_name_near_none_tells_all(self) -> None:
-        with pytest.raises(ConfigError, match=r"^unknown adapter 'zzz'; there are auto, eliza, openai$"):
+        with pytest.raises(
+            ConfigError, match=r"^unknown adapter 'zzz'; there are auto, eliza, openai$"
+        ):
             LLM.schema("zzz")
 
 
@@ -111,3 +114,40 @@ class TestThirdParty:
             parse_config(f"agent: {{}}\ntts:\n  engine: {name}\n".encode(), "my.yaml")
         line = str(caught.value)
         assert line.startswith(f"my.yaml:3: tts.engine: engine '{name}' of package parley-shouty")
+
+
+class TestFallback:
+    def section(self, *others: object) -> dict[str, object]:
+        return {"adapter": "openai", "model": "m", "fallback": list(others)}
+
+    @pytest.mark.anyio
+    async def test_the_next_one_answers(self) -> None:
+        first = {**self.section({"adapter": "eliza"}), "base_url": "http://127.0.0.1:1/v1"}
+        llm = create_llm(LLM.validate({**first, "api_key": "none", "retries": 0}))
+        await llm.load()
+        items = [item async for item in llm.reply([Message("user", "what is 7 times 6")])]
+        await llm.aclose()
+        assert isinstance(items[0], Notice)
+        assert items[0].message.startswith("openai m fails (nothing answers at http://127.0.0.1:1")
+        assert items[0].message.endswith(": eliza answers")
+        assert isinstance(items[1], TextDelta)
+
+    @pytest.mark.parametrize(
+        ("other", "place"),
+        [
+            ({"adapter": "opnai"}, ("fallback", 1, "adapter")),
+            ({"adapter": "openai"}, ("fallback", 1, "model")),
+            ({"adapter": "eliza", "temperature": 1}, ("fallback", 1, "temperature")),
+        ],
+    )
+    def test_a_mistake_in_one_is_told_where_it_is(
+        self, other: object, place: tuple[object, ...]
+    ) -> None:
+        with pytest.raises(ValidationError) as caught:
+            LLM.validate(self.section({"adapter": "eliza"}, other))
+        assert caught.value.errors()[0]["loc"] == place
+
+    def test_secrets_stay_secret(self) -> None:
+        other = {"adapter": "openai", "model": "m", "api_key": "sk-secret"}
+        config = Config.model_validate({"llm": self.section(other)})
+        assert "sk-secret" not in f"{config!r} {public(config)}"

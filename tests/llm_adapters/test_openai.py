@@ -2,7 +2,8 @@
 
 import socket
 import ssl
-from collections.abc import AsyncGenerator
+import struct
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -16,7 +17,7 @@ from anyio.abc import SocketAttribute, SocketStream
 from llm_adapters import LanguageModelError, Message, TextDelta
 from llm_adapters.openai import OpenAI
 from llm_adapters.openai_errors import Endpoint
-from tests.llm_adapters.chat_server import REPLY, ChatServer
+from tests.llm_adapters.chat_server import REPLY, ChatServer, event
 
 pytestmark = pytest.mark.anyio
 
@@ -192,6 +193,44 @@ async def test_a_server_that_hangs_up_at_once() -> None:
     assert heard == []
     assert error.startswith(f"{url} closed the connection before its reply")
     assert calls == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "fragments", "message", "tries"),
+    [
+        ((), [], "closed the connection before its reply", 2),
+        (HALF, HALF, "broke off in the middle of its reply", 1),
+    ],
+)
+async def test_a_connection_that_is_reset(
+    words: Sequence[str], fragments: list[str], message: str, tries: int
+) -> None:
+    calls = 0
+
+    async def reset(stream: SocketStream) -> None:
+        nonlocal calls
+        calls += 1
+        await stream.receive()
+        if words:
+            await stream.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+            await stream.send(b"".join(event({"content": word}) for word in words))
+            # Both sides are this process: what was sent is read before it is reset.
+            await anyio.wait_all_tasks_blocked()
+        linger = struct.pack("ii", 1, 0)
+        stream.extra(SocketAttribute.raw_socket).setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, linger
+        )
+        await stream.aclose()
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}/v1"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, reset)
+            heard, error = await ask(url, "good", retries=1)
+            tasks.cancel_scope.cancel()
+    assert heard == fragments
+    assert error.startswith(f"{url} {message}")
+    assert calls == tries
 
 
 async def test_a_reply_that_never_begins(server: ChatServer) -> None:
