@@ -31,6 +31,7 @@ from llm_adapters.protocol import (
     ToolSpec,
     Usage,
 )
+from llm_adapters.thought import THINKERS
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
@@ -99,7 +100,7 @@ class OpenAI:
         self._token_timeout = token_timeout
         self._retries = retries
         self._client: AsyncOpenAI | None = None
-        self._opens_in_thought = False
+        self._opens_in_thought = THINKERS.search(model) is not None
         self._replies = 0
         self._notices: list[Notice] = []  # of the warm-up
 

@@ -30,6 +30,8 @@ class Reply:
 
     def feed(self, delta: Delta) -> str:
         """What is to be spoken of an event."""
+        if delta.thinking:
+            self._thoughts.apart()
         self._calls.feed(delta.calls)
         self._usage = delta.usage or self._usage
         self.ended = self.ended or delta.finish

@@ -8,6 +8,10 @@ TAGS = [f"<{slash}{name}>" for name in NAMES for slash in ("", "/")]
 LONGEST = max(map(len, TAGS))
 
 
+THINKERS = re.compile(r"deepseek-r1|\bqwq\b|magistral|thinking|reason", re.IGNORECASE)
+"""Names of models whose prompt may end in the opening tag."""
+
+
 class ThoughtFilter:
     """Takes the text of one reply as it comes and gives what is to be spoken of it.
 
@@ -40,6 +44,11 @@ class ThoughtFilter:
         kept = len(text) - _held_back(text)
         self._held = text[kept:]
         return self._speakable(spoken + self._take(text[:kept]))
+
+    def apart(self) -> None:
+        """The model gives its thoughts apart from its text, which then begins in none."""
+        if self._assumed is not None:
+            self._assumed, self._inside, self.opens_in_thought = None, False, False
 
     def finish(self) -> str:
         """The reply is over; what is to be spoken besides."""

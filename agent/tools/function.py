@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_type_hints
 
-import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from agent.tools.thread import run_in_thread
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
 
@@ -113,5 +113,5 @@ def _problems(error: ValidationError) -> str:
 async def _call(function: Function, arguments: Mapping[str, Any]) -> object:
     if inspect.iscoroutinefunction(function):
         return await function(**arguments)
-    # A thread cannot be stopped: one that takes too long is left to itself.
-    return await anyio.to_thread.run_sync(partial(function, **arguments), abandon_on_cancel=True)
+    result = await run_in_thread(partial(function, **arguments))
+    return await result if inspect.isawaitable(result) else result

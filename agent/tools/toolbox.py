@@ -197,7 +197,7 @@ class Toolbox:
             text = tool.shown(result)
         except TimeoutError:
             ok, text = False, f"error: no result within {tool.timeout:g} s"
-        except Exception as error:  # noqa: BLE001  (P6: a tool never ends more than itself)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (P6: it ends itself at most)
             cause = only(error)
             kind = "" if isinstance(cause, ToolError) else f"{type(cause).__name__}: "
             ok, text = False, tool.shown(f"error: {kind}{cause}")

@@ -188,6 +188,20 @@ async def test_a_failing_tool_is_an_answer_to_the_model() -> None:
         assert not returned.ok
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), RecursionError("deep"), ValueError()])
+async def test_whatever_a_tool_raises_ends_no_more_than_itself(error: BaseException) -> None:
+    async with setting() as s:
+
+        def bad() -> None:
+            """Raises."""
+            raise error
+
+        s.toolbox.add(function_tool(bad))
+        llm = FakeLlm([[ToolCall("1", "bad", "")], ["Sorry."]])
+        assert await spoken(s.think(llm)) == "Sorry."
+        assert llm.asked[1][-1].content.startswith(f"error: {type(error).__name__}: ")
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [

@@ -181,6 +181,7 @@ BEHAVIOURS |= {
     "call-midway": call_midway,
     "torn-thought": torn_thought,
     "opened-thought": opened_thought,
+    "opened-thought-thinking": opened_thought,
     "torn-characters": torn_characters,
     "counted": counted,
     "uncounted": uncounted,

@@ -115,6 +115,11 @@ async def test_a_thought_that_nothing_opened_is_spoken_once_at_most(server: Chat
         assert text(await ask(llm)) == "".join(REPLY)
 
 
+async def test_a_model_known_to_begin_in_a_thought(server: ChatServer) -> None:
+    async with adapter(server, "opened-thought-thinking") as llm:
+        assert text(await ask(llm)) == "".join(REPLY)
+
+
 async def test_torn_characters_are_whole(server: ChatServer) -> None:
     async with adapter(server, "torn-characters") as llm:
         assert text(await ask(llm)) == "Grü🙂!🙂?"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_adapters.thought import TAG, ThoughtFilter
+from llm_adapters.thought import TAG, THINKERS, ThoughtFilter
 
 PIECES = st.lists(
     st.sampled_from(
@@ -86,3 +86,25 @@ def test_a_model_whose_prompt_opens_the_thought() -> None:
     assert never.feed("Hello.") == ""
     assert never.finish() == "Hello."
     assert not never.opens_in_thought
+
+
+def test_a_model_that_gives_its_thoughts_apart() -> None:
+    thoughts = ThoughtFilter(opened=True)
+    thoughts.apart()
+    assert thoughts.feed("Hello.") == "Hello."
+    assert not thoughts.opens_in_thought
+
+
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("deepseek-r1:8b", True),
+        ("Qwen/QwQ-32B", True),
+        ("Qwen3-4B-Thinking-2507", True),
+        ("llama3.2", False),
+        ("gpt-4o-mini", False),
+        ("qwen3:4b", False),  # opens its thoughts itself
+    ],
+)
+def test_models_that_may_begin_in_a_thought(model: str, thinks: bool) -> None:
+    assert bool(THINKERS.search(model)) is thinks

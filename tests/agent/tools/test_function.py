@@ -1,16 +1,22 @@
 """Functions as tools: the schema, the arguments, where they run."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
 from agent.tools import ToolError
 from agent.tools.function import find_function, function_tool
+from agent.tools.thread import run_in_thread
 from tests.agent.tools import examples
 
 pytestmark = pytest.mark.anyio
+
+name: ContextVar[str] = ContextVar("name")
 
 
 def test_the_schema_is_signature_and_docstring() -> None:
@@ -70,6 +76,32 @@ async def test_where_they_run() -> None:
     here = threading.current_thread().name
     assert await function_tool(examples.patient).bind({})() == here
     assert await function_tool(examples.thread).bind({})() != here
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_stuck_one_does_not_keep_the_program_from_ending(backend: str) -> None:
+    program = f"""
+import anyio, time
+from agent.tools.thread import run_in_thread
+
+async def main():
+    with anyio.move_on_after(0.01):
+        await run_in_thread(lambda: time.sleep(60))
+
+anyio.run(main, backend={backend!r})
+print("over")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (done.stdout, done.stderr) == ("over\n", "")
+
+
+async def test_what_a_thread_sees_and_raises() -> None:
+    name.set("set by the caller")
+    assert await run_in_thread(name.get) == "set by the caller"
+    with pytest.raises(SystemExit):
+        await run_in_thread(sys.exit)
 
 
 def test_a_long_result_is_cut_and_says_so() -> None:

@@ -1,0 +1,37 @@
+"""A blocking function in a thread of its own that nobody has to wait for."""
+
+import contextvars
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+
+
+async def run_in_thread(function: Callable[[], object]) -> object:
+    """What `function` gives; it may raise anything.
+
+    A thread cannot be stopped: one whose caller is cancelled runs on, and what it gives is dropped.
+    It does not keep the program from ending, as one of a pool of workers would.
+    """
+    token = anyio.lowlevel.current_token()
+    done = anyio.Event()
+    results: list[object] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:  # noqa: BLE001  (it is raised where it is waited for)
+            errors.append(error)
+        with suppress(RuntimeError):  # the event loop has ended meanwhile
+            anyio.from_thread.run_sync(done.set, token=token)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(work,), name="tool", daemon=True).start()
+    await done.wait()
+    if errors:
+        raise errors[0]
+    return results[0]
