@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tts.dia2.backbone import Backbone
-from tts.dia2.cache import Cache, Chunk, Step
+from tts.dia2.cache import Cache, Chunk, Memory, Step
 from tts.dia2.config import Dia2Config
 from tts.dia2.depformer import Depformer, Frame
 from tts.dia2.layers import Rotary
@@ -35,20 +35,23 @@ class Model:
     def __init__(
         self,
         config: Dia2Config,
-        weights: Path,
+        weights: "Path | Network",
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         slots: int = 1,
         branches: int = 2,
     ) -> None:
-        """Load the weights. Raises TextToSpeechError (see `load_weights`)."""
+        """Load the weights, or take a network that has them. Raises TextToSpeechError."""
         self.config, self.dtype = config, dtype
         self.slots, self.branches = slots, branches
         self.device = torch.device(device)
-        with torch.device("meta"):
-            network = Network(config, dtype)
-        load_weights(network, weights, self.device)
+        if isinstance(weights, Network):
+            network = weights
+        else:
+            with torch.device("meta"):
+                network = Network(config, dtype)
+            load_weights(network, weights, self.device)
         self.backbone, self.depformer = network.transformer, network.depformer
         self.cache = Cache(config, slots, branches, self.device, dtype)
         self.rotary = Rotary(config, config.decoder.head_dim, self.device)
@@ -60,8 +63,8 @@ class Model:
 
         Gives the normed hidden states [slots, branches, width]; those of other slots mean nothing.
         """
-        memory = Step(self.cache, active)
-        hidden: Tensor = self.backbone(tokens, positions[:, None], self.rotary, memory)
+        memory = self._step(active)
+        hidden = self._hear(tokens, positions[:, None], memory)
         memory.commit()
         return hidden
 
@@ -74,9 +77,17 @@ class Model:
         for start in range(0, len(tokens), CHUNK):
             columns, places = tokens[start : start + CHUNK], positions[start : start + CHUNK]
             memory = Chunk(self.cache, slot, len(columns))
-            parts.append(self.backbone(columns.transpose(0, 1), places, self.rotary, memory))
+            parts.append(self._hear(columns.transpose(0, 1), places, memory))
             memory.commit()
         return torch.cat(parts, dim=1).transpose(0, 1)
+
+    def _step(self, active: list[bool]) -> Step:
+        return Step(self.cache, active)
+
+    def _hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
+        """Columns [..., channels] at positions [...] to normed hidden states [..., width]."""
+        hidden: Tensor = self.backbone(tokens, positions, self.rotary, memory)
+        return hidden
 
     def actions(self, hidden: Tensor) -> Tensor:
         """Logits [..., 2] of what the text does: 0 pad, 1 new word."""

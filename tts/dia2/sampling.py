@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tts.dia2.fast.draw import draw_token
+
 ACTION, FIRST_CODEBOOK = 0, 1  # the draws of a step: the action, then one per codebook
 
 
@@ -107,6 +109,7 @@ class Sampler:
     ) -> None:
         """`forbidden` are the control ids that the first codebook's distribution contains."""
         self.forbidden = forbidden
+        self.settings = [Sampling() for _ in range(slots)]
         self.slots = torch.arange(slots, device=device)
         self.scale = torch.ones(slots, device=device)
         self.filter_k = torch.zeros(slots, device=device, dtype=torch.int64)
@@ -118,6 +121,7 @@ class Sampler:
 
     def assign(self, slot: int, sampling: Sampling, uniforms: Tensor) -> None:
         """A new utterance in a slot; `uniforms` as from `random_numbers`."""
+        self.settings[slot] = sampling
         self.scale[slot] = sampling.scale
         self.filter_k[slot] = sampling.filter_k
         self.temperature[0, slot] = sampling.text_temperature
@@ -137,6 +141,30 @@ class Sampler:
 
     def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
         """Tokens [slots] for draw number `draw` of each slot's step (`steps` [slots], from 0)."""
+        if logits.device.type == "cpu":
+            found = [
+                self._one(slot, logits[slot], draw, step)
+                for slot, step in enumerate(steps.tolist())
+            ]
+            if None not in found:
+                return torch.tensor(found)
+        return self.sample_together(logits, draw, steps)
+
+    def _one(self, slot: int, logits: Tensor, draw: int, step: int) -> int | None:
+        """A slot's token for its own logits [branches, vocabulary], on the CPU."""
+        sampling, text = self.settings[slot], draw == ACTION
+        return draw_token(
+            logits,
+            scale=sampling.scale,
+            filter_k=sampling.filter_k,
+            temperature=sampling.text_temperature if text else sampling.audio_temperature,
+            top_k=sampling.text_top_k if text else sampling.audio_top_k,
+            forbidden=self.forbidden if draw == FIRST_CODEBOOK else (),
+            uniform=self.uniforms.numpy()[slot, step, draw],
+        )
+
+    def sample_together(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        """The same as `sample` without a look at any value."""
         candidates = self.candidates(logits, draw)
         drawn = pick(self.probabilities(candidates, draw), self.uniforms[self.slots, steps, draw])
         greedy = self.temperature[int(draw != ACTION)] <= 0

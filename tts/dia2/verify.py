@@ -1,6 +1,7 @@
 """Check this implementation of Dia2 against golden data.
 
-    python -m tts.dia2.verify DIR [--device cpu|cuda] [--dtype float32|bfloat16] [--only CASE]
+    python -m tts.dia2.verify DIR [--device cpu|cuda] [--dtype float32|bfloat16]
+                              [--network plain|fast|int8] [--only PART ...]
 
 DIR holds recordings of the published runtime (what lies where: `verify_goldens`). One line for
 every comparison; the exit status is 1 if any of them missed. Needs torch, numpy and safetensors;
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import torch
 
+from tts.dia2.fast.model import NETWORKS
 from tts.dia2.verify_mimi import check_mimi
-from tts.dia2.verify_network import check_network
+from tts.dia2.verify_network import Loading, check_network
 from tts.dia2.verify_runs import check_runs
 from tts.dia2.verify_sampling import check_sampling
 from tts.dia2.verify_table import HEADING, Row, missed, summary
@@ -30,14 +32,19 @@ def verify(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     parts: Sequence[str] = PARTS,
+    network: str = "plain",
 ) -> Iterator[Row]:
-    """Every comparison with the golden data in `root`; what raises an error is a miss."""
+    """Every comparison with the golden data in `root`; what raises an error is a miss.
+
+    `network` is one of `NETWORKS`: the readable one, the fast one, or that in int8.
+    """
     device = torch.device(device)
+    load = Loading(network, device, dtype)
     checks: dict[str, Callable[[], Iterator[Row]]] = {
         "text": lambda: check_text(root),
         "sampling": lambda: check_sampling(root, device),
-        "network": lambda: check_network(root, device, dtype),
-        "runs": lambda: check_runs(root, device, dtype),
+        "network": lambda: check_network(root, load),
+        "runs": lambda: check_runs(root, load),
         "mimi": lambda: check_mimi(root, device),
     }
     for part in parts:
@@ -55,11 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="golden data")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--network", choices=NETWORKS, default="plain")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     options = parser.parse_args(arguments)
     rows: list[Row] = []
     print(HEADING)
-    for row in verify(options.folder, options.device, getattr(torch, options.dtype), options.only):
+    dtype = getattr(torch, options.dtype)
+    for row in verify(options.folder, options.device, dtype, options.only, network=options.network):
         rows.append(row)
         print(row, flush=True)
     print(summary(rows))

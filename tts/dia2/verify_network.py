@@ -1,36 +1,75 @@
 """Checks of the network: recorded inputs through one growing cache, every layer compared."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from tts.dia2.config import Dia2Config
+from tts.dia2.fast.model import NETWORKS
 from tts.dia2.model import Model
 from tts.dia2.verify_goldens import Tensors, Trace, read_tensors, sets, traces
 from tts.dia2.verify_table import Row, difference, within
 
 NETWORK = 1e-4  # of hidden states and logits, in float32
+DISTRIBUTION = 1e-4  # total variation, or the probability of one token
+INT8 = 0.05  # mean total variation: twice what was measured (README of the benchmarks)
 
 
-def check_network(root: Path, device: torch.device, dtype: torch.dtype) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Loading:
+    """Which of `NETWORKS` is checked, and where it computes in what."""
+
+    network: str
+    device: torch.device
+    dtype: torch.dtype
+
+    def __call__(self, config: Dia2Config, weights: Path, **options: int) -> Model:
+        """The model; `options` are `Model`'s."""
+        return NETWORKS[self.network](
+            config, weights, device=self.device, dtype=self.dtype, **options
+        )
+
+    @property
+    def exact(self) -> bool:
+        """Whether it must give what was recorded: not if it rounds more."""
+        return self.dtype == torch.float32 and self.network != "int8"
+
+    @property
+    def variation(self) -> float | None:
+        """Of distributions, on average over the draws of a generation."""
+        return DISTRIBUTION if self.exact else INT8 if self.network == "int8" else None
+
+    @property
+    def tolerance(self) -> float | None:
+        """Of hidden states and logits; None: reported only."""
+        return NETWORK if self.exact else None
+
+
+def check_network(root: Path, load: Loading) -> Iterator[Row]:
     for folder in sets(root):
-        if not (folder / "model.safetensors").is_file():
+        weights = folder / "model.safetensors"
+        if not weights.is_file():
             continue
         config = Dia2Config.from_file(folder / "config.json")
         if (folder / "net.safetensors").is_file():
-            model = Model(config, folder / "model.safetensors", device=device, dtype=dtype)
-            tolerance = NETWORK if dtype == torch.float32 else None
+            model = load(config, weights)
             recorded = read_tensors(folder / "net.safetensors")
-            yield from _backbone(f"{folder.name}/net", model, recorded, tolerance)
-            yield from _depformer(f"{folder.name}/net", model, recorded, tolerance)
-        if (folder / "net_bf16.safetensors").is_file():
-            half = Model(config, folder / "model.safetensors", device=device, dtype=torch.bfloat16)
+            case, tolerance = f"{folder.name}/net", load.tolerance
+            yield from _backbone(case, model, recorded, tolerance)
+            if load.network == "plain":
+                yield from _depformer(case, model, recorded, tolerance)
+            else:
+                rows = load(config, weights, slots=2, branches=1)
+                yield from _fused_depformer(case, rows, recorded, tolerance)
+        if (folder / "net_bf16.safetensors").is_file() and load.network == "plain":
+            half = Model(config, weights, device=load.device, dtype=torch.bfloat16)
             yield from _bfloat16(f"{folder.name}/net_bf16", half, folder)
     for trace in traces(root):
         if trace.has_tensors and "warm_hidden" in trace.tensors:
-            yield from _warm_up(trace, device, dtype)
+            yield from _warm_up(trace, load)
 
 
 @torch.inference_mode()
@@ -41,7 +80,9 @@ def _backbone(case: str, model: Model, recorded: Tensors, tolerance: float | Non
         yield within(case, name, difference(got[:, 0].cpu(), recorded[name][:, :half]), 1e-6)
 
     tokens, positions = _inputs(model, recorded["tokens_in"], recorded["positions"])
-    yield _compare(case, "embeddings", model.backbone.embed(tokens), recorded["embed"], tolerance)
+    if plain := type(model) is Model:
+        embedded = model.backbone.embed(tokens)
+        yield _compare(case, "embeddings", embedded, recorded["embed"], tolerance)
     layers: list[list[Tensor]] = []
     hooks = [
         layer.register_forward_hook(lambda _m, _i, out: layers[-1].append(out[0].float()))
@@ -53,8 +94,9 @@ def _backbone(case: str, model: Model, recorded: Tensors, tolerance: float | Non
         states.append(model.step(column[None], position[None], [True])[0])
     for hook in hooks:
         hook.remove()
-    stacked = torch.stack([torch.stack(outputs) for outputs in layers])
-    yield _compare(case, "layers, step by step", stacked, recorded["layer_out"], tolerance)
+    if plain:
+        stacked = torch.stack([torch.stack(outputs) for outputs in layers])
+        yield _compare(case, "layers, step by step", stacked, recorded["layer_out"], tolerance)
     yield from _heads(case, model, torch.stack(states), recorded, tolerance)
     model.cache.truncate(0)
     hidden = model.prefill(0, tokens, positions)
@@ -100,6 +142,23 @@ def _depformer(
             yield _compare(case, f"depth transformer: {what}", frames, wanted, tolerance)
 
 
+@torch.inference_mode()
+def _fused_depformer(
+    case: str, model: Model, recorded: Tensors, tolerance: float | None
+) -> Iterator[Row]:
+    """The recorded branches are fed different tokens: they are slots here."""
+    logits = []
+    for hidden, previous, text in _frames(model, recorded):
+        frame = model.new_frame()
+        logits += [
+            model.next_codebook(stage, hidden[:, None], previous[stage], text.T, frame)[:, 0]
+            for stage in range(model.config.codebooks - 1)
+        ]
+    wanted = recorded["dep_logits"]
+    got = torch.stack(logits).view(wanted.shape)
+    yield _compare(case, "depth transformer: dep_logits", got, wanted, tolerance)
+
+
 def _frames(model: Model, recorded: Tensors) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Hidden states [2, width], previous tokens [stages, 2] and text [2, 2] of each frame."""
     for n, (previous, text) in enumerate(
@@ -124,9 +183,8 @@ def _bfloat16(case: str, model: Model, folder: Path) -> Iterator[Row]:
 
 
 @torch.inference_mode()
-def _warm_up(trace: Trace, device: torch.device, dtype: torch.dtype) -> Iterator[Row]:
-    weights = trace.folder / "model.safetensors"
-    model = Model(trace.config, weights, device=device, dtype=dtype)
+def _warm_up(trace: Trace, load: Loading) -> Iterator[Row]:
+    model = load(trace.config, trace.folder / "model.safetensors")
     recorded = {
         name.removeprefix("warm_"): tensor
         for name, tensor in trace.tensors.items()
@@ -134,8 +192,7 @@ def _warm_up(trace: Trace, device: torch.device, dtype: torch.dtype) -> Iterator
     }
     tokens, positions = _inputs(model, recorded["tokens_in"], recorded["positions"])
     hidden = model.prefill(0, tokens, positions)
-    tolerance = NETWORK if dtype == torch.float32 else None
-    yield from _heads(f"{trace.case} warm-up", model, hidden, recorded, tolerance)
+    yield from _heads(f"{trace.case} warm-up", model, hidden, recorded, load.tolerance)
 
 
 def _inputs(model: Model, tokens: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tts.dia2.model import Model
-from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling, pick, pick_native
+from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling, pick_native
 from tts.dia2.verify_goldens import Trace
 from tts.dia2.verify_table import difference
 
@@ -49,6 +49,7 @@ class Replay(Sampler):
         self.tensors = trace.tensors
         self.mode: str = trace.json["mode"]
         self.largest = Largest()
+        self.variations: list[float] = []
         self.own = np.full(tuple(self.tensors["drawn"].shape), -1)
         self.wrong: list[tuple[int, int]] = []
         self.excused: list[float] = []
@@ -63,9 +64,8 @@ class Replay(Sampler):
     def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
         step = int(steps[0])
         recorded = int(self.tensors["drawn"][step, draw])
-        candidates = self.candidates(logits, draw)
-        p = self.probabilities(candidates, draw)
-        own = self._draw(candidates, p, step, draw)
+        p = self.probabilities(self.candidates(logits, draw), draw)
+        own = self._draw(logits, p, steps, draw)
         self.own[step, draw] = own
         self._compare(logits, p, step, draw)
         if self.draws and own != recorded:
@@ -76,11 +76,9 @@ class Replay(Sampler):
                 self.excused.append(gap)
         return torch.full_like(steps, recorded)
 
-    def _draw(self, candidates: Tensor, p: Tensor, step: int, draw: int) -> int:
-        if self.mode == "greedy":
-            return int(candidates.argmax(-1))
-        if self.mode == "uniform":
-            return int(pick(p, self.uniforms[:, step, draw]))
+    def _draw(self, logits: Tensor, p: Tensor, steps: Tensor, draw: int) -> int:
+        if self.mode != "native":
+            return int(super().sample(logits, draw, steps))
         return int(pick_native(p, int(self.top_k[int(draw != ACTION), 0]))) if self.draws else -1
 
     def _gap(self, p: Tensor, step: int, draw: int, own: int, recorded: int) -> float | None:
@@ -104,6 +102,7 @@ class Replay(Sampler):
                 exact = distribution_of(wanted, sampling, draw, self.forbidden)
                 variation = float(np.abs(p[0].double().cpu().numpy() - exact).sum()) / 2
                 largest.variation = max(largest.variation, variation)
+                self.variations.append(variation)
         if "p_drawn" in self.tensors and not near:
             token = int(self.tensors["drawn"][step, draw])
             off = abs(float(p[0, token]) - float(self.tensors["p_drawn"][step, draw]))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tts.dia2.model import Model
@@ -16,12 +15,11 @@ from tts.dia2.stepper import Stepper
 from tts.dia2.take import Take
 from tts.dia2.tokenizer import Tokenizer
 from tts.dia2.verify_goldens import Trace, traces
-from tts.dia2.verify_network import NETWORK
+from tts.dia2.verify_network import DISTRIBUTION, Loading
 from tts.dia2.verify_replay import Replay
 from tts.dia2.verify_table import Row, difference, exact, missed, not_run, same, within
 from tts.protocol import TextToSpeechError
 
-DISTRIBUTION = 1e-4  # total variation, or the probability of one token
 LONGEST = 7  # characters in a fragment
 
 
@@ -149,16 +147,15 @@ def generate(model: Model, trace: Trace, source: Source) -> Run:
     return run
 
 
-def check_runs(root: Path, device: torch.device, dtype: torch.dtype) -> Iterator[Row]:
+def check_runs(root: Path, load: Loading) -> Iterator[Row]:
     for trace in traces(root):
         if not trace.has_tensors:
             yield not_run(trace.case, "generation", "no weights or no recorded tensors here")
             continue
         branches = 1 if trace.sampling.scale == 1 else 2
-        weights = trace.folder / "model.safetensors"
-        model = Model(trace.config, weights, device=device, dtype=dtype, branches=branches)
+        model = load(trace.config, trace.folder / "model.safetensors", branches=branches)
         offline = generate(model, trace, Whole(trace))
-        yield from _numbers(trace, offline, dtype)
+        yield from _numbers(trace, offline, load)
         yield from _outcome(trace, offline, "offline")
         source = Fragments(trace, trace.case)
         streamed = generate(model, trace, source)
@@ -169,10 +166,9 @@ def check_runs(root: Path, device: torch.device, dtype: torch.dtype) -> Iterator
         yield same(trace.case, f"{source.name}: own draws", streamed.replay.own, offline.replay.own)
 
 
-def _numbers(trace: Trace, run: Run, dtype: torch.dtype) -> Iterator[Row]:
+def _numbers(trace: Trace, run: Run, load: Loading) -> Iterator[Row]:
     case, tensors, largest = trace.case, trace.tensors, run.replay.largest
-    full = dtype == torch.float32
-    network, distribution = (NETWORK, DISTRIBUTION) if full else (None, None)
+    network, distribution = load.tolerance, DISTRIBUTION if load.exact else None
     if "hidden" in tensors:
         hidden = np.stack(run.recorder.states)
         wanted = tensors["hidden"].float().numpy()[:, : hidden.shape[1]]
@@ -181,6 +177,8 @@ def _numbers(trace: Trace, run: Run, dtype: torch.dtype) -> Iterator[Row]:
         yield within(case, "logits of every draw", largest.logits, network)
         if trace.json["mode"] != "greedy":
             yield within(case, "distributions (variation)", largest.variation, distribution)
+            mean = sum(run.replay.variations) / len(run.replay.variations)
+            yield within(case, "distributions (mean variation)", mean, load.variation)
     if "p_drawn" in tensors:
         yield within(case, "probability of each token", largest.probability, distribution)
     if trace.sampling.scale != 1:
@@ -189,7 +187,7 @@ def _numbers(trace: Trace, run: Run, dtype: torch.dtype) -> Iterator[Row]:
     note = f" ({len(excused)} near ties: {min(excused):.0e})" if excused else ""
     if not run.replay.draws:
         yield not_run(case, "tokens drawn", "PyTorch's own draws are known for the CPU only")
-    elif full:
+    elif load.exact:
         yield exact(case, "tokens drawn", len(run.replay.wrong), draws, note)
     else:
         other = len(run.replay.wrong) + len(excused)

@@ -1,0 +1,70 @@
+"""The model for speed: `tts.dia2.model.Model` with its network fused and packed."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tts.dia2 import depformer
+from tts.dia2 import model as plain
+from tts.dia2.cache import Memory, Step
+from tts.dia2.config import Dia2Config
+from tts.dia2.fast.backbone import Backbone, LastStep
+from tts.dia2.fast.depformer import Depformer, Frame
+from tts.dia2.model import Network
+
+
+class FastModel(plain.Model):
+    """The same numbers but for rounding; with `quantize`, int8 weights (see `Quantized`)."""
+
+    def __init__(
+        self,
+        config: Dia2Config,
+        weights: Path | Network,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        slots: int = 1,
+        branches: int = 2,
+        quantize: bool = False,
+    ) -> None:
+        """Load the weights, or take those of a network. Raises TextToSpeechError."""
+        super().__init__(
+            config, weights, device=device, dtype=dtype, slots=slots, branches=branches
+        )
+        with torch.inference_mode():
+            self.fused = Backbone(config, self.backbone, quantize=quantize)
+            self.fused_depth = Depformer(
+                config, self.depformer, self.depth_rotary, quantize=quantize
+            )
+
+    def _step(self, active: list[bool]) -> Step:
+        return LastStep(self.cache, active)
+
+    def _hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
+        return self.fused(tokens, positions, self.rotary, memory)
+
+    def actions(self, hidden: Tensor) -> Tensor:
+        return self.fused.action_head(hidden)
+
+    def first_codebook(self, hidden: Tensor) -> Tensor:
+        return self.fused.first_head(hidden.flatten(0, -2)).view(*hidden.shape[:-1], -1)
+
+    def new_frame(self) -> Frame:
+        return Frame(self.config, self.slots, self.branches, self.cache.keys)
+
+    def next_codebook(
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
+    ) -> Tensor:
+        assert isinstance(frame, Frame)
+        return self.fused_depth(stage, hidden, previous, text, frame)
+
+
+NETWORKS: dict[str, Callable[..., plain.Model]] = {
+    "plain": plain.Model,
+    "fast": FastModel,
+    "int8": partial(FastModel, quantize=True),
+}
+"""The readable network, the fast one, and that in int8; all take `Model`'s arguments."""
