@@ -1,9 +1,9 @@
 """Conversations that are kept: a file each, written as it happens, read again to go on with it.
 
 A file is JSON lines, each with the local `time` and a `type`: `begun`, `resumed`, `user`,
-`assistant` (the words heard, `interrupted` or not), `aside` (a backchannel), `tool` (a call with
-its result). Lines are only ever added, and each is handed to the system at once, so that a crash
-costs the line being written at most.
+`assistant` (the words heard, `interrupted` or not), `taken_up` (the interrupted one went on, and
+comes again), `aside` (a backchannel), `tool` (a call with its result). Lines are only ever added,
+and each is handed to the system at once, so that a crash costs the line being written at most.
 """
 
 import json
@@ -19,6 +19,7 @@ from agent.errors import ParleyError
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
+    AssistantResumed,
     Event,
     TurnCommitted,
     UserBackchannel,
@@ -82,6 +83,8 @@ class Conversation:
                 case "assistant":
                     interrupted = bool(entry.data.get("interrupted"))
                     told.append(Message("assistant", entry.text, interrupted=interrupted))
+                case "taken_up" if told and told[-1].interrupted:
+                    told.pop()  # the reply went on, and is told again when it is over
                 case "tool":
                     told += _used_tool(entry, f"kept_{len(told)}")
                 case _:
@@ -111,6 +114,11 @@ class Memory:
         self._file = _open(folder / f"{self.id}{SUFFIX}")
         self._write("resumed" if self.earlier else "begun")
 
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What this conversation begins with."""
+        return self.earlier.messages if self.earlier is not None else ()
+
     def __call__(self, event: Event) -> None:
         """Keep the event, if it is of the conversation as it was heard."""
         match event:
@@ -122,6 +130,8 @@ class Memory:
                 self._write("assistant", text=text)
             case AssistantInterrupted(heard=heard) if heard:
                 self._write("assistant", text=heard, interrupted=True)
+            case AssistantResumed():
+                self._write("taken_up")
             case ToolReturned(name=name, arguments=arguments, result=result):
                 self._write("tool", name=name, arguments=arguments, text=result)
 
@@ -136,6 +146,18 @@ class Memory:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def open_memory(settings: SessionSettings, resume: str | None = None) -> Memory | None:
+    """What keeps the conversation that begins or, with `resume`, goes on; None to keep none.
+
+    Raises ParleyError as `Memory` does, and where there is nothing to go on from.
+    """
+    if settings.folder is not None:
+        return Memory(settings.folder, resume=resume)
+    if resume is not None:
+        raise ParleyError("no conversations are kept to go on with: set session.save to a folder")
+    return None
 
 
 def read(folder: Path, name: str) -> Conversation:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from agent.settings import Section
 
@@ -54,6 +55,15 @@ class ToolSettings(Section):
     @classmethod
     def _name_alone(cls, value: object) -> object:
         return {"function": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """For editors: a name alone is right, too."""
+        schema = handler(core_schema)
+        handler.resolve_ref_schema(schema)["type"] = ["object", "string"]
+        return schema
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:

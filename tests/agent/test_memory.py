@@ -11,12 +11,13 @@ from agent.errors import ParleyError
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
+    AssistantResumed,
     AssistantText,
     Event,
     TurnCommitted,
     UserBackchannel,
 )
-from agent.memory import Memory, conversations, read
+from agent.memory import Memory, SessionSettings, conversations, open_memory, read
 from agent.tools import ToolCalled, ToolReturned
 from llm_adapters import Message, ToolCall
 
@@ -68,6 +69,7 @@ def test_what_was_heard_is_kept(tmp_path: Path) -> None:
 
 def test_every_line_is_there_as_soon_as_it_happened(tmp_path: Path) -> None:
     with Memory(tmp_path) as memory:
+        assert memory.messages == ()
         memory(TurnCommitted(1, "grüß dich"))
         (path,) = tmp_path.iterdir()
         *_, last = path.read_text("utf-8").splitlines()
@@ -90,8 +92,7 @@ def test_it_goes_on(tmp_path: Path) -> None:
     name = converse(tmp_path)
     with Memory(tmp_path, resume=name[:6]) as memory:
         assert memory.id == name
-        assert memory.earlier is not None
-        assert memory.earlier.messages == MESSAGES
+        assert memory.messages == MESSAGES
         memory(TurnCommitted(1, "and then"))
     assert read(tmp_path, name).messages == (*MESSAGES, Message("user", "and then"))
     kinds = [entry.type for entry in read(tmp_path, name).entries]
@@ -122,3 +123,27 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     assert list(conversations(tmp_path / "nowhere")) == []
     with pytest.raises(ParleyError, match="no conversation 'last'"):
         read(tmp_path / "nowhere", "last")
+
+
+def test_only_where_it_is_wanted(tmp_path: Path) -> None:
+    assert open_memory(SessionSettings()) is None
+    with pytest.raises(ParleyError, match="no conversations are kept to go on with"):
+        open_memory(SessionSettings(), "last")
+    settings = SessionSettings(save=str(tmp_path))
+    with open_memory(settings) or pytest.fail("none") as memory:
+        memory(TurnCommitted(1, "hello"))
+    with open_memory(settings, "last") or pytest.fail("none") as again:
+        assert again.messages == (Message("user", "hello"),)
+
+
+def test_a_reply_that_went_on_is_told_once(tmp_path: Path) -> None:
+    events: list[Event] = [
+        TurnCommitted(1, "tell me a story"),
+        AssistantInterrupted(1, "Once upon", "a time."),
+        AssistantResumed(1),
+        AssistantDone(1, "Once upon a time."),
+    ]
+    assert read(tmp_path, converse(tmp_path, events)).messages == (
+        Message("user", "tell me a story"),
+        Message("assistant", "Once upon a time."),
+    )

@@ -79,6 +79,13 @@ def test_wrong_settings(tool: object, problem: str) -> None:
         settings(tool)
 
 
+def test_the_schema_for_editors_takes_a_name_alone() -> None:
+    schema = TypeAdapter(list[ToolSettings]).json_schema()
+    described = schema["$defs"]["ToolSettings"]
+    assert described["type"] == ["object", "string"]
+    assert "confirm" in described["properties"]
+
+
 @on_virtual_time
 async def test_a_call_that_takes_too_long_is_given_up() -> None:
     async with opened() as (toolbox, _, events):
