@@ -61,6 +61,8 @@ def _line(entry: "Entry") -> str:
             return f"-- {entry.type} {entry.time:%A, %d %B %Y} --"
         case "assistant":
             return f"agent: {entry.text}{' [interrupted]' if entry.data.get('interrupted') else ''}"
+        case "taken_up":
+            return "-- that reply went on --"
         case "aside":
             return f"user:  ({entry.text})"
         case "tool":
