@@ -3,6 +3,7 @@
 from stt.protocol import Recognition, SpeechToText, SpeechToTextError, Transcript, Word
 
 ENGINES = {
+    "openai": "stt.openai:OpenAI",
     "pocketsphinx": "stt.pocketsphinx:Pocketsphinx",
     "whisper": "stt.whisper:Whisper",
 }

@@ -23,10 +23,17 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was understood so far; `words` is empty where the engine gives no times."""
+    """What was understood so far; `words` is empty where the engine gives no times.
+
+    `language` is a code such as en, where the engine tells; `confidence` is from 0 to 1. When
+    the engine did not trust what it understood, `rejected` says why, and `text` is empty.
+    """
 
     text: str
     words: tuple[Word, ...] = ()
+    language: str | None = None
+    confidence: float | None = None
+    rejected: str | None = None
 
 
 class Recognition(Protocol):
@@ -53,7 +60,10 @@ class SpeechToText(Protocol):
         """The rate in Hz that `Recognition.feed` expects."""
 
     async def load(self) -> None:
-        """Make ready, showing progress when it takes long. Raises SpeechToTextError."""
+        """Make ready, showing progress when it takes long. Raises SpeechToTextError.
+
+        Loading again costs nothing, and begins a new conversation.
+        """
 
     async def aclose(self) -> None:
         """Give back what `load` took."""

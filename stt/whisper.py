@@ -1,15 +1,13 @@
-"""Whisper through faster-whisper (CTranslate2): many languages, on the CPU or an NVIDIA GPU.
-
-An utterance is decoded as a whole when it is over; there are no partial transcripts.
-"""
+"""Whisper through faster-whisper (CTranslate2): many languages, on the CPU or an NVIDIA GPU."""
 
 import logging
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,27 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from stt import ghosts
+from stt.cuda_libraries import preload
+from stt.ghosts import Hypothesis, ghost
 from stt.protocol import SpeechToTextError, Transcript, Word
+from stt.voice import Voice
+from stt.whisper_decoder import Decoder
+from stt.whisper_files import find_model, first_line
+from stt.whisper_recognition import WhisperRecognition
 
 SAMPLE_RATE = 16000
-
-SHORTEST = SAMPLE_RATE // 10
-"""Samples below which there is no word to decode, only something to make up."""
-
-WINDOW_S = 30
-"""Seconds that the model hears at once; longer audio is decoded window by window."""
-
-FILES = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
-"""What a converted model consists of; `model.bin` and `tokenizer.json` are always there."""
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("float16", "int8", "float32")}
 """For `compute_type: auto`, the best first; the first that the processor supports is taken."""
 
+THREADS = 4
+"""Processor cores that decoding uses at most: with more it is hardly faster."""
+
+SURE, LONG_ENOUGH = 0.8, 1.0
+"""Probability of a language, and seconds of voice, from which on it is the conversation's."""
+
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class Whisper:
-    """OpenAI's Whisper, run by faster-whisper."""
+    """OpenAI's Whisper, run by faster-whisper. One utterance is decoded at a time, in a thread."""
 
     sample_rate = SAMPLE_RATE
 
@@ -61,8 +64,31 @@ class Whisper:
         ] = "auto",
         language: Annotated[
             str,
-            Field(description="The language that is spoken, such as en or de; auto detects it."),
+            Field(
+                description="The language that is spoken, such as en or de; auto detects it, and "
+                "keeps to it once a turn leaves no doubt."
+            ),
         ] = "auto",
+        hotwords: Annotated[
+            list[str], Field(description="Names and rare words that are likely to be said.")
+        ] = [],  # noqa: B006  (never changed)
+        trim_encoder: Annotated[
+            Literal["auto", "off"],
+            Field(
+                description="auto hears a short utterance without padding it to 30 s, which is "
+                "many times faster, and again in full when the result looks wrong."
+            ),
+        ] = "auto",
+        temperature: Annotated[
+            float | list[float],
+            Field(
+                description="Of sampling; 0 takes the likeliest words. A list such as [0, 0.4] "
+                "tries again while the result looks wrong, which takes time."
+            ),
+        ] = 0.0,
+        partials: Annotated[
+            bool, Field(description="Show words while they are spoken; takes computing time.")
+        ] = True,
         word_times: Annotated[
             bool, Field(description="Find out when each word was said; takes more time.")
         ] = False,
@@ -71,50 +97,111 @@ class Whisper:
         self._device = device
         self._compute_type = compute_type
         self._language = language
-        self._word_times = word_times
-        self._model: Any = None  # faster_whisper.WhisperModel
+        self._partials = partials
+        self._how: dict[str, Any] = {
+            "trim": trim_encoder == "auto",
+            "temperatures": tuple(temperature if isinstance(temperature, list) else [temperature]),
+            "hotwords": " ".join(hotwords),
+            "word_times": word_times,
+        }
+        self._decoder: Decoder | None = None
         self._limiter = anyio.CapacityLimiter(1)
+        self._lock = threading.Lock()  # a job that was given up may still be at it
+        self._found: str | None = None  # the language of this conversation
 
     async def load(self) -> None:
         """Read the model, downloading it (with a progress bar) when it is not on this machine.
 
-        Raises SpeechToTextError.
+        Again, it begins a new conversation: the language is found out anew. Raises
+        SpeechToTextError.
         """
-        if self._model is None:
+        self._found = None
+        if self._decoder is None:
             # Abandoned when cancelled: Ctrl-C does not wait for the end of a download.
-            self._model = await anyio.to_thread.run_sync(
+            self._decoder = await anyio.to_thread.run_sync(
                 self._load, limiter=self._limiter, abandon_on_cancel=True
             )
 
     async def aclose(self) -> None:
         """Free the model."""
-        self._model = None
+        self._decoder = None
 
     @asynccontextmanager
-    async def listen(self) -> AsyncIterator["_Recognition"]:
+    async def listen(self) -> AsyncIterator[WhisperRecognition]:
         """Recognise one utterance. Several may be open; they are decoded one after the other."""
-        if self._model is None:
+        if self._decoder is None:
             raise SpeechToTextError("whisper is not loaded: await load() first")
-        yield _Recognition(self)
+        recognition = WhisperRecognition(self)
+        if not self._partials:
+            yield recognition
+            return
+        failure: Exception | None = None  # of the caller's, which the group would wrap
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(recognition.show_partials)
+            try:
+                yield recognition
+            except Exception as error:  # noqa: BLE001  (raised again below)
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
-    async def transcribe(self, pcm: NDArray[np.float32]) -> Transcript:
-        """What is said in 16 kHz mono audio of any length."""
+    @property
+    def idle(self) -> bool:
+        """Whether a decoding that starts now delays no other."""
+        return self._limiter.borrowed_tokens == 0
+
+    async def run(self, job: Callable[[], _T]) -> _T:
+        """Do what computes, one job at a time; one that is cancelled is left to end by itself.
+
+        Raises SpeechToTextError.
+        """
+
+        def alone() -> _T:
+            with self._lock:
+                return job()
+
         try:
             return await anyio.to_thread.run_sync(
-                self._decode, self._model, pcm, limiter=self._limiter, abandon_on_cancel=True
+                alone, limiter=self._limiter, abandon_on_cancel=True
             )
         except RuntimeError as error:
-            raise SpeechToTextError(f"whisper failed: {error}") from error
+            raise SpeechToTextError(f"whisper failed: {first_line(error)}") from error
 
-    def _load(self) -> Any:
+    def hear(self, pcm: NDArray[np.float32], voice: Voice, *, final: bool) -> Transcript:
+        """What is said in 16 kHz mono audio in which `voice` was found. Blocks: for `run`."""
+        if voice.seconds < ghosts.LEAST_VOICE:
+            reason = f"only {voice.seconds:.2f} s of voice" if voice.seconds else None
+            return Transcript("", rejected=reason)
+        decoder = self._decoder
+        if decoder is None:
+            raise SpeechToTextError("whisper has been closed")
+        language = self._found if self._language == "auto" else self._language
+        kept: list[Hypothesis] = []
+        reason = None
+        for hypothesis in decoder.decode(pcm, language):
+            why = ghost(hypothesis, voice)
+            reason = reason or (f"{why}: {hypothesis.text}" if why else None)
+            if why is None:
+                kept.append(hypothesis)
+        if not kept:
+            return Transcript("", rejected=reason)
+        sure = kept[0].language_probability >= SURE and voice.seconds >= LONG_ENOUGH
+        if final and sure:
+            self._found = kept[0].language
+        return _transcript(kept)
+
+    def _load(self) -> Decoder:
         try:
             import ctranslate2
-            import faster_whisper  # noqa: F401  (both are needed below)
+
+            preload()
+            import faster_whisper  # noqa: F401  (needed below)
         except ImportError as error:
             raise SpeechToTextError(
                 f"whisper needs faster-whisper ({error}): pip install faster-whisper"
             ) from error
-        folder = _find(self._name)
+        folder = find_model(self._name)
         if self._device == "cpu" or ctranslate2.get_cuda_device_count() == 0:
             if self._device == "cuda":
                 raise SpeechToTextError(
@@ -130,7 +217,7 @@ class Whisper:
             _log.warning("whisper runs on the CPU: %s", error)
             return self._open(folder, "cpu")
 
-    def _open(self, folder: Path, device: str) -> Any:
+    def _open(self, folder: Path, device: str) -> Decoder:
         from ctranslate2 import get_supported_compute_types
         from faster_whisper import WhisperModel
 
@@ -139,10 +226,18 @@ class Whisper:
             if compute_type == "auto":
                 supported = get_supported_compute_types(device)
                 compute_type = next(kind for kind in COMPUTE_TYPES[device] if kind in supported)
-            model = WhisperModel(str(folder), device=device, compute_type=compute_type)
+            model = WhisperModel(
+                str(folder),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=min(THREADS, os.cpu_count() or 1),
+            )
             self._check_language(model)
-            if device == "cuda":  # a missing CUDA library only shows when it computes
-                self._decode(model, np.zeros(SAMPLE_RATE, np.float32))
+            decoder = Decoder(model, **self._how)
+            # The first run is slow, and a missing CUDA library only shows when it computes.
+            noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+            decoder.decode(noise, None)
+            Voice().feed(noise)
         except (RuntimeError, ValueError, OSError) as error:
             hint = ""
             if device == "cuda":
@@ -151,9 +246,9 @@ class Whisper:
                 )
             raise SpeechToTextError(
                 f"whisper model '{self._name}' cannot be used on {device} as {compute_type}: "
-                f"{_first_line(error)}{hint}"
+                f"{first_line(error)}{hint}"
             ) from error
-        return model
+        return decoder
 
     def _check_language(self, model: Any) -> None:
         known = ["auto", *model.supported_languages]
@@ -165,105 +260,12 @@ class Whisper:
                 f"{hint}"
             )
 
-    def _decode(self, model: Any, pcm: NDArray[np.float32]) -> Transcript:
-        segments, _ = model.transcribe(
-            pcm,
-            language=None if self._language == "auto" else self._language,
-            beam_size=1,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            vad_filter=False,
-            word_timestamps=self._word_times,
-            # With timestamps the next window begins where the last sentence ended.
-            without_timestamps=not self._word_times and len(pcm) <= WINDOW_S * SAMPLE_RATE,
-        )
-        heard = list(segments)  # a generator: this is where it decodes
-        words = tuple(
-            Word(word.word.strip(), float(word.start), float(word.end))
-            for segment in heard
-            for word in segment.words or ()
-        )
-        return Transcript("".join(segment.text for segment in heard).strip(), words)
 
-
-class _Recognition:
-    """One utterance."""
-
-    def __init__(self, engine: Whisper) -> None:
-        self._engine = engine
-        self._heard: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
-        self._transcript: Transcript | None = None  # of all that was heard
-
-    async def feed(self, pcm: NDArray[np.float32]) -> None:
-        """Hear more (16 kHz mono, [-1, 1], any length)."""
-        self._heard.append(pcm)
-        self._transcript = None
-
-    async def finish(self) -> Transcript:
-        """The transcript; with word times if the engine was asked for them."""
-        if self._transcript is None:
-            pcm = np.concatenate(self._heard)
-            heard = await self._engine.transcribe(pcm) if len(pcm) >= SHORTEST else Transcript("")
-            self._transcript = heard
-        return self._transcript
-
-
-def _find(name: str) -> Path:
-    """The folder of model `name`: one that is named, in the cache, or downloaded."""
-    from faster_whisper.utils import _MODELS as REPOSITORIES
-
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        missing = _missing(folder)
-        if missing:
-            raise SpeechToTextError(
-                f"{folder} is no CTranslate2 Whisper model, it has no {missing}: "
-                "name a folder made by ct2-transformers-converter"
-            )
-        return folder
-    repository = REPOSITORIES.get(name, name)
-    if repository.count("/") != 1 or name.startswith((".", "/", "~")):
-        near = get_close_matches(name, REPOSITORIES, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(REPOSITORIES)}"
-        if os.sep in name:
-            hint = "there is no such folder"
-        raise SpeechToTextError(f"whisper model '{name}' is unknown: {hint}")
-    return _fetch(name, repository)
-
-
-def _fetch(name: str, repository: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        cached = Path(snapshot_download(repository, allow_patterns=FILES, local_files_only=True))
-        if not _missing(cached):
-            return cached
-    except LocalEntryNotFoundError:
-        pass
-    try:
-        fetched = Path(snapshot_download(repository, allow_patterns=FILES))
-    except Exception as error:
-        reason = _first_line(error.__cause__ or error)
-        raise SpeechToTextError(
-            f"whisper model '{name}' is not on this machine and {repository} cannot be "
-            f"downloaded ({reason}): connect to the internet once, without HF_HUB_OFFLINE, or "
-            "name a local folder as model"
-        ) from error
-    missing = _missing(fetched)
-    if missing:
-        raise SpeechToTextError(
-            f"whisper model '{name}' is not complete, {fetched} has no {missing}: connect to the "
-            "internet once, or name a CTranslate2 model such as base"
-        )
-    return fetched
-
-
-def _missing(folder: Path) -> str | None:
-    """What a model's folder lacks, if anything."""
-    needed = ("model.bin", "tokenizer.json")
-    return next((file for file in needed if not (folder / file).is_file()), None)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def _transcript(kept: list[Hypothesis]) -> Transcript:
+    words: tuple[Word, ...] = tuple(word for hypothesis in kept for word in hypothesis.words)
+    return Transcript(
+        " ".join(hypothesis.text for hypothesis in kept),
+        words,
+        language=kept[0].language,
+        confidence=float(np.exp(np.mean([hypothesis.log_probability for hypothesis in kept]))),
+    )

@@ -144,6 +144,7 @@ async def transcribe(
         for path in files:
             try:
                 pcm = await anyio.to_thread.run_sync(_read, path)
+                await engine.load()  # a file is a conversation of its own
                 output.begin(path)
                 async with aclosing(utterances(pcm, vad, settings)) as spans:
                     heard = [
@@ -220,4 +221,4 @@ async def _recognise(
         replace(word, start=round(word.start + offset, 3), end=round(word.end + offset, 3))
         for word in transcript.words
     )
-    return Transcript(transcript.text, words)
+    return replace(transcript, words=words)

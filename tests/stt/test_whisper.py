@@ -1,9 +1,10 @@
-"""Whisper: a tiny random model runs through faster-whisper; whatever cannot be loaded is said."""
+"""Whisper: when it decodes, what it shows, what it rejects; what cannot be loaded is said."""
 
 import json
 import logging
 import shutil
 import threading
+import wave
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,10 +20,13 @@ from huggingface_hub import constants
 from numpy.typing import NDArray
 
 from stt import SpeechToTextError, Transcript
+from stt.ghosts import Hypothesis
 from stt.whisper import Whisper
+from stt.whisper_recognition import WhisperRecognition
 
 pytestmark = pytest.mark.anyio
 
+CLIPS = Path(__file__).parent.parent / "audio"
 TINY_WHISPER = Path(__file__).parent / "tiny_whisper.py"
 
 
@@ -52,6 +56,23 @@ def noise(seconds: float) -> NDArray[np.float32]:
     return np.random.default_rng(5).normal(0, 0.1, samples).astype(np.float32)
 
 
+def _speech() -> NDArray[np.float32]:
+    with wave.open(str(CLIPS / "command_timer.wav")) as clip:
+        pcm = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
+    return (pcm / 32768).astype(np.float32)
+
+
+SPEECH = _speech()
+"""Two seconds, with 1.7 s of voice."""
+
+
+async def until_idle(engine: Whisper) -> None:
+    """Wait until nothing is being decoded."""
+    await anyio.wait_all_tasks_blocked()
+    while not engine.idle:
+        await anyio.wait_all_tasks_blocked()
+
+
 async def recognise(engine: Whisper, pcm: NDArray[np.float32]) -> Transcript:
     """The transcript of an utterance that comes in blocks."""
     async with engine.listen() as recognition:
@@ -60,103 +81,202 @@ async def recognise(engine: Whisper, pcm: NDArray[np.float32]) -> Transcript:
         return await recognition.finish()
 
 
-class Spy:
-    """Stands before the model: remembers how and where it is used."""
+class Scripted:
+    """Stands in for the model where what it says is what matters, or when."""
 
-    def __init__(self, engine: Whisper) -> None:
-        self._model = engine._model
-        self.calls: list[dict[str, Any]] = []
-        self.threads: set[threading.Thread] = set()
-        engine._model = self
+    def __init__(self, *texts: str, **sureness: Any) -> None:
+        self.texts = list(texts)  # the last one again and again
+        self.sureness: dict[str, Any] = {"language": "en", "log_probability": -0.1, **sureness}
+        self.languages: list[str | None] = []
+        self.lengths: list[int] = []
+        self.threads: set[str] = set()
+        self.at_once = self.most_at_once = 0
+        self.busy, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
 
-    def transcribe(self, pcm: NDArray[np.float32], **options: Any) -> Any:
-        self.threads.add(threading.current_thread())
-        self.calls.append({"pcm": pcm, **options})
-        segments, info = self._model.transcribe(pcm, **options)
-        return self._each(segments), info
+    def decode(self, pcm: NDArray[np.float32], language: str | None) -> list[Hypothesis]:
+        self.threads.add(threading.current_thread().name)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.languages.append(language)
+        self.lengths.append(len(pcm))
+        text = self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
+        self.busy.set()
+        assert self.go_on.wait(60)
+        self.at_once -= 1
+        tokens = tuple(range(len(text.split())))
+        return [Hypothesis(text, tokens, no_speech=0.01, **self.sureness)] if text else []
 
-    def _each(self, segments: Iterator[Any]) -> Iterator[Any]:
-        for segment in segments:
-            self.threads.add(threading.current_thread())
-            yield segment
+
+def scripted(*texts: str, engine: Whisper | None = None, **sureness: Any) -> tuple[Whisper, Any]:
+    """An engine whose model is scripted."""
+    engine = engine or Whisper()
+    script = Scripted(*texts, **sureness)
+    engine._decoder = script  # type: ignore[assignment]  # it has the one method that is used
+    return engine, script
 
 
-async def test_an_utterance_is_decoded_whole_and_greedily_in_a_worker(model: Path) -> None:
-    engine = Whisper(model=str(model))
+async def test_decoding_is_in_a_worker_thread_and_one_at_a_time() -> None:
+    engine, script = scripted("hello")
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(recognise, engine, SPEECH)
+    assert script.most_at_once == 1
+    assert script.threads
+    assert threading.main_thread().name not in script.threads
+
+
+async def test_finish_covers_all_that_was_fed_and_costs_nothing_again() -> None:
+    engine, script = scripted("one", "one two")
+    async with engine.listen() as recognition:
+        await recognition.feed(SPEECH)
+        assert (await recognition.finish()).text == "one"
+        assert (await recognition.finish()).text == "one"
+        await recognition.feed(np.zeros(1600, np.float32))
+        await recognition.feed(SPEECH)
+        assert (await recognition.finish()).text == "one two"
+    assert script.lengths == [len(SPEECH), 2 * len(SPEECH) + 1600]
+
+
+async def test_partials_are_words_that_two_hypotheses_agree_on() -> None:
+    engine, _ = scripted("set the", "set a time", "set a timer for", "set a timer for ten")
+    shown = []
+    async with engine.listen() as recognition:
+        for start in range(0, len(SPEECH), 1600):
+            partial = await recognition.feed(SPEECH[start : start + 1600])
+            shown += [partial.text] if partial else []
+            await until_idle(engine)
+    assert shown == ["set", "set a"]
+
+
+async def test_no_partials_if_not_wanted() -> None:
+    engine, script = scripted("one two three", engine=Whisper(partials=False))
+    async with engine.listen() as recognition:
+        for start in range(0, len(SPEECH), 1600):
+            assert await recognition.feed(SPEECH[start : start + 1600]) is None
+            await until_idle(engine)
+    assert script.lengths == []
+
+
+async def test_a_partial_delays_the_final_by_no_more_than_itself() -> None:
+    engine, script = scripted("one two three")
+    script.go_on.clear()
+    finals: list[Transcript] = []
+
+    async def finish(recognition: WhisperRecognition) -> None:
+        finals.append(await recognition.finish())
+
+    async with engine.listen() as recognition, anyio.create_task_group() as tasks:
+        await recognition.feed(SPEECH[:16000])
+        await anyio.to_thread.run_sync(partial(script.busy.wait, 60))  # a partial is on its way
+        await recognition.feed(SPEECH[16000:])
+        tasks.start_soon(finish, recognition)
+        await anyio.wait_all_tasks_blocked()
+        assert script.lengths == [16000]
+        script.go_on.set()
+    assert finals[0].text == "one two three"
+    assert script.lengths == [16000, len(SPEECH)]
+
+
+async def test_a_failure_of_the_caller_is_not_wrapped() -> None:
+    engine, _ = scripted("one")
+    with pytest.raises(ZeroDivisionError):
+        async with engine.listen():
+            raise ZeroDivisionError
+
+
+async def test_a_failing_device_is_an_error_of_speech_to_text() -> None:
+    engine, script = scripted("one")
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("CUDA out of memory\nat line 7")
+
+    script.decode = broken
+    with pytest.raises(SpeechToTextError, match=r"whisper failed: CUDA out of memory$"):
+        await recognise(engine, SPEECH)
+
+
+async def test_a_dropped_utterance_does_not_hold_up_anybody() -> None:
+    engine, script = scripted("one")
+    script.go_on.clear()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(recognise, engine, SPEECH)
+        await anyio.to_thread.run_sync(partial(script.busy.wait, 60))
+        tasks.cancel_scope.cancel()
+    script.go_on.set()  # it was left while it was still at it
+    assert (await recognise(engine, SPEECH)).text == "one"
+    assert script.most_at_once == 1
+
+
+async def test_nothing_is_decoded_without_a_quarter_second_of_voice() -> None:
+    engine, script = scripted("thank you")
+    for pcm in (np.zeros(0, np.float32), np.zeros(900, np.float32), noise(2)):
+        assert await recognise(engine, pcm) == Transcript("")
+    start = np.argmax(np.abs(SPEECH) > 0.1)
+    transcript = await recognise(engine, np.append(SPEECH[start : start + 2000], noise(1) / 1000))
+    assert transcript.text == ""
+    assert transcript.rejected is not None
+    assert transcript.rejected.endswith("s of voice")
+    assert script.lengths == []
+
+
+async def test_what_cannot_have_been_said_is_rejected_with_the_reason() -> None:
+    engine, _ = scripted("Thanks for watching!", log_probability=-0.9)
+    assert await recognise(engine, SPEECH) == Transcript(
+        "",
+        rejected="a phrase that is heard in silence (Thanks for watching!): Thanks for watching!",
+    )
+
+
+async def test_auto_keeps_to_the_language_of_the_first_turn_without_doubt() -> None:
+    engine, script = scripted("eins", language="de", language_probability=0.6)
+    assert (await recognise(engine, SPEECH)).language == "de"
+    script.sureness["language_probability"] = 0.95
+    await recognise(engine, SPEECH[: 16000 * 3 // 4])  # too little voice to be sure
+    await recognise(engine, SPEECH)
+    assert script.languages == [None, None, None]
+    await recognise(engine, SPEECH)
+    assert script.languages[3:] == ["de"]
+    await engine.load()  # the next conversation
+    await recognise(engine, SPEECH)
+    assert script.languages[4:] == [None]
+
+
+async def test_a_rejected_turn_decides_no_language() -> None:
+    engine, script = scripted("Vielen Dank", language="de", log_probability=-2.0)
+    assert (await recognise(engine, SPEECH)).rejected
+    await recognise(engine, SPEECH)
+    assert script.languages == [None, None]
+
+
+async def test_a_language_that_is_set_is_not_looked_for() -> None:
+    engine, script = scripted("one", engine=Whisper(language="fr"))
+    await recognise(engine, SPEECH)
+    assert script.languages == ["fr"]
+
+
+def resident_memory() -> int:
+    """Bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+async def test_memory_stays_flat_over_500_utterances(model: Path) -> None:
+    engine = Whisper(model=str(model), device="cpu", partials=False)
     await engine.load()
-    spy = Spy(engine)
-    pcm = noise(2)
-    transcript = await recognise(engine, pcm)
-    assert "word" in transcript.text
-    assert transcript.text == transcript.text.strip()
-    assert transcript.words == ()
-    assert threading.main_thread() not in spy.threads
-    (call,) = spy.calls
-    assert np.array_equal(call["pcm"], pcm)
-    assert (call["beam_size"], call["temperature"], call["language"]) == (1, 0.0, None)
-    assert call["condition_on_previous_text"] is call["vad_filter"] is False
-    assert call["without_timestamps"] is True
-    await engine.aclose()
-
-
-async def test_word_times_in_seconds_when_asked_for(model: Path) -> None:
-    engine = Whisper(model=str(model), word_times=True, language="de")
-    await engine.load()
-    spy = Spy(engine)
-    words = (await recognise(engine, noise(4))).words
-    assert spy.calls[0]["language"] == "de"
-    assert words
-    times = [time for word in words for time in (word.start, word.end)]
-    assert times == sorted(times)
-    assert 0 <= times[0] <= times[-1] <= 4.0
-    assert all(type(time) is float for time in times)
-    json.dumps([word.text for word in words])
-
-
-async def test_long_audio_goes_on_where_a_sentence_ended(model: Path) -> None:
-    engine = Whisper(model=str(model))
-    await engine.load()
-    spy = Spy(engine)
-    await recognise(engine, noise(31))
-    assert spy.calls[0]["without_timestamps"] is False
-
-
-async def test_next_to_nothing_is_not_decoded(model: Path) -> None:
-    engine = Whisper(model=str(model))
-    await engine.load()
-    spy = Spy(engine)
-    for seconds in (0, 0.09):
-        assert await recognise(engine, noise(seconds)) == Transcript("")
-    assert spy.calls == []
-
-
-async def test_a_dropped_utterance_does_not_hold_up_anybody(model: Path) -> None:
-    engine = Whisper(model=str(model))
-    await engine.load()
-    spy = Spy(engine)
-    busy, go_on = threading.Event(), threading.Event()
-    plainly = spy.transcribe
-
-    def slowly(pcm: NDArray[np.float32], **options: Any) -> Any:
-        busy.set()
-        go_on.wait(60)
-        return plainly(pcm, **options)
-
-    spy.transcribe = slowly  # type: ignore[method-assign]  # a fault, put in on purpose
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(recognise, engine, noise(1))
-            await anyio.to_thread.run_sync(partial(busy.wait, 60))
-            tasks.cancel_scope.cancel()
-        assert spy.calls == []  # left while it was still at it
-    finally:
-        go_on.set()
-    assert (await recognise(engine, noise(1))).text
+    decoder = engine._decoder
+    assert decoder is not None
+    decoder._model.max_length = 20  # few tokens: what is counted are utterances
+    sizes = []
+    for _ in range(5):
+        for _ in range(100):
+            assert (await recognise(engine, SPEECH)).rejected  # its words mean nothing
+        sizes.append(resident_memory())
+    assert max(sizes[1:]) - sizes[0] < 5e6
 
 
 async def test_it_must_be_loaded() -> None:
     with pytest.raises(SpeechToTextError, match="load"):
-        await recognise(Whisper(), noise(1))
+        await recognise(Whisper(), SPEECH)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +329,7 @@ async def test_a_gpu_that_does_not_work(
     with caplog.at_level(logging.WARNING):
         await engine.load()
     assert "whisper runs on the CPU" in caplog.text
-    assert (await recognise(engine, noise(1))).text
+    assert (await recognise(engine, SPEECH)).rejected  # it decodes, if only nonsense
 
 
 async def test_a_model_that_is_in_the_cache_needs_no_network(model: Path, cache: Path) -> None:
@@ -299,7 +419,6 @@ async def test_a_model_is_downloaded_once_with_a_progress_bar(
 ) -> None:
     engine = Whisper(model="owner/name")
     await engine.load()
-    assert (await recognise(engine, noise(1))).text
     assert any(path.endswith("model.bin") for path in hub)
     assert not any(path.endswith("README.md") for path in hub)
     assert "100%" in capsys.readouterr().err

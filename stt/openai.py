@@ -1,0 +1,256 @@
+"""Any OpenAI-compatible transcription endpoint: OpenAI, Groq, speaches, vLLM and the like.
+
+An utterance is sent when it is over. Where the endpoint streams its answer, it is read as it
+comes, and an answer that stops in the middle is noticed at once.
+"""
+
+import io
+import json
+import os
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from stt.ghosts import LEAST_VOICE
+from stt.protocol import SpeechToTextError, Transcript, Word
+from stt.voice import Voice
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncAPIResponse, AsyncOpenAI
+
+SAMPLE_RATE = 16000
+
+DRAIN = 1.0
+"""Seconds that an answer may go on after its last word."""
+
+
+class OpenAI:
+    """A transcription endpoint. Nothing is imported or connected before `load`."""
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(
+        self,
+        *,
+        model: Annotated[
+            str, Field(min_length=1, description="Name of the model.")
+        ] = "gpt-4o-mini-transcribe",
+        base_url: Annotated[
+            str | None,
+            Field(description="Endpoint, e.g. http://127.0.0.1:8000/v1; null for OpenAI's own."),
+        ] = None,
+        api_key: Annotated[
+            str | None,
+            Field(description="Its key; null for OPENAI_API_KEY, or for a server that needs none."),
+        ] = None,
+        language: Annotated[
+            str, Field(description="The language that is spoken, such as en or de, or auto.")
+        ] = "auto",
+        hotwords: Annotated[
+            list[str], Field(description="Names and rare words that are likely to be said.")
+        ] = [],  # noqa: B006  (never changed)
+        stream: Annotated[
+            Literal["auto", "off"],
+            Field(description="auto asks for an answer in pieces; any other will do, too."),
+        ] = "auto",
+        timeout: Annotated[
+            float, Field(gt=0, description="Longest wait in seconds for the next of an answer.")
+        ] = 15.0,
+        retries: Annotated[
+            int, Field(ge=0, le=10, description="Further tries when a request fails.")
+        ] = 2,
+        word_times: Annotated[
+            bool, Field(description="Ask when each word was said; not all endpoints know.")
+        ] = False,
+    ) -> None:
+        self._base_url = base_url or os.environ.get("OPENAI_BASE_URL")
+        self._api_key = api_key
+        self._timeout = timeout
+        self._retries = retries
+        self._stream = stream == "auto" and not word_times
+        self._request: dict[str, Any] = {"model": model}
+        if language != "auto":
+            self._request["language"] = language
+        if hotwords:
+            self._request["prompt"] = ", ".join(hotwords)
+        if word_times:
+            self._request["response_format"] = "verbose_json"
+            self._request["timestamp_granularities"] = ["word"]
+        self._client: AsyncOpenAI | None = None
+
+    async def load(self) -> None:
+        """Make the client; no request is sent. Raises SpeechToTextError."""
+        if self._client is None:
+            self._client = await anyio.to_thread.run_sync(self._connect)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator["_Recognition"]:
+        """Recognise one utterance."""
+        if self._client is None:
+            raise SpeechToTextError("the transcription client is not loaded: await load() first")
+        yield _Recognition(self)
+
+    async def transcribe(self, pcm: NDArray[np.float32]) -> Transcript:
+        """What the endpoint makes of 16 kHz mono audio. Raises SpeechToTextError."""
+        from httpx2 import RequestError, TimeoutException  # the client lets a body's through
+        from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+        streamed = self._stream
+        try:
+            return await self._ask(pcm)
+        except (APITimeoutError, TimeoutException):
+            raise self._error(f"said nothing for {self._timeout:g} s (stt.timeout)") from None
+        except (APIConnectionError, RequestError) as error:
+            raise self._error(f"cannot be reached: {error.__cause__ or error}") from None
+        except APIStatusError as error:
+            if streamed and error.status_code in {400, 422} and "stream" in str(error):
+                self._stream = False  # it is not offered
+                return await self.transcribe(pcm)
+            raise self._error(_refusal(error)) from None
+
+    async def _ask(self, pcm: NDArray[np.float32]) -> Transcript:
+        assert self._client is not None
+        request = dict(self._request)
+        if self._stream:
+            request["stream"] = True
+        speech = await anyio.to_thread.run_sync(partial(_wav, pcm))
+        create = self._client.audio.transcriptions.with_streaming_response.create
+        async with create(file=("speech.wav", speech, "audio/wav"), **request) as response:
+            try:
+                if "event-stream" in response.headers.get("content-type", ""):
+                    return Transcript((await _streamed(response)).strip())
+                return _whole(await response.read())
+            except ValueError as error:
+                raise self._error(f"sent no transcript: {error}") from None
+
+    def _error(self, what: str) -> SpeechToTextError:
+        return SpeechToTextError(f"{self._base_url or 'the OpenAI endpoint'} {what}")
+
+    def _connect(self) -> "AsyncOpenAI":
+        """Import the package and make its client: slow, so in a thread."""
+        try:
+            import openai
+        except ImportError as error:
+            raise SpeechToTextError(
+                f"the openai package cannot be imported ({error}): pip install openai"
+            ) from None
+        key = self._api_key or os.environ.get("OPENAI_API_KEY")
+        if not key and self._base_url is None:
+            raise SpeechToTextError(
+                "OpenAI needs an API key: set OPENAI_API_KEY or stt.api_key, or set stt.base_url "
+                "to a server of your own"
+            )
+        client = openai.AsyncOpenAI(
+            api_key=key or "none",  # the client insists on one
+            base_url=self._base_url,
+            max_retries=self._retries,
+            timeout=self._timeout,
+        )
+        _ = client.audio.transcriptions  # imported on first use
+        return client
+
+
+class _Recognition:
+    """One utterance."""
+
+    def __init__(self, engine: OpenAI) -> None:
+        self._engine = engine
+        self._pieces: list[NDArray[np.float32]] = []
+        self._transcript: Transcript | None = Transcript("")  # of all that was heard
+
+    async def feed(self, pcm: NDArray[np.float32]) -> None:
+        """Hear more (16 kHz mono, [-1, 1], any length)."""
+        if len(pcm):
+            self._pieces.append(pcm)
+            self._transcript = None
+
+    async def finish(self) -> Transcript:
+        """The transcript. What holds no voice is not sent. Raises SpeechToTextError."""
+        if self._transcript is None:
+            pcm = np.concatenate(self._pieces)
+            voiced = await anyio.to_thread.run_sync(_voiced, pcm)
+            if voiced < LEAST_VOICE:
+                reason = f"only {voiced:.2f} s of voice" if voiced else None
+                self._transcript = Transcript("", rejected=reason)
+            else:
+                self._transcript = await self._engine.transcribe(pcm)
+        return self._transcript
+
+
+def _voiced(pcm: NDArray[np.float32]) -> float:
+    voice = Voice()
+    voice.feed(pcm)
+    return voice.seconds
+
+
+def _wav(pcm: NDArray[np.float32]) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(SAMPLE_RATE)
+        writer.writeframes(np.clip(np.rint(pcm * 32767), -32768, 32767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+async def _streamed(response: "AsyncAPIResponse[Any]") -> str:
+    """The text of an answer in pieces. Raises ValueError when it is not whole."""
+    text = ""
+    lines = response.iter_lines()
+    try:
+        async for line in lines:
+            data = line.removeprefix("data:").strip()
+            if not line.startswith("data:") or data == "[DONE]":
+                continue
+            event = json.loads(data)
+            if event.get("error"):
+                raise ValueError(str(event["error"].get("message", event["error"])))
+            if event.get("type") == "transcript.text.done":
+                return str(event["text"])
+            text += event.get("delta") or ""
+    finally:
+        # To the end, or cancelled: the client's generators may not be left half-way on trio.
+        with anyio.move_on_after(DRAIN):
+            async for _ in lines:
+                pass
+    raise ValueError(f"the answer breaks off after '{text}'")
+
+
+def _whole(body: bytes) -> Transcript:
+    """An answer in one piece. Raises ValueError when it is none."""
+    try:
+        answer = json.loads(body)
+        text = answer["text"].strip()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        beginning = body[:60].decode(errors="replace").strip()
+        raise ValueError(f"{beginning!r} (is base_url right, with /v1?)") from None
+    words = tuple(
+        Word(word["word"].strip(), float(word["start"]), float(word["end"]))
+        for word in answer.get("words") or ()
+    )
+    return Transcript(text, words, language=answer.get("language"))
+
+
+def _refusal(error: "APIStatusError") -> str:
+    advice = {
+        401: "check stt.api_key",
+        403: "check stt.api_key",
+        404: "check stt.base_url and stt.model",
+        429: "try again later",
+    }
+    hint = f"; {advice[error.status_code]}" if error.status_code in advice else ""
+    return f"answered {error.status_code}: {error.message.splitlines()[0][:200]}{hint}"

@@ -1,0 +1,90 @@
+"""One utterance for Whisper: heard piece by piece, decoded as a whole, now and then on the way."""
+
+from typing import TYPE_CHECKING
+
+import anyio
+import numpy as np
+from numpy.typing import NDArray
+
+from stt.agreement import Agreement
+from stt.protocol import SpeechToTextError, Transcript
+from stt.voice import Voice
+
+if TYPE_CHECKING:
+    from stt.whisper import Whisper
+
+SAMPLE_RATE = 16000
+
+PARTIAL = 0.5
+"""Seconds from one partial transcript to the next; more when a decoding takes more than half."""
+
+LONGEST = 28.0
+"""Seconds of an utterance after which no more partials are made: they would take too long."""
+
+
+class WhisperRecognition:
+    """An utterance. Partials are decoded while nothing else is; a final goes first."""
+
+    def __init__(self, engine: "Whisper") -> None:
+        self._engine = engine
+        self._pieces: list[NDArray[np.float32]] = []
+        self._samples = 0
+        self._voice = Voice()
+        self._measured = 0  # samples that `_voice` knows
+        self._transcript: Transcript | None = None  # of all that was heard
+        self._finishing = False
+        self._agreement = Agreement()
+        self._partial: str | None = None  # what `feed` has yet to give
+        self._due = round(PARTIAL * SAMPLE_RATE)  # samples at which the next partial is made
+        self._grown = anyio.Event()
+
+    async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
+        """Hear more (16 kHz mono, [-1, 1], any length); the words that are certain by now."""
+        if not len(pcm):
+            return None
+        self._pieces.append(pcm)
+        self._samples += len(pcm)
+        self._transcript = None
+        if self._samples >= self._due:
+            self._grown.set()
+        text, self._partial = self._partial, None
+        return None if text is None else Transcript(text)
+
+    async def finish(self) -> Transcript:
+        """The transcript of all that was fed; with word times if the engine was asked for them.
+
+        It waits for a partial that is being decoded, but for no other. Raises SpeechToTextError.
+        """
+        if self._transcript is not None:
+            return self._transcript
+        samples, self._finishing = self._samples, True
+        try:
+            transcript = await self._engine.run(lambda: self._hear(final=True))
+        finally:
+            self._finishing = False
+        if self._samples == samples:
+            self._transcript = transcript
+        return transcript
+
+    async def show_partials(self) -> None:
+        """Decode what was heard so far, again and again, until cancelled."""
+        while self._samples < LONGEST * SAMPLE_RATE:
+            await self._grown.wait()
+            self._grown = anyio.Event()
+            if self._finishing or self._transcript is not None or not self._engine.idle:
+                continue
+            began = anyio.current_time()
+            try:
+                partial = await self._engine.run(lambda: self._hear(final=False))
+            except SpeechToTextError:
+                return  # the final transcript will tell
+            took = anyio.current_time() - began
+            self._due = self._samples + round(max(PARTIAL, 2 * took) * SAMPLE_RATE)
+            self._partial = self._agreement.update(partial.text) or self._partial
+
+    def _hear(self, *, final: bool) -> Transcript:
+        """In the worker thread: the audio so far, as the loop's thread may add to it."""
+        pcm = np.concatenate([*self._pieces, np.zeros(0, np.float32)])
+        self._voice.feed(pcm[self._measured :])
+        self._measured = len(pcm)
+        return self._engine.hear(pcm, self._voice, final=final)
