@@ -1,7 +1,7 @@
 """The whole agent: its engines, and the graph from the user's audio to the agent's voice."""
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -10,8 +10,8 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
+from agent.audio.echo import Echo
 from agent.audio.files import PacedSpeaker
-from agent.audio.playback import Playback
 from agent.audio.tap import Speaker
 from agent.config import Config, load_config, public
 from agent.ears import Ears
@@ -23,7 +23,7 @@ from agent.session import Session
 from agent.smart_turn import SmartTurn, TurnModel
 from agent.transcribe import Transcribe
 from agent.vad import SileroVad, Vad
-from llm_adapters import LanguageModel
+from llm_adapters import LanguageModel, Message
 from stt import SpeechToText
 from tts import ConversationalSpeech, TextToSpeech
 
@@ -107,19 +107,34 @@ class Agent:
                     await engine.aclose()
 
     async def converse(
-        self, microphone: Stage[Any, Audio], speaker: Speaker, report: Report
+        self,
+        microphone: Stage[Any, Audio],
+        speaker: Speaker,
+        report: Report,
+        *,
+        earlier: Sequence[Message] = (),
     ) -> Session:
         """Talk until the microphone ends and the last reply has been heard.
 
-        Returns the session, for its history. Raises StageError when a stage fails.
+        `earlier` is a conversation that this one goes on with. Returns the session, for its
+        history. Raises StageError when a stage fails, AudioError when `echo: cancel` cannot be.
         """
         async with self._reported(report):
             try:
                 async with anyio.create_task_group() as tasks:
                     await tasks.start(speaker.run)
-                    session = self._session(speaker.playback, report)
-                    graph = Graph(microphone, name="microphone").then(self._graph(session, report))
-                    await graph.run()
+                    echo = Echo(self.config.echo, speaker.playback, report)
+                    session = Session(
+                        self.llm,
+                        self.tts,
+                        speaker.playback,
+                        self.config,
+                        report,
+                        echo=echo,
+                        earlier=earlier,
+                    )
+                    heard = Graph(microphone, name="microphone").then(echo)
+                    await heard.then(self._graph(echo, session, report)).run()
                     tasks.cancel_scope.cancel()
             except BaseExceptionGroup as group:
                 raise only(group) from None
@@ -163,10 +178,7 @@ class Agent:
         except BaseExceptionGroup as group:
             raise only(group) from None
 
-    def _session(self, playback: Playback, report: Report) -> Session:
-        return Session(self.llm, self.tts, playback, self.config, report)
-
-    def _graph(self, session: Session, report: Report) -> Graph[Audio, Any]:
+    def _graph(self, echo: Echo, session: Session, report: Report) -> Graph[Audio, Any]:
         turn, interruption = self.config.turn, self.config.interruption
         ears = Ears(
             self._vad,
@@ -174,6 +186,7 @@ class Agent:
             turn,
             insistent=(interruption.min_speech, max(BACKCHANNEL, interruption.min_speech)),
             model=self._turn_model,
+            threshold=lambda time: echo.threshold(time, self.config.vad.start),
             report=report,
         )
         transcribe = Transcribe(

@@ -25,6 +25,7 @@ class UserTurn:
     watch: Stopwatch = field(default_factory=Stopwatch)
     voice: float = 0.0  # seconds, since it began or went on
     text: str = ""  # its words so far
+    stopped: bool = False  # a reply was silenced for it
     cut: bool = False
     guesses: int = 0
     wasted_tokens: int = 0
@@ -92,6 +93,7 @@ class Floor:
         verdict = self._verdict(reply, turn, final=final)
         if verdict.meaning == "stop" and not reply.held:
             reply.hold()
+            turn.stopped = True
             self._decide(turn.number, "stop", verdict.why)
         elif final and verdict.meaning != "stop":
             if verdict.meaning == "backchannel":

@@ -26,23 +26,16 @@ def weigh(settings: InterruptionSettings, *, voice: float, text: str, final: boo
     `final`: the user has come to a pause, and the words are all there are.
     """
     words = len(text.split())
-    if final and not words:
-        return Verdict("nothing", "no words in it")
-    if not final and voice < settings.min_speech:
+    if final:
+        if not words:
+            return Verdict("nothing", "no words in it")
+        if is_backchannel(text) and voice <= BACKCHANNEL:
+            return Verdict("backchannel", f"'{text}'")
+    elif voice < settings.min_speech:
         return Verdict("wait", f"{voice:.2f} s of voice (interruption.min_speech)")
-    if not words:
-        return _wordless(settings, voice)
-    if final and is_backchannel(text) and voice <= BACKCHANNEL:
-        return Verdict("backchannel", f"'{text}'")
-    if not final and could_become_backchannel(text) and voice < BACKCHANNEL:
+    elif could_become_backchannel(text) and voice < BACKCHANNEL:
         return Verdict("wait", f"'{text}' may be a backchannel")
     if words < settings.min_words:
-        meaning: Meaning = "nothing" if final else "wait"
-        return Verdict(meaning, f"{words} of {settings.min_words} words (interruption.min_words)")
-    return Verdict("stop", f"'{text}'")
-
-
-def _wordless(settings: InterruptionSettings, voice: float) -> Verdict:
-    if settings.min_words:
-        return Verdict("wait", f"no words yet (interruption.min_words is {settings.min_words})")
-    return Verdict("stop", f"{voice:.2f} s of voice")
+        few = f"{words} of {settings.min_words} words (interruption.min_words)"
+        return Verdict("nothing" if final else "wait", few)
+    return Verdict("stop", f"'{text}'" if words else f"{voice:.2f} s of voice")

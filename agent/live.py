@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,13 +12,14 @@ from rich.console import Console
 
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
-from agent.audio.open import open_microphone, open_speaker
+from agent.audio.open import is_file, open_microphone, open_speaker
 from agent.audio.tap import Speaker, Tap, TappedSpeaker
 from agent.config import Config
 from agent.event_log import EventLog
 from agent.events import Audio, Event
 from agent.explain import Explain
 from agent.graph import Graph
+from agent.memory import open_memory
 from agent.native_stderr import silenced
 from agent.recorder import Recorder
 from agent.session import Session
@@ -35,14 +36,18 @@ async def talk(
     record: Path | None = None,
     copy: Callable[[Audio], None] | None = None,
     silent: bool = False,
+    resume: str | None = None,
     explain: bool = False,
 ) -> Session:
     """Converse as `config` says until the microphone ends; a device never does.
 
     `events`: the log's file; `record`: the recording's folder; `copy` is told of every block that
     the speaker plays; `silent` plays in time without a device; `explain` writes why turn-taking
-    did what it did. Raises what people should be told.
+    did what it did; `resume`: a conversation kept in `session.save` that this one goes on with.
+    Raises what people should be told.
     """
+    if silent or is_file(config.microphone.device) or is_file(config.speaker.device):
+        config = config.model_copy(update={"echo": "off"})  # nothing goes through the air
     console = Console(highlight=False)
     watchers: list[Callable[[Event], None]] = []
     hearing_user: list[Callable[[Audio], None]] = []
@@ -50,33 +55,34 @@ async def talk(
     report = _all(watchers)
     # Before the engines are loaded: a file that cannot be read is said at once.
     microphone = open_microphone(config.microphone, report, silence=config.turn.unfinished + MARGIN)
-    async with _loaded(config, console) as agent:
+    async with AsyncExitStack() as stack:
+        if (memory := open_memory(config.session, resume)) is not None:
+            watchers.append(stack.enter_context(memory))
+        agent = await stack.enter_async_context(_loaded(config, console))
+        stack.enter_context(silenced())
+        view = stack.enter_context(open_view(config.agent.name, console))
+        watchers.append(view)
+        if explain:
+            watchers.append(Explain(console))
+        hearing_user.append(view.user)
+        hearing_agent.append(view.agent)
         rate = agent.tts.sample_rate
-        with ExitStack() as stack:
-            stack.enter_context(silenced())
-            view = stack.enter_context(open_view(config.agent.name, console))
-            watchers.append(view)
-            if explain:
-                watchers.append(Explain(console))
-            hearing_user.append(view.user)
-            hearing_agent.append(view.agent)
-            if events is not None:
-                watchers.append(stack.enter_context(EventLog(events)))
-            if record is not None:
-                recorder = stack.enter_context(Recorder(record, rate))
-                watchers.append(recorder.event)
-                hearing_user.append(recorder.user)
-                hearing_agent.append(recorder.agent)
-            speaker: Speaker = (
-                PacedSpeaker(rate, _nowhere)
-                if silent
-                else open_speaker(config.speaker, report, rate)
-            )
-            return await agent.converse(
-                Graph(microphone, name="microphone").then(Tap(_all(hearing_user))),
-                TappedSpeaker(speaker, _all(hearing_agent)),
-                report,
-            )
+        if events is not None:
+            watchers.append(stack.enter_context(EventLog(events)))
+        if record is not None:
+            recorder = stack.enter_context(Recorder(record, rate))
+            watchers.append(recorder.event)
+            hearing_user.append(recorder.user)
+            hearing_agent.append(recorder.agent)
+        speaker: Speaker = (
+            PacedSpeaker(rate, _nowhere) if silent else open_speaker(config.speaker, report, rate)
+        )
+        return await agent.converse(
+            Graph(microphone, name="microphone").then(Tap(_all(hearing_user))),
+            TappedSpeaker(speaker, _all(hearing_agent)),
+            report,
+            earlier=memory.messages if memory is not None else (),
+        )
 
 
 @asynccontextmanager

@@ -29,7 +29,15 @@ from agent.heard import heard_words, split_at
 from agent.latency import Stopwatch
 from agent.thoughts import Thoughts
 from llm_adapters import LanguageModelError
-from tts import ConversationalSpeech, Heard, SpokenWord, TextToSpeech, TextToSpeechError, Utterance
+from tts import (
+    ConversationalSpeech,
+    ExpressiveSpeech,
+    Heard,
+    SpokenWord,
+    TextToSpeech,
+    TextToSpeechError,
+    Utterance,
+)
 from tts.clean import SpeechText
 
 AHEAD = 1000
@@ -214,7 +222,7 @@ class Reply:
             raise TextToSpeechError("the synthesiser gave no sound for a reply with words in it")
 
     async def _feed(self, utterance: Utterance, text: AsyncIterator[str]) -> None:
-        cleaner = SpeechText()
+        cleaner = SpeechText(sounds=isinstance(self._tts, ExpressiveSpeech))
         async for fragment in text:
             await self._say(utterance, cleaner.feed(fragment))
         await self._say(utterance, cleaner.finish())

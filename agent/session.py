@@ -13,6 +13,8 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from agent.audio.echo import Echo
+from agent.audio.echo_text import repeats
 from agent.audio.playback import Playback
 from agent.config import Config
 from agent.controls import Controls
@@ -41,6 +43,7 @@ from agent.floor import Floor, UserTurn
 from agent.history import History
 from agent.idle import Idle
 from agent.latency import Stopwatch
+from agent.preamble import system_message
 from agent.reply import Reply
 from agent.sign import SignOfLife
 from agent.thinking import Thinking
@@ -48,7 +51,7 @@ from agent.thoughts import Sentence, Thoughts
 from agent.tools import Toolbox
 from agent.transcribe import Guessed, NotUnderstood, Understood, UserWords
 from llm_adapters import LanguageModel, Message
-from tts import ConversationalSpeech, Heard, TextToSpeech
+from tts import ConversationalSpeech, ExpressiveSpeech, Heard, TextToSpeech
 
 MUTE = 3
 """Replies without any sound in a row after which the voice is said to be unusable."""
@@ -77,19 +80,24 @@ class Session:
         config: Config,
         report: Callable[[Event], None],
         *,
+        echo: Echo | None = None,
         earlier: Sequence[Message] = (),
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.
 
-        `earlier` is a conversation that this one goes on with.
+        `echo` is told when the agent seems to interrupt itself; `earlier` is a conversation that
+        this one goes on with.
         """
-        self.history = History(config.agent.instructions)
+        sounds = tts.sounds if config.agent.sounds and isinstance(tts, ExpressiveSpeech) else ()
+        system = system_message(config.agent.preamble, config.agent.instructions, sounds)
+        self.history = History(system)
         self.history.recall(earlier)
         self._llm = llm
         self._tts = tts
         self._playback = playback
         self._config = config
         self._report = report
+        self._echo = echo
         self._floor = Floor(playback, config.interruption, self._decide, self._remember)
         self._idle = Idle(config.idle, self._say, self._decide)
         self._sign = SignOfLife(config.thinking, playback, self._decide)
@@ -183,7 +191,7 @@ class Session:
     def _guessed(self, item: Guessed) -> None:
         """These may be all the words: what follows from them is done now, but for the playing."""
         turn = self._turns[item.turn]
-        turn.text = item.text
+        turn.text = self._but_for_echo(turn, item.text)
         meant = self._floor.weigh(turn, final=True)
         if meant != "stop" or not turn.text or self._config.turn.speculate not in ("llm", "all"):
             return
@@ -201,8 +209,8 @@ class Session:
     def _understood(self, item: Understood) -> None:
         turn = self._turns.pop(item.turn)
         turn.watch.mark("transcript")
-        turn.text = item.text
-        self._report(UserTranscript(turn.number, turn.text, final=True))
+        self._report(UserTranscript(turn.number, item.text, final=True))
+        turn.text = self._but_for_echo(turn, item.text)
         match self._floor.weigh(turn, final=True):
             case "stop" if turn.text or self._unanswered:
                 self._commit(turn, item.sound)
@@ -214,7 +222,18 @@ class Session:
                 self._asides.append(turn.text)
             case _:
                 self._discard_guess("no words in it")
+                if turn.stopped and self._echo is not None:
+                    self._echo.self_interrupted()
         self._rest()
+
+    def _but_for_echo(self, turn: UserTurn, text: str) -> str:
+        """The user's words; none if they are the agent's own, come back through the air."""
+        if self._echo is None or self._echo.mode == "off" or turn.over is None:
+            return text
+        if not repeats(text, turn.over.said):
+            return text
+        self._decide(turn.number, "echo", f"the agent's own words: '{text}'")
+        return ""
 
     def _commit(self, turn: UserTurn, sound: Heard | None) -> None:
         """The turn is the user's: it enters the history, and its reply is heard."""

@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from agent.preamble import PREAMBLE
+
 # Nothing here is longer than this; milliseconds by mistake are noticed.
 Seconds = Annotated[float, Field(ge=0, le=10)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
@@ -73,9 +75,16 @@ class AgentSettings(Section):
 
     name: str = Field(default="Parley", description="Shown in the terminal.")
     instructions: str = Field(
-        default="You are a helpful voice assistant. You are heard, not read: answer in short, "
-        "plain sentences, without lists, markdown or emoji.",
-        description="The system message: who the agent is and how it speaks.",
+        default="You are a helpful assistant.",
+        description="Who the agent is: the part of the system message that is yours.",
+    )
+    preamble: str = Field(
+        default=PREAMBLE,
+        description="The part before it: that the language model is heard, not read.",
+    )
+    sounds: bool = Field(
+        default=True,
+        description="Tell the language model which sounds, such as (laughs), the voice can make.",
     )
     greeting: str = Field(
         default="", description="Spoken when the session starts; empty for silence."

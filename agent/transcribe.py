@@ -27,7 +27,7 @@ from agent.ears import (
     SpeechWentOn,
     UserSpeech,
 )
-from agent.events import ErrorEvent, Event
+from agent.events import ErrorEvent, Event, WarningEvent
 from agent.vad import SAMPLE_RATE
 from stt import Recognition, SpeechToText, SpeechToTextError, Transcript
 from tts import Heard, SpokenWord
@@ -178,6 +178,9 @@ class Transcribe:
                 else:
                     self._judge(turn, item.pause, judge(listening.text))
             transcript = await _in_time(recognition)
+        if transcript.rejected is not None:
+            message = f"turn {turn} is not taken for speech: {transcript.rejected}"
+            self._report(WarningEvent("stt", "stt.rejected", message))
         sound = listening.sound(transcript)
         await send.send(Understood(turn, transcript.text.strip(), final=True, sound=sound))
 

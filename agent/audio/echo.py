@@ -6,6 +6,7 @@ install, no interruptions. *Off* is for headphones. *Auto* cancels until it has 
 agent speak, and goes on only if there is an echo.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
@@ -88,14 +89,14 @@ class Echo:
         return self._mode
 
     def threshold(self, time: float, start: float) -> float:
-        """The voice probability at which speech begins at `time`: `start`, or more."""
-        cancels = self._mode == "cancel" and self.floor.since(time) is not None
-        return max(start, CERTAIN) if cancels else start
+        """The voice probability at which speech begins at `time`: `start`, or more.
 
-    def guarded(self, time: float) -> bool:
-        """Whether the agent has only just begun to sound, and must not be interrupted yet."""
-        since = self.floor.since(time)
-        return self._mode == "cancel" and since is not None and time - since < GUARD
+        More than any is when the agent has only just begun to sound.
+        """
+        since = self.floor.since(time) if self._mode == "cancel" else None
+        if since is None:
+            return start
+        return math.inf if time - since < GUARD else max(start, CERTAIN)
 
     def self_interrupted(self) -> None:
         """The agent was interrupted, and there were no words: it may have heard itself."""

@@ -28,6 +28,11 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--explain", action="store_true", help="say why it speaks, waits, stops or goes on"
     )
+    parser.add_argument(
+        "--resume",
+        metavar="ID",
+        help="go on with a conversation that was kept (session.save): its id, or 'last'",
+    )
     parser.set_defaults(run=run)
 
 
@@ -36,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     config = with_devices(load_config(args.config), args.mic, args.speaker)
     from agent.live import talk
 
-    anyio.run(partial(talk, config, events=args.events, record=args.record, explain=args.explain))
+    options = {name: getattr(args, name) for name in ("events", "record", "explain", "resume")}
+    anyio.run(partial(talk, config, **options))
     return 0
 
 

@@ -88,7 +88,7 @@ async def converse(
 
     began = anyio.current_time()
     agent = Agent(
-        Config.model_validate(config or {}),
+        Config.model_validate({"echo": "off", **(config or {})}),
         stt=stt,
         llm=llm,
         tts=tts or FakeTts(),
