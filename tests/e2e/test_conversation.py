@@ -64,11 +64,13 @@ class Log:
 
 
 @asynccontextmanager
-async def parley_talk(folder: Path, cards: SoundCards) -> AsyncGenerator[tuple[Process, Log], None]:
+async def parley_talk(
+    folder: Path, cards: SoundCards, settings: str = CONFIG
+) -> AsyncGenerator[tuple[Process, Log], None]:
     """`parley talk` on the sound cards, for the length of a block of at most a minute."""
     fifo, config = folder / "events", folder / "agent.yaml"
     os.mkfifo(fifo)
-    config.write_text(CONFIG)
+    config.write_text(settings)
     command = [sys.executable, "-m", "agent.cli", "talk", str(config), "--events", str(fifo)]
     environment = {**os.environ, **cards.environment}
     with anyio.fail_after(60):

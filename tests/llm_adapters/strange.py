@@ -162,6 +162,17 @@ async def busy_until(x: Exchange) -> None:
     )
 
 
+async def timer(x: Exchange) -> None:
+    """Sets a timer of three seconds, and says so once it is set."""
+    if x.body["messages"][-1]["role"] == "tool":
+        await x.start()
+        await x.say("Three", " seconds", " it", " is", ".")
+        await x.end()
+        return
+    arguments = {"seconds": 3, "announcement": "Your tea is ready."}
+    await calls(x, call(json.dumps(arguments), id="x1", name="timer"))
+
+
 async def warm(x: Exchange) -> None:
     """Stops after a token that is no word when it may say no more."""
     if x.body.get("max_tokens") != 1:
@@ -188,5 +199,6 @@ BEHAVIOURS |= {
     "toolless": toolless,
     "forgetful": forgetful,
     "busy-until": busy_until,
+    "timer": timer,
     "warm": warm,
 }
