@@ -33,7 +33,7 @@ def weigh(settings: InterruptionSettings, *, voice: float, text: str, final: boo
             return Verdict("backchannel", f"'{text}'")
     elif voice < settings.min_speech:
         return Verdict("wait", f"{voice:.2f} s of voice (interruption.min_speech)")
-    elif could_become_backchannel(text) and voice < BACKCHANNEL:
+    elif words and could_become_backchannel(text) and voice < BACKCHANNEL:
         return Verdict("wait", f"'{text}' may be a backchannel")
     if words < settings.min_words:
         few = f"{words} of {settings.min_words} words (interruption.min_words)"
