@@ -95,8 +95,8 @@ class _Listener:
         """Which reply, and which sample of it, what begins there is like."""
         probe = self._agent[begin + _FADE_IN : begin + _FADE_IN + _PROBE]
         energy = float(np.sum(probe**2))
-        if len(probe) < _PROBE or not energy:
-            return None
+        if len(probe) < _PROBE or np.abs(probe[_PROBE // 2 :]).max() <= self._silent:
+            return None  # a fade-out, or the end
         best = 1 - _OTHER
         place: tuple[int, int] | None = None
         for number, (_, pcm) in enumerate(self._spoken):
@@ -126,14 +126,22 @@ class _Listener:
             silent = np.abs(heard).max() <= self._silent < np.abs(wanted).max() / 10
             other = rest > _OTHER * float(np.sum(heard**2)) + size * self._silent**2 * 1e3
             if start and (silent or other):
-                length = start + self._alike(heard, wanted, gains[-1])
+                length = self._refined(begin, pcm[position:], start, gains)
                 break
             gains.append(gain)
         return Stretch(clip, begin, position, length, np.array(gains))
 
-    def _alike(self, heard: NDArray[np.float64], wanted: NDArray[np.float64], gain: float) -> int:
-        """How many samples at the beginning of a frame are still the reply's."""
-        if not self._exact:
-            return 0
-        different = np.flatnonzero(np.abs(heard - gain * wanted) > 1e-3 * max(gain, 0.01))
-        return int(different[0]) if len(different) else len(heard)
+    def _refined(
+        self, begin: int, pcm: NDArray[np.float64], length: int, gains: list[float]
+    ) -> int:
+        """To the sample how long it was, when it ended in the last of its frames or the next."""
+        first = length - FRAME
+        if not self._exact or first < FRAME:
+            return length
+        heard = self._agent[begin + first : begin + length + FRAME]
+        wanted = pcm[first : first + len(heard)]
+        gain = gains[-2]
+        if abs(gains[-1] - gain) > 0.01 * abs(gain):
+            gains.pop()  # a part of it was silent, or it was being ducked: then 5 ms are missing
+        different = np.flatnonzero(np.abs(heard[: len(wanted)] - gain * wanted) > 1e-3 * abs(gain))
+        return first + (int(different[0]) if len(different) else 2 * FRAME)

@@ -1,5 +1,6 @@
 """The room: the user's sounds and the agent's voice on one timeline, with an echo between them."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ class Room:
 
     def __init__(self, scene: Scene, echo: EchoPath | None, *, seed: int = 0) -> None:
         self.scene = scene
+        self.phase = zlib.crc32(f"{scene.kind} {scene.name} {seed}".encode()) % BLOCK
         self.began = anyio.current_time()
         self.placed: list[Placed] = []
         self.user = np.zeros(round((LIMIT + 10) * RATE), np.float32)
@@ -80,7 +82,7 @@ class Room:
     def hear(self, pcm: Float32, when: float) -> None:
         """The agent's voice: samples [n] from `when` of the clock on."""
         start = round((when - self.began) * RATE)
-        if start < 0:
+        if start < 0 or start + len(pcm) > len(self.agent):
             return
         self.agent[start : start + len(pcm)] = pcm
         loud = np.flatnonzero(np.abs(pcm) > _LOUD)
@@ -122,7 +124,11 @@ class Room:
 
 
 class RoomMicrophone:
-    """A stage: the room, in blocks of 20 ms, until the scene is over."""
+    """A stage: the room, in blocks of 20 ms, until the scene is over.
+
+    The blocks of the speaker are of the same length, but no two sound cards begin together: where
+    in one of the speaker's a block of the microphone begins is drawn for every scene.
+    """
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -132,7 +138,7 @@ class RoomMicrophone:
     ) -> None:
         """Run through the scene."""
         began = self._room.began
-        start = 0
+        start = self._room.phase
         while not self._room.over(start):
             await anyio.sleep_until(began + (start + BLOCK) / RATE)
             pcm = self._room.listen(start)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from bench.full_duplex import texts
 from bench.full_duplex.sounds import NOISES, VOCAL, noise
-from bench.full_duplex.voices import VOICES, Clip, pausing, speak
+from bench.full_duplex.voices import VOICES, Clip, murmur, pausing, speak
 
 Kind = Literal[
     "turn", "pause", "interruption", "backchannel", "noise", "no words", "side talk", "monologue"
@@ -60,7 +60,7 @@ def pauses() -> list[Scene]:
     for number, (text, (voice, stretch)) in enumerate(zip(texts.PAUSED, _speakers(), strict=False)):
         length = next(lengths)
         sound = pausing(text, voice, [length], stretch=stretch)
-        acts = (Act(sound, 0.5),)
+        acts = (Act(sound, _start(number)),)
         name = f"{number:02d} {length:.1f} s"
         scenes.append(Scene("pause", name, acts, _at_last(sound), f"{length:.1f} s"))
     return scenes
@@ -73,15 +73,22 @@ def turns() -> list[Scene]:
         zip(texts.QUESTIONS, _speakers(), strict=False)
     ):
         sound = speak(text, voice, stretch=stretch)
-        scenes.append(Scene("turn", f"{number:02d}", (Act(sound, 0.5),), _at_last(sound)))
+        scenes.append(
+            Scene("turn", f"{number:02d}", (Act(sound, _start(number)),), _at_last(sound))
+        )
     return scenes
 
 
 def backchannels() -> list[Scene]:
     """The user shows that they listen."""
     return [
-        _disturbed("backchannel", number, speak(text, voice), at=1.5 + 0.25 * (number % 7))
-        for number, (text, (voice, _)) in enumerate(
+        _disturbed(
+            "backchannel",
+            number,
+            murmur(text, phones, voice) if phones else speak(text, voice),
+            at=1.5 + 0.25 * (number % 7),
+        )
+        for number, ((text, phones), (voice, _)) in enumerate(
             zip(texts.BACKCHANNELS, _speakers(), strict=False)
         )
     ]
@@ -136,7 +143,7 @@ def monologues(seconds: float) -> list[Scene]:
         question = speak(texts.QUESTIONS[number % len(texts.QUESTIONS)], VOICES[number % 4])
         turn = number % len(texts.ANSWERS)
         text = " ".join((*texts.ANSWERS[turn:], *texts.ANSWERS[:turn]))
-        acts = (Act(question, 0.5),)
+        acts = (Act(question, _start(number)),)
         scenes.append(Scene("monologue", f"{number:02d}", acts, ((question.text, text),)))
     return scenes
 
@@ -169,8 +176,13 @@ def _disturbed(
     question = speak(texts.QUESTIONS[number % len(texts.QUESTIONS)], voice)
     long = texts.ANSWERS[number % len(texts.ANSWERS)]
     answers = (*([answer] if answer else []), (question.words[-1].text, long))
-    acts = (Act(question, 0.5), Act(sound, at, in_reply=True))
+    acts = (Act(question, _start(number)), Act(sound, at, in_reply=True))
     return Scene(kind, f"{number:02d} {trait or sound.text}", acts, answers, trait)
+
+
+def _start(number: int) -> float:
+    """Seconds, at another place in the devices' blocks for every scene."""
+    return 0.5 + 0.0073 * number
 
 
 def _at_last(sound: Clip) -> tuple[tuple[str, str], ...]:

@@ -52,19 +52,20 @@ PAUSES = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2)
 """Seconds, one after the other over the sentences above."""
 
 BACKCHANNELS = (
-    "Mm-hm.",
-    "Right.",
-    "Yeah.",
-    "Okay.",
-    "Uh-huh.",
-    "I see.",
-    "Oh yeah.",
-    "Sure.",
-    "Yeah, okay.",
-    "Yes.",
-    "Mm.",
-    "Oh, right.",
+    ("Mm-hm.", "m m hh m m"),
+    ("Right.", ""),
+    ("Yeah.", ""),
+    ("Okay.", ""),
+    ("Uh-huh.", "ah hh ah"),
+    ("I see.", ""),
+    ("Oh yeah.", ""),
+    ("Sure.", ""),
+    ("Oh okay.", ""),
+    ("Yes.", ""),
+    ("Mm.", "m m m"),
+    ("Oh right.", ""),
 )
+"""Each with its phones, where it is not spoken as it is spelt."""
 
 INTERRUPTIONS = (
     "Wait, what time is it?",

@@ -78,6 +78,12 @@ def pausing(text: str, voice: str, pauses: Sequence[float], *, stretch: float = 
     return spoken
 
 
+def murmur(text: str, phones: str, voice: str, *, level: float = -26.0) -> Clip:
+    """One word that is not spoken as it is spelt."""
+    pcm = utter(phones, voice)
+    return clip(pcm, [Word(text, 0.0, len(pcm) / RATE)], level=level)
+
+
 @cache
 def utter(phones: str, voice: str) -> Float32:
     """A voice without words: phones of flite's, at its level and without the silence around."""
@@ -140,7 +146,7 @@ def _synthesise(text: str, voice: str, stretch: float) -> tuple[Float32, tuple[W
     path, times = FOLDER / f"{name}.wav", FOLDER / f"{name}.json"
     if not times.exists():
         segments = _flite(path, "-t", text, voice=voice, stretch=stretch)
-        counts = [len(_phones(word, voice)) for word in text.split()]
+        counts = [_phones(word) for word in text.split()]
         _write(times, json.dumps(_words(text.split(), counts, segments)))
     words = [Word(*word) for word in json.loads(times.read_text())]
     pcm, _ = read_audio(path)
@@ -169,9 +175,10 @@ def _words(
 
 
 @cache
-def _phones(word: str, voice: str) -> list[str]:
+def _phones(word: str) -> int:
+    """How many phones a word has: the voices have one lexicon, and this one is quick."""
     text = re.sub(r"[^\w'-]", "", word) or word
-    return [phone for phone, _ in _flite(None, "-t", text, voice=voice) if phone != "pau"]
+    return sum(phone != "pau" for phone, _ in _flite(None, "-t", text, voice="kal"))
 
 
 def _flite(
