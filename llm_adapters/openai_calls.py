@@ -20,7 +20,7 @@ class CallReader:
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
-        self._open: dict[object, _Call] = {}
+        self._open: dict[int, _Call] = {}
 
     def feed(self, fragments: Iterable[Any]) -> None:
         """The `tool_calls` of one event; what is not a fragment of a call is passed over."""
@@ -31,7 +31,8 @@ class CallReader:
             function = function if isinstance(function, dict) else {}
             # Most servers number the calls; some only begin each with its id.
             call_id = str(fragment.get("id") or "")
-            call = self._call(fragment.get("index", position), call_id)
+            index = fragment.get("index")
+            call = self._call(index if isinstance(index, int) else position, call_id)
             name = str(function.get("name") or "")
             # A name may come in pieces, or, with the id, again and again.
             if not (name == call.name and call_id and call.arguments):
@@ -53,7 +54,7 @@ class CallReader:
     def __bool__(self) -> bool:
         return any(call.name for call in self._calls)
 
-    def _call(self, index: object, call_id: str) -> _Call:
+    def _call(self, index: int, call_id: str) -> _Call:
         call = self._open.get(index)
         if call is None or (call_id and call.id and call_id != call.id):
             call = self._open[index] = _Call()

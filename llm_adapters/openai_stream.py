@@ -99,7 +99,7 @@ def parse(data: bytes) -> Delta:
     try:
         # A character whose bytes are split over events is put together by `Characters`.
         chunk = json.loads(data.decode("utf-8", "surrogateescape"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadReplyError("sent an event that is not JSON") from None
     if not isinstance(chunk, dict):
         raise BadReplyError("sent an event that is not a JSON object")
@@ -115,12 +115,20 @@ def parse(data: bytes) -> Delta:
         delta = {}
     calls = delta.get("tool_calls")
     return Delta(
-        text=str(delta.get("content") or ""),
+        text=_text(delta.get("content")),
         thinking=bool(delta.get("reasoning_content") or delta.get("reasoning")),
         calls=calls if isinstance(calls, list) else (),
-        finish=choices[0].get("finish_reason") or None,
+        finish=str(choices[0].get("finish_reason") or "") or None,
         usage=usage,
     )
+
+
+def _text(content: Any) -> str:
+    """What is to be said; some servers send parts, of which only text is."""
+    if isinstance(content, list):
+        parts = (part for part in content if isinstance(part, dict) and part.get("type") == "text")
+        return "".join(str(part.get("text") or "") for part in parts)
+    return content if isinstance(content, str) else ""
 
 
 def _usage(counts: Any) -> Usage | None:
