@@ -1,4 +1,4 @@
-"""A Whisper model with random weights, less than a MB: it talks nonsense, but really runs."""
+"""A Whisper model with random weights, of any size: it talks nonsense, but really runs."""
 
 import json
 from pathlib import Path
@@ -9,25 +9,26 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-WIDTH, HEADS, LAYERS, MELS = 16, 2, 1, 80
-WORDS = 500
+MELS = 80
 
 
-def make(folder: Path) -> Path:
-    """Write the model into `folder`, as ct2-transformers-converter would."""
-    tokens = _write_tokenizer(folder)
+def make(
+    folder: Path, *, width: int = 16, heads: int = 2, layers: int = 1, words: int = 500
+) -> Path:
+    """Write the model into `folder`, as ct2-transformers-converter would; by default under a MB."""
+    tokens = _write_tokenizer(folder, words)
     random = np.random.default_rng(3)
 
     def weight(*shape: int) -> NDArray[np.float32]:
         return random.normal(0, 0.3, shape).astype(np.float32)
 
-    spec = whisper_spec.WhisperSpec(LAYERS, HEADS, LAYERS, HEADS)
+    spec = whisper_spec.WhisperSpec(layers, heads, layers, heads)
     encoder, decoder = spec.encoder, spec.decoder
-    encoder.conv1.weight, encoder.conv1.bias = weight(WIDTH, MELS, 3), weight(WIDTH)
-    encoder.conv2.weight, encoder.conv2.bias = weight(WIDTH, WIDTH, 3), weight(WIDTH)
-    encoder.position_encodings.encodings = weight(1500, WIDTH)
-    decoder.position_encodings.encodings = weight(448, WIDTH)
-    decoder.embeddings.weight = weight(len(tokens), WIDTH)
+    encoder.conv1.weight, encoder.conv1.bias = weight(width, MELS, 3), weight(width)
+    encoder.conv2.weight, encoder.conv2.bias = weight(width, width, 3), weight(width)
+    encoder.position_encodings.encodings = weight(1500, width)
+    decoder.position_encodings.encodings = weight(448, width)
+    decoder.embeddings.weight = weight(len(tokens), width)
     decoder.projection.weight = decoder.embeddings.weight
     decoder.projection.bias = np.zeros(len(tokens), np.float32)
     decoder.projection.bias[tokens.index("<|nospeech|>")] = -20  # whatever the rounding, it speaks
@@ -44,9 +45,11 @@ def make(folder: Path) -> Path:
             norms.append(block.attention.layer_norm)
             linears += [(block.attention.linear[i], n, 1) for i, n in enumerate((1, 2, 1))]
     for norm in norms:
-        norm.gamma, norm.beta = np.ones(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
+        norm.gamma, norm.beta = np.ones(width, np.float32), np.zeros(width, np.float32)
     for linear, out, into in linears:
-        linear.weight, linear.bias = weight(out * WIDTH, into * WIDTH), weight(out * WIDTH)
+        scale = 4 / (into * width) ** 0.5  # the same at every size
+        linear.weight = weight(out * width, into * width) * np.float32(scale)
+        linear.bias = weight(out * width)
 
     spec.register_vocabulary(tokens)
     languages = range(tokens.index("<|en|>"), tokens.index("<|translate|>"))
@@ -55,14 +58,16 @@ def make(folder: Path) -> Path:
     spec.config.suppress_ids_begin = [tokens.index("<|endoftext|>")]
     spec.config.alignment_heads = [(0, 0), (0, 1)]
     spec.validate()
+    if width > 16:
+        spec.optimize(quantization="int8")
     spec.save(str(folder))
     return folder
 
 
-def _write_tokenizer(folder: Path) -> list[str]:
+def _write_tokenizer(folder: Path, words: int) -> list[str]:
     """Bytes and made-up words, then Whisper's special tokens in Whisper's order."""
     ordinary = sorted(pre_tokenizers.ByteLevel.alphabet())
-    ordinary += [f"Ġword{number}" for number in range(WORDS)]
+    ordinary += [f"Ġword{number}" for number in range(words)]
     ordinary.append("")  # by this token CTranslate2 tells a multilingual model
     tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(ordinary)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,0 +1,84 @@
+"""How long after the end of speech Whisper's transcript is there, trimmed against padded.
+
+    python -m bench.stt [--sizes tiny,base,small] [--seconds 4] [--runs 5]
+
+Models of the real sizes with random weights, int8 on the CPU, through the engine itself. They never
+come to an end, so an utterance is said to have `TOKENS` tokens, and the check that would decode it
+again is left out. Trimmed and padded take turns, so that both meet the same machine. In a
+conversation most of the time is hidden: decoding begins in the pause before the turn's end.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import anyio
+import numpy as np
+from numpy.typing import NDArray
+
+from stt.whisper import SAMPLE_RATE, Whisper
+from tests.stt import tiny_whisper
+
+SIZES = {"tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
+"""Width, heads, and layers of encoder and decoder each."""
+
+WORDS = 50_000
+TOKENS = 16
+CLIP = Path(__file__).parent.parent / "tests" / "audio" / "long_request.wav"
+
+
+def main() -> None:
+    """Print a line per size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", default="tiny,base,small", help=f"of {', '.join(SIZES)}")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of speech, up to 7")
+    parser.add_argument("--runs", type=int, default=5)
+    args = parser.parse_args()
+    with wave.open(str(CLIP)) as clip:
+        samples = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
+    pcm = (samples[: round(args.seconds * SAMPLE_RATE)] / 32768).astype(np.float32)
+    print(f"{len(pcm) / SAMPLE_RATE:.1f} s of speech, {TOKENS} tokens, medians of {args.runs} runs")
+    print("size    trimmed: ms    RTF    padded: ms    RTF    ratio")
+    for size in args.sizes.split(","):
+        with patch("stt.whisper_decoder.flaw", return_value=None):
+            trimmed, padded = anyio.run(_measure, size, pcm, args.runs)
+        seconds = len(pcm) / SAMPLE_RATE
+        print(
+            f"{size:6} {1000 * trimmed:12.0f} {trimmed / seconds:6.3f} {1000 * padded:13.0f} "
+            f"{padded / seconds:6.3f} {padded / trimmed:8.1f}",
+            flush=True,
+        )
+
+
+async def _measure(size: str, pcm: NDArray[np.float32], runs: int) -> Sequence[float]:
+    """Seconds from the end of speech to the transcript, trimmed and padded."""
+    width, heads, layers = SIZES[size]
+    with tempfile.TemporaryDirectory() as folder:
+        tiny_whisper.make(Path(folder), width=width, heads=heads, layers=layers, words=WORDS)
+        engines = [
+            Whisper(model=folder, device="cpu", language="en", partials=False, trim_encoder=trim)
+            for trim in ("auto", "off")
+        ]
+        for engine in engines:
+            await engine.load()
+            assert engine._decoder is not None
+            engine._decoder._model.max_length = 4 + TOKENS  # the prompt has four
+    took: list[list[float]] = [[], []]
+    for _ in range(runs):
+        for engine, times in zip(engines, took, strict=True):
+            async with engine.listen() as recognition:
+                for start in range(0, len(pcm), 512):
+                    await recognition.feed(pcm[start : start + 512])
+                began = time.perf_counter()
+                await recognition.finish()
+                times.append(time.perf_counter() - began)
+    return [statistics.median(times) for times in took]
+
+
+if __name__ == "__main__":
+    main()
