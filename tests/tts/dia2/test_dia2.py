@@ -123,7 +123,7 @@ def test_pytorch_out_of_memory_is_told_in_a_line(
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.\nSee the documentation")
 
-    monkeypatch.setattr(module, "Model", full)
+    monkeypatch.setattr(module, "quickest", full)
     assert reason(made) == f"{made} cannot be loaded on cpu: CUDA out of memory."
 
 

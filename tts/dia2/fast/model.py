@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from tts.dia2.config import Dia2Config
 from tts.dia2.fast.backbone import Backbone, LastStep
 from tts.dia2.fast.depformer import Depformer, Frame
 from tts.dia2.model import Network
+from tts.protocol import TextToSpeechError
 
 
 class FastModel(plain.Model):
@@ -60,6 +62,21 @@ class FastModel(plain.Model):
     ) -> Tensor:
         assert isinstance(frame, Frame)
         return self.fused_depth(stage, hidden, previous, text, frame)
+
+
+def quickest(
+    config: Dia2Config, weights: Path, *, quantize: bool = False, **options: Any
+) -> plain.Model:
+    """The model that is fastest on its device; `options` are `Model`'s.
+
+    Raises TextToSpeechError: also if int8 is wanted anywhere but on a CPU, in float32.
+    """
+    device, dtype = torch.device(options["device"]), options["dtype"]
+    if device.type == "cpu" and dtype == torch.float32:
+        return FastModel(config, weights, quantize=quantize, **options)
+    if quantize:
+        raise TextToSpeechError("int8 weights need device cpu and dtype float32")
+    return plain.Model(config, weights, **options)
 
 
 NETWORKS: dict[str, Callable[..., plain.Model]] = {
