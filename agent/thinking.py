@@ -103,16 +103,19 @@ class Thinking:
                 async for delta in deltas:
                     yield delta
         while not (self._rounds and self._said_instead()):
-            text: list[str] = []
+            said = ""
             calls: list[ToolCall] = []
             async with aclosing(self._ask(calls)) as deltas:
                 async for delta in deltas:
-                    text.append(delta.text)
+                    said += delta.text
                     yield delta
             if not calls:
                 return
+            if said and not said[-1].isspace():
+                # Another sentence follows, and the voice need not wait for it to speak this one.
+                yield TextDelta(" ")
             await self._committed.wait()
-            async with aclosing(self._use("".join(text), calls)) as deltas:
+            async with aclosing(self._use(said, calls)) as deltas:
                 async for delta in deltas:
                     yield delta
 
@@ -154,7 +157,7 @@ class Thinking:
             await _all(runs)
         for run in runs:
             if run.say is not None and run.say.text:
-                yield TextDelta(f" {run.say.text}" if text else run.say.text)
+                yield TextDelta(run.say.text)
 
     def _said_instead(self) -> bool:
         """Whether a tool of the last round has had its say, so that the model needs none."""

@@ -104,6 +104,17 @@ async def test_a_tool_runs_between_two_texts() -> None:
         assert (returned.result, returned.ok) == ("the front door is open", True)
 
 
+async def test_sentences_stay_apart_and_are_not_held_back() -> None:
+    async with setting() as s:
+        thinking = s.think(FakeLlm([["Let ", "me ", "see.", door()], ["It ", "is."]]))
+        async with aclosing(thinking.text()) as text:
+            said = "".join([(await anext(text)).text for _ in range(4)])
+            assert said == "Let me see. "  # while the tool runs
+            assert not s.house.go.is_set()
+            s.house.go.set()
+            assert said + "".join([delta.text async for delta in text]) == "Let me see. It is."
+
+
 async def test_no_tool_before_the_commit() -> None:
     async with setting(committed=False) as s:
         s.house.go.set()
