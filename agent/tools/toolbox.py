@@ -159,6 +159,7 @@ class Toolbox:
             return running
         if tool.confirm and not confirmed:
             return self._ask(call, tool.question(arguments), turn)
+        self._runs = {k: r for k, r in self._runs.items() if not r.told}  # nobody shares those
         run = self._runs[key] = Run()
         self._report(ToolCalled(turn, call.name, call.arguments))
         self._tasks.start_soon(self._run, call, run, tool, action, turn)
