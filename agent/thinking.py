@@ -10,7 +10,17 @@ import anyio
 from agent.events import Event, WarningEvent
 from agent.tools import Toolbox
 from agent.tools.toolbox import Run
-from llm_adapters import LanguageModel, Message, Notice, TextDelta, ToolCall, Usage
+from llm_adapters import (
+    LanguageModel,
+    LanguageModelError,
+    Message,
+    Notice,
+    TextDelta,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    WarmsUp,
+)
 
 ROUNDS = 8
 """Times in one turn that the model may use tools; then it has to answer."""
@@ -75,6 +85,8 @@ class Thinking:
         """Whether nothing is meant to be said: the user wanted silence."""
         self.asks = False
         """Whether the reply ends with a question that decides about a tool."""
+        self.interruptible = True
+        """Whether the user may cut in."""
         self._llm = llm
         self._asked = tuple(messages)
         self._toolbox = toolbox
@@ -157,6 +169,7 @@ class Thinking:
             await _all(runs)
         for run in runs:
             if run.say is not None and run.say.text:
+                self.interruptible = self.interruptible and run.say.interruptible
                 yield TextDelta(run.say.text)
 
     def _said_instead(self) -> bool:
@@ -175,6 +188,24 @@ class Thinking:
             before.completion + usage.completion,
             before.cached + usage.cached,
         )
+
+
+async def warm_up(
+    llm: LanguageModel,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSpec],
+    report: Callable[[Event], None],
+) -> None:
+    """Have a model that can be warmed up read what every request will begin with.
+
+    A failure is a warning: the first reply will show whether it lasts.
+    """
+    if not isinstance(llm, WarmsUp):
+        return
+    try:
+        await llm.warm_up(messages, tools)
+    except LanguageModelError as error:
+        report(WarningEvent("llm", "llm.warm_up", str(error)))
 
 
 async def _all(runs: Sequence[Run]) -> None:

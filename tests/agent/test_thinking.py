@@ -9,10 +9,10 @@ import pytest
 import trio.testing
 
 from agent.events import Event, WarningEvent
-from agent.thinking import PATIENCE, ROUNDS, ModelUsage, Thinking
+from agent.thinking import PATIENCE, ROUNDS, ModelUsage, Thinking, warm_up
 from agent.tools import Say, Toolbox, ToolCalled, ToolReturned
 from agent.tools.function import function_tool
-from llm_adapters import LanguageModelError, Message, Notice, ToolCall, Usage
+from llm_adapters import LanguageModelError, Message, Notice, ToolCall, ToolSpec, Usage
 from tests.agent.fakes import FakeLlm
 from tests.agent.tools.muted import Muted
 
@@ -298,3 +298,26 @@ async def test_an_error_of_the_model_after_a_tool_keeps_what_was_done() -> None:
         with pytest.raises(LanguageModelError):
             await spoken(thinking)
         assert [message.role for message in thinking.messages] == ["assistant", "tool"]
+
+
+async def test_warming_up() -> None:
+    class Cold(FakeLlm):
+        """Notes what it is warmed up with."""
+
+        warm: tuple[object, ...] = ()
+
+        async def warm_up(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+        ) -> None:
+            self.warm = (*messages, *tools)
+            if not tools:
+                raise LanguageModelError("there is nobody")
+
+    async with setting() as s:
+        cold = Cold([])
+        await warm_up(cold, ASKED[:1], s.toolbox.specs, s.events.append)
+        assert cold.warm == (ASKED[0], *s.toolbox.specs)
+        assert s.events == []
+        await warm_up(cold, ASKED[:1], (), s.events.append)
+        assert s.events == [WarningEvent("llm", "llm.warm_up", "there is nobody")]
+        await warm_up(FakeLlm([]), ASKED[:1], (), s.events.append)  # always warm

@@ -1,0 +1,37 @@
+"""A conversation that is kept, and another one that goes on with it."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+from tests.llm_adapters.chat_server import REPLY, serving
+
+QUESTION = Path(__file__).parents[1] / "audio" / "question_capital.wav"
+
+
+def test_a_conversation_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "kept"
+    config = tmp_path / "agent.yaml"
+    with serving() as server:
+        config.write_text(
+            f"agent: {{preamble: '', instructions: Be brief.}}\n"
+            f"llm: {{adapter: openai, base_url: '{server.url}', model: good, api_key: none}}\n"
+            f"session: {{save: {kept}}}\n"
+        )
+        devices = ["--mic", str(QUESTION), "--speaker", str(tmp_path / "out.wav")]
+        assert main(["talk", str(config), *devices]) == 0
+        assert main(["talk", str(config), *devices, "--resume", "last"]) == 0
+        asked = [message["content"] for message in server.exchanges[-1].body["messages"]]
+    (file,) = kept.iterdir()
+    question, reply = asked[1], "".join(REPLY)
+    assert "capital of france" in question
+    assert asked == ["Be brief.", question, reply, question]
+
+    capsys.readouterr()
+    assert main(["history", "last", "--config", str(config)]) == 0
+    lines = [line.split("  ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    turn = [f"user:  {question}", f"agent: {reply}"]
+    assert lines == [lines[0], *turn, lines[3], *turn]
+    assert main(["talk", str(config), *devices, "--resume", "never"]) == 1
+    assert f"no conversation 'never' in {file.parent}" in capsys.readouterr().err
