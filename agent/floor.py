@@ -124,11 +124,14 @@ class Floor:
             if turn.text:
                 return Verdict("stop", f"'{turn.text}', before the reply began")
             return Verdict("nothing" if final else "wait", "no words in it")
-        return weigh(self._settings, voice=turn.voice, text=turn.text, final=final)
+        verdict = weigh(self._settings, voice=turn.voice, text=turn.text, final=final)
+        if verdict.meaning == "backchannel" and reply.asks:
+            return Verdict("stop", f"'{turn.text}' answers the question")
+        return verdict
 
     def _spared(self, reply: Reply) -> str | None:
         """Why the reply cannot be interrupted now."""
-        if not reply.interruptible:
+        if not reply.thoughts.interruptible:
             return "this reply is not to be interrupted"
         if reply.spoken_for is not None and reply.spoken_for < self._settings.spared:
             return f"interruption.allow: {str(self._settings.allow).lower()}"

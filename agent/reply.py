@@ -40,6 +40,9 @@ from tts import (
 )
 from tts.clean import SpeechText
 
+UNDERSTOOD = 1.0
+"""Seconds before the end of a question from which on people answer it."""
+
 AHEAD = 1000
 """Fragments that the language model may be ahead of the voice."""
 
@@ -70,7 +73,6 @@ class Reply:
         apology: str,
         committed: anyio.Event,
         speak_ahead: bool = True,
-        interruptible: bool = True,
     ) -> None:
         """`apology` is spoken in the place of what an engine's failure leaves missing.
 
@@ -79,7 +81,6 @@ class Reply:
         """
         self.turn = turn
         self.thoughts = thoughts
-        self.interruptible = interruptible
         self.outcome: Outcome | None = None
         self.committed = committed
         self.watch = Stopwatch()
@@ -94,6 +95,7 @@ class Reply:
         self._scope = anyio.CancelScope()
         self._track: Track = playback.open(tts.sample_rate, held=True)
         self._began: float | None = None  # when its first sample was heard
+        self._all_spoken = False  # into the track
         self._cut = False  # silenced in mid-speech, and that has been told
         self._text = ""  # as the model gave it
         self._spoken = ""  # as the synthesiser was given it
@@ -129,8 +131,9 @@ class Reply:
 
     @property
     def asks(self) -> bool:
-        """Whether it ends with a question."""
-        return self._text.rstrip().endswith("?")
+        """Whether it ends with a question that the user can have understood by now."""
+        left = (self._generated - self._track.furthest) / self._tts.sample_rate
+        return self._all_spoken and left < UNDERSTOOD and self._text.rstrip().endswith("?")
 
     async def run(self) -> None:
         """Speak the thoughts until all of it has been heard, or `stop` or `discard`."""
@@ -139,6 +142,7 @@ class Reply:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._announce)
                     complete = await self._speak_or_apologise()
+                    self._all_spoken = True
                     await self._track.drain()
                     await self.committed.wait()
                     tasks.cancel_scope.cancel()

@@ -14,6 +14,10 @@ class Thoughts(Protocol):
         """Whether it is meant that there is nothing to say."""
 
     @property
+    def interruptible(self) -> bool:
+        """Whether the user may cut in."""
+
+    @property
     def messages(self) -> Sequence[Message]:
         """What belongs into the history before the words heard: tools' calls and results."""
 
@@ -25,6 +29,7 @@ class Sentence:
     """A greeting, an apology, an announcement; an empty one is silence."""
 
     messages: Sequence[Message] = ()
+    interruptible = True
 
     def __init__(self, text: str) -> None:
         self._text = text

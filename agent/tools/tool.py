@@ -15,9 +15,13 @@ class ToolError(ParleyError):
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A result to be spoken as it is, without asking the model again; empty for silence."""
+    """A result to be spoken as it is, without asking the model again; empty for silence.
+
+    What is not `interruptible` is heard out: a confirmation, say, that something has been done.
+    """
 
     text: str
+    interruptible: bool = True
 
 
 Action = Callable[[], Awaitable[object]]

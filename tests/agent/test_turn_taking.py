@@ -458,17 +458,19 @@ class TestInterruption:
         assert words_of(talk) == ["Noon it is."]
         assert "assistant.interrupted" not in talk.types()
 
-    async def test_a_yeah_that_answers_a_question_is_a_turn(self) -> None:
+    @pytest.mark.parametrize(("gap", "heard"), [(0.75, "Shall I go on?"), (0.55, "Shall I go")])
+    async def test_a_yeah_that_answers_a_question_is_a_turn(self, gap: float, heard: str) -> None:
+        """After the question's end, or so late in it that it was clear."""
         reply = ["Shall ", "I ", "go ", "on?"]
         talk = await converse(
-            Scripted([(0.5, False), (0.5, True), (0.75, False), (0.6, True), (4, False)]),
+            Scripted([(0.5, False), (0.5, True), (gap, False), (0.3, True), (4, False)]),
             stt=PartialStt([(0, QUESTION)], [(0.5, "yeah")]),
             llm=FakeLlm([reply, ["Good."]]),
         )
-        assert talk.history()[1:] == [
-            ("assistant", "Shall I go on?", False),
-            ("user", "yeah", False),
-            ("assistant", "Good.", False),
+        assert [m[:2] for m in talk.history()][1:] == [
+            ("assistant", heard),
+            ("user", "yeah"),
+            ("assistant", "Good."),
         ]
 
 
@@ -604,6 +606,20 @@ class TestTools:
     @pytest.fixture(autouse=True)
     def fresh(self) -> None:
         toys.looked_up.clear()
+
+    async def test_what_one_says_may_be_meant_to_be_heard_out(self) -> None:
+        talk = await converse(
+            Scripted([(0.5, False), (0.5, True), (1.2, False), (0.8, True), (6, False)]),
+            stt=FakeStt(["please book it now", "no wait please"]),
+            llm=FakeLlm([[ToolCall("1", "book", "{}")], ["Too ", "late."]]),
+            config={"tools": ["tests.agent.toys:book"]},
+        )
+        assert "assistant.interrupted" not in talk.types()
+        assert [m[:2] for m in talk.history()][-3:] == [
+            ("assistant", "It has been booked and paid with your usual card."),
+            ("user", "no wait please"),
+            ("assistant", "Too late."),
+        ]
 
     async def test_none_runs_before_the_turn_is_committed(self) -> None:
         talk = await converse(

@@ -2,6 +2,8 @@
 
 import anyio
 
+from agent.tools import Say
+
 looked_up: list[str] = []
 
 
@@ -14,3 +16,8 @@ async def slow_lookup(what: str) -> str:
     looked_up.append(what)
     await anyio.sleep(2)
     return f"sunny in {what}"
+
+
+async def book() -> Say:
+    """Book it."""
+    return Say("It has been booked and paid with your usual card.", interruptible=False)
