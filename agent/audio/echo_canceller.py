@@ -63,7 +63,7 @@ class Canceller:
 
 
 _SOON = 0.2  # how much of a power's average over frames is the last one: 50 ms
-_ROOM = 10 ** (-6 / 25)  # of an echo after a frame: 60 dB in a quarter second
+_ROOM = 10 ** (-6 / 40)  # what is left of an echo after a frame: 60 dB less in 0.4 s
 _QUIET = 1e-7  # power: there is no echo to speak of
 _LEARNT = -6.0  # dB: a filter that leaks more knows too little to tell
 _MARGIN = 12.0  # dB above the leak
@@ -87,6 +87,7 @@ class DoubleTalk:
         self._leak = 0.0
         self._hold = 0
         self._worse = 0
+        self._doubt = 0  # frames for which the filter is not believed
 
     @property
     def diverged(self) -> bool:
@@ -105,7 +106,10 @@ class DoubleTalk:
             learnt = self._leak < _LEARNT
             worse = learnt and self._residue > 1.1 * self._near and rest > _LEARNT
             self._worse = self._worse + 1 if worse else 0
-            if learnt and rest > self._leak + _MARGIN and not worse:
+            self._doubt = _HOLD if worse else max(0, self._doubt - 1)
+            if self._doubt:
+                self._hold = 0
+            elif learnt and rest > self._leak + _MARGIN:
                 self._hold = _HOLD
             self._leak += _RISE if rest > self._leak else -_FALL
         return self._hold > 0

@@ -66,7 +66,7 @@ class Reference:
         off = place - self._next
         follows = abs(off) < _JUMP
         if not follows:
-            self._next = place
+            self._next, off = place, 0.0
         pcm = self._between(self._next, count)
         # Nobody notices how we move in silence.
         haste = 1.0 if pcm.any() else 20.0

@@ -10,7 +10,7 @@ from agent.events import MICROPHONE_RATE, Audio
 
 _GAP = 0.1  # seconds that one block is off: something is missing, or the device is another one
 _SLIP = 0.01  # seconds that every block for a while is late: the device was not served in time
-_PROOF = 0.15  # seconds: that while
+_PROOF = 0.3  # seconds: that while
 
 
 class Timeline:
