@@ -11,16 +11,20 @@ from tts.dia2.layers import Rotary, TextEmbedding
 
 
 class Frame(plain.Frame):
-    """One frame of all slots: its keys and values, and what its stages start from."""
+    """The memory of one frame of all slots, used again for the next: its views are made once."""
 
     def __init__(self, config: Dia2Config, slots: int, branches: int, like: Tensor) -> None:
         super().__init__(config, slots * branches, None, like.device, like.dtype)
         self.shape = (slots, branches, -1)
         self.starts: dict[int, Tensor] = {}
-        # Per layer: keys and values [rows * heads, stages, dim]; both as [rows, 2, heads, stages,
-        # dim], to write them.
-        self.keys, self.values = (list(part.flatten(1, 2)) for part in self.seen.unbind(1))
-        self.rows = list(self.seen.transpose(1, 2))
+        stages = range(config.codebooks - 1)
+        # By layer and stage: where its keys and values go [rows, 2, heads, dim], then those of all
+        # stages so far, [rows * heads, dim, stages] and [rows * heads, stages, dim].
+        rows = self.seen.transpose(1, 2)
+        self.rows = [[layer[:, :, :, k] for k in stages] for layer in rows]
+        flat = self.seen.flatten(2, 3)
+        self.keys = [[layer[0, :, : k + 1].mT for k in stages] for layer in flat]
+        self.values = [[layer[1, :, : k + 1] for k in stages] for layer in flat]
 
 
 class Layer:
@@ -50,12 +54,10 @@ class Layer:
     ) -> Tensor:
         """x [rows, width] to the same."""
         y = self.norm(self.qkv[weights](self.unit(x)), turn)
-        pair = y[:, self.heads :].view(len(y), 2, self.heads, self.dim)
-        frame.rows[self.number][:, :, :, stage] = pair
+        frame.rows[self.number][stage].copy_(y.view(-1, 3, self.heads, self.dim)[:, 1:])
         q = y[:, : self.heads].reshape(-1, 1, self.dim)
-        keys = frame.keys[self.number][:, : stage + 1]
-        values = frame.values[self.number][:, : stage + 1]
-        read = torch.bmm(torch.bmm(q, keys.mT).softmax(-1), values)
+        scores = torch.bmm(q, frame.keys[self.number][stage])
+        read = torch.bmm(scores.softmax(-1), frame.values[self.number][stage])
         return self.mlp(self.out[weights].add(read.view(len(x), -1), x))
 
 

@@ -41,6 +41,7 @@ class FastModel(plain.Model):
             self.fused_depth = Depformer(
                 config, self.depformer, self.depth_rotary, quantize=quantize
             )
+            self.frame = Frame(config, slots, branches, self.cache.keys)
 
     def _step(self, active: list[bool]) -> Step:
         return LastStep(self.cache, active)
@@ -55,7 +56,8 @@ class FastModel(plain.Model):
         return self.fused.first_head(hidden.flatten(0, -2)).view(*hidden.shape[:-1], -1)
 
     def new_frame(self) -> Frame:
-        return Frame(self.config, self.slots, self.branches, self.cache.keys)
+        self.frame.starts.clear()
+        return self.frame
 
     def next_codebook(
         self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
