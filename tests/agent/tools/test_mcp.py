@@ -34,6 +34,12 @@ def end(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes its time to start a program."""
+    monkeypatch.setattr("agent.tools.toolbox.PATIENCE", 60)
+
+
 @pytest.fixture(params=["stdio", "http"])
 def mcp(request: pytest.FixtureRequest) -> Iterator[dict[str, object]]:
     """The `mcp` settings of a server over either transport."""
@@ -61,9 +67,12 @@ async def call(tools: Toolbox, name: str, arguments: str = "{}") -> str:
     return run.tell()
 
 
-async def test_tools_of_a_server(mcp: dict[str, object]) -> None:
-    async with toolbox(mcp, confirm=["add"], only=["add", "to.upper", "fail"]) as (tools, events):
-        assert [spec.name for spec in tools.specs] == ["add", "to_upper", "fail"]
+async def test_tools_of_a_server(mcp: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_TEST", "for the server")
+    monkeypatch.setenv("PARLEY_SECRET", "not for the server")
+    used = ["add", "to.upper", "fail", "environment"]
+    async with toolbox(mcp, confirm=["add"], only=used) as (tools, events):
+        assert [spec.name for spec in tools.specs] == ["add", "to_upper", "fail", "environment"]
         assert tools.specs[0].description == "Add two numbers."
         assert tools.specs[0].parameters["properties"]["a"]["type"] == "integer"
         assert await call(tools, "to_upper", '{"text": "hello"}') == "HELLO"
@@ -71,6 +80,10 @@ async def test_tools_of_a_server(mcp: dict[str, object]) -> None:
         # Its arguments are the server's to check.
         assert (await call(tools, "to_upper", '{"text": 1}')).startswith("error: ")
         assert "the user has been asked" in await call(tools, "add", '{"a": 1, "b": 2}')
+        # Of the environment only what is named is handed on.
+        told = "for the server" if "command" in mcp else "not set"
+        assert await call(tools, "environment", '{"name": "PARLEY_TEST"}') == told
+        assert await call(tools, "environment", '{"name": "PARLEY_SECRET"}') == "not set"
         assert not [event for event in events if isinstance(event, WarningEvent)]
 
 
@@ -81,7 +94,7 @@ async def test_a_server_that_is_killed_in_mid_call(mcp: dict[str, object], tmp_p
     async with toolbox(mcp) as (tools, _):
         run = tools.start(ToolCall("1", "hang", f'{{"place": "{place}"}}'), 1)
         os.kill(int(await anyio.to_thread.run_sync(place.read_text)), signal.SIGKILL)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await run.done.wait()
         assert "went away during the call" in run.tell()
         assert "not known" in run.tell()
@@ -93,12 +106,14 @@ async def test_a_server_that_is_killed_in_mid_call(mcp: dict[str, object], tmp_p
         end(process)
 
 
-async def test_only_named_variables_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PARLEY_TEST", "for the server")
-    monkeypatch.setenv("PARLEY_SECRET", "not for the server")
-    async with toolbox({"command": SERVER, "environment": ["PARLEY_TEST"]}) as (tools, _):
-        assert await call(tools, "environment", '{"name": "PARLEY_TEST"}') == "for the server"
-        assert await call(tools, "environment", '{"name": "PARLEY_SECRET"}') == "not set"
+async def test_the_conversation_ends_in_mid_call(mcp: dict[str, object], tmp_path: Path) -> None:
+    place = tmp_path / "pid"
+    os.mkfifo(place)
+    with anyio.fail_after(60):
+        async with toolbox(mcp) as (tools, _):
+            run = tools.start(ToolCall("1", "hang", f'{{"place": "{place}"}}'), 1)
+            await anyio.to_thread.run_sync(place.read_text)
+        assert not run.done.is_set()
 
 
 @pytest.mark.parametrize(
