@@ -50,20 +50,20 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Where servers are looked for."""
+    assert discover.PATIENCE == 0.5
     servers: dict[str, int] = {}
     monkeypatch.setattr(discover, "SERVERS", servers)
     return servers
 
 
-async def test_what_answers_is_found_in_half_a_second(
+async def test_what_answers_is_found(
     serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await discover.discover()  # imports what it needs
-    with socket.create_server(("127.0.0.1", 0)) as mute, socket.socket() as closed:
+    monkeypatch.setattr(discover, "PATIENCE", 30)  # for a busy machine: none of them is late
+    with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         ports |= {
             "one": serve("a", "nomic-embed-text", "b"),
-            "mute": mute.getsockname()[1],
             "closed": closed.getsockname()[1],
             "a web site": serve(body=b"<html>"),
             "something else": serve(body=b'{"status": "ok"}'),
@@ -71,9 +71,7 @@ async def test_what_answers_is_found_in_half_a_second(
             "empty": serve(),
         }
         monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-        began = time.monotonic()
         found = await discover.discover()
-        assert time.monotonic() - began < discover.PATIENCE + 0.3
     assert found == [
         Found("one", f"http://127.0.0.1:{ports['one']}/v1", ("a", "b")),
         Found("empty", f"http://127.0.0.1:{ports['empty']}/v1", ()),
@@ -82,9 +80,22 @@ async def test_what_answers_is_found_in_half_a_second(
     assert "sk-secret" not in repr(found)
 
 
+async def test_who_does_not_answer_is_not_waited_for(ports: dict[str, int]) -> None:
+    await discover.discover()  # imports what it needs
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        ports |= {"one": one.getsockname()[1], "two": two.getsockname()[1]}
+        began = time.monotonic()
+        assert await discover.discover() == []
+        assert discover.PATIENCE <= time.monotonic() - began < 5
+
+
 async def test_the_environment_comes_first(
     serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(discover, "PATIENCE", 30)
     ports["one"] = serve("a")
     url = f"http://127.0.0.1:{serve('b')}/v1"
     monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/")
