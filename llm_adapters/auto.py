@@ -8,6 +8,7 @@ from pydantic import Field
 
 from llm_adapters.discover import SERVERS, Found, discover
 from llm_adapters.openai import OpenAI
+from llm_adapters.openai_client import NO_KEY
 from llm_adapters.protocol import LanguageModelError, Message, Notice, ReplyItem, ToolSpec
 
 
@@ -41,6 +42,8 @@ class Auto:
         llm = OpenAI(
             model=model,
             base_url=server.url,
+            # The key is for OpenAI: whoever listens on this computer has no business with it.
+            api_key=NO_KEY if server.local else None,
             temperature=self._temperature,
             max_tokens=self._max_tokens,
         )

@@ -26,6 +26,8 @@ class Found:
     name: str
     url: str
     models: tuple[str, ...]
+    local: bool = True
+    """On this computer, so that it needs no key."""
 
     def __str__(self) -> str:
         return f"{self.name} at {self.url}"
@@ -58,8 +60,13 @@ async def discover() -> list[Found]:
         async with anyio.create_task_group() as tasks:
             for name, url in places.items():
                 tasks.start_soon(ask, name, url)
-    found = [Found(name, url, answers[name]) for name, url in places.items() if name in answers]
-    return [*found, Found("OpenAI", OPENAI, (OPENAI_MODEL,))] if key else found
+    found = [
+        Found(name, url, answers[name], local=name in SERVERS)
+        for name, url in places.items()
+        if name in answers
+    ]
+    openai = Found("OpenAI", OPENAI, (OPENAI_MODEL,), local=False)
+    return [*found, openai] if key else found
 
 
 def _client(name: str, key: str) -> Any:

@@ -4,12 +4,12 @@ import os
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 from pydantic import Field
 
+from llm_adapters.openai_client import check_url, find_key, make_client
 from llm_adapters.openai_errors import EmptyReplyError, Endpoint, RequestError
 from llm_adapters.openai_reply import Reply
 from llm_adapters.openai_request import Request
@@ -22,7 +22,6 @@ from llm_adapters.openai_stream import (
     parse,
 )
 from llm_adapters.protocol import (
-    LanguageModelError,
     Message,
     Notice,
     ReplyItem,
@@ -42,8 +41,6 @@ LONGEST_WAIT = 5.0
 """A server that asks for a longer wait than this is not waited for: someone is listening."""
 PATIENCE = 300.0
 """Seconds that a warm-up may take: a large model is read from disk."""
-NO_KEY = "none"
-"""Sent to a server of one's own when there is no key: the client insists on one."""
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -107,9 +104,11 @@ class OpenAI:
     async def load(self) -> None:
         """Make the client; no request is sent. Raises LanguageModelError."""
         if self._client is None:
-            key = self._key()
+            key = find_key(self._api_key, needed=self._request.is_openai)
             check_url(self._base_url)
-            self._client = await anyio.to_thread.run_sync(self._connect, key or NO_KEY)
+            self._client = await anyio.to_thread.run_sync(
+                make_client, self._base_url, key, self._connect_timeout
+            )
             self._endpoint = Endpoint(self._base_url, self._model, key)
 
     async def aclose(self) -> None:
@@ -265,53 +264,9 @@ class OpenAI:
             "is the model still loading?"
         )
 
-    def _key(self) -> str:
-        """The key, empty for none. Raises LanguageModelError."""
-        key = (self._api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
-        if not key and self._request.is_openai:
-            raise LanguageModelError(
-                "OpenAI needs an API key: set OPENAI_API_KEY or llm.api_key, or set llm.base_url "
-                "to a server of your own"
-            )
-        if not (key.isascii() and key.isprintable()):
-            raise LanguageModelError(
-                "the API key holds characters that no key has: set OPENAI_API_KEY or llm.api_key"
-            )
-        return key
-
-    def _connect(self, key: str) -> "AsyncOpenAI":
-        """Import the package and make its client: slow, so in a thread."""
-        try:
-            import openai
-        except ImportError as error:
-            raise LanguageModelError(
-                f"the openai package cannot be imported ({error}): pip install openai"
-            ) from None
-        client = openai.AsyncOpenAI(
-            api_key=key,
-            base_url=self._base_url,
-            max_retries=0,  # `reply` retries, and knows when not to
-            timeout=openai.Timeout(None, connect=self._connect_timeout),
-        )
-        _ = client.chat.completions  # imported on first use
-        return client
-
 
 @contextmanager
 def within(deadline: float) -> Iterator[None]:
     """Raises TimeoutError at `deadline` (`anyio.current_time()`)."""
     with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
         yield
-
-
-def check_url(url: str) -> None:
-    """Raises LanguageModelError for what no request can be sent to."""
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # such as a port that is no number
-        good = False
-    if not good:
-        raise LanguageModelError(
-            f"llm.base_url is not a URL like http://127.0.0.1:8080/v1: {url.rpartition('@')[2]!r}"
-        )

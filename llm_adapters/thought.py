@@ -8,7 +8,7 @@ TAGS = [f"<{slash}{name}>" for name in NAMES for slash in ("", "/")]
 LONGEST = max(map(len, TAGS))
 
 
-THINKERS = re.compile(r"deepseek-r1|\bqwq\b|magistral|thinking|reason", re.IGNORECASE)
+THINKERS = re.compile(r"deepseek-r1|\bqwq\b|magistral|thinking|reasoning", re.IGNORECASE)
 """Names of models whose prompt may end in the opening tag."""
 
 

@@ -75,7 +75,7 @@ async def test_what_answers_is_found(
     assert found == [
         Found("one", f"http://127.0.0.1:{ports['one']}/v1", ("a", "b")),
         Found("empty", f"http://127.0.0.1:{ports['empty']}/v1", ()),
-        Found("OpenAI", discover.OPENAI, (OPENAI_MODEL,)),
+        Found("OpenAI", discover.OPENAI, (OPENAI_MODEL,), local=False),
     ]
     assert "sk-secret" not in repr(found)
 
@@ -111,6 +111,7 @@ async def test_the_adapter_uses_what_is_found(
         return [Found("Ollama", server.url, ("good",))]
 
     monkeypatch.setattr("llm_adapters.auto.discover", found)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     llm = Auto(max_tokens=20)
     await llm.load()
     assert isinstance(llm, WarmsUp)
@@ -120,6 +121,8 @@ async def test_the_adapter_uses_what_is_found(
     notice = Notice("llm.found", f"Ollama at {server.url} answers with good")
     assert items == [notice, *map(TextDelta, REPLY)]
     assert server.exchanges[-1].body["max_tokens"] == 20
+    # The key of an account elsewhere is not for whoever listens here.
+    assert server.exchanges[-1].headers["authorization"] == "Bearer none"
 
 
 OLLAMA = Found("Ollama", "http://o/v1", ("llama3.2:latest", "qwen3"))
