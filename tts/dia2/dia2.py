@@ -17,6 +17,7 @@ from tts.dia2.model import Model, Network
 from tts.dia2.sampling import Sampling
 from tts.dia2.stepper import Stepper
 from tts.dia2.tokenizer import Tokenizer
+from tts.dia2.weights import NoInitialValues
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
@@ -87,15 +88,16 @@ class Dia2:
         branches = 2 if guidance else 1
         _check_memory(found.config, kind, place, slots=slots, branches=branches)
         try:
-            model = quickest(
-                found.config,
-                found.weights,
-                device=place,
-                dtype=kind,
-                slots=slots,
-                branches=branches,
-                quantize=quantize,
-            )
+            with NoInitialValues():
+                model = quickest(
+                    found.config,
+                    found.weights,
+                    device=place,
+                    dtype=kind,
+                    slots=slots,
+                    branches=branches,
+                    quantize=quantize,
+                )
             codec = Mimi.load(found.mimi, found.config.codebooks, place)
         except ImportError as error:
             raise TextToSpeechError(
@@ -162,7 +164,7 @@ class Dia2:
 
 def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branches: int) -> int:
     """Bytes on a GPU for the weights, the caches of slots and of prefixes, the codec, the work."""
-    with torch.device("meta"):
+    with torch.device("meta"), NoInitialValues():
         network = Network(config, dtype)
     weights = sum(each.numel() * each.element_size() for each in network.parameters())
     shape = config.decoder

@@ -6,6 +6,7 @@ Importing this module imports no torch; `load` does.
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import anyio
@@ -14,6 +15,7 @@ import anyio.to_thread
 from pydantic import Field
 
 from tts.clean import SOUNDS
+from tts.dia2 import quiet
 from tts.dia2.mailbox import Mailbox
 from tts.dia2.settings import Settings
 from tts.protocol import Heard, Speech, TextToSpeechError
@@ -114,9 +116,14 @@ class Dia2Speech:
     async def load(self) -> None:
         """Read the model, downloading it (with progress bars) when it is not on this machine.
 
-        Warns when this machine is slower than real time. Raises TextToSpeechError.
+        Meanwhile the event loop may stand still for up to 20 ms at a time, while PyTorch's modules
+        set themselves up: load before a conversation, not in it. Warns when this machine is slower
+        than real time. Raises TextToSpeechError.
         """
         if self._loaded is None:
+            # By itself: an exception that PyTorch keeps from its import keeps all calls that led
+            # there, with whatever is in their variables by the end.
+            await anyio.to_thread.run_sync(_import, abandon_on_cancel=True)
             # Abandoned when cancelled: Ctrl-C does not wait for the end of a download.
             prepared, start = await anyio.to_thread.run_sync(
                 _prepare, self._settings, abandon_on_cancel=True
@@ -201,14 +208,24 @@ class Dia2Utterance:
         raise item
 
 
+def _import() -> None:
+    """Import PyTorch, and what is made of it."""
+    with quiet.loading():
+        quiet.link_torch()
+        try:
+            import_module("tts.dia2.prepare")
+            import_module("tts.dia2.worker")
+        except ImportError as error:
+            raise TextToSpeechError(
+                f"Dia2 needs PyTorch ({error}): pip install 'parley[dia2]'"
+            ) from None
+
+
 def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
-    try:
-        from tts.dia2.prepare import prepare
-        from tts.dia2.worker import Worker
-    except ImportError as error:
-        raise TextToSpeechError(
-            f"Dia2 needs PyTorch ({error}): pip install 'parley[dia2]'"
-        ) from None
-    prepared = prepare(settings)
+    from tts.dia2.prepare import prepare
+    from tts.dia2.worker import Worker
+
+    with quiet.loading():
+        prepared = prepare(settings)
     aside = prepared.rehearsal.step if prepared.rehearsal else None
     return prepared, partial(Worker, prepared.scheduler, aside)

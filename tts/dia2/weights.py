@@ -4,15 +4,38 @@ Each tensor is mapped, converted straight into its parameter on the device, and 
 next one: loading takes no more memory than the weights, also when they change their type.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from tts.protocol import TextToSpeechError
 
 SHOWN = 4  # names per kind of mismatch in a message
+
+
+class NoInitialValues(TorchFunctionMode):
+    """Modules made within have parameters without values, which come from a file anyway.
+
+    On the meta device a value is not even computed, but PyTorch imports its compiler to know that:
+    seconds, and 70 MB.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        del types
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
 
 
 def load_weights(module: nn.Module, path: Path, device: torch.device) -> None:

@@ -1,0 +1,52 @@
+"""Loading PyTorch in a thread without holding up the others, above all the event loop.
+
+Two things would stop the whole interpreter: the dynamic linker, which takes a third of a second for
+PyTorch's libraries and is called by `import` with the interpreter's lock held; and the search for
+garbage among the hundreds of thousands of objects that come with it, again and again, even though
+they are there to stay.
+"""
+
+import ctypes
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+# The last two hold PyTorch's operators and take long; one of them is there for a GPU only. What
+# the first brings in is visible to everything, as when PyTorch itself loads it.
+_LIBRARIES = ("libtorch_global_deps.so", "libtorch_cpu.so", "libtorch_cuda.so")
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Around what loads things that stay: they are not searched for garbage, now or ever."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+def link_torch() -> None:
+    """Have PyTorch's libraries linked, which `import torch` then finds done.
+
+    Where that cannot be done so (Linux only) the import does it by itself.
+    """
+    if "torch" in sys.modules or sys.platform != "linux":
+        return
+    found = find_spec("torch")
+    if found is None or found.origin is None:
+        return
+    # A foreign function runs without the lock; `ctypes.CDLL(path)` would link with it.
+    with suppress(AttributeError):
+        link = ctypes.CDLL(None).dlopen
+        link.argtypes, link.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+        for name in _LIBRARIES:
+            scope = os.RTLD_GLOBAL if "global" in name else os.RTLD_LOCAL
+            link(os.fsencode(Path(found.origin).parent / "lib" / name), os.RTLD_LAZY | scope)
