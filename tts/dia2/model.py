@@ -64,7 +64,7 @@ class Model:
         Gives the normed hidden states [slots, branches, width]; those of other slots mean nothing.
         """
         memory = self._step(active)
-        hidden = self._hear(tokens, positions[:, None], memory)
+        hidden = self.hear(tokens, positions[:, None], memory)
         memory.commit()
         return hidden
 
@@ -77,14 +77,14 @@ class Model:
         for start in range(0, len(tokens), CHUNK):
             columns, places = tokens[start : start + CHUNK], positions[start : start + CHUNK]
             memory = Chunk(self.cache, slot, len(columns))
-            parts.append(self._hear(columns.transpose(0, 1), places, memory))
+            parts.append(self.hear(columns.transpose(0, 1), places, memory))
             memory.commit()
         return torch.cat(parts, dim=1).transpose(0, 1)
 
     def _step(self, active: list[bool]) -> Step:
         return Step(self.cache, active)
 
-    def _hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
+    def hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
         """Columns [..., channels] at positions [...] to normed hidden states [..., width]."""
         hidden: Tensor = self.backbone(tokens, positions, self.rotary, memory)
         return hidden
@@ -99,9 +99,9 @@ class Model:
         logits: Tensor = self.backbone.cb0_head(hidden)
         return logits
 
-    def new_frame(self) -> Frame:
-        """The depformer's memory for one frame of every slot."""
-        rows = self.slots * self.branches
+    def new_frame(self, slots: int | None = None) -> Frame:
+        """The depformer's memory for one frame of every slot, or of the first `slots`."""
+        rows = (slots or self.slots) * self.branches
         return Frame(self.config, rows, self.depth_rotary, self.device, self.dtype)
 
     def next_codebook(
@@ -119,4 +119,4 @@ class Model:
             text.repeat_interleave(self.branches, 0).T,
             frame,
         )
-        return logits.view(self.slots, self.branches, -1)
+        return logits.view(*hidden.shape[:2], -1)

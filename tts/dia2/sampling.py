@@ -132,12 +132,14 @@ class Sampler:
 
     def candidates(self, logits: Tensor, draw: int) -> Tensor:
         """The logits [slots, vocabulary] that are sampled: after guidance and forbidden ids."""
-        kept = guide(logits, self.scale, self.filter_k)
+        n = len(logits)
+        kept = guide(logits, self.scale[:n], self.filter_k[:n])
         return forbid(kept, self.forbidden) if draw == FIRST_CODEBOOK else kept
 
     def probabilities(self, candidates: Tensor, draw: int) -> Tensor:
         kind = int(draw != ACTION)
-        return distribution(candidates, self.temperature[kind], self.top_k[kind])
+        n = len(candidates)
+        return distribution(candidates, self.temperature[kind, :n], self.top_k[kind, :n])
 
     def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
         """Tokens [slots] for draw number `draw` of each slot's step (`steps` [slots], from 0)."""
@@ -164,10 +166,11 @@ class Sampler:
         )
 
     def sample_together(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
-        """The same as `sample` without a look at any value."""
+        """The same as `sample` without a look at any value; also for the first slots alone."""
         candidates = self.candidates(logits, draw)
-        drawn = pick(self.probabilities(candidates, draw), self.uniforms[self.slots, steps, draw])
-        greedy = self.temperature[int(draw != ACTION)] <= 0
+        uniforms = self.uniforms[self.slots[: len(logits)], steps, draw]
+        drawn = pick(self.probabilities(candidates, draw), uniforms)
+        greedy = self.temperature[int(draw != ACTION), : len(logits)] <= 0
         return torch.where(greedy, candidates.argmax(-1), drawn)
 
 

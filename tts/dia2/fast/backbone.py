@@ -7,7 +7,7 @@ from torch.nn import functional
 from tts.dia2 import backbone as plain
 from tts.dia2.cache import Memory, Step
 from tts.dia2.config import Dia2Config
-from tts.dia2.fast.layers import HeadsNorm, Mlp, Unit, interleaved, take, weight_of
+from tts.dia2.fast.layers import HeadsNorm, Mlp, Unit, attend, interleaved, take, weight_of
 from tts.dia2.fast.linear import Linear, pack
 from tts.dia2.layers import Rotary
 
@@ -56,19 +56,20 @@ class Backbone:
         self.audio = stack([take(each) for each in backbone.audio_embeds])
         device = self.audio.device
         self.offsets = torch.arange(config.codebooks, device=device) * config.audio_vocab
-        unit = Unit(config.decoder.width, config.eps, device)
+        unit = Unit(config.decoder.width, config.eps, self.audio)
         self.layers = [
             Layer(config, layer, unit, quantize=quantize)  # type: ignore[arg-type]
             for layer in backbone.layers
         ]
         self.norm = unit
         self.weight = weight_of(backbone.norm)
-        self.action_head: Linear = pack(take(backbone.action_head))
-        self.first_head: Linear = pack(take(backbone.cb0_head), quantize=quantize)
+        dtype = self.audio.dtype
+        self.action_head: Linear = pack(take(backbone.action_head).to(dtype))
+        self.first_head: Linear = pack(take(backbone.cb0_head).to(dtype), quantize=quantize)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Columns [rows, 2 + codebooks] to vectors [rows, width]."""
-        x = functional.embedding_bag(tokens[:, 2:] + self.offsets, self.audio, mode="sum")
+        x = functional.embedding(tokens[:, 2:] + self.offsets, self.audio).sum(1)
         second = tokens[:, 1]
         ahead = self.second(self.text[second]).masked_fill_((second == self.pad)[:, None], 0)
         return self.main.add(self.text[tokens[:, 0]], x.add_(ahead))
@@ -110,7 +111,8 @@ class LastStep(Step):
             keys[slot, :, :, n] = k[slot]
             values[slot, :, :, n] = v[slot]
             seen_k, seen_v = keys[slot, :, :, : n + 1], values[slot, :, :, : n + 1]
-            scores = torch.bmm(q[slot].reshape(groups, -1, dim), seen_k.flatten(0, 1).mT)
-            reads.append(torch.bmm(scores.softmax(-1), seen_v.flatten(0, 1)).view(-1, dim))
+            few = q[slot].reshape(groups, -1, dim)
+            read = attend(few, seen_k.flatten(0, 1).mT, seen_v.flatten(0, 1))
+            reads.append(read.view(-1, dim))
         y = reads[0] if slots == 1 else torch.cat(reads)
         return y.view(slots, branches, heads, dim)

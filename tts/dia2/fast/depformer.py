@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tts.dia2 import depformer as plain
 from tts.dia2.config import Dia2Config
-from tts.dia2.fast.layers import HeadsNorm, Mlp, Unit, interleaved, take, weight_of
+from tts.dia2.fast.layers import HeadsNorm, Mlp, Unit, attend, interleaved, take, weight_of
 from tts.dia2.fast.linear import Linear, pack
 from tts.dia2.layers import Rotary, TextEmbedding
 
@@ -56,8 +56,7 @@ class Layer:
         y = self.norm(self.qkv[weights](self.unit(x)), turn)
         frame.rows[self.number][stage].copy_(y.view(-1, 3, self.heads, self.dim)[:, 1:])
         q = y[:, : self.heads].reshape(-1, 1, self.dim)
-        scores = torch.bmm(q, frame.keys[self.number][stage])
-        read = torch.bmm(scores.softmax(-1), frame.values[self.number][stage])
+        read = attend(q, frame.keys[self.number][stage], frame.values[self.number][stage])
         return self.mlp(self.out[weights].add(read.view(len(x), -1), x))
 
 
@@ -80,7 +79,8 @@ class Depformer:
             weights: pack(take(depformer.depformer_in[str(weights)]), quantize=quantize)
             for weights in sorted(set(config.schedule))
         }
-        unit = Unit(shape.width, config.eps, self.audio[0].device)
+        like = self.audio[0]
+        unit = Unit(shape.width, config.eps, like)
         self.layers = [
             Layer(config, number, layer, unit, quantize=quantize)  # type: ignore[arg-type]
             for number, layer in enumerate(depformer.layers)
@@ -88,7 +88,7 @@ class Depformer:
         self.norm = unit
         after = weight_of(depformer.norm)
         self.logits: list[Linear] = [
-            pack(take(head)[: config.audio_limit] * after, quantize=quantize)
+            pack((take(head)[: config.audio_limit] * after).to(like.dtype), quantize=quantize)
             for head in depformer.logits
         ]
         self.turns: list[Tensor | None] = [None] * len(self.logits)
@@ -114,4 +114,4 @@ class Depformer:
         x = (start + heard[:, None]).flatten(0, 1)
         for layer in self.layers:
             x = layer(x, stage, weights, self.turns[stage], frame)
-        return self.logits[stage](self.norm(x)).view(frame.shape)
+        return self.logits[stage](self.norm(x)).float().view(frame.shape)

@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from tts.dia2.config import Transformer
 from tts.dia2.fast.linear import Linear, pack
@@ -31,15 +32,19 @@ def interleaved(weight: Tensor, dim: int) -> Tensor:
 class Unit:
     """x / sqrt(x x + width eps): a root-mean-square norm but for its weight and sqrt(width)."""
 
-    def __init__(self, width: int, eps: float, device: torch.device) -> None:
-        self.floor = torch.tensor(math.sqrt(width * eps), device=device)
+    def __init__(self, width: int, eps: float, like: Tensor) -> None:
+        self.eps = eps
+        self.floor = torch.tensor(math.sqrt(width * eps), device=like.device)
+        self.share = torch.full((width,), 1 / math.sqrt(width), device=like.device).to(like.dtype)
 
     def length(self, x: Tensor) -> Tensor:
         """What to divide by, [..., 1]."""
         return torch.hypot(torch.linalg.vector_norm(x, 2, -1, keepdim=True), self.floor)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x / self.length(x)
+        if x.dtype == torch.float32:
+            return x / self.length(x)
+        return functional.rms_norm(x, self.share.shape, self.share, self.eps)
 
 
 def weight_of(norm: Norm) -> Tensor:
@@ -54,7 +59,7 @@ class Mlp:
         self, norm: Norm, mlp: Gated, shape: Transformer, unit: Unit, *, quantize: bool
     ) -> None:
         self.unit = unit
-        self.wi: Linear = pack(take(mlp.wi) * weight_of(norm), quantize=quantize)
+        self.wi: Linear = pack(take(mlp.wi).mul_(weight_of(norm)), quantize=quantize)
         self.wo: Linear = pack(take(mlp.wo), quantize=quantize)
         self.hidden = shape.hidden
         self.first, self.second = (ACTIVATIONS[name] for name in shape.activations)
@@ -71,7 +76,7 @@ class HeadsNorm:
     def __init__(self, q_norm: Norm, k_norm: Norm, heads: int, kv_heads: int, eps: float) -> None:
         self.count = heads + kv_heads
         self.dim = q_norm.weight.shape[0]
-        self.unit = Unit(self.dim, eps, q_norm.weight.device)
+        self.unit = Unit(self.dim, eps, q_norm.weight)
         self.weight = torch.cat(
             [
                 interleaved(weight_of(norm), self.dim).expand(count, -1)
@@ -83,7 +88,18 @@ class HeadsNorm:
         """y [rows, heads * dim] to [rows, heads, dim]; `turn` [..., 1, dim / 2] is complex."""
         heads = y.view(len(y), -1, self.dim)
         qk = heads[:, : self.count]
-        qk.mul_(self.weight.div(self.unit.length(qk)))
+        wide = qk if qk.dtype == torch.float32 else qk.float()
+        wide.mul_(self.weight.div(self.unit.length(wide)))
         if turn is not None:
-            torch.view_as_complex(qk.view(len(y), self.count, -1, 2)).mul_(turn)
+            torch.view_as_complex(wide.view(len(y), self.count, -1, 2)).mul_(turn)
+        if wide is not qk:
+            qk.copy_(wide)
         return heads
+
+
+def attend(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Few queries q [groups, n, dim] over keys [groups, dim, m] and values [groups, m, dim]."""
+    if q.dtype == torch.float32:
+        return torch.bmm(torch.bmm(q, keys).softmax(-1), values)
+    batch = (q[None], keys.mT[None], values[None])
+    return functional.scaled_dot_product_attention(*batch, scale=1.0)[0]

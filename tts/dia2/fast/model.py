@@ -41,23 +41,28 @@ class FastModel(plain.Model):
             self.fused_depth = Depformer(
                 config, self.depformer, self.depth_rotary, quantize=quantize
             )
-            self.frame = Frame(config, slots, branches, self.cache.keys)
+        self.frames: dict[int, Frame] = {}
 
     def _step(self, active: list[bool]) -> Step:
-        return LastStep(self.cache, active)
+        return LastStep(self.cache, active) if self.device.type == "cpu" else super()._step(active)
 
-    def _hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
+    def hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
         return self.fused(tokens, positions, self.rotary, memory)
 
     def actions(self, hidden: Tensor) -> Tensor:
-        return self.fused.action_head(hidden)
+        return self.fused.action_head(hidden).float()
 
     def first_codebook(self, hidden: Tensor) -> Tensor:
-        return self.fused.first_head(hidden.flatten(0, -2)).view(*hidden.shape[:-1], -1)
+        logits = self.fused.first_head(hidden.flatten(0, -2)).float()
+        return logits.view(*hidden.shape[:-1], -1)
 
-    def new_frame(self) -> Frame:
-        self.frame.starts.clear()
-        return self.frame
+    def new_frame(self, slots: int | None = None) -> Frame:
+        slots = slots or self.slots
+        if slots not in self.frames:
+            self.frames[slots] = Frame(self.config, slots, self.branches, self.cache.keys)
+        frame = self.frames[slots]
+        frame.starts.clear()
+        return frame
 
     def next_codebook(
         self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
