@@ -66,8 +66,10 @@ _SOON = 0.2  # how much of a power's average over frames is the last one: 50 ms
 _ROOM = 10 ** (-6 / 40)  # what is left of an echo after a frame: 60 dB less in 0.4 s
 _QUIET = 1e-7  # power: there is no echo to speak of
 _LEARNT = -6.0  # dB: a filter that leaks more knows too little to tell
-_MARGIN = 12.0  # dB above the leak
-_RISE, _FALL = 0.02, 0.1  # dB in a frame
+_PATIENCE = 1.003  # how fast a frame may raise the noise: 1.3 dB in a second
+_LOUD = 8.0  # times as much as the noise
+_MARGIN = 10.0  # dB above the leak
+_STEP = 0.05  # dB in a frame
 _HOLD = 15  # frames
 _LOST = 10  # frames in a row that are louder with the filter than without
 
@@ -75,7 +77,7 @@ _LOST = 10  # frames in a row that are louder with the filter than without
 class DoubleTalk:
     """Whether the user speaks too: what the linear filter leaves is more than it leaks.
 
-    The leak, in dB of the echo, is learnt: five frames in six are above it.
+    The leak, in dB of the echo, is learnt: half of the frames are above it.
     """
 
     def __init__(self) -> None:
@@ -84,6 +86,7 @@ class DoubleTalk:
     def reset(self) -> None:
         """The filter begins again: it leaks everything."""
         self._near = self._residue = self._echo = self._reverberation = 1e-9
+        self._floor = 1.0  # of the residue: the noise of the microphone and the room
         self._leak = 0.0
         self._hold = 0
         self._worse = 0
@@ -99,6 +102,7 @@ class DoubleTalk:
         self._near += _SOON * (_power(near) - self._near)
         self._residue += _SOON * (_power(residue) - self._residue)
         self._echo += _SOON * (_power(near - residue) - self._echo)
+        self._floor = min(self._residue, self._floor * _PATIENCE)
         self._reverberation = max(self._echo, self._reverberation * _ROOM)
         self._hold = max(0, self._hold - 1)
         if self._reverberation > _QUIET:
@@ -109,9 +113,10 @@ class DoubleTalk:
             self._doubt = _HOLD if worse else max(0, self._doubt - 1)
             if self._doubt:
                 self._hold = 0
-            elif learnt and rest > self._leak + _MARGIN:
+            elif learnt and rest > self._leak + _MARGIN and self._residue > _LOUD * self._floor:
                 self._hold = _HOLD
-            self._leak += _RISE if rest > self._leak else -_FALL
+            step = _STEP if not self._hold else _STEP / 5
+            self._leak += step if rest > self._leak else -step
         return self._hold > 0
 
 

@@ -16,6 +16,7 @@ from agent.events import MICROPHONE_RATE, Audio
 _LEADS = (0.04, 0.02, 0.0)  # seconds ahead of time: the first one that the speaker makes possible
 _KEPT = 4 * MICROPHONE_RATE  # samples: as many as a monitor may lag behind
 _JUMP = 0.02 * MICROPHONE_RATE  # samples off the place: the lead makes up for less
+_FAR = 0.001 * MICROPHONE_RATE  # samples
 _CALM = 3.0 * MICROPHONE_RATE  # samples over which we come back to our place: stamps jitter
 _STEP = 1e-3  # samples at most, for every sample read
 
@@ -29,6 +30,7 @@ class Reference:
         self._leads = iter(_LEADS)
         self._lead = next(self._leads)
         self._next = -float(_KEPT)  # the place to be read next: far off at first
+        self._unheard = True  # all that was read since we came here was silence
         self._silent = True  # nothing is being played, so nothing is waited for
 
     def add(self, block: Audio) -> None:
@@ -66,10 +68,12 @@ class Reference:
         off = place - self._next
         follows = abs(off) < _JUMP
         if not follows:
-            self._next, off = place, 0.0
+            self._next, off, self._unheard = place, 0.0, True
         pcm = self._between(self._next, count)
-        # Nobody notices how we move in silence.
-        haste = 1.0 if pcm.any() else 20.0
+        # In silence one can move fast; but not far from where an echo has been learnt.
+        silent = not pcm.any()
+        self._unheard = self._unheard and silent
+        haste = 20.0 if silent and (self._unheard or abs(off) > _FAR) else 1.0
         step = float(np.clip(off / _CALM, -_STEP, _STEP))
         self._next += count * (1 + haste * step)
         return pcm, follows
