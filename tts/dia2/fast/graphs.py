@@ -9,6 +9,7 @@ worth having one for; all are captured at once, when the stepper is made.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,18 +28,19 @@ WARM_UPS = 2  # PyTorch chooses its kernels in the first calls
 class Captured:
     """What a function does to tensors that stay where they are; elsewhere than on a GPU, itself."""
 
-    def __init__(self, run: Callable[[], None], device: torch.device) -> None:
+    def __init__(self, run: Callable[[], object], device: torch.device) -> None:
         self.run = run
         if device.type != "cuda":
             return
-        aside = torch.cuda.Stream(device)
-        aside.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(aside):
+        cuda: Any = torch.cuda  # parts of it have no types
+        aside = cuda.Stream(device)
+        aside.wait_stream(cuda.current_stream(device))
+        with cuda.stream(aside):
             for _ in range(WARM_UPS):
                 run()
-        torch.cuda.current_stream(device).wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        cuda.current_stream(device).wait_stream(aside)
+        graph = cuda.CUDAGraph()
+        with cuda.graph(graph):
             run()
         self.run = graph.replay
 
