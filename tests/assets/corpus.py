@@ -195,3 +195,13 @@ def _chunk(chance: random.Random) -> list[str]:
         words = words[first : first + chance.randint(1, 4)]
         if len(words) > 1 or words[0] in _CLEAR:
             return words
+
+
+def edits(said: list[str], heard: list[str]) -> int:
+    """The fewest words to change, drop or add."""
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(said, 1):
+        last, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (word != other))
+    return row[-1]

@@ -63,7 +63,7 @@ class Listening:
 
     def _speech(self) -> Example:
         speech = self._chance.choice(
-            self._sentences if self._chance.random() < 0.45 else self._salad
+            self._sentences if self._chance.random() < 0.35 else self._salad
         )
         pcm: Pcm = speech.pcm.astype(np.float32) / np.float32(32768)
         return Example(pcm, speech.text, list(speech.phones), list(speech.words))
@@ -86,37 +86,39 @@ def coloured(samples: int, tilt: float, random: np.random.Generator) -> Pcm:
     return noise / np.float32(noise.std() + 1e-9)
 
 
-def no_speech(random: np.random.Generator, seconds: float) -> Pcm:
-    """Silence, noise, a fan, tones like music, knocks or breath."""
+SOUNDS = ("silence", "noise", "fan", "notes", "chord", "keys", "breath")
+
+
+def no_speech(random: np.random.Generator, seconds: float, kind: str = "") -> Pcm:
+    """One of `SOUNDS`, at any loudness; whichever when `kind` is empty."""
     samples = round(seconds * SAMPLE_RATE)
     time = np.arange(samples) / SAMPLE_RATE
-    level = 10 ** random.uniform(-3.5, -0.5)
-    kind = random.integers(7)
-    if kind == 0:
-        return np.zeros(samples, np.float32)
     sound: NDArray[np.floating[Any]]
-    if kind == 1:
-        sound = coloured(samples, random.uniform(0, 2), random) / 4
-    elif kind == 2:  # a fan: noise and hum
-        hums = [np.sin(2 * np.pi * random.uniform(40, 130) * k * time) / k for k in (1, 2, 3)]
-        hum = np.sum(hums, 0)
-        sound = coloured(samples, 1.5, random) / 4 + 0.3 * hum * random.uniform(0, 1)
-    elif kind == 3:  # notes with overtones, one after the other
-        note = np.floor(time * random.uniform(1, 5)).astype(int)
-        pitch = 110 * 2 ** (random.integers(0, 36, note.max() + 1) / 12)
-        phase = np.cumsum(pitch[note]) / SAMPLE_RATE
-        overtones = [np.sin(2 * np.pi * k * phase) / k for k in range(1, random.integers(2, 6))]
-        sound = np.sum(overtones, 0) / 2
-    elif kind == 4:  # a chord
-        tones = [np.sin(2 * np.pi * random.uniform(80, 2000) * time) for _ in range(3)]
-        sound = np.sum(tones, 0) / 3
-    elif kind == 5:  # knocks and keys
-        clicks = (random.random(samples) < 4 / SAMPLE_RATE) * random.uniform(0.3, 1, samples)
-        decay = np.exp(-np.arange(800) / random.uniform(20, 200)) * random.standard_normal(800)
-        sound = np.convolve(clicks, decay)[:samples]
-    else:  # breath: noise that comes and goes
-        swell = np.maximum(0, np.sin(2 * np.pi * random.uniform(0.2, 1) * time)) ** 2
-        sound = coloured(samples, random.uniform(0, 1), random) * swell / 3
+    match kind or SOUNDS[random.integers(len(SOUNDS))]:
+        case "silence":
+            return np.zeros(samples, np.float32)
+        case "noise":
+            sound = coloured(samples, random.uniform(0, 2), random) / 4
+        case "fan":  # noise and hum
+            hums = [np.sin(2 * np.pi * random.uniform(40, 130) * k * time) / k for k in (1, 2, 3)]
+            sound = coloured(samples, 1.5, random) / 4 + 0.3 * sum(hums) * random.uniform(0, 1)
+        case "notes":  # with overtones, one after the other
+            note = np.floor(time * random.uniform(1, 5)).astype(int)
+            pitch = 110 * 2 ** (random.integers(0, 36, note.max() + 1) / 12)
+            phase = np.cumsum(pitch[note]) / SAMPLE_RATE
+            tones = [np.sin(2 * np.pi * k * phase) / k for k in range(1, random.integers(2, 6))]
+            sound = np.sum(tones, 0) / 2
+        case "chord":
+            tones = [np.sin(2 * np.pi * random.uniform(80, 2000) * time) for _ in range(3)]
+            sound = np.sum(tones, 0) / 3
+        case "keys":
+            clicks = (random.random(samples) < 4 / SAMPLE_RATE) * random.uniform(0.3, 1, samples)
+            decay = np.exp(-np.arange(800) / random.uniform(20, 200)) * random.standard_normal(800)
+            sound = np.convolve(clicks, decay)[:samples]
+        case _:  # breath: noise that comes and goes
+            swell = np.maximum(0, np.sin(2 * np.pi * random.uniform(0.2, 1) * time)) ** 2
+            sound = coloured(samples, random.uniform(0, 1), random) * swell / 3
+    level = 10 ** random.uniform(-3.5, -0.5)
     quiet = coloured(samples, 0, random) * 10 ** random.uniform(-5, -2.5)
     return np.clip(sound * level + quiet, -1, 1).astype(np.float32)
 
