@@ -9,6 +9,7 @@ import torch
 from tts.dia2 import voices
 from tts.dia2.conversation import Conversation
 from tts.dia2.dia2 import SMALLER, Dia2
+from tts.dia2.fast.model import FastModel
 from tts.dia2.prompt import prompt
 from tts.dia2.rehearsal import Rehearsal
 from tts.dia2.sampling import Sampling, random_numbers
@@ -49,6 +50,7 @@ def prepare(settings: Settings) -> Prepared:
             settings.model,
             device=settings.device,
             dtype=settings.dtype,
+            quantize=settings.quantize == "int8",
             slots=settings.slots,
             guidance=settings.cfg != 1,
             mimi=settings.mimi,
@@ -112,6 +114,8 @@ def _warn_if_slow(dia2: Dia2, frame: float) -> None:
     if pace <= 1:
         return
     ways = ["an NVIDIA GPU"] if dia2.model.device.type == "cpu" else []
+    if isinstance(dia2.model, FastModel) and not dia2.model.quantized:
+        ways.append("quantize: int8")
     if dia2.config.decoder.width > 1024:
         ways.append(f"model: {SMALLER}")
     if dia2.model.branches > 1:

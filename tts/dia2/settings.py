@@ -11,6 +11,7 @@ class Settings:
     model: str
     device: str
     dtype: str
+    quantize: Literal["none", "int8"]
     mimi: str | None
     tokenizer: str | None
     voice: str | None

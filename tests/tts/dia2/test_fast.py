@@ -13,6 +13,8 @@ from bench.dia2_sizes import network
 from tests.tiny_dia2 import make
 from tests.tts.dia2.networks import GOLDENS, load_model, make_take, words
 from tts.dia2.config import Dia2Config
+from tts.dia2.dia2 import Dia2
+from tts.dia2.engine import Dia2Speech
 from tts.dia2.fast import linear
 from tts.dia2.fast.model import FastModel
 from tts.dia2.model import Model
@@ -137,6 +139,24 @@ def test_the_depformer_s_text_and_other_activations(folder: Path) -> None:
                 wanted = logits
     for got, want in zip(logits, wanted, strict=True):
         torch.testing.assert_close(got, want, rtol=0, atol=1e-4)
+
+
+@pytest.mark.anyio
+async def test_an_engine_in_int8(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engine = Dia2Speech(model=str(folder), device="cpu", quantize="int8", seed=1)
+    await engine.load()
+    async with engine.open() as utterance:
+        await utterance.feed("one two three four five")
+        await utterance.finish()
+        spoken = [piece.pcm async for piece in utterance]
+    await engine.aclose()
+    assert sum(len(pcm) for pcm in spoken) > 1920 * 10
+    assert "int8" not in caplog.text
+
+
+def test_int8_is_for_a_cpu_in_float32(folder: Path) -> None:
+    with pytest.raises(TextToSpeechError, match="float32"):
+        Dia2.load(folder, device="cpu", dtype="bfloat16", quantize=True)
 
 
 def matrix(outputs: int, inputs: int) -> Tensor:

@@ -44,6 +44,7 @@ def settings(model: Path, **changed: Any) -> Settings:
         "model": str(model),
         "device": "cpu",
         "dtype": "auto",
+        "quantize": "none",
         "mimi": None,
         "tokenizer": None,
         "voice": None,

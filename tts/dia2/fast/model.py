@@ -36,6 +36,7 @@ class FastModel(plain.Model):
         super().__init__(
             config, weights, device=device, dtype=dtype, slots=slots, branches=branches
         )
+        self.quantized = quantize
         with torch.inference_mode():
             self.fused = Backbone(config, self.backbone, quantize=quantize)
             self.fused_depth = Depformer(
