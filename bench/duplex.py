@@ -28,6 +28,7 @@ from pathlib import Path
 import anyio
 import yaml
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from bench.full_duplex import scenes
@@ -137,7 +138,8 @@ def main() -> None:
         scored = on_devices(todo)
     else:
         with ProcessPoolExecutor(args.jobs) as pool:
-            scored = list(pool.map(play, todo, chunksize=4))
+            played = pool.map(play, todo, chunksize=4)
+            scored = list(track(played, "playing", len(todo), console=Console(stderr=True)))
     table = rows(scored)
     print_table(table, console)
     if args.pictures:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import cache
 from typing import Any
 
@@ -155,7 +155,8 @@ class ClipTts:
         """One reply."""
         utterance = ClipUtterance(self._voice, self.spoken)
         with utterance.text:
-            yield utterance
+            async with aclosing(utterance.speech):
+                yield utterance
 
 
 class ClipUtterance:
@@ -169,7 +170,7 @@ class ClipUtterance:
         spoken.append(self._whole)
         self._send, self.text = anyio.create_memory_object_stream[str](1000)
         self._rest = ""
-        self._speech = self._speak()
+        self.speech = self._speak()
 
     async def feed(self, text: str) -> None:
         """More text."""
@@ -184,7 +185,7 @@ class ClipUtterance:
         self._send.close()
 
     def __aiter__(self) -> AsyncIterator[Speech]:
-        return self._speech
+        return self.speech
 
     async def _speak(self) -> AsyncGenerator[Speech, None]:
         with self._send:
