@@ -148,10 +148,12 @@ def _valid(name: str, value: Any, usual: Any) -> Any:
 class Weights:
     """The tensors of a safetensors file, each taken once, by name and shape."""
 
-    def __init__(self, file: Any, path: Path, device: torch.device, dtype: torch.dtype) -> None:
-        self._file = file
+    def __init__(self, path: Path, device: torch.device, dtype: torch.dtype) -> None:
+        with _opened(path) as file:
+            names = list(file.keys())
+            self._shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
         self._path = path
-        self._left = set(file.keys())
+        self._left = set(self._shapes)
         self._device = device
         self._dtype = dtype
 
@@ -159,14 +161,16 @@ class Weights:
         """One tensor, on the device and in the compute type. Raises TextToSpeechError."""
         if name not in self._left:
             raise TextToSpeechError(f"{self._path} lacks the tensor {name}")
-        found = tuple(self._file.get_slice(name).get_shape())
+        found = self._shapes[name]
         if found != shape:
             raise TextToSpeechError(f"{self._path}: {name} is {list(found)}, not {list(shape)}")
         self._left.remove(name)
-        tensor: Tensor = self._file.get_tensor(name)
+        # Opened for this one alone and copied: what is mapped stays in memory as long as the file.
+        with _opened(self._path) as file:
+            tensor: Tensor = file.get_tensor(name)
         if not tensor.is_floating_point():
             raise TextToSpeechError(f"{self._path}: {name} is {tensor.dtype}, not floating point")
-        return tensor.to(self._device, self._dtype)
+        return tensor.to(self._device, self._dtype, copy=True)
 
     def ignore(self, prefix: str) -> None:
         """Leave out the tensors whose names start so: they are known, and not needed."""
@@ -187,7 +191,7 @@ def open_weights(folder: Path, device: torch.device, dtype: torch.dtype) -> Iter
     Raises TextToSpeechError: no such file, a pickle file instead, a damaged file, or other tensors
     than the configuration asks for.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     path = folder / "model.safetensors"
     if not path.is_file():
@@ -195,11 +199,16 @@ def open_weights(folder: Path, device: torch.device, dtype: torch.dtype) -> Iter
         instead = f" ({pickles[0]} is a pickle file, which is never loaded)" if pickles else ""
         raise TextToSpeechError(f"no weights at {path}{instead}")
     try:
-        with safe_open(str(path), "pt", device="cpu") as file:
-            weights = Weights(file, path, device, dtype)
-            yield weights
-            weights.finish()
+        weights = Weights(path, device, dtype)
+        yield weights
+        weights.finish()
     except SafetensorError as error:
         raise TextToSpeechError(
             f"{path} is cut off or not a safetensors file ({error}): download it again"
         ) from None
+
+
+def _opened(path: Path) -> Any:
+    from safetensors import safe_open
+
+    return safe_open(str(path), "pt", device="cpu")
