@@ -18,7 +18,7 @@ from agent.ears import Ears
 from agent.engines import create_llm, create_stt, create_tts
 from agent.events import Audio, Event, SessionEnded, SessionStarted
 from agent.graph import Graph, Stage, only
-from agent.interruption import BACKCHANNEL
+from agent.interruption import insistent
 from agent.session import Session
 from agent.smart_turn import SmartTurn, TurnModel
 from agent.transcribe import Transcribe
@@ -179,12 +179,12 @@ class Agent:
             raise only(group) from None
 
     def _graph(self, echo: Echo, session: Session, report: Report) -> Graph[Audio, Any]:
-        turn, interruption = self.config.turn, self.config.interruption
+        turn = self.config.turn
         ears = Ears(
             self._vad,
             self.config.vad,
             turn,
-            insistent=(interruption.min_speech, max(BACKCHANNEL, interruption.min_speech)),
+            insistent=insistent(self.config.interruption),
             model=self._turn_model,
             threshold=lambda time: echo.threshold(time, self.config.vad.start),
             report=report,

@@ -43,6 +43,8 @@ class Floor:
     ) -> None:
         """`decide` is told of every decision; `taken` of a reply that was stopped for good."""
         self.reply: Reply | None = None
+        self.partials = False
+        """Whether the recogniser gives words while they are spoken."""
         self._playback = playback
         self._settings = settings
         self._decide = decide
@@ -124,7 +126,14 @@ class Floor:
             if turn.text:
                 return Verdict("stop", f"'{turn.text}', before the reply began")
             return Verdict("nothing" if final else "wait", "no words in it")
-        verdict = weigh(self._settings, voice=turn.voice, text=turn.text, final=final)
+        verdict = weigh(
+            self._settings,
+            spoken=reply.spoken_for,
+            voice=turn.voice,
+            text=turn.text,
+            final=final,
+            partials=self.partials,
+        )
         if verdict.meaning == "backchannel" and reply.asks:
             return Verdict("stop", f"'{turn.text}' answers the question")
         return verdict

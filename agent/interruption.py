@@ -9,6 +9,32 @@ from agent.settings import InterruptionSettings
 BACKCHANNEL = 1.0
 """Seconds of voice beyond which the shortest of words are meant to interrupt."""
 
+EARLY = 1.5
+"""Seconds from the beginning of a reply in which a voice is likely to be the user going on."""
+
+GOING_ON = 0.12
+"""Seconds of voice, with words, that stop the agent then."""
+
+_COUGH = 0.2
+"""Seconds of voice without words more than it takes with words, where words come while they are
+spoken: one that has none by then may be a cough."""
+
+_BLIND = 0.05
+"""And where they do not: then nobody can tell."""
+
+
+def wordless(settings: InterruptionSettings, *, partials: bool) -> float:
+    """Seconds of voice without words that stop the agent. `partials`: words come as spoken."""
+    return settings.min_speech + (_COUGH if partials else _BLIND)
+
+
+def insistent(settings: InterruptionSettings) -> tuple[float, ...]:
+    """The lengths of voice, in seconds, at which `weigh` may decide anew."""
+    limits = {GOING_ON, settings.min_speech, BACKCHANNEL}
+    limits |= {wordless(settings, partials=partials) for partials in (False, True)}
+    return tuple(sorted(limits))
+
+
 Meaning = Literal["stop", "wait", "backchannel", "nothing"]
 
 
@@ -20,10 +46,19 @@ class Verdict:
     why: str
 
 
-def weigh(settings: InterruptionSettings, *, voice: float, text: str, final: bool) -> Verdict:
+def weigh(
+    settings: InterruptionSettings,
+    *,
+    spoken: float,
+    voice: float,
+    text: str,
+    final: bool,
+    partials: bool,
+) -> Verdict:
     """What the user wants who has been heard for `voice` seconds saying `text` so far.
 
-    `final`: the user has come to a pause, and the words are all there are.
+    `spoken`: seconds that the reply has been heard for. `final`: the user has come to a pause, and
+    the words are all there are. `partials`: see `wordless`.
     """
     words = len(text.split())
     if final:
@@ -31,10 +66,14 @@ def weigh(settings: InterruptionSettings, *, voice: float, text: str, final: boo
             return Verdict("nothing", "no words in it")
         if is_backchannel(text) and voice <= BACKCHANNEL:
             return Verdict("backchannel", f"'{text}'")
-    elif voice < settings.min_speech:
-        return Verdict("wait", f"{voice:.2f} s of voice (interruption.min_speech)")
-    elif words and could_become_backchannel(text) and voice < BACKCHANNEL:
-        return Verdict("wait", f"'{text}' may be a backchannel")
+    else:
+        enough = settings.min_speech if words else wordless(settings, partials=partials)
+        if words and spoken < EARLY:
+            enough = min(enough, GOING_ON)
+        if voice < enough:
+            return Verdict("wait", f"{voice:.2f} s of voice (interruption.min_speech)")
+        if words and could_become_backchannel(text) and voice < BACKCHANNEL:
+            return Verdict("wait", f"'{text}' may be a backchannel")
     if words < settings.min_words:
         few = f"{words} of {settings.min_words} words (interruption.min_words)"
         return Verdict("nothing" if final else "wait", few)

@@ -155,6 +155,7 @@ class Session:
                 self._ended(item)
             case Understood(number, text, final=False):
                 self._turns[number].text = text
+                self._floor.partials = True
                 self._report(UserTranscript(number, text, final=False))
                 self._floor.weigh(self._turns[number], final=False)
             case Guessed():

@@ -153,7 +153,7 @@ class TurnSettings(Section):
         default=0.09, description="Silence after which a turn's end is guessed and prepared for."
     )
     complete: Seconds = Field(
-        default=0.15, description="Silence that ends a turn that surely sounds finished."
+        default=0.1, description="Silence that ends a turn that surely sounds finished."
     )
     silence: Seconds = Field(
         default=1.0,
@@ -183,7 +183,9 @@ class InterruptionSettings(Section):
     allow: bool | Annotated[str, Field(pattern=r"^after \d+(\.\d+)? s$")] = Field(
         default=True, description="Whether at all; `after 2 s` spares the first seconds of a reply."
     )
-    min_speech: Seconds = Field(default=0.25, description="Voice that stops the agent.")
+    min_speech: Seconds = Field(
+        default=0.2, description="Voice that stops the agent, once there are words in it."
+    )
     min_words: Annotated[int, Field(ge=0, le=20)] = Field(
         default=0, description="Words that it takes besides; 0 asks for none."
     )

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from agent.settings import TurnSettings, VadSettings
 
+NOTICED = 0.6
+"""Of the probability at which speech begins: perhaps a voice."""
+
 GOING_ON = 2
 """Voiced windows in a row that show, in a pause, that the user goes on: one may be a click."""
 
@@ -67,6 +70,7 @@ Signal = Noticed | Dismissed | Began | Insisted | Paused | WentOn | Ended
 class TurnDetector:
     """Voice probabilities to turns, with hysteresis between two thresholds."""
 
+    _noticed: float | None  # where the last window ended that may have been voiced
     _start: float | None  # of the voice, be it a turn already or not yet
     _stop: float  # where the last voiced window ended
     _end: float  # where the last window ended
@@ -103,6 +107,8 @@ class TurnDetector:
         """
         self._end = end
         beginning = self._vad.start if threshold is None else threshold
+        if self._start is None and probability < beginning:
+            return self._nearly_voiced(end, probability >= NOTICED * beginning)
         in_voice = self._start is not None and not (self._paused and not self._doubtful)
         if probability >= (min(self._vad.stop, beginning) if in_voice else beginning):
             return self._voiced(start, end)
@@ -159,11 +165,22 @@ class TurnDetector:
         self._forget()
         return signals
 
+    def _nearly_voiced(self, end: float, perhaps: bool) -> list[Signal]:
+        """Nobody speaks, or perhaps somebody begins to."""
+        if perhaps:
+            noticed, self._noticed = self._noticed, end
+            return [Noticed()] if noticed is None else []
+        if self._noticed is not None and end - self._noticed >= self._turn.min_speech:
+            self._noticed = None
+            return [Dismissed()]
+        return []
+
     def _voiced(self, start: float, end: float) -> list[Signal]:
         if self._start is None:
+            noticed, self._noticed = self._noticed, end
             self._start = start
             self._voice, self._stop = end - start, end
-            return [Noticed(), *self._begin()]
+            return [*([Noticed()] if noticed is None else []), *self._begin()]
         signals: list[Signal] = []
         if self._paused:
             self._doubtful += 1
@@ -192,8 +209,7 @@ class TurnDetector:
         return signals
 
     def _unvoiced(self) -> list[Signal]:
-        if self._start is None:
-            return []
+        assert self._start is not None
         self._doubtful = 0
         quiet = self._end - self._stop
         if not self._speaking:
@@ -240,6 +256,7 @@ class TurnDetector:
         return [ended, Began(end)]
 
     def _forget(self) -> None:
+        self._noticed = None
         self._start = None
         self._stop = self._end = 0.0
         self._voice = 0.0

@@ -204,7 +204,8 @@ class Echo:
         if self._mode == "half_duplex":
             cleaned[:] = 0
         sounds = self._sounds(time)
-        if sounds and self._setting == "auto" and self._mode != "half_duplex":
+        user = self._canceller is not None and self._canceller.certain
+        if sounds and not user and self._setting == "auto" and self._mode != "half_duplex":
             self._meter.add(near, far, cleaned)
         share = float(sounds and self._mode != "off")
         slope = np.linspace(self._share, share, FRAME, dtype=np.float32)

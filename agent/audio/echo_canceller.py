@@ -61,11 +61,13 @@ class Canceller:
         return cleaned + slope * (delayed[:FRAME] - cleaned)
 
     def reset(self) -> None:
-        """Forget the room: what comes now does not follow what came before."""
+        """Forget the room: what comes now does not follow what came before.
+
+        But no echo is louder for it.
+        """
         self._aec.reset()
         self._filter.reset()
         self._double_talk.reset()
-        self._bound.reset()
 
 
 _SOON = 0.2  # how much of a power's average over frames is the last one: 50 ms
@@ -74,7 +76,7 @@ _QUIET = 1e-7  # power: there is no echo to speak of
 _LEARNT = -6.0  # dB: a filter that leaks more knows too little to tell
 _PATIENCE = 1.003  # how fast a frame may raise the noise: 1.3 dB in a second
 _LOUD = 8.0  # times as much as the noise
-_MARGIN = 10.0  # dB above the leak
+_MARGIN = 13.0  # dB above the leak
 _STEP = 0.05  # dB in a frame
 _HOLD = 15  # frames
 _LOST = 10  # frames in a row that are louder with the filter than without
@@ -112,7 +114,8 @@ class DoubleTalk:
         self._reverberation = max(self._echo, self._reverberation * _ROOM)
         self._hold = max(0, self._hold - 1)
         if self._reverberation > _QUIET:
-            rest = 10 * np.log10((self._residue + 1e-12) / self._reverberation)
+            leaked = max(self._residue - 2 * self._floor, 1e-12)
+            rest = 10 * np.log10(leaked / self._reverberation)
             learnt = self._leak < _LEARNT
             worse = learnt and self._residue > 1.1 * self._near and rest > _LEARNT
             self._worse = self._worse + 1 if worse else 0

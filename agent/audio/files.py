@@ -20,7 +20,7 @@ from agent.audio.resample import Resampler
 from agent.audio.wav import WavWriter, read_audio
 from agent.events import MICROPHONE_RATE, Audio
 
-_BLOCK = 0.02  # seconds
+_BLOCK = 0.01  # seconds
 
 Sink = Callable[[NDArray[np.float32], float], Awaitable[None]]
 
@@ -28,7 +28,7 @@ Sink = Callable[[NDArray[np.float32], float], Awaitable[None]]
 class WavMicrophone:
     """A stage that plays an audio file as if it were spoken now, then some silence.
 
-    Sends 20 ms blocks of 16 kHz `Audio`, each when its last sample would have been captured, until
+    Sends 10 ms blocks of 16 kHz `Audio`, each when its last sample would have been captured, until
     `silence` seconds after the file's last: enough for its end to be noticed. Reads the file at
     once, blocking, and raises AudioError if it cannot.
     """
@@ -52,7 +52,7 @@ class WavMicrophone:
 
 
 class PacedSpeaker:
-    """A speaker without a sound card: renders 20 ms at a time and hands them to `sink`.
+    """A speaker without a sound card: renders 10 ms at a time and hands them to `sink`.
 
     `sink(pcm, when)` gets every block, silence too, at the time `when` its first sample is due.
     """

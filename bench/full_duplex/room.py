@@ -14,7 +14,7 @@ from bench.full_duplex.scenes import Act, EchoPath, Scene
 from bench.full_duplex.voices import RATE, Float32
 from stt import Word
 
-BLOCK = RATE // 50
+BLOCK = RATE // 100
 FLOOR = -65.0
 """The level of the silence, in dBFS."""
 
@@ -124,7 +124,7 @@ class Room:
 
 
 class RoomMicrophone:
-    """A stage: the room, in blocks of 20 ms, until the scene is over.
+    """A stage: the room, in blocks of 10 ms, until the scene is over.
 
     The blocks of the speaker are of the same length, but no two sound cards begin together: where
     in one of the speaker's a block of the microphone begins is drawn for every scene.

@@ -122,7 +122,7 @@ class TestSpeculation:
             "wasted_tokens": 2,
         }
         assert talk.first_sound() > talk.time("turn.committed")
-        assert len([1 for _, pcm in talk.sound if pcm.any()]) <= 3 * WORD / 0.02 + 2
+        assert len([1 for _, pcm in talk.sound if pcm.any()]) <= 3 * WORD / 0.01 + 2
 
     @pytest.mark.parametrize(
         ("final", "asked"), [("What time is it?", 1), ("what time is it in rome", 2)]
@@ -594,7 +594,7 @@ class TestSilence:
     async def test_a_quick_reply_gives_none(self) -> None:
         talk = await converse(one_turn(), stt=FakeStt([QUESTION]), llm=FakeLlm([["Noon."]]))
         assert "filler" not in talk.decisions()
-        assert len([1 for _, pcm in talk.sound if pcm.any()]) <= WORD * TTS_RATE / 480 + 2
+        assert len([1 for _, pcm in talk.sound if pcm.any()]) <= WORD * TTS_RATE / 240 + 2
 
 
 class TestTools:

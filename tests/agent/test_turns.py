@@ -81,14 +81,22 @@ def test_hysteresis_keeps_speech_going_between_the_thresholds() -> None:
         *(Noticed, Began, Insisted),
         *(Paused, Ended),
     ]
-    assert run((2, 0.4), (1, 0.0)) == []  # but does not begin it
+    assert kinds(run((2, 0.4), (1, 0.0))) == [Noticed, Dismissed]  # but does not begin it
+
+
+def test_what_may_be_a_voice_is_noticed_once_and_forgotten_after_a_while() -> None:
+    assert kinds(run((0.2, 0.4), (0.064, 0.0), (0.2, 0.4), (0.5, 0.0))) == [Noticed, Dismissed]
+    assert kinds(run((0.2, 0.4), (0.32, 0.9), (1, 0.0)))[:3] == [Noticed, Began, Insisted]
+    assert run((2, 0.2), (1, 0.0)) == []
 
 
 def test_a_higher_threshold_is_for_the_beginning_only() -> None:
     detector = TurnDetector(VadSettings(), SETTINGS)
-    assert detector.update(0.6, 0.0, 0.032, threshold=0.7) == []
-    assert detector.update(0.8, 0.032, 0.064, threshold=0.7) == [Noticed()]
-    for window in range(2, 20):
+    assert detector.update(0.4, 0.0, 0.032, threshold=0.7) == []
+    assert detector.update(0.6, 0.032, 0.064, threshold=0.7) == [Noticed()]
+    assert not detector.speaking
+    assert detector.update(0.8, 0.064, 0.096, threshold=0.7) == []
+    for window in range(3, 20):
         detector.update(0.4, window * WINDOW, (window + 1) * WINDOW, threshold=0.7)
     assert detector.speaking
 

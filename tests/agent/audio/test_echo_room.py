@@ -184,3 +184,20 @@ async def test_auto_is_not_misled_by_a_user_who_talks_all_the_time() -> None:
     user = np.resize(clip("long_request", -26), 10 * MICROPHONE_RATE)
     _, events = await play(Room(level=-12), "auto", 10.0, user)
     assert [event.record()["code"] for event in events] == ["echo.cancel"]
+
+
+@pytest.mark.parametrize("noise", [-65.0, -50.0])
+@pytest.mark.parametrize("begin", [1.6, 4.0])
+async def test_who_wears_headphones_is_heard_from_the_beginning(noise: float, begin: float) -> None:
+    """Nothing has been measured yet, and there is no echo that a filter could learn from."""
+    user = np.zeros(7 * MICROPHONE_RATE, np.float32)
+    spoken = clip("interruption_question", -26)[: 2 * MICROPHONE_RATE]
+    start = round(begin * MICROPHONE_RATE)
+    user[start : start + len(spoken)] = spoken
+    heard, _ = await play(Room(level=-90, noise=noise), "auto", 7.0, user)
+    insisted = [
+        time - begin
+        for time, signal in signals(await probabilities(heard.cleaned), CERTAIN)
+        if isinstance(signal, Insisted)
+    ]
+    assert 0.2 < insisted[0] < 0.45
