@@ -37,7 +37,7 @@ from tts.dia2.stepper import Stepper
 from tts.dia2.take import Take
 
 WARM_UP = 3
-BURST = 4  # frames of one kind in a turn
+BURST = 2  # frames of one kind in a turn
 PHASES = ("backbone", "depformer", "sampling", "host")
 ENTRIES = 200  # in the cache, of which the floor is told
 

@@ -68,7 +68,10 @@ def recordings(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_was_recorded(recordings: Path) -> None:
+@pytest.mark.parametrize("small", [0, linear.SMALL])
+def test_what_was_recorded(recordings: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its matrices are packed or, as these are, too small for that."""
+    monkeypatch.setattr(linear, "SMALL", small)
     rows = list(verify(recordings, parts=("network", "runs"), network="fast"))
     assert {row.verdict for row in rows} == {"ok"}
     assert {"hidden states", "depth transformer: dep_logits", "tokens drawn"} <= {
@@ -164,7 +167,11 @@ def matrix(outputs: int, inputs: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("quantize", "off"), [(False, 1e-5), (True, 0.2)])
-def test_packed_matrices(quantize: bool, off: float) -> None:
+@pytest.mark.parametrize("small", [0, 1 << 17])
+def test_packed_matrices(
+    quantize: bool, off: float, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear, "SMALL", small)
     weight, x, y = matrix(48, 32), matrix(3, 32), matrix(3, 48)
     packed = linear.pack(weight, quantize=quantize)
     torch.testing.assert_close(packed(x), x @ weight.T, rtol=0, atol=off)

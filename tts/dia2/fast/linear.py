@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from tts.protocol import TextToSpeechError
 
+SMALL = 1 << 17  # numbers: to read fewer takes less time than to ask oneDNN for it
 INT8 = 127  # the largest weight: each row of a matrix has its own scale
 
 
@@ -35,7 +36,8 @@ def pack(weight: Tensor, *, quantize: bool = False) -> Linear:
         return Plain(weight)
     if quantize:
         return Quantized(weight)
-    return Packed(weight) if hasattr(torch.ops.mkldnn, "_reorder_linear_weight") else Plain(weight)
+    packs = weight.numel() >= SMALL and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    return Packed(weight) if packs else Plain(weight)
 
 
 class Plain:
