@@ -35,6 +35,8 @@ THREADS = 4
 SURE, LONG_ENOUGH = 0.8, 1.0
 """Probability of a language, and seconds of voice, from which on it is the conversation's."""
 
+Temperature = Annotated[float, Field(ge=0, le=1)]
+
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -80,7 +82,7 @@ class Whisper:
             ),
         ] = "auto",
         temperature: Annotated[
-            float | list[float],
+            Temperature | Annotated[list[Temperature], Field(min_length=1)],
             Field(
                 description="Of sampling; 0 takes the likeliest words. A list such as [0, 0.4] "
                 "tries again while the result looks wrong, which takes time."
@@ -194,14 +196,14 @@ class Whisper:
     def _load(self) -> Decoder:
         try:
             import ctranslate2
-
-            preload()
-            import faster_whisper  # noqa: F401  (needed below)
+            import faster_whisper  # noqa: F401  (both are needed below)
         except ImportError as error:
             raise SpeechToTextError(
                 f"whisper needs faster-whisper ({error}): pip install faster-whisper"
             ) from error
         folder = find_model(self._name)
+        if self._device != "cpu":
+            preload()
         if self._device == "cpu" or ctranslate2.get_cuda_device_count() == 0:
             if self._device == "cuda":
                 raise SpeechToTextError(
