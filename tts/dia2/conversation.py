@@ -24,6 +24,7 @@ from tts.protocol import Heard, TextToSpeechError
 RESERVED = 400
 """Steps of a window for the reply: 32 seconds; in a small window, half of it."""
 
+_USUAL = 125  # frames that are kept free for a user's turn: 10 seconds
 _PIECE = 4  # frames that are encoded at a time
 _SHORT_WORD_S = 0.2
 
@@ -41,13 +42,17 @@ class Conversation:
     """A voice and the last turns. Not for several threads at once."""
 
     def __init__(self, dia2: Dia2, voice: Voice | None, turns: int) -> None:
-        """`voice` is heard before the turns, of which there are at most `turns`.
+        """`voice` is heard before the turns, of which there are at most `turns`, the user's last.
 
         Raises TextToSpeechError if the voice is another model's.
         """
         self._dia2 = dia2
         self._voice = [] if voice is None else [self._voice_turn(voice)]
-        self._turns: deque[_Turn] = deque(maxlen=turns)
+        self._turns: deque[_Turn] = deque()
+        self._most = turns
+        last = last_frame(dia2.config)
+        self._room = last - min(RESERVED, last // 2)  # frames
+        self._room -= sum(turn.part.frames for turn in self._voice)
         self._encoding: deque[Iterator[None]] = deque()  # turns that have ended
 
     def add(self, turn: Heard) -> None:
@@ -68,23 +73,28 @@ class Conversation:
         return False
 
     def opening(self) -> Opening:
-        """What the next reply hears: as many of the last turns as there is room for."""
+        """What the next reply hears: the last turns, as many as there is room for."""
         while self.advance():
             pass
-        dia2 = self._dia2
-        room = last_frame(dia2.config) - min(RESERVED, last_frame(dia2.config) // 2)
-        room -= sum(turn.part.frames for turn in self._voice)
-        heard: deque[_Turn] = deque()
-        for turn in reversed(self._turns):
-            room -= turn.part.frames
-            if room < 0:
-                break
-            heard.appendleft(turn)
-        turns = [*self._voice, *heard]
+        dia2, turns = self._dia2, [*self._voice, *self._turns]
         if not turns:
             return Opening.nothing(dia2.config)
         spoken = plan([turn.part for turn in turns], dia2.tokenizer, dia2.frame_rate)
         return Opening(spoken, np.concatenate([turn.codes for turn in turns], 1))
+
+    def _append(self, turn: _Turn) -> None:
+        """One more turn; the oldest make room.
+
+        After the agent's comes the user's, and a reply only then: what that will crowd out goes
+        already now, so that the others keep their places and have been heard by then.
+        """
+        self._turns.append(turn)
+        agent = turn.part.speaker == _SPEAKERS["agent"]
+        most = self._most - agent
+        room = self._room - (min(_USUAL, self._room // 2) if agent else 0)
+        frames = sum(each.part.frames for each in self._turns)
+        while self._turns and (len(self._turns) > most or frames > room):
+            frames -= self._turns.popleft().part.frames
 
     def _encode(self, turn: Heard) -> Iterator[None]:
         """Encode a turn piece by piece, and then have it among the others."""
@@ -106,7 +116,7 @@ class Conversation:
             piece = torch.from_numpy(pcm[start : start + size]).to(dia2.mimi.device)
             codes.append(encoder.finish(piece).cpu().numpy().astype(np.int32))
             yield
-        self._turns.append(self._turn(_SPEAKERS[turn.speaker], kept, np.concatenate(codes, 1)))
+        self._append(self._turn(_SPEAKERS[turn.speaker], kept, np.concatenate(codes, 1)))
 
     def _voice_turn(self, voice: Voice) -> _Turn:
         voice.check(self._dia2.mimi)

@@ -31,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ready(model: Path, **options: Any) -> tuple[Prepared, Rehearsal]:
-    prepared = prepare(settings(model, context=4, **options))
+    prepared = prepare(settings(model, **{"context": 4, **options}))
     assert prepared.rehearsal is not None
     return prepared, prepared.rehearsal
 
@@ -104,6 +104,21 @@ def test_a_reply_hears_only_what_the_text_decides(
     assert heard.passes == [(plan.window.common, plan.opening.plan.frames - plan.window.common)]
     assert np.array_equal(warm.codes, cold(model).codes)
     assert np.array_equal(warm.pcm, cold(model).pcm)
+
+
+@pytest.mark.parametrize("context", [2, 3, 100])
+def test_what_a_turn_will_crowd_out_is_left_out_before_it_comes(
+    model: Path, monkeypatch: pytest.MonkeyPatch, context: int
+) -> None:
+    prepared, rehearsal = ready(model, context=context)
+    heard = Heard(prepared, monkeypatch)
+    for number in range(5):
+        rehearsal.remember(turn("user", f"what is it number {number}", 3.0))
+        heard.passes.clear()
+        rest(prepared, rehearsal)
+        assert (heard.passes[0][0] > 0) is (number > 0)  # only the rest of the prefix
+        rehearsal.remember(turn("agent", f"this is the answer number {number}", 4.0, 24000))
+        rest(prepared, rehearsal)
 
 
 @pytest.mark.parametrize("pieces", [1, 20, 38, 40])

@@ -1,0 +1,108 @@
+"""From opening a reply to its first frame, with a conversation before it (`tts.context`).
+
+    python -m bench.dia2_turns [--size mid|1b] [--turns 6] [--times 3]
+
+The same conversation three ways, in one run: nothing of it has been heard when the reply is opened;
+all but the user's last turn, which has only just been transcribed; all of it. And the longest piece
+of the work that is done between the turns, which is what a reply may have to wait for. Random
+weights at the codec's real size and `--size` of the network; one thread.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from tests.tiny_dia2 import real_size
+from tests.tts.dia2.utterances import settings
+from tts import Heard, SpokenWord
+from tts.dia2.prepare import Prepared, frame_seconds, prepare
+from tts.dia2.rehearsal import Rehearsal
+from tts.dia2.speech import Item, Speaking
+
+WORDS = "how are you this fine morning my dear"
+TEXT = "Well, this is a text and it has words. "
+
+
+def turn(number: int, seed: int) -> Heard:
+    """Four seconds of noise with words in it."""
+    rate = 24000
+    pcm = np.random.default_rng((seed, number)).normal(0, 0.1, 4 * rate).astype(np.float32)
+    texts = WORDS.split()
+    words = [SpokenWord(text, len(pcm) * n // len(texts)) for n, text in enumerate(texts)]
+    return Heard("user" if number % 2 else "agent", pcm, rate, tuple(words))
+
+
+def between(prepared: Prepared, rehearsal: Rehearsal) -> list[float]:
+    """All that is done while nobody speaks: seconds of each piece."""
+    pieces, begun = [], time.perf_counter()
+    while prepared.scheduler.step() or rehearsal.step():
+        pieces.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+    return pieces
+
+
+def first_frame(prepared: Prepared, rehearsal: Rehearsal) -> float:
+    """Seconds from opening a reply, with its text there, to its first frame."""
+    items: list[Item] = []
+    begun = time.perf_counter()
+    speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, items.append)
+    speaking.begin_with(rehearsal.warmed())
+    prepared.scheduler.open(speaking)
+    speaking.feed(TEXT)
+    while not items:
+        prepared.scheduler.step()
+    took = time.perf_counter() - begun
+    prepared.scheduler.close(speaking)
+    return took
+
+
+def measure(folder: Path, turns: int, times: int) -> None:
+    prepared = prepare(settings(folder, context=turns))
+    rehearsal = prepared.rehearsal
+    assert rehearsal is not None
+    frame = frame_seconds(prepared.dia2, prepared.manner.sampling)
+    heard = {"nothing": 0, "all but the last turn": turns - 1, "all of it": turns}
+    took: dict[str, list[float]] = {name: [] for name in heard}
+    pieces: list[float] = []
+    for seed in range(times):
+        for name, count in heard.items():
+            for number in range(turns):
+                if number == count:
+                    pieces += between(prepared, rehearsal) if count else []
+                rehearsal.remember(turn(number, hash((seed, count)) % 1000))
+            if count == turns:
+                pieces += between(prepared, rehearsal)
+            took[name].append(first_frame(prepared, rehearsal))
+    table = Table("heard when the reply is opened", "ms to its first frame")
+    for name, seconds in took.items():
+        table.add_row(name, ", ".join(f"{1000 * each:.0f}" for each in sorted(seconds)))
+    Console().print(table)
+    frames = rehearsal.warmed().opening.plan.frames
+    longest, median = 1000 * max(pieces), 1000 * statistics.median(pieces)
+    print(
+        f"{frames} frames of conversation; a frame takes {1000 * frame:.0f} ms to make, a piece of"
+    )
+    print(f"the work between the turns {median:.0f} ms, the longest {longest:.0f} ms")
+
+
+def main() -> None:
+    """Measure and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=("mid", "1b"), default="mid", help="default: mid")
+    parser.add_argument("--turns", type=int, default=6, help="of four seconds, even (default 6)")
+    parser.add_argument("--times", type=int, default=3, help="to measure each (default 3)")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(real_size(Path(folder), options.size), options.turns, options.times)
+
+
+if __name__ == "__main__":
+    main()
