@@ -17,7 +17,7 @@ from tts.dia2.sampling import Sampling, random_numbers
 from tts.dia2.script import Entry, parse_script
 from tts.dia2.stepper import Stepper
 from tts.dia2.take import Take
-from tts.dia2.windows import Opening, Window
+from tts.dia2.windows import Opening, Window, check_length
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def generate(
     """
     entries = tuple(parse_script(script, dia2.tokenizer, dia2.frame_rate))
     if not reference:
-        _check(entries, dia2.config.max_steps // 4)
+        _check(entries)
+        check_length(entries, dia2.config)
     seed = secrets.randbits(32) if seed is None else seed
     if not 0 <= seed <= LARGEST_SEED:
         raise TextToSpeechError(f"a seed is a whole number from 0 to {LARGEST_SEED}, not {seed}")
@@ -134,9 +135,8 @@ class _Job:
                 bos=tokenizer.bos,
                 uniforms=random_numbers(self.seed + number, config.max_steps, config.codebooks),
                 sampling=self.sampling,
+                initial_padding=self.initial_padding,
             )
-            # A window that goes on has spent its padding on what it hears first.
-            window.machine.hold = window.machine.budget = self.initial_padding
             window.add(left)
             window.machine.close()
             cut = self._run(stepper, window, window.cut)
@@ -194,13 +194,7 @@ def _quiet(taken: int, of: int | None) -> None:
     """No progress is shown."""
 
 
-def _check(entries: Sequence[Entry], longest: int) -> None:
-    """Raise TextToSpeechError if there is nothing to say, or a word that nobody could say."""
+def _check(entries: Sequence[Entry]) -> None:
+    """Raise TextToSpeechError if there is nothing to say."""
     if not any(letter.isalnum() for entry in entries for letter in entry.text):
         raise TextToSpeechError("nothing to say: the script has no words")
-    for entry in entries:
-        if len(entry.tokens) > longest:
-            raise TextToSpeechError(
-                f"a word of {len(entry.text)} letters ({entry.text[:20]}…) is too long to be "
-                "spoken: put spaces into it"
-            )

@@ -34,6 +34,8 @@ class Opening:
     plan: PrefixPlan
     codes: Codes
     """[codebooks, plan.frames]"""
+    mid_speech: bool = False
+    """The last of it has been said by the utterance itself, which goes on without a gap."""
 
     @classmethod
     def nothing(cls, config: Dia2Config) -> Self:
@@ -60,12 +62,20 @@ class Window(Take):
         bos: int,
         uniforms: Tensor,
         sampling: Sampling,
+        initial_padding: int = 2,
     ) -> None:
         plan = opening.plan if opening.plan.frames else None
-        codes = opening.codes if plan else None
         super().__init__(
-            config, bos=bos, uniforms=uniforms, sampling=sampling, prefix=plan, codes=codes
+            config,
+            bos=bos,
+            uniforms=uniforms,
+            sampling=sampling,
+            initial_padding=initial_padding,
+            prefix=plan,
+            codes=opening.codes if plan else None,
         )
+        if opening.mid_speech:
+            self._first_word = self.start  # nothing is cropped
         self.given = opening.plan.entries
         """All entries there were, those of the opening first."""
 
@@ -130,7 +140,8 @@ class Window(Take):
             (*opening.plan.new_word_steps, *(step - start + voice for step in steps)),
             voice + codes.shape[1],
         )
-        return Opening(plan, np.concatenate((opening.codes, codes), 1)), self.given[said:]
+        heard = np.concatenate((opening.codes, codes), 1)
+        return Opening(plan, heard, mid_speech=True), self.given[said:]
 
     def _tagged(self, number: int, speakers: tuple[int, ...]) -> Entry:
         """Entry `number` with its speaker's tag in front."""

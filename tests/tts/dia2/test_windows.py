@@ -152,3 +152,40 @@ def test_what_the_next_window_hears(tmp_path: Path) -> None:
     assert plan.frames == cut - kept[0] + 1
     # All other words are left.
     assert len(rest) == 60 - len(steps)
+
+
+@pytest.mark.parametrize("pads", [0, 5])
+def test_without_a_look_ahead_no_frame_is_lost_or_comes_twice(tmp_path: Path, pads: int) -> None:
+    prepared = prepare(settings(checkpoint(tmp_path, max_steps=60, ahead=0)))
+    opening = Opening(PrefixPlan((), (), 10), np.zeros((3, 10), np.int32), mid_speech=True)
+    take = Window(
+        prepared.dia2.config,
+        opening,
+        bos=1,
+        uniforms=torch.zeros(1),
+        sampling=prepared.manner.sampling,
+    )
+    take.machine.add(ScriptParser(prepared.dia2.tokenizer).feed("ab ab "))
+    take.machine.close()
+    while take.warming:
+        take.warm_up(256)
+    take.machine.budget = 9
+    for number in range(30):
+        take.raw = int(number >= pads)
+        assert take.decide()
+        take.write(np.zeros(3, np.int32))
+    # A window of itself would begin two frames before its first word.
+    assert take.machine.transcript[0][1] == 10 + pads
+    assert take.crop == 10
+    assert take.words()[0] == ("ab", pads)
+
+
+def test_the_silence_at_the_beginning_is_as_long_as_it_is_to_be(tmp_path: Path) -> None:
+    prepared = prepare(settings(checkpoint(tmp_path, ahead=0)))
+    for padding in (0, 4):
+        ours, published = (
+            prepared.dia2.generate("Well then.", seed=1, initial_padding=padding, reference=way)
+            for way in (False, True)
+        )
+        assert [text for text, _ in ours.words] == ["Well", "then."]
+        assert ours.words == published.words

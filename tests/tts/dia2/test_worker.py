@@ -58,8 +58,8 @@ class FakeScheduler:
 
 
 @contextmanager
-def working(scheduler: FakeScheduler) -> Iterator[Worker]:
-    worker = Worker(cast(Scheduler, scheduler))
+def working(scheduler: FakeScheduler, aside: Callable[[], bool] | None = None) -> Iterator[Worker]:
+    worker = Worker(cast(Scheduler, scheduler), aside)
     try:
         yield worker
     finally:
@@ -109,6 +109,33 @@ def test_it_wakes_by_itself_when_text_is_too_late() -> None:
         done(worker, late)
         while not scheduler.steps.get(timeout=10):
             pass
+
+
+def test_other_work_is_done_only_where_no_step_can_be_made() -> None:
+    scheduler = FakeScheduler()
+    log: queue.SimpleQueue[str] = queue.SimpleQueue()
+    left = 3
+
+    def aside() -> bool:
+        nonlocal left
+        left -= 1
+        if left == 1:
+            scheduler.work = 2  # an utterance's
+        log.put(f"aside after {scheduler.steps.qsize()}")
+        if left == 0:
+            raise ZeroDivisionError
+        return left > 0
+
+    with working(scheduler, aside) as worker:
+        assert [log.get(timeout=10) for _ in range(3)] == [
+            "aside after 1",
+            "aside after 2",
+            "aside after 5",
+        ]
+        # One that fails is none; the thread sleeps, and goes on when there is a job.
+        left = 2
+        done(worker)
+        assert log.get(timeout=10).startswith("aside")
 
 
 def test_a_job_that_fails_ends_its_utterance() -> None:
