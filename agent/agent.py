@@ -14,6 +14,7 @@ from agent.audio.echo import Echo
 from agent.audio.files import PacedSpeaker
 from agent.audio.tap import Speaker
 from agent.config import Config, load_config, public
+from agent.controls import Controls
 from agent.ears import Ears
 from agent.engines import create_llm, create_stt, create_tts
 from agent.events import Audio, Event, SessionEnded, SessionStarted
@@ -21,6 +22,7 @@ from agent.graph import Graph, Stage, only
 from agent.interruption import insistent
 from agent.session import Session
 from agent.smart_turn import SmartTurn, TurnModel
+from agent.tools import Toolbox
 from agent.transcribe import Transcribe
 from agent.vad import SileroVad, Vad
 from llm_adapters import LanguageModel, Message
@@ -117,7 +119,8 @@ class Agent:
         """Talk until the microphone ends and the last reply has been heard.
 
         `earlier` is a conversation that this one goes on with. Returns the session, for its
-        history. Raises StageError when a stage fails, AudioError when `echo: cancel` cannot be.
+        history. Raises StageError when a stage fails, AudioError when `echo: cancel` cannot be,
+        ConfigError for a tool that cannot be made.
         """
         async with self._reported(report):
             try:
@@ -134,7 +137,9 @@ class Agent:
                         earlier=earlier,
                     )
                     heard = Graph(microphone, name="microphone").then(echo)
-                    await heard.then(self._graph(echo, session, report)).run()
+                    controls = Controls(speaker.playback, session.history)
+                    async with Toolbox.open(self.config.tools, controls, report) as session.toolbox:
+                        await heard.then(self._graph(echo, session, report)).run()
                     tasks.cancel_scope.cancel()
             except BaseExceptionGroup as group:
                 raise only(group) from None

@@ -37,6 +37,8 @@ def judge(text: str) -> Judgement:
         return Judgement(0.1, f"ends with '{text[-1]}'")
     if " ".join(spoken) in english.PHRASES:
         return Judgement(0.95, "a phrase of its own")
+    if len(spoken) == 1 and spoken[0] in english.HANGING:
+        return Judgement(0.45, "something may follow")
     # Contractions are two words, except for negations.
     words = re.sub(r"(?<!let)'(m|re|s|ll|d|ve)\b", r" '\1", " ".join(spoken)).split()
     if english.ENGLISH.isdisjoint(words):

@@ -55,6 +55,7 @@ COMMANDS = OBJECT_VERBS | _set(
     "play stop start call switch turn remind read look help cancel let's"
 )
 CLOSING = _set("now today tonight tomorrow yesterday here there again too already later")
+HANGING = _set("wait please sorry well so actually listen look hey")
 OF = _set("capital name number meaning price population distance difference")
 OPENERS = _set("so well okay ok hey hi hello please no yes yeah and but oh wait sorry alright um")
 DIGITS = _set("zero oh one two three four five six seven eight nine double triple")
@@ -64,13 +65,13 @@ TENS = _set(
 )
 DIGITS_OF = {"number": 10, "phone": 10, "card": 16, "code": 4, "pin": 4, "address": 99}
 PHRASES = frozenset(
-    """yes|no|yeah|yep|nope|okay|ok|sure|stop|wait|right|exactly|correct|maybe|never|always|hello|hi
-    |hey|hey there|bye|goodbye|good bye|thanks|thank you|please|no thanks|thank you very much
+    """yes|no|yeah|yep|nope|okay|ok|sure|stop|right|exactly|correct|maybe|never|always|hello|hi
+    |hey there|bye|goodbye|good bye|thanks|thank you|no thanks|thank you very much
     |you're welcome|of course|of course not|good morning|good evening|good night|good afternoon
     |never mind|go ahead|go on|come on|come in|hold on|carry on|hang on|shut up|wake up|that's it
     |that's all|that's right|all right|alright|i see|i don't know|me too|not yet
     |not now|not really|not at all|i know|i agree|yes please|what|why|who|why not
-    |how come|what else|what happened|what's up|excuse me|sorry|pardon|got it|sounds good
+    |how come|what else|what happened|what's up|excuse me|pardon|got it|sounds good
     |that's fine|i'm fine|i'm good|i'm done|let's go|help|cancel|pause|continue|repeat|next|quiet
     |enough|anything else|nothing else|no idea|show me|tell me why|please stop
     |why is that""".replace("\n    ", "").split("|")

@@ -17,7 +17,6 @@ from agent.audio.echo import Echo
 from agent.audio.echo_text import repeats
 from agent.audio.playback import Playback
 from agent.config import Config
-from agent.controls import Controls
 from agent.ears import (
     SpeechBegan,
     SpeechDismissed,
@@ -46,7 +45,7 @@ from agent.latency import Stopwatch
 from agent.preamble import system_message
 from agent.reply import Reply
 from agent.sign import SignOfLife
-from agent.thinking import Thinking
+from agent.thinking import Thinking, warm_up
 from agent.thoughts import Sentence, Thoughts
 from agent.tools import Toolbox
 from agent.transcribe import Guessed, NotUnderstood, Understood, UserWords
@@ -70,7 +69,6 @@ class Session:
     """A stage: UserWords in, nothing out but sound and events."""
 
     _tasks: TaskGroup
-    _toolbox: Toolbox
 
     def __init__(
         self,
@@ -92,6 +90,8 @@ class Session:
         system = system_message(config.agent.preamble, config.agent.instructions, sounds)
         self.history = History(system)
         self.history.recall(earlier)
+        self.toolbox: Toolbox | None = None
+        """What the agent can do besides talking; to be set before it runs."""
         self._llm = llm
         self._tts = tts
         self._playback = playback
@@ -100,7 +100,7 @@ class Session:
         self._echo = echo
         self._floor = Floor(playback, config.interruption, self._decide, self._remember)
         self._idle = Idle(config.idle, self._say, self._decide)
-        self._sign = SignOfLife(config.thinking, playback, self._decide)
+        self._sign = SignOfLife(config.thinking, playback, self._decide, report)
         self._turns: dict[int, UserTurn] = {}
         self._latest = 0
         self._guess: _Guess | None = None
@@ -114,17 +114,11 @@ class Session:
     async def __call__(
         self, receive: MemoryObjectReceiveStream[UserWords], send: MemoryObjectSendStream[Any]
     ) -> None:
-        """Converse until the user's words end and the last reply has been spoken.
-
-        Raises ConfigError for a tool that cannot be made.
-        """
+        """Converse until the user's words end and the last reply has been spoken."""
         del send  # the voice goes to the playback, which knows what was really heard
-        controls = Controls(self._playback, self.history)
-        tools = Toolbox.open(self._config.tools, controls, self._report)
-        async with tools as self._toolbox, anyio.create_task_group() as self._tasks:
-            announcing = anyio.CancelScope()
-            self._tasks.start_soon(self._announce, announcing)
-            self._tasks.start_soon(self._sign.prepare, self._tts)
+        beside = anyio.CancelScope()
+        async with anyio.create_task_group() as self._tasks:
+            self._tasks.start_soon(self._beside, beside)
             if self._config.agent.greeting:
                 self._say(self._config.agent.greeting)
             self._rest()
@@ -132,7 +126,7 @@ class Session:
                 self._on(item)
             self._over = True
             self._idle.stop()
-            announcing.cancel()
+            beside.cancel()
 
     def _on(self, item: UserWords) -> None:
         match item:
@@ -282,7 +276,7 @@ class Session:
         thinking = Thinking(
             self._llm,
             messages,
-            self._toolbox,
+            self.toolbox,
             turn=turn,
             report=self._report,
             committed=committed,
@@ -346,12 +340,18 @@ class Session:
         if sound is not None and isinstance(self._tts, ConversationalSpeech):
             self._tts.remember(sound)
 
-    async def _announce(self, scope: anyio.CancelScope) -> None:
-        """What tools want said: at the next pause."""
+    async def _beside(self, scope: anyio.CancelScope) -> None:
+        """What goes on beside the conversation, as long as it lasts."""
+        tools = self.toolbox.specs if self.toolbox is not None else ()
         with scope:
-            async for text in self._toolbox.announcements:
-                self._announcements.append(text)
-                self._rest()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(warm_up, self._llm, self.history.messages, tools, self._report)
+                tasks.start_soon(self._sign.prepare, self._tts)
+                if self.toolbox is not None:
+                    # What tools want said is said at the next pause.
+                    async for text in self.toolbox.announcements:
+                        self._announcements.append(text)
+                        self._rest()
 
     def _rest(self) -> None:
         """If nobody speaks or is about to: what has waited for it is said, or time is watched."""

@@ -10,7 +10,8 @@ from agent.alarm import Alarm
 from agent.audio.earcon import earcon
 from agent.audio.playback import Playback
 from agent.audio.resample import Resampler
-from agent.events import What
+from agent.events import Event, WarningEvent, What
+from agent.graph import only
 from agent.reply import Reply
 from agent.settings import ThinkingSettings
 from tts import TextToSpeech
@@ -24,7 +25,10 @@ class SignOfLife:
         settings: ThinkingSettings,
         playback: Playback,
         decide: Callable[[int, What, str], None],
+        report: Callable[[Event], None],
     ) -> None:
+        """`decide` is told when a sign is given, `report` when there cannot be one."""
+        self._report = report
         self._settings = settings
         self._playback = playback
         self._decide = decide
@@ -35,14 +39,19 @@ class SignOfLife:
     async def prepare(self, tts: TextToSpeech) -> None:
         """Have the words spoken in advance: the voice is busy when they are wanted.
 
-        A voice that fails at it will say so at the first reply; until then there is the tone.
+        Where the voice fails at it there is the tone, and a warning.
         """
         if self._settings.after is None or not self._settings.say:
             return
-        async with tts.open() as utterance:
-            await utterance.feed(self._settings.say)
-            await utterance.finish()
-            blocks = [speech.pcm async for speech in utterance]
+        try:
+            async with tts.open() as utterance:
+                await utterance.feed(self._settings.say)
+                await utterance.finish()
+                blocks = [speech.pcm async for speech in utterance]
+        except Exception as error:  # noqa: BLE001  (P6: what is not said is not missed)
+            message = f"thinking.say cannot be spoken: {only(error)}"
+            self._report(WarningEvent("tts", "tts.filler", message))
+            return
         resampler = Resampler(tts.sample_rate, self._playback.sample_rate, "high")
         whole = resampler.process(np.concatenate(blocks)) if blocks else self._sound
         self._sound = np.concatenate((whole, resampler.flush()))

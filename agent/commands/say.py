@@ -22,7 +22,7 @@ from agent.engines import TTS, EngineSection, create_tts
 from agent.errors import ParleyError
 from agent.events import Event, WarningEvent
 from agent.stdin import read_text
-from tts import TextToSpeech, Utterance
+from tts import ExpressiveSpeech, TextToSpeech, Utterance
 from tts.clean import SpeechText
 
 _SLICE = 500  # characters cleaned at once: the loop is never held for long
@@ -99,7 +99,7 @@ async def say(
     The file is made when there is something to write. What came before a failure of `fragments`
     is spoken before it is raised. Raises ParleyError if there was nothing to say.
     """
-    text = _Text(fragments)
+    text = _Text(fragments, sounds=isinstance(tts, ExpressiveSpeech))
     spoken = False
     with ExitStack() as files:
         async with tts.open() as utterance, anyio.create_task_group() as tasks:
@@ -123,13 +123,15 @@ async def say(
 class _Text:
     """What is to be said, cleaned on its way to an utterance."""
 
-    def __init__(self, fragments: AsyncIterator[str]) -> None:
+    def __init__(self, fragments: AsyncIterator[str], *, sounds: bool) -> None:
+        """`sounds`: the voice can make those that are no words."""
+        self._sounds = sounds
         self.failure: ParleyError | None = None
         self._fragments = fragments
 
     async def feed(self, utterance: Utterance) -> None:
         """Feed it all, or all there was before the failure."""
-        cleaner = SpeechText()
+        cleaner = SpeechText(sounds=self._sounds)
         try:
             async for fragment in self._fragments:
                 await utterance.feed(cleaner.feed(fragment))

@@ -42,7 +42,7 @@ async def test_audio_in_audio_and_events_out() -> None:
     # The audio is a real-time stream without a hole, silence included, at the voice's own rate.
     assert {block.sample_rate for block in audio} == {TTS_RATE}
     times = [block.time - began for block in audio if block.time is not None]
-    assert times == pytest.approx([0.02 * n for n in range(len(audio))])
+    assert times == pytest.approx([0.01 * n for n in range(len(audio))])
     pcm = np.concatenate([block.pcm for block in audio])
     assert np.count_nonzero(pcm > 0.24) == pytest.approx(0.4 * TTS_RATE, abs=0.005 * TTS_RATE)
 
