@@ -20,7 +20,7 @@ from agent.config import Config
 from agent.engines import EngineSection, LlmSection, create_llm, create_stt, create_tts
 from agent.errors import AudioError
 from agent.findings import Finding
-from agent.model_caches import dia2_model, whisper_model
+from agent.model_caches import dia2_model, smart_turn_model, whisper_model
 from llm_adapters import LanguageModelError
 from stt import SpeechToTextError
 from tts import TextToSpeechError
@@ -57,6 +57,8 @@ async def packages(config: Config) -> list[Finding]:
         names.update(dict.fromkeys(OF_ENGINE.get(section.engine_name, ())))
     if any(tool.mcp is not None for tool in config.tools):
         names["mcp"] = None
+    if config.echo in ("auto", "cancel"):
+        names["pywebrtc-audio"] = None
     return [_package(name) for name in names]
 
 
@@ -76,6 +78,7 @@ _DIA2 = "'parley[dia2]'"
 _EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "tokenizers"), _DIA2),
     "mcp": "'parley[mcp]'",
+    "pywebrtc-audio": "'parley[echo]'",
 }
 
 
@@ -158,10 +161,15 @@ def _device(kind: Kind, wanted: str | int | None) -> Finding:
 
 
 async def hears(config: Config) -> list[Finding]:
-    """The recogniser: its data, or the cached model."""
+    """The recogniser and what judges a turn's end: their data, or the cached models."""
+    findings = []
+    if config.turn.detector == "smart_turn":
+        findings.append(await anyio.to_thread.run_sync(smart_turn_model, config.turn.model))
     if config.stt.engine_name == "whisper":
-        return [await anyio.to_thread.run_sync(whisper_model, config.stt)]
-    return [await _loads("stt", config.stt, create_stt)]
+        findings.append(await anyio.to_thread.run_sync(whisper_model, config.stt))
+    else:
+        findings.append(await _loads("stt", config.stt, create_stt))
+    return findings
 
 
 async def thinks(config: Config) -> list[Finding]:

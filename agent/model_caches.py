@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent.engines import EngineSection
 from agent.findings import Finding
+from agent.smart_turn import FILE as SMART_TURN
 
 _DOWNLOADS = "parley talk downloads it when it first starts with this configuration"
 
@@ -25,6 +26,20 @@ def whisper_model(section: EngineSection) -> Finding:
             folder = Path()
     if (folder / "model.bin").is_file():
         return Finding("ok", subject, f"model {model} is in {folder}")
+    return Finding("missing", subject, f"model {model} is not downloaded yet", _DOWNLOADS)
+
+
+def smart_turn_model(model: str) -> Finding:
+    """The model that judges a turn's end by its sound. Blocking."""
+    from huggingface_hub import try_to_load_from_cache
+
+    subject, path = "turn smart-turn", Path(model).expanduser()
+    if path.is_file() or (path / SMART_TURN).is_file():
+        return Finding("ok", subject, f"model {path} is there")
+    if path.is_dir():
+        return Finding("missing", subject, f"{path} has no {SMART_TURN}", "correct turn.model")
+    if isinstance(try_to_load_from_cache(model, SMART_TURN), str):
+        return Finding("ok", subject, f"model {model} is downloaded")
     return Finding("missing", subject, f"model {model} is not downloaded yet", _DOWNLOADS)
 
 
