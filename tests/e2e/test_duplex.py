@@ -17,8 +17,9 @@ SETS = {
     "turn": (scenes.turns, 5, WORDS),
     "pause": (scenes.pauses, 7, WORDS),
     "pause, smart turn": (scenes.pauses, 7, SMART_TURN),
-    "interruption": (scenes.interruptions, 5, WORDS),
+    "interruption": (scenes.interruptions, 9, WORDS),
     "backchannel": (scenes.backchannels, 4, WORDS),
+    "noise": (scenes.noises, 6, WORDS),
     "no words": (scenes.wordless, 3, WORDS),
     "interruption, echo": (scenes.interruptions, 3, ECHO),
     "monologue, echo": (lambda: scenes.monologues(30), 1, ECHO),
@@ -34,9 +35,12 @@ def scored(name: str) -> tuple[Scored, ...]:
 @pytest.mark.parametrize(
     "name",
     [
+        "turn",
         "pause",
         "pause, smart turn",
+        "interruption",
         "backchannel",
+        "noise",
         "no words",
         "interruption, echo",
         "monologue, echo",
