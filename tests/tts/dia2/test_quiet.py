@@ -43,7 +43,7 @@ def test_torch_is_linked_before_it_is_imported() -> None:
 
 
 FREED = """
-import sys, weakref, anyio
+import sys, threading, weakref, anyio
 from tts.dia2.engine import Dia2Speech
 
 async def use():
@@ -59,6 +59,8 @@ async def use():
     return model
 
 model = anyio.run(use)
+for thread in set(threading.enumerate()) - {threading.main_thread()}:
+    thread.join()  # one that has ended a call may still have its result
 print(model(), "torch._dynamo" in sys.modules, "sympy" in sys.modules)
 """
 
