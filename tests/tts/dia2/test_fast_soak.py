@@ -22,5 +22,5 @@ def test_nobody_is_disturbed(stepper: type[Stepper]) -> None:
     report = soak(stepper(model), expected, lambda steps: steps < FRAMES)
     assert report.disturbed == report.left == 0
     assert report.ended > 20
-    assert report.broken > 5
+    assert report.broken >= 5
     assert report.growth < 20
