@@ -63,7 +63,7 @@ def config(model: Path, tmp_path: Path) -> Path:
 
 
 async def test_a_conversation_with_barge_in(config: Path, model: Path) -> None:
-    said: list[str | Exception] = [
+    said: list[str | list[str] | Exception] = [
         "please tell me a story about the weather in london today",
         "what time is it",
     ]
