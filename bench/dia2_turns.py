@@ -2,9 +2,9 @@
 
     python -m bench.dia2_turns [--size mid|1b] [--turns 6] [--times 3]
 
-The same conversation three ways, in one run: nothing of it has been heard when the reply is opened;
-all but the user's last turn, which has only just been transcribed; all of it. And the longest piece
-of the work that is done between the turns, which is what a reply may have to wait for. Random
+The same conversation in one run: nothing of it has been heard when the reply is opened; all but the
+user's last turn, which has only just been transcribed; all of it; and none at all before it. Then
+how long the pieces of the work between the turns are: a reply may have to wait for one. Random
 weights at the codec's real size and `--size` of the network; one thread.
 """
 
@@ -70,6 +70,7 @@ def measure(folder: Path, turns: int, times: int) -> None:
     frame = frame_seconds(prepared.dia2, prepared.manner.sampling)
     heard = {"nothing": 0, "all but the last turn": turns - 1, "all of it": turns}
     took: dict[str, list[float]] = {name: [] for name in heard}
+    took["there was none"] = [first_frame(prepared, rehearsal) for _ in range(times)]
     pieces: list[float] = []
     for seed in range(times):
         for name, count in heard.items():
@@ -80,7 +81,7 @@ def measure(folder: Path, turns: int, times: int) -> None:
             if count == turns:
                 pieces += between(prepared, rehearsal)
             took[name].append(first_frame(prepared, rehearsal))
-    table = Table("heard when the reply is opened", "ms to its first frame")
+    table = Table("heard of it when the reply is opened", "ms to its first frame")
     for name, seconds in took.items():
         table.add_row(name, ", ".join(f"{1000 * each:.0f}" for each in sorted(seconds)))
     Console().print(table)
