@@ -12,6 +12,10 @@ from agent.settings import TurnSettings, VadSettings
 NOTICED = 0.6
 """Of the probability at which speech begins: perhaps a voice."""
 
+DISMISSED = 0.4
+"""Seconds without another sign of it after which it was no voice. An agent that has lowered its own
+meanwhile hears better whether there is one."""
+
 GOING_ON = 2
 """Voiced windows in a row that show, in a pause, that the user goes on: one may be a click."""
 
@@ -170,7 +174,7 @@ class TurnDetector:
         if perhaps:
             noticed, self._noticed = self._noticed, end
             return [Noticed()] if noticed is None else []
-        if self._noticed is not None and end - self._noticed >= self._turn.min_speech:
+        if self._noticed is not None and end - self._noticed >= DISMISSED:
             self._noticed = None
             return [Dismissed()]
         return []
@@ -215,8 +219,9 @@ class TurnDetector:
         if not self._speaking:
             # A click may have a gap as long as itself before it stops being one sound.
             if quiet >= self._turn.min_speech:
+                noticed = self._stop
                 self._forget()
-                return [Dismissed()]
+                self._noticed = noticed
             return []
         signals: list[Signal] = []
         if not self._paused and quiet >= self._turn.pause:

@@ -45,7 +45,8 @@ def test_a_click_is_noticed_and_dismissed() -> None:
 
 
 def test_clicks_far_apart_do_not_add_up() -> None:
-    assert kinds(run(*[(0.064, 0.9), (0.2, 0.0)] * 20)) == [Noticed, Dismissed] * 20
+    assert kinds(run(*[(0.064, 0.9), (0.2, 0.0)] * 20, (1, 0.0))) == [Noticed, Dismissed]
+    assert kinds(run(*[(0.064, 0.9), (0.6, 0.0)] * 20)) == [Noticed, Dismissed] * 20
 
 
 def test_one_utterance() -> None:
