@@ -121,7 +121,7 @@ class Dia2Speech:
     async def load(self) -> None:
         """Read the model, downloading it (with progress bars) when it is not on this machine.
 
-        Meanwhile the event loop may stand still for up to 20 ms at a time, while PyTorch's modules
+        Meanwhile the event loop may stand still for up to 35 ms at a time, while PyTorch's modules
         set themselves up: load before a conversation, not in it. Warns when this machine is slower
         than real time. Raises TextToSpeechError.
         """
