@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 _ENOUGH = 50  # frames of the agent's voice after which the bound is believed
 _SOON = 0.2  # how much of a power's average over frames is the last one: 50 ms
+_DELAY = 25  # frames until an echo has arrived: the lead of the reference, the devices, the air
 _ECHO = 10 ** (-6 / 50)  # what may be left of an echo after a frame: 60 dB less in 0.5 s
 _AUDIBLE = 1e-6  # power of the agent's voice
 _NOISE = 1.003  # how fast a frame may raise the noise: 1.3 dB in a second
@@ -26,6 +27,7 @@ class EchoBound:
 
     def __init__(self) -> None:
         self._near = 1e-9
+        self._played: deque[float] = deque(maxlen=_DELAY)  # on its way to the microphone
         self._far = 0.0  # the loudest that may still echo
         self._floor = 1.0  # of the near end: the noise of the microphone and the room
         self._bound = _FAINTEST
@@ -36,7 +38,8 @@ class EchoBound:
     def update(self, near: NDArray[np.float32], far: NDArray[np.float32]) -> bool:
         """Whether the user speaks in this frame, whatever the echo."""
         self._near += _SOON * (float(np.mean(np.square(near))) - self._near)
-        self._far = max(float(np.mean(np.square(far))), self._far * _ECHO)
+        self._played.append(float(np.mean(np.square(far))))
+        self._far = max(max(self._played), self._far * _ECHO)
         self._floor = min(self._near, self._floor * _NOISE)
         self._hold = max(0, self._hold - 1)
         if self._far < _AUDIBLE:
