@@ -39,7 +39,7 @@ class EchoBound:
         """Whether the user speaks in this frame, whatever the echo."""
         self._near += _SOON * (float(np.mean(np.square(near))) - self._near)
         self._played.append(float(np.mean(np.square(far))))
-        self._far = max(max(self._played), self._far * _ECHO)
+        self._far = max(*self._played, self._far * _ECHO)
         self._floor = min(self._near, self._floor * _NOISE)
         self._hold = max(0, self._hold - 1)
         if self._far < _AUDIBLE:
