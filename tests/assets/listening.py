@@ -63,7 +63,7 @@ class Listening:
 
     def _speech(self) -> Example:
         speech = self._chance.choice(
-            self._sentences if self._chance.random() < 0.35 else self._salad
+            self._sentences if self._chance.random() < 0.2 else self._salad
         )
         pcm: Pcm = speech.pcm.astype(np.float32) / np.float32(32768)
         return Example(pcm, speech.text, list(speech.phones), list(speech.words))
