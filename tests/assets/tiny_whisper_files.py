@@ -49,8 +49,8 @@ def save(model: network.TinyWhisper, tokenizer: Tokenizer, folder: Path, quantiz
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "preprocessor_config.json").write_text(json.dumps({"feature_size": network.MELS}))
-    layers, heads = network.LAYERS, network.HEADS
-    spec = whisper_spec.WhisperSpec(layers, heads, layers, heads)
+    layers, heads = network.DECODER, network.HEADS
+    spec = whisper_spec.WhisperSpec(network.ENCODER, heads, layers, heads)
     encoder, decoder = spec.encoder, spec.decoder
     _linear(encoder.conv1, model.conv1)
     _linear(encoder.conv2, model.conv2)

@@ -1,4 +1,4 @@
-"""Whisper's network in a size that two processor cores can train: 2 + 2 layers, 128 wide.
+"""Whisper's network in a size that two processor cores can train: 4 + 2 layers, 128 wide.
 
 It hears at most `HEARD` seconds: the encoder's position rows behind that are zero, so that all
 padding there is one and the same key, which is computed once and weighed by how often it stands
@@ -12,7 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-WIDTH, HEADS, LAYERS, MELS = 128, 4, 2, 80
+WIDTH, HEADS, MELS = 128, 4, 80
+ENCODER, DECODER = 4, 2
+"""Layers."""
+
 WINDOW, PROMPT = 1500, 448
 """Positions of the encoder (20 ms each) and of the decoder."""
 
@@ -90,15 +93,19 @@ class TinyWhisper(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv1d(MELS, WIDTH, 3, padding=1)
         self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
-        self.encoder = nn.ModuleList(Block(cross=False) for _ in range(LAYERS))
+        self.encoder = nn.ModuleList(Block(cross=False) for _ in range(ENCODER))
         self.encoder_norm = nn.LayerNorm(WIDTH)
         self.embedding = nn.Embedding(vocabulary, WIDTH)
         self.positions = nn.Parameter(torch.randn(PROMPT, WIDTH) * 0.02)
-        self.decoder = nn.ModuleList(Block(cross=True) for _ in range(LAYERS))
+        self.decoder = nn.ModuleList(Block(cross=True) for _ in range(DECODER))
         self.decoder_norm = nn.LayerNorm(WIDTH)
         self.phones = nn.Linear(WIDTH, phones)  # only to learn from
         self.register_buffer("places", _sinusoids(), persistent=False)
         nn.init.normal_(self.embedding.weight, std=0.05)
+        for block in self.encoder[2:]:  # they start as nothing, and join in when they have learnt
+            for layer in (block.self_attention.out, block.narrow):
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def encode(self, mel: Tensor, window: int = WINDOW) -> tuple[Tensor, Tensor]:
         """Mel [B, 80, 2T], padded with zeros, as part of a padded window of `window` positions.
