@@ -10,6 +10,7 @@ from tts.dia2.cache import Cache, Chunk, Memory, Step
 from tts.dia2.config import Dia2Config
 from tts.dia2.depformer import Depformer, Frame
 from tts.dia2.layers import Rotary
+from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
 from tts.dia2.weights import load_weights
 
 CHUNK = 256  # positions per pass of a prefill
@@ -98,6 +99,21 @@ class Model:
         """Logits [..., audio_vocab] of the frame's first codebook."""
         logits: Tensor = self.backbone.cb0_head(hidden)
         return logits
+
+    def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        """A frame's audio tokens [slots, codebooks], drawn codebook by codebook.
+
+        `hidden` [slots, branches, width] from `step`, `text` [slots, 2] the step's text (main,
+        second), `steps` [slots] of each utterance, which number its draws.
+        """
+        token = sampler.sample(self.first_codebook(hidden), FIRST_CODEBOOK, steps)
+        tokens = [token]
+        frame = self.new_frame()
+        for stage in range(self.config.codebooks - 1):
+            logits = self.next_codebook(stage, hidden, token, text, frame)
+            token = sampler.sample(logits, FIRST_CODEBOOK + 1 + stage, steps)
+            tokens.append(token)
+        return torch.stack(tokens, dim=1)
 
     def new_frame(self, slots: int | None = None) -> Frame:
         """The depformer's memory for one frame of every slot, or of the first `slots`."""

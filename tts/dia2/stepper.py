@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tts.dia2.model import Model
 from tts.dia2.recall import Recall, block_size, name_of
-from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Sampler
+from tts.dia2.sampling import ACTION, Sampler
 from tts.dia2.take import Take
 from tts.protocol import TextToSpeechError
 
@@ -129,21 +129,13 @@ class Stepper:
                 take.write(column)
 
     def _column(self, going: list[bool]) -> Tensor:
-        """Audio tokens [slots, codebooks], codebook by codebook."""
-        model, steps = self.model, self._steps()
+        """Audio tokens [slots, codebooks]."""
         texts = [
             take.text if take and goes else (0, 0)
             for take, goes in zip(self.takes, going, strict=True)
         ]
         text = self._tensor(np.array(texts, np.int64))
-        token = self.sampler.sample(model.first_codebook(self.hidden), FIRST_CODEBOOK, steps)
-        tokens = [token]
-        frame = model.new_frame()
-        for stage in range(model.config.codebooks - 1):
-            logits = model.next_codebook(stage, self.hidden, token, text, frame)
-            token = self.sampler.sample(logits, FIRST_CODEBOOK + 1 + stage, steps)
-            tokens.append(token)
-        return torch.stack(tokens, dim=1)
+        return self.model.column(self.hidden, text, self.sampler, self._steps())
 
     def _steps(self) -> Tensor:
         """Each slot's steps since its start, which number its draws."""
