@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
 from agent.agent import Agent
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.anyio
 RATE = 24000
 CONFIG = """
 agent: {{greeting: ""}}
+echo: off
 llm: {{adapter: eliza}}
 tts: {{engine: dia2, model: {model}, device: cpu, seed: 7, starve: hold}}
 """
@@ -62,19 +64,42 @@ def config(model: Path, tmp_path: Path) -> Path:
     return path
 
 
+class Interrupting:
+    """A user who asks, listens for a second and a half, and interrupts: however slow the voice."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def hear(self, item: Event | Audio) -> None:
+        """What the agent does."""
+        if isinstance(item, Audio) and item.pcm.any():
+            self.heard += len(item.pcm)
+
+    async def __call__(
+        self, receive: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
+    ) -> None:
+        await Scripted([(0.3, False), (0.5, True)])(receive, send)
+        while self.heard < 1.5 * RATE:
+            await Scripted([(0.1, False)])(receive, send)
+        await Scripted([(0.5, True), (1.0, False)])(receive, send)
+
+
 async def test_a_conversation_with_barge_in(config: Path, model: Path) -> None:
     said: list[str | list[str] | Exception] = [
         "please tell me a story about the weather in london today",
         "what time is it",
     ]
-    microphone = Scripted([(0.3, False), (0.5, True), (3.5, False), (0.5, True), (1.0, False)])
+    microphone = Interrupting()
     engines: dict[str, Any] = {"stt": FakeStt(said), "vad": LoudnessVad()}
+    items: list[Event | Audio] = []
     with anyio.fail_after(60):
         async with (
             Agent.open(load_config(str(config)), **engines) as agent,
             Graph(microphone, name="microphone").then(agent).open() as (_, out),
         ):
-            items = [item async for item in out]
+            async for item in out:
+                items.append(item)
+                microphone.hear(item)
     events = [item for item in items if isinstance(item, Event)]
     assert not [event for event in events if isinstance(event, ErrorEvent)]
     assert sum(isinstance(event, AssistantSpeechStarted) for event in events) == 2
