@@ -28,7 +28,8 @@ from bench import dia2_sizes as sizes
 from bench.dia2_published import Published
 from tests.tts.dia2.plain_mimi import random_mimi
 from tts.dia2.config import Dia2Config
-from tts.dia2.fast.graphs import Captured, GraphStepper
+from tts.dia2.fast.capture import Capture
+from tts.dia2.fast.graphs import Graphs, GraphStepper
 from tts.dia2.fast.model import NETWORKS
 from tts.dia2.model import Model, Network
 from tts.dia2.sampling import Sampling, random_numbers
@@ -74,7 +75,7 @@ class Speakers:
     def __init__(self, model: Model, scale: float, result: Result) -> None:
         self.model, self.result, self.scale = model, result, scale
         graphs = result.what.startswith("graphs")
-        self.stepper = GraphStepper(model) if graphs else Stepper(model)
+        self.stepper = GraphStepper(model, Graphs(model)) if graphs else Stepper(model)
         self.seeds = 0
         self.spent = dict.fromkeys(PHASES, 0.0)
         self.clocked = not graphs  # the parts of a graph cannot be told from each other
@@ -238,7 +239,7 @@ def _mimi(options: argparse.Namespace, device: torch.device) -> float:
     mimi, _ = random_mimi()
     decoder = mimi.decoder(options.slots)
     codes = torch.zeros((options.slots, mimi.codebooks, 1), dtype=torch.int64, device=device)
-    step = Captured(lambda: decoder.step(codes), device)
+    step = Capture(device)(lambda: decoder.step(codes))
     took = []
     for _ in range(50):
         begun = _now(device)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from bench import dia2_sizes as sizes
-from tts.dia2.fast.graphs import GraphStepper
+from tts.dia2.fast.graphs import Graphs, new_stepper
 from tts.dia2.fast.model import FastModel
 from tts.dia2.model import Model
 from tts.dia2.sampling import Sampling, random_numbers
@@ -139,8 +139,9 @@ def main() -> int:
     model.cache.keys.zero_()
     model.cache.values.zero_()
     expected = [alone(model, kind) for kind in range(KINDS)]
-    graphs = options.graphs or device.type == "cuda"
-    stepper = GraphStepper(model) if graphs else Stepper(model)
+    if options.graphs or device.type == "cuda":
+        model.graphs = Graphs(model)
+    stepper = new_stepper(model)
     end = time.monotonic() + 60 * options.minutes
     report = soak(stepper, expected, lambda _: time.monotonic() < end)
     print(report)

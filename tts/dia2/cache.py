@@ -4,6 +4,7 @@ A step appends one entry to each slot it runs for, whatever its position: where 
 which position it was turned by are two things (after a voice prefix one position comes twice).
 """
 
+import math
 from typing import Protocol
 
 import torch
@@ -12,10 +13,26 @@ from torch import Tensor
 from tts.dia2.config import Dia2Config
 from tts.dia2.layers import attend
 
+_ALIGNED = 16  # entries: a mask of another length is copied into one before it is used
+
 
 def is_static(device: torch.device) -> bool:
     """Whether shapes must not change from step to step, as one captured graph wants it."""
     return device.type != "cpu"
+
+
+def doubling(first: int, last: int) -> list[int]:
+    """`first`, twice that, and so on; then `last`."""
+    sizes = []
+    while first < last:
+        sizes.append(first)
+        first *= 2
+    return [*sizes, last]
+
+
+def entries(config: Dia2Config) -> int:
+    """For how many a slot has room, the one that does not count yet included."""
+    return -(-(config.max_steps + 2) // _ALIGNED) * _ALIGNED
 
 
 class Memory(Protocol):
@@ -42,7 +59,8 @@ class Cache:
     ) -> None:
         shape = config.decoder
         self.size = config.max_steps + 1  # positions, and one that comes twice after a prefix
-        size = (shape.layers, slots, branches, shape.kv_heads, self.size + 1, shape.head_dim)
+        self.entries = entries(config)
+        size = (shape.layers, slots, branches, shape.kv_heads, self.entries, shape.head_dim)
         # What a mask hides is still multiplied by nought. Where only filled entries are ever read,
         # memory is taken as they fill.
         blank = torch.zeros if is_static(device) else torch.empty
@@ -61,8 +79,8 @@ class Cache:
 
         Of all its entries from `start` on.
         """
-        entries = (slice(None), slot, ..., slice(start, self.filled[slot]), slice(None))
-        return self.keys[entries].clone(), self.values[entries].clone()
+        those = (slice(None), slot, ..., slice(start, self.filled[slot]), slice(None))
+        return self.keys[those].clone(), self.values[those].clone()
 
     def restore(self, slot: int, saved: tuple[Tensor, Tensor]) -> None:
         """Put what `save` gave behind a slot's entries; it may be another slot."""
@@ -116,6 +134,37 @@ class Step:
         ]
         device = self.cache.lengths.device
         self.cache.lengths += torch.tensor(self.active, dtype=torch.int64, device=device)
+
+
+class FixedStep:
+    """A `Step` of the first slots over their first `span` entries, which looks at no value.
+
+    The lengths that it moves are the device's; the host keeps its own count.
+    """
+
+    def __init__(self, cache: Cache, active: Tensor, span: int) -> None:
+        """`active` [the first slots] is true where a slot's entry is to count."""
+        n = len(active)
+        self.keys, self.values = cache.keys[:, :n], cache.values[:, :n]
+        self.active, self.span = active, span
+        self.slots = torch.arange(n, device=active.device)
+        self.lengths = cache.lengths[:n]
+        beyond = torch.arange(span, device=active.device) > self.lengths[:, None]
+        mask = torch.zeros(beyond.shape, device=active.device, dtype=cache.keys.dtype)
+        mask.masked_fill_(beyond, -math.inf)
+        self.mask = mask.repeat_interleave(cache.keys.shape[2], 0)[:, None]
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        keys, values = self.keys[layer], self.values[layer]
+        keys[self.slots, :, :, self.lengths] = k
+        values[self.slots, :, :, self.lengths] = v
+        seen_k, seen_v = (each[:, :, :, : self.span].flatten(0, 1) for each in (keys, values))
+        y = attend(q.flatten(0, 1)[:, None], seen_k, seen_v, self.mask)
+        return y.view(q.shape)
+
+    def commit(self) -> None:
+        """The entries written for the active slots count from now on."""
+        self.lengths += self.active
 
 
 class Chunk:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from tts.dia2.cache import entries
 from tts.dia2.checkpoint import Checkpoint
 from tts.dia2.config import Dia2Config
+from tts.dia2.fast.graphs import capture, new_stepper
 from tts.dia2.fast.model import quickest
 from tts.dia2.mimi import Mimi
 from tts.dia2.model import Model, Network
@@ -98,6 +100,7 @@ class Dia2:
                     branches=branches,
                     quantize=quantize,
                 )
+            capture(model)
             codec = Mimi.load(found.mimi, found.config.codebooks, place)
         except ImportError as error:
             raise TextToSpeechError(
@@ -115,6 +118,10 @@ class Dia2:
             found.config, words, model, codec, source=str(source), fingerprint=found.fingerprint
         )
 
+    def stepper(self) -> Stepper:
+        """What steps the model's slots, which are the same for all steppers."""
+        return new_stepper(self.model)
+
     @contextmanager
     def exclusively(self) -> Iterator[Stepper]:
         """The model's slots, all free, for one user at a time.
@@ -130,7 +137,7 @@ class Dia2:
         if not self._used.acquire(blocking=False):
             raise TextToSpeechError(f"{self.source} is in use: load it a second time, or wait")
         try:
-            yield Stepper(self.model)
+            yield self.stepper()
         finally:
             self._used.release()
 
@@ -169,7 +176,7 @@ def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branche
     weights = sum(each.numel() * each.element_size() for each in network.parameters())
     shape = config.decoder
     entry = 2 * shape.layers * shape.kv_heads * shape.head_dim * dtype.itemsize
-    cache = entry * branches * (slots * (config.max_steps + 2) + config.max_steps)
+    cache = entry * branches * (slots * entries(config) + config.max_steps)
     return weights + cache + _MIMI_BYTES + _WORK_BYTES
 
 

@@ -112,8 +112,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     """Attention with scale 1 in which each key-value head serves a group of query heads.
 
     q [batch, time, heads, dim] over k, v [batch, kv_heads, keys, dim] gives [batch, time, heads,
-    dim]; `mask` [batch or 1, time, keys] is true where a query may look. A group's query heads are
-    laid out as further queries of their key-value head, so that keys are never repeated.
+    dim]; `mask` [batch or 1, time, keys] is true where a query may look, or is added to the scores.
+    A group's query heads are laid out as further queries of their key-value head, so that keys are
+    never repeated.
     """
     batch, time, heads, dim = q.shape
     kv_heads = k.shape[1]

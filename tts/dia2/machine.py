@@ -5,6 +5,7 @@ it, takes words from its queue, and says which text token each stream shows next
 Dia2 depends on text that is still to come, so this is also where a stream of text waits: `ready`.
 """
 
+import copy
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,6 +83,23 @@ class Machine:
         if not self.queue[0].tokens or not self._ahead:
             return True
         return self._word_ahead(start=1) is not None
+
+    def answers(self, actions: int) -> list[tuple[int, int]] | None:
+        """What the streams would show after each action from 0 on; None if one of them must wait.
+
+        Nothing changes. Mostly a step is forced, and all answers are the same.
+        """
+        answers: list[tuple[int, int]] = []
+        found: dict[int, tuple[int, int]] = {}
+        for raw in range(actions):
+            action = self._constrain(raw, forced=False)
+            if action not in found:
+                if not self.ready(raw):
+                    return None
+                shown = copy.copy(self).process(0, raw)
+                found[action] = (shown.main, shown.second)
+            answers.append(found[action])
+        return answers
 
     def process(self, step: int, raw: int, *, forced: bool = False) -> Emitted:
         """Do a step: `raw` is the drawn action, 0 (pad), 1 (new word) or their text ids.

@@ -1,19 +1,24 @@
 """Dia2's network with its memory: a fixed number of slots stepped together."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from tts.dia2.backbone import Backbone
-from tts.dia2.cache import Cache, Chunk, Memory, Step
+from tts.dia2.cache import Cache, Chunk, FixedStep, Memory, Step, doubling
 from tts.dia2.config import Dia2Config
 from tts.dia2.depformer import Depformer, Frame
 from tts.dia2.layers import Rotary
 from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
 from tts.dia2.weights import load_weights
 
+if TYPE_CHECKING:
+    from tts.dia2.fast.graphs import Graphs
+
 CHUNK = 256  # positions per pass of a prefill
+SHORTEST = 256  # entries of the cache that the smallest graph looks at
 
 
 class Network(nn.Module):
@@ -58,6 +63,8 @@ class Model:
         self.rotary = Rotary(config, config.decoder.head_dim, self.device)
         depth = Rotary(config, config.depformer.head_dim, self.device)
         self.depth_rotary = depth if config.depformer_rope else None
+        self.graphs: Graphs | None = None
+        """Its steps in graphs, once they are captured (`tts.dia2.fast.graphs.capture`)."""
 
     def step(self, tokens: Tensor, positions: Tensor, active: list[bool]) -> Tensor:
         """One column [slots, branches, channels] at positions [slots] for the active slots.
@@ -85,6 +92,15 @@ class Model:
     def _step(self, active: list[bool]) -> Step:
         return Step(self.cache, active)
 
+    @property
+    def spans(self) -> list[int]:
+        """How many entries of the cache a `fixed_step` may look at: those worth a graph each."""
+        return doubling(SHORTEST, self.cache.entries)
+
+    def fixed_step(self, active: Tensor, span: int) -> FixedStep:
+        """The memory of a step of the first slots, for a graph: `active` [slots] move on."""
+        return FixedStep(self.cache, active, span)
+
     def hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
         """Columns [..., channels] at positions [...] to normed hidden states [..., width]."""
         hidden: Tensor = self.backbone(tokens, positions, self.rotary, memory)
@@ -108,7 +124,7 @@ class Model:
         """
         token = sampler.sample(self.first_codebook(hidden), FIRST_CODEBOOK, steps)
         tokens = [token]
-        frame = self.new_frame()
+        frame = self.new_frame(len(hidden))
         for stage in range(self.config.codebooks - 1):
             logits = self.next_codebook(stage, hidden, token, text, frame)
             token = sampler.sample(logits, FIRST_CODEBOOK + 1 + stage, steps)

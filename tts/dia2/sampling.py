@@ -109,6 +109,8 @@ class Sampler:
     ) -> None:
         """`forbidden` are the control ids that the first codebook's distribution contains."""
         self.forbidden = forbidden
+        self.looks = device.type == "cpu"
+        """Whether it may look at what it draws, one slot after the other."""
         self.settings = [Sampling() for _ in range(slots)]
         self.slots = torch.arange(slots, device=device)
         self.scale = torch.ones(slots, device=device)
@@ -143,7 +145,7 @@ class Sampler:
 
     def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
         """Tokens [slots] for draw number `draw` of each slot's step (`steps` [slots], from 0)."""
-        if logits.device.type == "cpu":
+        if self.looks:
             found = [
                 self._one(slot, logits[slot], draw, step)
                 for slot, step in enumerate(steps.tolist())

@@ -6,6 +6,7 @@ at; the host looks twice a step, at the actions and at the finished column.
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tts.dia2.model import Model
@@ -25,6 +26,8 @@ class Stepper:
         self._heard = [b""] * model.slots  # the name of each slot's last block
         self._block = block_size(model.device)
         self.sampler = sampler or new_sampler(model)
+        self.spoke = 0
+        """How many slots the last step was for, if all had audio made and it did nothing else."""
         width = model.config.decoder.width
         self.hidden = torch.zeros(
             (model.slots, model.branches, width), device=model.device, dtype=model.dtype
@@ -66,12 +69,19 @@ class Stepper:
         """
         moved = self._warm_up(held=False)
         active = [take is not None and take.runs for take in self.takes]
+        audio = self._needs_audio(active)
+        going = self._advance(active)
+        self.spoke = sum(active) if audio and active == going and not moved else 0
+        return moved or any(active) or any(going) or self._warm_up(held=True)
+
+    def _advance(self, active: list[bool]) -> list[bool]:
+        """A step of the active slots; which slots have ended one: also those that had waited."""
         if any(active):
             self._think(active)
         going = [take is not None and take.decide() for take in self.takes]
         if any(going):
             self._speak(going)
-        return moved or any(active) or any(going) or self._warm_up(held=True)
+        return going
 
     def _warm_up(self, *, held: bool) -> bool:
         """Feed the prefixes as far as their text is certain, one block of each."""
@@ -119,23 +129,31 @@ class Stepper:
 
     def _speak(self, going: list[bool]) -> None:
         """The audio column of the slots whose text is decided."""
-        takes = [take for take, goes in zip(self.takes, going, strict=True) if take and goes]
-        if any(take.needs_audio for take in takes):
-            columns = self._column(going).cpu().numpy().astype(np.int32)
+        if self._needs_audio(going):
+            columns = self._columns(going).astype(np.int32)
         else:
             columns = np.zeros((len(going), self.model.config.codebooks), np.int32)
         for take, goes, column in zip(self.takes, going, columns, strict=True):
             if take is not None and goes:
                 take.write(column)
 
-    def _column(self, going: list[bool]) -> Tensor:
+    def _needs_audio(self, going: list[bool]) -> bool:
+        """Whether anything will read what the depformer would draw for these slots."""
+        return any(
+            take is not None and goes and take.needs_audio
+            for take, goes in zip(self.takes, going, strict=True)
+        )
+
+    def _columns(self, going: list[bool]) -> NDArray[np.int64]:
         """Audio tokens [slots, codebooks]."""
         texts = [
             take.text if take and goes else (0, 0)
             for take, goes in zip(self.takes, going, strict=True)
         ]
         text = self._tensor(np.array(texts, np.int64))
-        return self.model.column(self.hidden, text, self.sampler, self._steps())
+        drawn = self.model.column(self.hidden, text, self.sampler, self._steps())
+        columns: NDArray[np.int64] = drawn.cpu().numpy()
+        return columns
 
     def _steps(self) -> Tensor:
         """Each slot's steps since its start, which number its draws."""

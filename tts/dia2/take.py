@@ -113,6 +113,11 @@ class Take:
         return self.raw is not None
 
     @property
+    def decidable(self) -> bool:
+        """The text that a drawn action needs is there."""
+        return self.raw is not None and self.machine.ready(self._action, forced=self._pausing)
+
+    @property
     def finished(self) -> bool:
         """The text has ended and its audio is complete, or the window is full."""
         over = self.cut_off is not None and self.step >= self.cut_off
@@ -158,17 +163,19 @@ class Take:
 
     def decide(self) -> bool:
         """Turn the drawn action into text, if that can be done without text still to come."""
-        if self.raw is None:
+        if not self.decidable:
             return False
-        raw = self.config.pad if self._pausing else self.raw
-        if not self.machine.ready(raw, forced=self._pausing):
-            return False
-        shown = self.machine.process(self.step, raw, forced=self._pausing)
+        shown = self.machine.process(self.step, self._action, forced=self._pausing)
         self.raw, self._pausing = None, False
         self.text = (shown.main, shown.second)
         if self._first_word is None and shown.main == self.config.new_word:
             self._first_word = max(0, self.step - self._initial_padding)
         return True
+
+    @property
+    def _action(self) -> int:
+        assert self.raw is not None
+        return self.config.pad if self._pausing else self.raw
 
     @property
     def needs_audio(self) -> bool:

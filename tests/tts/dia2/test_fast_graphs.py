@@ -1,17 +1,23 @@
 """Tests of the steps that a GPU captures: called as they are here, they draw the same tokens."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.tiny_dia2 import make
 from tests.tts.dia2.networks import load_model, make_take, words
+from tts.dia2 import model as plain
 from tts.dia2.config import Dia2Config
 from tts.dia2.fast import graphs
-from tts.dia2.fast.graphs import GraphStepper
+from tts.dia2.fast.capture import Capture
+from tts.dia2.fast.graphs import Graphs, GraphStepper, capture, new_stepper
 from tts.dia2.fast.model import FastModel
 from tts.dia2.model import Model
 from tts.dia2.sampling import Sampling
@@ -60,18 +66,101 @@ def joining(stepper: Stepper, count: int) -> list[Take]:
 
 @pytest.mark.parametrize("kind", ["plain", "fast"])
 def test_the_same_tokens(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphs, "SHORTEST", 16)  # so that the cache outgrows graphs
+    monkeypatch.setattr(plain, "SHORTEST", 16)  # so that the cache outgrows graphs
     make_model: Callable[..., Model] = load_model if kind == "plain" else fast
     wanted = joining(Stepper(load_model(folder, slots=3)), 6)
     model = make_model(folder, slots=3)
     blank(model)
-    stepper = GraphStepper(model)
-    assert stepper.widths == [1, 2, 3]
-    assert stepper.lengths[:3] == [16, 32, 64]
+    stepper = GraphStepper(model, Graphs(model))
+    assert stepper.graphs.widths == [1, 2, 3]
+    assert stepper.graphs.spans[:3] == [16, 32, 64]
     for got, want in zip(joining(stepper, 6), wanted, strict=True):
         assert got.step == want.step
         assert (got.grid == want.grid).all()
     assert stepper.model.cache.filled == stepper.model.cache.lengths.tolist() == [0, 0, 0]
+
+
+def counted(graphs: Graphs) -> Counter[str]:
+    """How often each kind of graph is launched from now on."""
+    launched: Counter[str] = Counter()
+
+    def count(kind: str, run: Callable[[], object]) -> object:
+        launched[kind] += 1
+        return run()
+
+    for kind in ("thinking", "speaking", "framing"):
+        for key, run in (found := getattr(graphs, kind)).items():
+            found[key] = partial(count, kind, run)
+    return launched
+
+
+def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
+    """And while nothing would read the audio, it is the backbone's alone."""
+    model = fast(folder, 2)
+    model.graphs = Graphs(model)
+    launched, stepper = counted(model.graphs), new_stepper(model)
+    whole = take(model, 4)
+    stepper.admit(whole)
+    for _ in range(30):
+        assert stepper.step()
+    assert launched == {"thinking": 15, "framing": 15}  # the first codebook's delay is 16
+    assert whole.step == 30
+
+    launched.clear()
+    late = make_take(model.config, 7, reference=True)
+    late.machine.add(words(1, 1))
+    stepper.admit(late)
+    while not late.waiting:
+        assert stepper.step()
+    assert launched["thinking"] == launched["speaking"] >= 1
+    launched.clear()
+    for _ in range(5):
+        assert stepper.step()
+    assert launched == {"framing": 5}  # who waits holds up nobody
+    late.machine.close()
+    assert stepper.step()
+    assert launched == {"framing": 5, "thinking": 1, "speaking": 1}
+    assert not late.waiting
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_text_that_is_late_draws_the_same(folder: Path, seed: int) -> None:
+    """In whichever graphs the steps come meanwhile, and through a pause that is forced."""
+    model = fast(folder, 2)
+    blank(model)
+    model.graphs = Graphs(model)
+    grids = []
+    for stepper in (Stepper(model), new_stepper(model)):
+        chance = random.Random(seed)
+        takes = [make_take(model.config, seed, reference=n == 1) for n in range(2)]
+        slots = [stepper.admit(each) for each in takes]
+        left = [[*words(2, 1, 0, 3, 1), *words(1, 2, 2)] for _ in takes]
+        while not all(each.finished for each in takes):
+            if stepper.step() and chance.random() < 0.8:
+                continue
+            for each, rest in zip(takes, left, strict=True):
+                if each.waiting and chance.random() < 0.1:
+                    each.pause()
+                elif rest:
+                    each.machine.add([rest.pop(0)])
+                else:
+                    each.machine.close()
+        for slot in slots:
+            stepper.release(slot)
+        grids.append([each.grid for each in takes])
+    for got, want in zip(*grids, strict=True):
+        assert np.array_equal(got, want)
+
+
+def test_captured_once_for_all_steppers(folder: Path) -> None:
+    model = fast(folder, 2)
+    capture(model)
+    assert type(new_stepper(model)) is Stepper  # not on a GPU
+    blank(model)
+    model.graphs = Graphs(model)
+    runs = [joining(new_stepper(model), 3) for _ in range(2)]
+    for first, second in zip(*runs, strict=True):
+        assert np.array_equal(first.grid, second.grid)
 
 
 def test_capturing_is_replayed_from_the_first_step(
@@ -79,18 +168,85 @@ def test_capturing_is_replayed_from_the_first_step(
 ) -> None:
     """Capturing runs a graph's function several times: no slot may have moved by that."""
 
-    class Capturing(graphs.Captured):
-        def __init__(self, run: Callable[[], None], device: torch.device) -> None:
-            super().__init__(run, device)
+    class Capturing(Capture):
+        def __call__(self, run: Callable[[], object]) -> Callable[[], object]:
             for _ in range(3):
                 run()
+            return run
 
     wanted = joining(Stepper(fast(folder, 2)), 2)
-    monkeypatch.setattr(graphs, "Captured", Capturing)
+    monkeypatch.setattr(graphs, "Capture", Capturing)
     model = fast(folder, 2)
     blank(model)
-    for got, want in zip(joining(GraphStepper(model), 2), wanted, strict=True):
+    for got, want in zip(joining(GraphStepper(model, Graphs(model)), 2), wanted, strict=True):
         assert (got.grid == want.grid).all()
+
+
+def test_without_graphs_it_steps_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_: Model) -> Graphs:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")
+
+    model = fast(folder, 1)
+    monkeypatch.setattr(model, "device", torch.device("cuda"))
+    monkeypatch.setattr(graphs, "Graphs", full)
+    capture(model)
+    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "without CUDA graphs" in record.message
+    assert "(CUDA out of memory.)" in record.message
+    monkeypatch.undo()
+    assert type(new_stepper(model)) is Stepper
+
+
+def test_what_capturing_asks_of_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a CUDA that only notes it: calls to warm up, then one in a capture, on a stream aside."""
+    told: list[object] = []
+
+    class Stream:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def wait_stream(self, _: object) -> None:
+            told.append("wait")
+
+        def synchronize(self) -> None:
+            told.append("synchronize")
+
+    class CUDAGraph:
+        def capture_begin(self, **options: object) -> None:
+            told.append(options)
+
+        def capture_end(self) -> None:
+            told.append("end")
+
+        def replay(self) -> None:
+            told.append("replay")
+
+    for name, value in {
+        "Stream": Stream,
+        "CUDAGraph": CUDAGraph,
+        "graph_pool_handle": lambda: "pool",
+        "device": lambda _: nullcontext(),
+        "stream": lambda _: nullcontext(),
+        "current_stream": Stream,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    make = Capture(torch.device("cuda"))
+    told.clear()
+    replay = make(lambda: told.append("run"))
+    begin = {"pool": "pool", "capture_error_mode": "thread_local"}
+    assert told == ["wait", "run", "run", "synchronize", begin, "run", "end", "wait"]
+    replay()
+    assert told[8:] == ["replay"]
+
+    def broken() -> None:
+        if begin in told[8:]:
+            raise RuntimeError("not while capturing")
+
+    with pytest.raises(RuntimeError, match="not while capturing"):
+        make(broken)
+    assert told[-1] == "end"
 
 
 def test_bfloat16_is_near(folder: Path) -> None:

@@ -5,21 +5,21 @@ import torch
 
 from bench import dia2_sizes as sizes
 from bench.dia2_soak import alone, soak
-from tts.dia2.fast.graphs import GraphStepper
+from tts.dia2.fast.graphs import Graphs, new_stepper
 from tts.dia2.fast.model import FastModel
-from tts.dia2.stepper import Stepper
 
 FRAMES = 200  # two minutes of speech in all, either way
 
 
-@pytest.mark.parametrize("stepper", [Stepper, GraphStepper])
-def test_nobody_is_disturbed(stepper: type[Stepper]) -> None:
+@pytest.mark.parametrize("graphs", [False, True])
+def test_nobody_is_disturbed(graphs: bool) -> None:
     config = sizes.config("tiny")
     model = FastModel(config, sizes.network(config, torch.device("cpu"), torch.float32), slots=8)
     model.cache.keys.zero_()
     model.cache.values.zero_()
     expected = [alone(model, kind) for kind in range(6)]
-    report = soak(stepper(model), expected, lambda steps: steps < FRAMES)
+    model.graphs = Graphs(model) if graphs else None
+    report = soak(new_stepper(model), expected, lambda steps: steps < FRAMES)
     assert report.disturbed == report.left == 0
     assert report.ended > 20
     assert report.broken >= 5

@@ -1,173 +1,249 @@
-"""A step as two graphs: on a GPU one launch each instead of thousands.
+"""A step as one graph: on a GPU one launch instead of thousands, and one wait for its end.
 
-The first is the backbone's pass and the drawn action, the second a whole audio column, all 31
-stages with their draws. Between them the host decides on the text. Everything they read and write
-stays in one place; the random numbers lie on the device, so a graph draws what the plain way draws.
-There is one pair of graphs for every number of slots and for every length of the cache that it is
-worth having one for; all are captured at once, when the stepper is made.
+Before a step the host knows what text would follow each action that the network can draw. It sends
+these answers along with the columns; the graph runs the backbone, draws the action, picks its
+answer and draws the whole audio column, all 31 stages; and only then the host looks. Where one of
+the answers is text that has not arrived, the step comes in two graphs, and the host decides between
+them. The random numbers lie on the device, so a graph draws what the plain way draws.
+
+There is a graph for every number of slots and for every length of the cache that it is worth having
+one for; all are captured at once, and belong to the model.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.dia2.cache import Cache, Step
-from tts.dia2.layers import attend
+from tts.dia2.cache import doubling
+from tts.dia2.fast.capture import Capture, Crossing
 from tts.dia2.model import Model
-from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Sampler
-from tts.dia2.stepper import Stepper
+from tts.dia2.sampling import ACTION, Sampler
+from tts.dia2.stepper import Stepper, new_sampler
 
-SHORTEST = 256  # entries of the cache that the smallest graph looks at
-WARM_UPS = 2  # PyTorch chooses its kernels in the first calls
+_log = logging.getLogger(__name__)
 
-
-class Captured:
-    """What a function does to tensors that stay where they are; elsewhere than on a GPU, itself."""
-
-    def __init__(self, run: Callable[[], object], device: torch.device) -> None:
-        self.run = run
-        if device.type != "cuda":
-            return
-        cuda: Any = torch.cuda  # parts of it have no types
-        aside = cuda.Stream(device)
-        aside.wait_stream(cuda.current_stream(device))
-        with cuda.stream(aside):
-            for _ in range(WARM_UPS):
-                run()
-        cuda.current_stream(device).wait_stream(aside)
-        graph = cuda.CUDAGraph()
-        with cuda.graph(graph):
-            run()
-        self.run = graph.replay
-
-    def __call__(self) -> None:
-        self.run()
+Graph = Callable[[], object]
+Numbers = NDArray[np.int64]
+T = TypeVar("T", Tensor, Numbers)
 
 
-class FixedStep(Step):
-    """A step of the first slots over the first `end` entries, which looks at no value."""
+class Inputs(NamedTuple, Generic[T]):
+    """What a step is given, for each slot: views of one array, so that it comes in one copy."""
 
-    def __init__(self, cache: Cache, active: Tensor, end: int) -> None:
-        self.cache, self.active_slots, self.end = cache, active, end
-        self.slots = torch.arange(len(active), device=active.device)
-        self.lengths = cache.lengths[: len(active)]
-        entries = torch.arange(end, device=active.device)
-        seen = entries <= self.lengths[:, None]
-        self.mask = seen.repeat_interleave(cache.keys.shape[2], 0)[:, None]
+    columns: T
+    """[slots, branches, channels]"""
+    position: T
+    """[slots]"""
+    step: T
+    """[slots], since the utterance's start: it numbers the draws."""
+    active: T
+    """[slots], 1 where the step is to count."""
+    text: T
+    """[slots, 2], if it is decided."""
+    answers: T
+    """[slots, actions, 2], the text after each action."""
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        keys, values = self.cache.keys[layer], self.cache.values[layer]
-        keys[self.slots, :, :, self.lengths] = k
-        values[self.slots, :, :, self.lengths] = v
-        seen_k, seen_v = (
-            each[: len(self.slots), :, :, : self.end].flatten(0, 1) for each in (keys, values)
+
+def _sizes(model: Model) -> list[int]:
+    """Of `Inputs`, for a slot."""
+    config = model.config
+    return [model.branches * (2 + config.codebooks), 1, 1, 1, 2, 2 * config.action_vocab]
+
+
+def _inputs(numbers: Tensor, model: Model) -> Inputs[Tensor]:
+    """Over numbers [slots, size]."""
+    columns, position, step, active, text, answers = torch.split(numbers, _sizes(model), 1)
+    return Inputs(
+        torch.unflatten(columns, 1, (model.branches, -1)),
+        position[:, 0],
+        step[:, 0],
+        active[:, 0],
+        text,
+        torch.unflatten(answers, 1, (-1, 2)),
+    )
+
+
+class Graphs:
+    """A model's graphs, and all that they read and write."""
+
+    def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
+        """Captures all of them; every slot must be free. Raises RuntimeError."""
+        device, slots = model.device, model.slots
+        self.sampler = sampler or new_sampler(model)
+        self.sampler.looks = False
+        self.hidden = torch.zeros(
+            (slots, model.branches, model.config.decoder.width), device=device, dtype=model.dtype
         )
-        y = attend(q.flatten(0, 1)[:, None], seen_k, seen_v, self.mask)
-        return y.view(q.shape)
+        self.given = Crossing(slots, sum(_sizes(model)), device)
+        self.drawn = Crossing(slots, 1 + model.config.codebooks, device)
+        self.widths, self.spans = doubling(1, slots), model.spans
+        self.thinking: dict[tuple[int, int], Graph] = {}
+        """By width and span: the backbone, and the action."""
+        self.speaking: dict[int, Graph] = {}
+        """By width: the audio column of a text that is decided."""
+        self.framing: dict[tuple[int, int], Graph] = {}
+        """By width and span: all of a step."""
+        capture = Capture(device)
+        # While capturing no slot is active: what is computed counts for nothing. The largest come
+        # first, so that the others find room in their working memory.
+        with torch.inference_mode():
+            for n in reversed(self.widths):
+                self.speaking[n] = capture(partial(self._speak, model, n))
+                for span in reversed(self.spans):
+                    self.thinking[n, span] = capture(partial(self._think, model, n, span))
+                    self.framing[n, span] = capture(partial(self._frame, model, n, span))
 
-    def commit(self) -> None:
-        """The device's lengths; the host keeps its own count."""
-        self.lengths += self.active_slots
+    def __len__(self) -> int:
+        return len(self.thinking) + len(self.speaking) + len(self.framing)
+
+    def _think(self, model: Model, n: int, span: int) -> None:
+        given = self._given(model, n)
+        active = given.active > 0
+        memory = model.fixed_step(active, span)
+        hidden = model.hear(given.columns, given.position[:, None], memory)
+        memory.commit()
+        # A waiting slot keeps its own.
+        self.hidden[:n] = torch.where(active[:, None, None], hidden, self.hidden[:n])
+        logits = model.actions(self.hidden[:n])
+        self.drawn.device[:n, 0] = self.sampler.sample(logits, ACTION, given.step)
+
+    def _speak(self, model: Model, n: int) -> None:
+        self._draw(model, n, self._given(model, n).text)
+
+    def _frame(self, model: Model, n: int, span: int) -> None:
+        self._think(model, n, span)
+        answers, action = self._given(model, n).answers, self.drawn.device[:n, 0]
+        picked = action[:, None, None].expand(-1, 1, 2)
+        self._draw(model, n, answers.gather(1, picked)[:, 0])
+
+    def _draw(self, model: Model, n: int, text: Tensor) -> None:
+        steps = self._given(model, n).step
+        self.drawn.device[:n, 1:] = model.column(self.hidden[:n], text, self.sampler, steps)
+
+    def _given(self, model: Model, n: int) -> Inputs[Tensor]:
+        return _inputs(self.given.device[:n], model)
 
 
 class GraphStepper(Stepper):
     """A `Stepper` whose network runs in graphs."""
 
-    def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
-        """Captures all graphs; every slot must be free."""
-        super().__init__(model, sampler)
-        device, slots = model.device, model.slots
-        channels = 2 + model.config.codebooks
+    def __init__(self, model: Model, graphs: Graphs) -> None:
+        """The graphs are the model's; there may be several steppers, one of them at work."""
+        super().__init__(model, graphs.sampler)
+        self.graphs = graphs
+        self.hidden = graphs.hidden
+        views = _inputs(graphs.given.host, model)
+        self._given: Inputs[Numbers] = Inputs(*(each.numpy() for each in views))
+        self._drawn: Numbers = graphs.drawn.host.numpy()
 
-        def zeros(*shape: int) -> Tensor:
-            return torch.zeros(shape, device=device, dtype=torch.int64)
+    def _advance(self, active: list[bool]) -> list[bool]:
+        answers = self._answers(active)
+        if not answers:
+            return super()._advance(active)
+        for slot, texts in answers.items():
+            self._given.answers[slot] = texts
+        self._fill(active)
+        self._run(self.graphs.framing, active)
+        for slot in answers:
+            take = self.takes[slot]
+            assert take is not None
+            take.raw = int(self._drawn[slot, 0])
+            take.decide()
+            take.write(self._drawn[slot, 1:].astype(np.int32))
+        return active
 
-        self._columns = zeros(slots, model.branches, channels)
-        self._positions = zeros(slots)
-        self._active = torch.zeros(slots, device=device, dtype=torch.bool)
-        self._text = zeros(slots, 2)
-        self._at = zeros(slots)
-        self._drawn = zeros(slots)
-        self._written = zeros(slots, model.config.codebooks)
-        size = model.cache.size + 1
-        self.widths = _doubling(1, slots)
-        self.lengths = _doubling(SHORTEST, size)
-        with torch.inference_mode():
-            # While capturing no slot is active: what is computed counts for nothing.
-            self._thinking = {
-                (n, end): Captured(partial(self._think_in_place, n, end), device)
-                for n in reversed(self.widths)
-                for end in reversed(self.lengths)
-            }
-            self._speaking = {
-                n: Captured(partial(self._speak_in_place, n), device) for n in reversed(self.widths)
-            }
+    def _answers(self, active: list[bool]) -> dict[int, list[tuple[int, int]]]:
+        """For all active slots, the text after each action; none if a step has to come in two.
+
+        That is: where text is missing, where a slot has waited, and where no audio is needed.
+        """
+        if not self._needs_audio(active):
+            return {}
+        found = {}
+        for slot, take in enumerate(self.takes):
+            if take is None:
+                continue
+            if take.decidable:
+                return {}
+            if active[slot]:
+                answers = take.machine.answers(self.model.config.action_vocab)
+                if answers is None:
+                    return {}
+                found[slot] = answers
+        return found
 
     def _think(self, active: list[bool]) -> None:
-        model, cache = self.model, self.model.cache
-        columns = np.zeros(self._columns.shape, np.int64)
-        positions = np.zeros(model.slots, np.int64)
+        self._fill(active)
+        self._run(self.graphs.thinking, active)
         for slot, take in enumerate(self.takes):
             if take is not None and active[slot]:
-                columns[slot] = take.column(take.step)[: model.branches]
-                positions[slot] = take.step
-        self._columns.copy_(torch.from_numpy(columns))
-        self._positions.copy_(torch.from_numpy(positions))
-        self._active.copy_(torch.tensor(active))
-        self._at.copy_(self._steps())
-        needed = max(cache.filled) + 1
-        end = next(end for end in self.lengths if end >= needed)
-        self._thinking[self._width(active), end]()
+                take.raw = int(self._drawn[slot, 0])
+
+    def _columns(self, going: list[bool]) -> Numbers:
+        for slot, take in enumerate(self.takes):
+            if take is not None:
+                self._given.step[slot] = take.step - take.start
+                self._given.text[slot] = take.text
+        n = self._width(going)
+        self.graphs.given.send(n)
+        self.graphs.speaking[n]()
+        self.graphs.drawn.fetch(n)
+        return self._drawn[:, 1:]
+
+    def _fill(self, active: list[bool]) -> None:
+        """What the backbone is given; slots that are not active keep something harmless."""
+        given = self._given
+        for slot, take in enumerate(self.takes):
+            given.active[slot] = active[slot]
+            if take is not None and active[slot]:
+                given.columns[slot] = take.column(take.step)[: self.model.branches]
+                given.position[slot] = take.step
+                given.step[slot] = take.step - take.start
+
+    def _run(self, graphs: dict[tuple[int, int], Graph], active: list[bool]) -> None:
+        """A step of the active slots' cache, in the smallest graph that holds them."""
+        cache, n = self.model.cache, self._width(active)
+        needed = 1 + max(filled for filled, runs in zip(cache.filled, active, strict=True) if runs)
+        span = next(each for each in self.graphs.spans if each >= needed)
+        self.graphs.given.send(n)
+        graphs[n, span]()
+        self.graphs.drawn.fetch(n)
         cache.filled = [n + runs for n, runs in zip(cache.filled, active, strict=True)]
-        for take, raw, runs in zip(self.takes, self._drawn.tolist(), active, strict=True):
-            if take is not None and runs:
-                take.raw = raw
-
-    def _think_in_place(self, n: int, end: int) -> None:
-        model, active = self.model, self._active[:n]
-        memory = FixedStep(model.cache, active, end)
-        hidden = model.hear(self._columns[:n], self._positions[:n, None], memory)
-        memory.commit()
-        # A waiting slot keeps its own.
-        self.hidden[:n] = torch.where(active[:, None, None], hidden, self.hidden[:n])
-        logits = model.actions(self.hidden[:n])
-        self._drawn[:n] = self.sampler.sample_together(logits, ACTION, self._at[:n])
-
-    def _column(self, going: list[bool]) -> Tensor:
-        texts = [
-            take.text if take and goes else (0, 0)
-            for take, goes in zip(self.takes, going, strict=True)
-        ]
-        self._text.copy_(torch.tensor(texts))
-        self._at.copy_(self._steps())
-        self._speaking[self._width(going)]()
-        return self._written
-
-    def _speak_in_place(self, n: int) -> None:
-        model, steps, hidden = self.model, self._at[:n], self.hidden[:n]
-        token = self.sampler.sample_together(model.first_codebook(hidden), FIRST_CODEBOOK, steps)
-        self._written[:n, 0] = token
-        frame = model.new_frame(n)
-        for stage in range(model.config.codebooks - 1):
-            logits = model.next_codebook(stage, hidden, token, self._text[:n], frame)
-            draw = FIRST_CODEBOOK + 1 + stage
-            token = self.sampler.sample_together(logits, draw, steps)
-            self._written[:n, stage + 1] = token
 
     def _width(self, used: list[bool]) -> int:
         """The slots of the smallest graph that holds all that are used: the lowest are taken."""
         needed = max(slot + 1 for slot, each in enumerate(used) if each)
-        return next(n for n in self.widths if n >= needed)
+        return next(n for n in self.graphs.widths if n >= needed)
 
 
-def _doubling(first: int, last: int) -> list[int]:
-    """`first`, twice that, and so on; then `last`."""
-    sizes = []
-    while first < last:
-        sizes.append(first)
-        first *= 2
-    return [*sizes, last]
+def capture(model: Model) -> None:
+    """Give a model its graphs, if it is on a GPU; if that fails, a warning: it does without."""
+    if model.device.type != "cuda":
+        return
+    begun = time.monotonic()
+    _log.info("Dia2: capturing the graphs of %d slots", model.slots)
+    try:
+        model.graphs = Graphs(model)
+    except RuntimeError as error:  # PyTorch's own: no memory, a driver that cannot
+        reason = str(error).partition("\n")[0]
+        _log.warning(
+            "Dia2 runs without CUDA graphs, several times slower: they cannot be captured (%s); "
+            "if memory is short, use fewer slots",
+            reason,
+        )
+        torch.cuda.empty_cache()
+    else:
+        seconds = time.monotonic() - begun
+        _log.info("Dia2: captured %d graphs in %.1f s", len(model.graphs), seconds)
+
+
+def new_stepper(model: Model) -> Stepper:
+    """What steps a model's slots: in graphs, if it has them."""
+    return Stepper(model) if model.graphs is None else GraphStepper(model, model.graphs)

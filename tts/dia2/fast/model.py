@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,23 +74,40 @@ class FastModel(plain.Model):
 
 
 def quickest(
-    config: Dia2Config, weights: Path, *, quantize: bool = False, **options: Any
+    config: Dia2Config, weights: Path | Network, *, quantize: bool = False, **options: Any
 ) -> plain.Model:
     """The model that is fastest on its device; `options` are `Model`'s.
 
     Raises TextToSpeechError: also if int8 is wanted anywhere but on a CPU, in float32.
     """
     device, dtype = torch.device(options["device"]), options["dtype"]
-    if device.type == "cpu" and dtype == torch.float32:
-        return FastModel(config, weights, quantize=quantize, **options)
-    if quantize:
+    on_cpu = device.type == "cpu"
+    if quantize and not (on_cpu and dtype == torch.float32):
         raise TextToSpeechError("int8 weights need device cpu and dtype float32")
-    return plain.Model(config, weights, **options)
+    if on_cpu and dtype != torch.float32:
+        return plain.Model(config, weights, **options)
+    if on_cpu:
+        return FastModel(config, weights, quantize=quantize, **options)
+    return _on_gpu()(config, weights, **options)
+
+
+def _on_gpu() -> type[FastModel]:
+    """The one with kernels of its own, where there is Triton to compile them."""
+    try:
+        kernels = import_module("tts.dia2.fast.kernels.model")
+    except ImportError:
+        return FastModel
+    found: type[FastModel] = kernels.KernelModel
+    return found
 
 
 NETWORKS: dict[str, Callable[..., plain.Model]] = {
     "plain": plain.Model,
     "fast": FastModel,
     "int8": partial(FastModel, quantize=True),
+    "quickest": quickest,
 }
-"""The readable network, the fast one, and that in int8; all take `Model`'s arguments."""
+"""The readable network, the fast one, that in int8, and what is taken to speak with.
+
+All take `Model`'s arguments.
+"""
