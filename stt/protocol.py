@@ -26,7 +26,8 @@ class Transcript:
     """What was understood so far; `words` is empty where the engine gives no times.
 
     `language` is a code such as en, where the engine tells; `confidence` is from 0 to 1. When
-    the engine did not trust what it understood, `rejected` says why, and `text` is empty.
+    the engine did not trust what it understood, `rejected` says why, and `text` is empty, or lacks
+    that part of a long utterance.
     """
 
     text: str

@@ -41,6 +41,11 @@ class Voice:
         return len(self._voiced()) * WINDOW / SAMPLE_RATE
 
     @property
+    def lasts(self) -> bool:
+        """Whether somebody speaks in the latest window, rather than pauses."""
+        return len(self._probabilities) - 1 in self._voiced()[-1:]
+
+    @property
     def clarity(self) -> float:
         """The mean probability of a voice, from its beginning to its end; 0 without any."""
         voiced = self._voiced()

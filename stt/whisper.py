@@ -170,28 +170,33 @@ class Whisper:
         except RuntimeError as error:
             raise SpeechToTextError(f"whisper failed: {first_line(error)}") from error
 
-    def hear(self, pcm: NDArray[np.float32], voice: Voice, *, final: bool) -> Transcript:
-        """What is said in 16 kHz mono audio in which `voice` was found. Blocks: for `run`."""
+    def hear(
+        self,
+        pcm: NDArray[np.float32],
+        voice: Voice,
+        wanted: Callable[[], bool] | None = None,
+    ) -> Transcript:
+        """What is said in 16 kHz mono audio in which `voice` was found. Blocks: for `run`.
+
+        With `wanted` it is a draft, which is given up when it is not wanted any more.
+        """
         if voice.seconds < ghosts.LEAST_VOICE:
-            reason = f"only {voice.seconds:.2f} s of voice" if voice.seconds else None
-            return Transcript("", rejected=reason)
+            return Transcript("", rejected=f"only {voice.seconds:.2f} s of voice")
         decoder = self._decoder
         if decoder is None:
             raise SpeechToTextError("whisper has been closed")
         language = self._found if self._language == "auto" else self._language
         kept: list[Hypothesis] = []
-        reason = None
-        for hypothesis in decoder.decode(pcm, language):
-            why = ghost(hypothesis, voice)
-            reason = reason or (f"{why}: {hypothesis.text}" if why else None)
-            if why is None:
+        reasons: list[str] = []
+        for hypothesis in decoder.decode(pcm, language, wanted):
+            if why := ghost(hypothesis, voice):
+                reasons.append(f"{why}: {hypothesis.text}")
+            else:
                 kept.append(hypothesis)
-        if not kept:
-            return Transcript("", rejected=reason)
-        sure = kept[0].language_probability >= SURE and voice.seconds >= LONG_ENOUGH
-        if final and sure:
+        long_enough = wanted is None and voice.seconds >= LONG_ENOUGH
+        if kept and long_enough and kept[0].language_probability >= SURE:
             self._found = kept[0].language
-        return _transcript(kept)
+        return _transcript(kept, "; ".join(reasons) or None)
 
     def _load(self) -> Decoder:
         try:
@@ -263,11 +268,14 @@ class Whisper:
             )
 
 
-def _transcript(kept: list[Hypothesis]) -> Transcript:
+def _transcript(kept: list[Hypothesis], rejected: str | None) -> Transcript:
+    if not kept:
+        return Transcript("", rejected=rejected)
     words: tuple[Word, ...] = tuple(word for hypothesis in kept for word in hypothesis.words)
     return Transcript(
         " ".join(hypothesis.text for hypothesis in kept),
         words,
         language=kept[0].language,
         confidence=float(np.exp(np.mean([hypothesis.log_probability for hypothesis in kept]))),
+        rejected=rejected,
     )

@@ -4,13 +4,15 @@ faster-whisper pads everything to 30 seconds. Up to that length, this calls CTra
 with as much padding as the words need: most of an utterance's time is the encoder's.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.ghosts import Hypothesis, flaw
+from stt.ghosts import FASTEST, Hypothesis, flaw
 from stt.protocol import Word
 
 if TYPE_CHECKING:
@@ -27,11 +29,27 @@ SHORTEST, TAIL, STEP = 800, 260, 100
 With less, Whisper begins to repeat itself.
 """
 
+FEW, FEWEST = 32, 8
+"""Tokens that are written between two looks whether to go on: of a final text, and of a draft."""
+
+LONGEST, MARGIN = 224, 20
+"""Tokens at most, as Whisper was trained; characters besides those that fit into the time."""
+
 PROMPT = 223
 """Tokens of a prompt at most: half of what the decoder holds."""
 
 JOINED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after it, and to the word before it."""
+
+
+@dataclass(slots=True)
+class _Written:
+    """A text on its way; `score` is the sum of its tokens' log-probabilities."""
+
+    tokens: list[int]
+    score: float = 0.0
+    no_speech: float = 0.0
+    ended: bool = False
 
 
 class Decoder:
@@ -54,23 +72,34 @@ class Decoder:
         self._word_times = word_times
         self._tokenizer = cache(self._make_tokenizer)
 
-    def decode(self, pcm: NDArray[np.float32], language: str | None) -> list[Hypothesis]:
+    def decode(
+        self,
+        pcm: NDArray[np.float32],
+        language: str | None,
+        wanted: Callable[[], bool] | None = None,
+    ) -> list[Hypothesis]:
         """What is said in 16 kHz mono: one hypothesis, or one for each part of a long sound.
 
-        `language` None: find out. Raises RuntimeError when the device fails.
+        `language` None: find out. With `wanted` it is a draft: decoded once, whatever it looks
+        like, and given up (no hypothesis) as soon as it is not wanted any more. Raises
+        RuntimeError when the device fails.
         """
         if len(pcm) > WINDOW * SAMPLE_RATE // 100:
             return self._decode_long(pcm, language)
         features = self._model.feature_extractor(pcm)[:, :WINDOW]
         size = trimmed(features.shape[1]) if self._trim else WINDOW
-        hypothesis = self._decode_window(features, size, language)
-        if size < WINDOW and flaw(hypothesis):
+        hypothesis = self._decode_window(features, size, language, wanted)
+        if hypothesis and wanted is None and size < WINDOW and flaw(hypothesis):
             hypothesis = self._decode_window(features, WINDOW, language)
-        return [hypothesis] if hypothesis.text else []
+        return [hypothesis] if hypothesis and hypothesis.text else []
 
     def _decode_window(
-        self, features: NDArray[np.float32], size: int, language: str | None
-    ) -> Hypothesis:
+        self,
+        features: NDArray[np.float32],
+        size: int,
+        language: str | None,
+        wanted: Callable[[], bool] | None = None,
+    ) -> Hypothesis | None:
         frames = features.shape[1]
         encoded = self._model.encode(np.pad(features, ((0, 0), (0, size - frames))))
         probability = 1.0
@@ -78,33 +107,66 @@ class Decoder:
             token, probability = self._model.model.detect_language(encoded)[0][0]
             language = token[2:-2]
         tokenizer, suppressed, prompt = self._tokenizer(language or "en")
-        longest = min(16 + frames * 8 // 100, self._model.max_length - len(prompt))
         for temperature in self._temperatures:
-            (result,) = self._model.model.generate(
-                encoded,
-                [prompt],
-                beam_size=1,
-                max_length=len(prompt) + longest,
-                return_scores=True,
-                return_no_speech_prob=True,
-                suppress_tokens=suppressed,
-                sampling_topk=0 if temperature else 1,
-                sampling_temperature=temperature or 1.0,
-            )
-            tokens = result.sequences_ids[0]
+            how = {
+                "suppress_tokens": suppressed,
+                "sampling_topk": 0 if temperature else 1,
+                "sampling_temperature": temperature or 1.0,
+            }
+            written = _Written([])
+            while not written.ended and self._has_room(written, prompt, frames, tokenizer):
+                if wanted is not None and not wanted():
+                    return None
+                self._write(written, encoded, prompt, how, FEW if wanted is None else FEWEST)
             hypothesis = Hypothesis(
-                text=tokenizer.decode(tokens).strip(),
-                tokens=tuple(tokens),
-                log_probability=result.scores[0] * len(tokens) / (len(tokens) + 1),
-                no_speech=result.no_speech_prob,
+                text=tokenizer.decode(written.tokens).strip(),
+                tokens=tuple(written.tokens),
+                log_probability=written.score / (len(written.tokens) + 1),
+                no_speech=written.no_speech,
                 language=tokenizer.language_code,
                 language_probability=probability,
-                ended=len(tokens) < longest,
-                words=self._words(tokenizer, tokens, encoded, frames),
+                ended=written.ended,
+                words=() if wanted else self._words(tokenizer, written.tokens, encoded, frames),
             )
-            if hypothesis.log_probability > -1 and not flaw(hypothesis):
+            if wanted or (hypothesis.log_probability > -1 and not flaw(hypothesis)):
                 break
         return hypothesis
+
+    def _has_room(
+        self, written: "_Written", prompt: list[int], frames: int, tokenizer: "Tokenizer"
+    ) -> bool:
+        """Whether more may follow: by what the model holds, and by what anybody can say in time."""
+        count = len(written.tokens)
+        if count >= min(LONGEST, self._model.max_length - len(prompt)):
+            return False
+        return len(tokenizer.decode(written.tokens)) <= MARGIN + FASTEST * frames / 100
+
+    def _write(
+        self,
+        written: "_Written",
+        encoded: Any,
+        prompt: list[int],
+        how: dict[str, Any],
+        step: int,
+    ) -> None:
+        """Up to `step` more tokens."""
+        most = min(len(written.tokens) + step, LONGEST, self._model.max_length - len(prompt))
+        (result,) = self._model.model.generate(
+            encoded,
+            [[*prompt, *written.tokens]],
+            beam_size=1,
+            # Of this, CTranslate2 gives at most half to the text.
+            max_length=max(2 * most, len(prompt) + most),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=not written.tokens,
+            **how,
+        )
+        # What was given is there again, but its probability is not.
+        written.tokens = result.sequences_ids[0]
+        written.score += result.scores[0] * len(written.tokens)
+        written.no_speech = result.no_speech_prob
+        written.ended = len(written.tokens) < most
 
     def _decode_long(self, pcm: NDArray[np.float32], language: str | None) -> list[Hypothesis]:
         """Window by window; with time stamps, the next begins where the last sentence ended."""

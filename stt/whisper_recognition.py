@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16000
 
-PARTIAL = 0.5
-"""Seconds from one partial transcript to the next; more when a decoding takes more than half."""
+PARTIAL, AGAIN = 0.5, 0.1
+"""Seconds from one partial transcript to the next, more when a decoding takes more than half; and
+until the next look after one at a pause."""
 
 LONGEST = 28.0
 """Seconds of an utterance after which no more partials are made: they would take too long."""
 
 
 class WhisperRecognition:
-    """An utterance. Partials are decoded while nothing else is; a final goes first."""
+    """An utterance. Partials are decoded while nothing else is; a final does not wait for them."""
 
     def __init__(self, engine: "Whisper") -> None:
         self._engine = engine
@@ -31,8 +32,8 @@ class WhisperRecognition:
         self._samples = 0
         self._voice = Voice()
         self._measured = 0  # samples that `_voice` knows
-        self._transcript: Transcript | None = None  # of all that was heard
-        self._finishing = False
+        self._transcript: Transcript | None = Transcript("")  # of all that was heard
+        self._drafts_wanted = True
         self._agreement = Agreement()
         self._partial: str | None = None  # what `feed` has yet to give
         self._due = round(PARTIAL * SAMPLE_RATE)  # samples at which the next partial is made
@@ -53,38 +54,60 @@ class WhisperRecognition:
     async def finish(self) -> Transcript:
         """The transcript of all that was fed; with word times if the engine was asked for them.
 
-        It waits for a partial that is being decoded, but for no other. Raises SpeechToTextError.
+        A partial that is being decoded is given up. Raises SpeechToTextError.
         """
         if self._transcript is not None:
             return self._transcript
-        samples, self._finishing = self._samples, True
+        samples, self._drafts_wanted = self._samples, False
         try:
-            transcript = await self._engine.run(lambda: self._hear(final=True))
+            transcript = await self._engine.run(self._hear)
         finally:
-            self._finishing = False
+            self._drafts_wanted = True
         if self._samples == samples:
             self._transcript = transcript
         return transcript
 
     async def show_partials(self) -> None:
         """Decode what was heard so far, again and again, until cancelled."""
-        while self._samples < LONGEST * SAMPLE_RATE:
-            await self._grown.wait()
-            self._grown = anyio.Event()
-            if self._finishing or self._transcript is not None or not self._engine.idle:
-                continue
-            began = anyio.current_time()
-            try:
-                partial = await self._engine.run(lambda: self._hear(final=False))
-            except SpeechToTextError:
-                return  # the final transcript will tell
-            took = anyio.current_time() - began
-            self._due = self._samples + round(max(PARTIAL, 2 * took) * SAMPLE_RATE)
-            self._partial = self._agreement.update(partial.text) or self._partial
+        try:
+            while self._samples < LONGEST * SAMPLE_RATE:
+                await self._grown.wait()
+                self._grown = anyio.Event()
+                if self._drafts_wanted and self._transcript is None and self._engine.idle:
+                    await self._show_partial()
+        except SpeechToTextError:
+            pass  # the final transcript will tell
+        finally:
+            self._drafts_wanted = False
 
-    def _hear(self, *, final: bool) -> Transcript:
-        """In the worker thread: the audio so far, as the loop's thread may add to it."""
+    async def _show_partial(self) -> None:
+        began = anyio.current_time()
+        draft = await self._engine.run(self._draft)
+        if draft is None:
+            self._due = self._samples + round(AGAIN * SAMPLE_RATE)
+            return
+        took = anyio.current_time() - began
+        self._due = self._samples + round(max(PARTIAL, 2 * took) * SAMPLE_RATE)
+        self._partial = self._agreement.update(draft.text) or self._partial
+
+    def _hear(self) -> Transcript:
+        """In the worker thread: all of it."""
+        return self._engine.hear(self._audio(), self._voice)
+
+    def _draft(self) -> Transcript | None:
+        """In the worker thread: what was said so far; None if it was given up, or in a pause.
+
+        It may be the last one, and the final transcript is wanted then, and nothing in its way.
+        """
+        pcm = self._audio()
+        if not self._voice.lasts:
+            return None
+        transcript = self._engine.hear(pcm, self._voice, lambda: self._drafts_wanted)
+        return transcript if self._drafts_wanted else None
+
+    def _audio(self) -> NDArray[np.float32]:
+        """The audio so far, its voice measured; the loop's thread may add to it meanwhile."""
         pcm = np.concatenate([*self._pieces, np.zeros(0, np.float32)])
         self._voice.feed(pcm[self._measured :])
         self._measured = len(pcm)
-        return self._engine.hear(pcm, self._voice, final=final)
+        return pcm
