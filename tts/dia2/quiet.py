@@ -6,6 +6,7 @@ garbage among the hundreds of thousands of objects that come with it, again and 
 they are there to stay.
 """
 
+import atexit
 import ctypes
 import gc
 import os
@@ -22,9 +23,14 @@ _LIBRARIES = ("libtorch_global_deps.so", "libtorch_cpu.so", "libtorch_cuda.so")
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Around what loads things that stay: they are not searched for garbage, now or ever."""
+    """Around what loads things that stay: they are not searched for garbage before the end.
+
+    Then they are, or libraries that count their objects (Triton's does) complain of leaks.
+    """
     enabled = gc.isenabled()
     gc.disable()
+    atexit.unregister(gc.unfreeze)
+    atexit.register(gc.unfreeze)
     try:
         yield
     finally:

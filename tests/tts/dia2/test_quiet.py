@@ -105,3 +105,17 @@ def test_who_collects_no_garbage_goes_on_so() -> None:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+UNFROZEN = """
+import atexit, gc
+from tts.dia2 import quiet
+atexit.register(lambda: print(gc.get_freeze_count() == 0))
+with quiet.loading():
+    pass
+print(gc.get_freeze_count() > 0)
+"""
+
+
+def test_at_the_end_everything_is_freed_as_ever() -> None:
+    assert run(UNFROZEN) == ["True", "True"]
