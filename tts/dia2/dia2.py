@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +14,7 @@ from tts.dia2.cache import entries
 from tts.dia2.checkpoint import Checkpoint
 from tts.dia2.config import Dia2Config
 from tts.dia2.fast.graphs import capture, new_stepper
+from tts.dia2.fast.mimi_graph import FrameDecoder
 from tts.dia2.fast.model import quickest
 from tts.dia2.mimi import Mimi
 from tts.dia2.model import Model, Network
@@ -117,6 +119,11 @@ class Dia2:
         return cls(
             found.config, words, model, codec, source=str(source), fingerprint=found.fingerprint
         )
+
+    @cached_property
+    def decoder(self) -> FrameDecoder:
+        """The codec's streams, one for each of the model's slots, for whoever steps those."""
+        return FrameDecoder(self.mimi, self.model.slots)
 
     def stepper(self) -> Stepper:
         """What steps the model's slots, which are the same for all steppers."""

@@ -144,7 +144,8 @@ class Dia2Speech:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["Dia2Utterance", None]:
-        """Open one utterance. While all slots speak it waits for one, in turn; leaving frees it.
+        """Open one utterance. While as many speak as there are slots, or as can in real time, it
+        waits for one, in turn; leaving frees it.
 
         Raises TextToSpeechError if the engine is not loaded, or the process was forked since.
         """

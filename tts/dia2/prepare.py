@@ -4,9 +4,11 @@ import logging
 import time
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 
 from tts.dia2 import voices
+from tts.dia2.admission import Pace
+from tts.dia2.cache import doubling, is_static
 from tts.dia2.conversation import Conversation
 from tts.dia2.dia2 import SMALLER, Dia2
 from tts.dia2.fast.model import FastModel
@@ -17,7 +19,6 @@ from tts.dia2.scheduler import Scheduler
 from tts.dia2.script import parse_script
 from tts.dia2.settings import Settings
 from tts.dia2.speech import Manner, Warmed
-from tts.dia2.stepper import Stepper
 from tts.dia2.take import Take
 from tts.dia2.voice import Voice
 from tts.dia2.windows import Opening
@@ -64,33 +65,56 @@ def prepare(settings: Settings) -> Prepared:
         if settings.context:
             conversation = Conversation(dia2, voice, settings.context)
             rehearsal = Rehearsal(conversation, scheduler, manner, warmed)
-        _warn_if_slow(dia2, frame_seconds(dia2, manner.sampling))
+        _warn_if_slow(dia2, _measure(dia2, scheduler.pace, manner.sampling))
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
     return Prepared(dia2, scheduler, manner, warmed, rehearsal)
 
 
-def frame_seconds(dia2: Dia2, sampling: Sampling) -> float:
-    """How long one frame of one utterance takes on this machine at best: the quickest of a few."""
-    config = dia2.config
-    stepper, decoder = Stepper(dia2.model), dia2.mimi.decoder()
+def frame_seconds(dia2: Dia2, sampling: Sampling, speaking: int = 1) -> float:
+    """How long a frame of so many utterances takes here at best: the quickest of a few."""
+    config, slots = dia2.config, dia2.model.slots
+    stepper, decoder = dia2.stepper(), dia2.decoder
     uniforms = random_numbers(0, config.max_steps, config.codebooks)
     bos = dia2.tokenizer.bos
-    # By the reference every step makes audio, from the first one on.
-    take = Take(config, bos=bos, uniforms=uniforms, sampling=sampling, reference=True)
-    take.machine.add(parse_script("one two three four", dia2.tokenizer))
-    take.machine.close()
-    slot = stepper.admit(take)
-    codes = torch.zeros((1, config.codebooks, 1), dtype=torch.int64, device=dia2.mimi.device)
+    taken = []
+    for _ in range(speaking):
+        # By the reference every step makes audio, from the first one on.
+        take = Take(config, bos=bos, uniforms=uniforms, sampling=sampling, reference=True)
+        take.machine.add(parse_script("one two three four", dia2.tokenizer))
+        take.machine.close()
+        taken.append(stepper.admit(take))
+    codes = np.zeros((slots, config.codebooks), np.int64)
+    active = np.arange(slots) < speaking
     seconds = []
     for _ in range(min(_MEASURED, config.max_steps)):
         begun = time.perf_counter()
         stepper.step()
-        decoder.step(codes).cpu()
+        decoder.step(codes, active)
         seconds.append(time.perf_counter() - begun)
-    stepper.release(slot)
+    for slot in taken:
+        stepper.release(slot)
     return min(seconds)
+
+
+def _measure(dia2: Dia2, pace: Pace, sampling: Sampling) -> float:
+    """Tell what a frame takes, of one utterance and of more, up to where it is too much.
+
+    Gives the seconds for one.
+    """
+    last, first = 0, 0.0
+    for speaking in doubling(1, dia2.model.slots):
+        seconds = frame_seconds(dia2, sampling, speaking)
+        first = first or seconds
+        # Where shapes are fixed, those between take what the next larger graph takes.
+        between = range(last + 1, speaking) if is_static(dia2.model.device) else ()
+        for count in (*between, speaking):
+            pace.expect(count, seconds)
+        last = speaking
+        if not pace.allows(max(2, speaking), 0.0):
+            break
+    return first
 
 
 def _sampling(settings: Settings) -> Sampling:

@@ -109,8 +109,6 @@ class Sampler:
     ) -> None:
         """`forbidden` are the control ids that the first codebook's distribution contains."""
         self.forbidden = forbidden
-        self.looks = device.type == "cpu"
-        """Whether it may look at what it draws, one slot after the other."""
         self.settings = [Sampling() for _ in range(slots)]
         self.slots = torch.arange(slots, device=device)
         self.scale = torch.ones(slots, device=device)
@@ -145,7 +143,7 @@ class Sampler:
 
     def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
         """Tokens [slots] for draw number `draw` of each slot's step (`steps` [slots], from 0)."""
-        if self.looks:
+        if logits.device.type == "cpu":
             found = [
                 self._one(slot, logits[slot], draw, step)
                 for slot, step in enumerate(steps.tolist())
@@ -174,6 +172,13 @@ class Sampler:
         drawn = pick(self.probabilities(candidates, draw), uniforms)
         greedy = self.temperature[int(draw != ACTION), : len(logits)] <= 0
         return torch.where(greedy, candidates.argmax(-1), drawn)
+
+
+class Blind(Sampler):
+    """A sampler that never looks at a value, on a CPU neither: for graphs."""
+
+    def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        return self.sample_together(logits, draw, steps)
 
 
 def _kth_largest(x: Tensor, k: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Utterances into slots, their steps, and their frames through the codec. Knows no threads."""
 
+import logging
 import math
 import time
 from collections import deque
@@ -7,14 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from tts.dia2.admission import Pace
 from tts.dia2.dia2 import Dia2
 from tts.dia2.sampling import random_numbers
 from tts.dia2.speech import Manner, Speaking, Warmed
-from tts.dia2.stepper import Stepper
 from tts.dia2.windows import Opening, Window
 from tts.protocol import TextToSpeechError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -29,18 +31,23 @@ class _Seat:
 
 
 class Scheduler:
-    """The utterances of one model: those that speak, and those that wait for a slot in turn."""
+    """The utterances of one model: those that speak, and those that wait for a slot in turn.
+
+    There may be slots left: as many speak as are in real time here, as far as has been measured.
+    """
 
     def __init__(self, dia2: Dia2, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds; it matters only where text is late."""
+        """`clock` gives seconds; it matters where text is late, and to how many are let speak."""
+        self.pace = Pace(1 / dia2.frame_rate)
         self._dia2 = dia2
         self._clock = clock
-        self._stepper = Stepper(dia2.model)
-        self._decoder = dia2.mimi.decoder(dia2.model.slots)
+        self._stepper = dia2.stepper()
+        self._decoder = dia2.decoder
         self._seats: list[_Seat | None] = [None] * dia2.model.slots
         self._waiting: deque[Speaking] = deque()
         self._listener: Window | None = None  # hears what an utterance may begin with
         self._listens_at: int | None = None  # the network's slot, if it has one
+        self._told = False  # that somebody has to wait although there is a slot
 
     def warm(self, opening: Opening, manner: Manner) -> Warmed:
         """Hear an opening now, for all utterances that begin with it, while none speaks.
@@ -110,6 +117,7 @@ class Scheduler:
         for _, seat in self._seated():
             if seat.speaking.due(now) <= now:
                 seat.speaking.pause()
+        begun = self._clock()
         try:
             moved = self._stepper.step()
         except Exception:
@@ -119,6 +127,9 @@ class Scheduler:
             for _, seat in self._seated():
                 seat.speaking.collect()
             self._decode()
+            if self._stepper.spoke:
+                now = self._clock()
+                self.pace.note(self._stepper.spoke, now - begun, now)
         elif self._listens_at is not None:
             self._stop_listening()  # it has heard all there is
         self._turn_over()
@@ -129,7 +140,7 @@ class Scheduler:
 
     def _seat_waiting(self) -> None:
         for slot, seat in enumerate(self._seats):
-            if seat is None and self._waiting:
+            if seat is None and self._waiting and self._lets_in():
                 if not self._stepper.free:
                     self._stop_listening()
                 speaking = self._waiting.popleft()
@@ -138,6 +149,21 @@ class Scheduler:
                 self._seats[slot] = _Seat(speaking, speaking.window, place)
         if self._listener is not None and self._listens_at is None and self._stepper.free:
             self._listens_at = self._stepper.admit(self._listener)
+
+    def _lets_in(self) -> bool:
+        """Whether all would be in real time with one more."""
+        count = 1 + len(list(self._seated()))
+        allowed = self.pace.allows(count, self._clock())
+        if not allowed and not self._told:
+            self._told = True
+            _log.warning(
+                "Dia2 speaks %d utterances at once here, not %d: a frame would take %.0f ms, more "
+                "than it sounds; who comes next waits until one of them ends",
+                count - 1,
+                count,
+                1000 * self.pace.seconds(count, self._clock()),
+            )
+        return allowed
 
     def _stop_listening(self) -> None:
         if self._listens_at is not None:
@@ -148,16 +174,15 @@ class Scheduler:
         """Send the frames that are complete: one of each slot at a time."""
         config, mimi = self._dia2.config, self._dia2.mimi
         while any(seat.speaking.frames for _, seat in self._seated()):
-            codes = np.zeros((len(self._seats), config.codebooks, 1), np.int64)
+            codes = np.zeros((len(self._seats), config.codebooks), np.int64)
             active = np.zeros(len(self._seats), bool)
             for slot, seat in self._seated():
                 if seat.speaking.frames:
-                    codes[slot, :, 0] = seat.speaking.frames.popleft()
+                    codes[slot] = seat.speaking.frames.popleft()
                     active[slot] = True
             # A sampler with nothing else left may draw a control id (the published quirk 15).
             codes = codes.clip(0, mimi.config.codebook_size - 1)
-            places = torch.from_numpy(codes).to(mimi.device), torch.from_numpy(active)
-            waves = self._decoder.step(places[0], places[1].to(mimi.device)).cpu().numpy()
+            waves = self._decoder.step(codes, active)
             for slot, seat in self._seated():
                 if active[slot]:
                     seat.speaking.send(waves[slot].copy(), self._clock())

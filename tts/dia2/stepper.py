@@ -165,10 +165,10 @@ class Stepper:
         return torch.from_numpy(array.astype(np.int64)).to(self.model.device)
 
 
-def new_sampler(model: Model) -> Sampler:
+def new_sampler(model: Model, kind: type[Sampler] = Sampler) -> Sampler:
     """A sampler for a model's slots."""
     config = model.config
-    return Sampler(
+    return kind(
         model.slots,
         config.max_steps,
         config.codebooks,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 WARM_UPS = 2  # PyTorch chooses its kernels, and takes their working memory, in the first calls
@@ -51,15 +52,18 @@ class Capture:
 
 
 class Crossing:
-    """Whole numbers [slots, size] that cross between host and device without being asked for.
+    """Numbers [slots, size] that are on the host and on the device, and cross when they are told.
 
     The host's are in pinned memory, and are not to be written to while they cross.
     """
 
-    def __init__(self, slots: int, size: int, device: torch.device) -> None:
+    def __init__(
+        self, slots: int, size: int, device: torch.device, dtype: torch.dtype = torch.int64
+    ) -> None:
         on_gpu = device.type == "cuda"
-        self.device = torch.zeros((slots, size), dtype=torch.int64, device=device)
-        self.host = torch.zeros((slots, size), dtype=torch.int64, pin_memory=on_gpu)
+        self.device = torch.zeros((slots, size), dtype=dtype, device=device)
+        self.host = torch.zeros((slots, size), dtype=dtype, pin_memory=on_gpu)
+        self.array: NDArray[Any] = self.host.numpy()
 
     def send(self, slots: int) -> None:
         """The first slots' numbers to the device, before whatever is launched next."""

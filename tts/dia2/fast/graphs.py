@@ -24,7 +24,7 @@ from torch import Tensor
 from tts.dia2.cache import doubling
 from tts.dia2.fast.capture import Capture, Crossing
 from tts.dia2.model import Model
-from tts.dia2.sampling import ACTION, Sampler
+from tts.dia2.sampling import ACTION, Blind, Sampler
 from tts.dia2.stepper import Stepper, new_sampler
 
 _log = logging.getLogger(__name__)
@@ -74,10 +74,12 @@ class Graphs:
     """A model's graphs, and all that they read and write."""
 
     def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
-        """Captures all of them; every slot must be free. Raises RuntimeError."""
+        """Captures all of them; every slot must be free. A `sampler` must look at no value.
+
+        Raises RuntimeError.
+        """
         device, slots = model.device, model.slots
-        self.sampler = sampler or new_sampler(model)
-        self.sampler.looks = False
+        self.sampler = sampler or new_sampler(model, Blind)
         self.hidden = torch.zeros(
             (slots, model.branches, model.config.decoder.width), device=device, dtype=model.dtype
         )
@@ -141,7 +143,7 @@ class GraphStepper(Stepper):
         self.hidden = graphs.hidden
         views = _inputs(graphs.given.host, model)
         self._given: Inputs[Numbers] = Inputs(*(each.numpy() for each in views))
-        self._drawn: Numbers = graphs.drawn.host.numpy()
+        self._drawn: Numbers = graphs.drawn.array
 
     def _advance(self, active: list[bool]) -> list[bool]:
         answers = self._answers(active)
