@@ -7,6 +7,7 @@ comes, and an answer that stops in the middle is noticed at once.
 import io
 import json
 import os
+import re
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -138,7 +139,10 @@ class OpenAI:
                 raise self._error(f"sent no transcript: {error}") from None
 
     def _error(self, what: str) -> SpeechToTextError:
-        return SpeechToTextError(f"{self._base_url or 'the OpenAI endpoint'} {what}")
+        """What went wrong at the endpoint, without its secrets, on one line."""
+        place = re.sub(r"(?<=://)[^/@]*@", "", self._base_url or "the OpenAI endpoint")
+        key = self._client.api_key if self._client is not None else ""
+        return SpeechToTextError(" ".join(f"{place} {what}".replace(key or "\n", "***").split()))
 
     def _connect(self) -> "AsyncOpenAI":
         """Import the package and make its client: slow, so in a thread."""
@@ -184,8 +188,7 @@ class _Recognition:
             pcm = np.concatenate(self._pieces)
             voiced = await anyio.to_thread.run_sync(_voiced, pcm)
             if voiced < LEAST_VOICE:
-                reason = f"only {voiced:.2f} s of voice" if voiced else None
-                self._transcript = Transcript("", rejected=reason)
+                self._transcript = Transcript("", rejected=f"only {voiced:.2f} s of voice")
             else:
                 self._transcript = await self._engine.transcribe(pcm)
         return self._transcript

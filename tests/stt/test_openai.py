@@ -119,8 +119,10 @@ async def test_finish_covers_all_that_was_fed_and_costs_nothing_again(server: Se
 
 async def test_silence_is_not_sent(server: Server) -> None:
     engine = OpenAI(model="any", base_url=server.url)
-    for samples in (0, 100, 32000):
-        assert await recognise(engine, np.zeros(samples, np.float32)) == Transcript("")
+    assert await recognise(engine, np.zeros(0, np.float32)) == Transcript("")
+    for samples in (100, 32000):
+        silence = np.zeros(samples, np.float32)
+        assert (await recognise(engine, silence)).rejected == "only 0.00 s of voice"
     assert server.asked == []
 
 
@@ -143,6 +145,16 @@ async def test_failures_are_explained(server: Server, model: str, told: str) -> 
     engine = OpenAI(model=model, base_url=server.url, timeout=0.3, retries=0)
     with pytest.raises(SpeechToTextError, match=f"{server.url} .*{told}"):
         await recognise(engine)
+
+
+async def test_nothing_secret_is_told(server: Server) -> None:
+    url = server.url.replace("//", "//user:password@")
+    engine = OpenAI(model="locked", base_url=url, api_key="who", retries=0)
+    with pytest.raises(SpeechToTextError) as raised:
+        await recognise(engine)
+    assert str(raised.value).startswith(f"{server.url} answered 401: ")
+    assert "who" not in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 async def test_an_endpoint_that_is_not_there(server: Server) -> None:

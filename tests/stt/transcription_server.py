@@ -52,8 +52,8 @@ def _answer(form: dict[str, Any], tries: int) -> tuple[int, str, list[bytes]]:
         return 200, "text/event-stream", STREAMS[model]
     if form.get("stream") == "true" and model == "plain":
         return 400, "application/json", [b'{"error": {"message": "stream: not supported"}}']
-    if model == "later" and tries > 1:
-        model = "any"
+    if model in {"later", "locked-first"}:
+        model = "any" if tries > 1 else model.replace("-first", "")
     status, kind, body = ANSWERS.get(model, ANSWERS["any"])
     return status, kind, [body.encode()]
 
