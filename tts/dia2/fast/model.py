@@ -1,10 +1,11 @@
 """The model for speed: `tts.dia2.model.Model` with its network fused and packed."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,13 @@ from tts.dia2.config import Dia2Config
 from tts.dia2.fast.backbone import Backbone, LastStep
 from tts.dia2.fast.depformer import Depformer, Frame
 from tts.dia2.model import Network
+from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
 from tts.protocol import TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.fast import compiled
+
+_log = logging.getLogger(__name__)
 
 
 class FastModel(plain.Model):
@@ -40,10 +47,23 @@ class FastModel(plain.Model):
         self.quantized = quantize
         with torch.inference_mode():
             self.fused = Backbone(config, self.backbone, quantize=quantize)
-            self.fused_depth = Depformer(
-                config, self.depformer, self.depth_rotary, quantize=quantize
-            )
+            self.compiled = self._compiled()
+            if self.compiled is None:
+                self.fused_depth = Depformer(
+                    config, self.depformer, self.depth_rotary, quantize=quantize
+                )
         self.frames: dict[int, Frame] = {}
+
+    def _compiled(self) -> "compiled.Depformer | None":
+        """The depth transformer for a processor, if there is what compiles it."""
+        if self.device.type != "cpu" or self.dtype != torch.float32 or self.quantized:
+            return None
+        try:
+            from tts.dia2.fast import compiled
+        except ImportError as error:
+            _log.info("Dia2 is slower without Numba: pip install numba (%s)", error)
+            return None
+        return compiled.Depformer(self.config, self.depformer, self.depth_rotary, self.branches)
 
     def _step(self, active: list[bool]) -> Step:
         return LastStep(self.cache, active) if self.device.type == "cpu" else super()._step(active)
@@ -58,6 +78,15 @@ class FastModel(plain.Model):
         logits = self.fused.first_head(hidden.flatten(0, -2)).float()
         return logits.view(*hidden.shape[:-1], -1)
 
+    def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        if self.compiled is not None and type(sampler) is Sampler:
+            first = sampler.sample(self.first_codebook(hidden), FIRST_CODEBOOK, steps)
+            drawing = self.compiled.drawing(sampler, steps)
+            tokens = self.compiled.column(hidden, text, first, drawing, self.new_frame(len(hidden)))
+            if tokens is not None:
+                return tokens
+        return super().column(hidden, text, sampler, steps)
+
     def new_frame(self, slots: int | None = None) -> Frame:
         slots = slots or self.slots
         if slots not in self.frames:
@@ -70,7 +99,8 @@ class FastModel(plain.Model):
         self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
     ) -> Tensor:
         assert isinstance(frame, Frame)
-        return self.fused_depth(stage, hidden, previous, text, frame)
+        network = self.fused_depth if self.compiled is None else self.compiled
+        return network(stage, hidden, previous, text, frame)
 
 
 def quickest(

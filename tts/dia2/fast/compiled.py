@@ -1,0 +1,152 @@
+"""The depth transformer on a CPU, one compiled call a frame (see `tts.dia2.fast.loops`)."""
+
+import logging
+import time
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tts.dia2 import depformer as plain
+from tts.dia2.config import Dia2Config
+from tts.dia2.fast import loops
+from tts.dia2.fast.backbone import stack
+from tts.dia2.fast.layers import take, weight_of
+from tts.dia2.fast.loops import Floats
+from tts.dia2.layers import Rotary, TextEmbedding
+from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
+
+_SLOW = 2.0  # seconds: a first call that takes longer compiles
+
+_log = logging.getLogger(__name__)
+
+
+class Depformer:
+    """Takes the weights of `tts.dia2.depformer.Depformer`, which is left without them."""
+
+    def __init__(
+        self, config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None, branches: int
+    ) -> None:
+        """Compiles at its end, if this machine has not done so before: that takes seconds."""
+        self.branches, self.stages = branches, config.codebooks - 1
+        self.text = depformer.text_embed if config.depformer_text else None
+        assert self.text is None or isinstance(self.text, TextEmbedding)
+        self.net = _depth(config, depformer, rotary)
+        begun = time.perf_counter()
+        frame = plain.Frame(config, branches, None, torch.device("cpu"), torch.float32)
+        nothing = torch.zeros(1, 2, dtype=torch.int64)
+        self(0, torch.zeros(1, branches, config.decoder.width), nothing[:, 0], nothing, frame)
+        if (took := time.perf_counter() - begun) > _SLOW:
+            _log.info("compiled Dia2's loops in %.0f s; they are kept for the next time", took)
+
+    def __call__(
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: plain.Frame
+    ) -> Tensor:
+        """The logits [slots, branches, limit] of codebook `stage` + 1.
+
+        `hidden` [slots, branches, decoder width], `previous` [slots], `text` [slots, 2].
+        """
+        slots = len(previous)
+        tokens = torch.zeros(slots, self.stages + 1, dtype=torch.int64)
+        tokens[:, stage] = previous
+        whole, floats = np.zeros(slots, np.int64), np.zeros(slots, np.float32)
+        likeliest = loops.Drawing(floats, whole, floats, whole, np.zeros((slots, 0)))
+        this = self._frame(hidden, text, tokens, frame)
+        loops.column((stage, stage + 1), tuple(self.net), tuple(this), tuple(likeliest))
+        return torch.from_numpy(this.logits).view(slots, self.branches, -1)
+
+    def drawing(self, sampler: Sampler, steps: Tensor) -> loops.Drawing:
+        """How each slot draws in its step."""
+        slots = sampler.slots[: len(steps)]
+        return loops.Drawing(
+            scale=sampler.scale.numpy(),
+            filter_k=sampler.filter_k.numpy(),
+            temperature=sampler.temperature[1].numpy(),
+            top_k=sampler.top_k[1].numpy(),
+            uniforms=sampler.uniforms[slots, steps, FIRST_CODEBOOK + 1 :].numpy(),
+        )
+
+    def column(
+        self,
+        hidden: Tensor,
+        text: Tensor,
+        first: Tensor,
+        drawing: loops.Drawing,
+        frame: plain.Frame,
+    ) -> Tensor | None:
+        """A frame's tokens [slots, codebooks] after the `first` [slots]; others as for a call.
+
+        None if one of the draws needs the whole procedure.
+        """
+        tokens = torch.zeros(len(first), self.stages + 1, dtype=torch.int64)
+        tokens[:, 0] = first
+        this = self._frame(hidden, text, tokens, frame)
+        stages = (0, self.stages)
+        done = loops.column(stages, tuple(self.net), tuple(this), tuple(drawing))
+        return tokens if done else None
+
+    def _frame(
+        self, hidden: Tensor, text: Tensor, tokens: Tensor, frame: plain.Frame
+    ) -> loops.Frame:
+        width = self.net.audio.shape[2]
+        start = torch.zeros(len(tokens), width)
+        if self.text is not None:
+            start = self.text(text[:, 0], text[:, 1])
+        rows = hidden.flatten(0, 1).contiguous()
+        logits = torch.empty(len(rows), self.net.heads.shape[2])
+        inputs = (each.numpy() for each in (rows, start, tokens, frame.seen, logits))
+        return loops.Frame(*inputs)
+
+
+def _depth(config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None) -> loops.Depth:
+    sets = sorted(set(config.schedule))
+    layers: list[plain.Layer] = list(depformer.layers)  # type: ignore[arg-type]
+    attentions = [layer.self_attention for layer in layers]
+    before = [weight_of(layer.pre_norm) for layer in layers for _ in sets]
+    after = [weight_of(layer.post_norm) for layer in layers]
+    end = [weight_of(depformer.norm)] * len(depformer.logits)
+    in_proj = [each.in_proj[str(name)] for each in attentions for name in sets]
+    out_proj = [each.out_proj[str(name)] for each in attentions for name in sets]
+    norms = [[weight_of(each.q_norm), weight_of(each.k_norm)] for each in attentions]
+    turns = np.zeros((config.codebooks - 1, 2, config.depformer.head_dim // 2), np.float32)
+    turns[:, 0] = 1
+    if rotary is not None:
+        angles = rotary.angles(torch.arange(config.codebooks - 1), torch.float32)
+        turns = torch.cat(angles, 1).numpy()
+    first, second = (loops.ACTIVATIONS.index(name) for name in config.depformer.activations)
+    by_set, width = (len(layers), len(sets)), config.depformer.width
+    audio = [take(each) for each in depformer.audio_embeds]
+    return loops.Depth(
+        inputs=_columns([depformer.depformer_in[str(each)] for each in sets]),
+        qkv=_columns(in_proj, before).reshape(*by_set, width, -1),
+        out=_columns(out_proj).reshape(*by_set, -1, width),
+        wi=_columns([each.mlp.wi for each in layers], after),
+        wo=_columns([each.mlp.wo for each in layers]),
+        heads=_columns(list(depformer.logits), end, config.audio_limit),
+        audio=stack(audio).view(len(audio), -1, width).numpy(),
+        norms=np.array([[each.numpy() for each in pair] for pair in norms]),
+        turns=turns,
+        sets=np.array([sets.index(each) for each in config.schedule]),
+        eps=config.eps,
+        first=first,
+        second=second,
+    )
+
+
+def _columns(
+    modules: list[nn.Module], norms: list[Tensor] | None = None, limit: int | None = None
+) -> Floats:
+    """Their matrices [modules, inputs, outputs], each times its norm; one module after the other.
+
+    The modules lose theirs: there is memory for one of the two.
+    """
+    whole: Tensor | None = None
+    for number, module in enumerate(modules):
+        weight = take(module)[:limit]
+        if norms is not None:
+            weight.mul_(norms[number])
+        if whole is None:
+            whole = torch.empty(len(modules), *weight.T.shape)
+        whole[number] = weight.T
+    assert whole is not None
+    return whole.numpy()
