@@ -1,0 +1,70 @@
+"""A layer of either transformer in five kernels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from tts.dia2.config import Transformer
+from tts.dia2.fast.kernels.attend import Heads, attend
+from tts.dia2.fast.kernels.project import Matrix, project
+from tts.dia2.fast.layers import HeadsNorm, Mlp
+from tts.dia2.fast.linear import Linear, Plain
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a layer attends to; fields as the arguments of `attend`."""
+
+    keys: Tensor
+    values: Tensor
+    lengths: Tensor
+    branches: int
+    entries: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The matrices of `tts.dia2.fast.layers`: they are shared, not copied."""
+
+    qkv: Matrix
+    heads: Heads
+    out: Matrix
+    wi: Matrix
+    wo: Matrix
+
+    @classmethod
+    def of(cls, shape: Transformer, qkv: Linear, norm: HeadsNorm, out: Linear, mlp: Mlp) -> "Layer":
+        heads = Heads(shape.heads, shape.kv_heads, norm.dim, norm.weight, norm.unit.eps)
+        wi = replace(matrix(mlp.wi), activations=shape.activations)
+        return cls(matrix(qkv), heads, matrix(out), wi, matrix(mlp.wo))
+
+    @property
+    def matrices(self) -> Iterator[Matrix]:
+        yield from (self.qkv, self.out, self.wi, self.wo)
+
+    def quantized(self) -> "Layer":
+        qkv, out, wi, wo = (each.quantized() for each in self.matrices)
+        return Layer(qkv, self.heads, out, wi, wo)
+
+    def __call__(self, x: Tensor, angles: tuple[Tensor, Tensor] | None, seen: Seen) -> Tensor:
+        """x [rows, width] to the same."""
+        eps = self.heads.eps
+        read = attend(
+            project(x, self.qkv, norm=eps),
+            self.heads,
+            angles,
+            seen.keys,
+            seen.values,
+            seen.lengths,
+            branches=seen.branches,
+            entries=seen.entries,
+        )
+        x = project(read, self.out, add=x)
+        return project(project(x, self.wi, norm=eps), self.wo, add=x)
+
+
+def matrix(linear: Linear) -> Matrix:
+    """Of a product whose matrix is as it was: on a GPU all are."""
+    assert isinstance(linear, Plain)
+    return Matrix(linear.weight)
