@@ -19,9 +19,11 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    SerializerFunctionWrapHandler,
     ValidationError,
     WithJsonSchema,
     create_model,
+    model_serializer,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
@@ -66,6 +68,13 @@ class LlmSection(EngineSection):
     def arguments(self) -> dict[str, Any]:
         """What the adapter's constructor is called with."""
         return {key: value for key, value in super().arguments().items() if key != "fallback"}
+
+    @model_serializer(mode="wrap")
+    def _fallback_last(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What it is comes before what stands in for it."""
+        values: dict[str, Any] = serialize(self)
+        fallback = values.pop("fallback")
+        return {**values, "fallback": fallback}
 
     @property
     def title(self) -> str:

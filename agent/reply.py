@@ -110,6 +110,11 @@ class Reply:
         return self._began is not None and self.outcome is None and not self._track.held
 
     @property
+    def starved(self) -> bool:
+        """Whether all that there is of it so far has been heard, and more is awaited."""
+        return self.sounding and self._track.dry
+
+    @property
     def held(self) -> bool:
         """Whether `hold` silences it."""
         return self.committed.is_set() and self.outcome is None and self._track.held

@@ -280,7 +280,7 @@ class Session:
             turn=turn,
             report=self._report,
             committed=committed,
-            waiting=self._sign.give,
+            waiting=self._sign.tool_takes_long,
         )
         return self._reply(turn, thinking, committed)
 

@@ -16,6 +16,9 @@ from agent.reply import Reply
 from agent.settings import ThinkingSettings
 from tts import TextToSpeech
 
+LOOK = 0.5
+"""Seconds until it is seen whether the words before a tool have been spoken."""
+
 
 class SignOfLife:
     """Given when a reply is late, and at once when a tool says that it will be."""
@@ -35,6 +38,7 @@ class SignOfLife:
         self._alarm = Alarm()
         self._sound: NDArray[np.float32] = earcon(playback.sample_rate)
         self._reply: Reply | None = None
+        self._tasks: TaskGroup | None = None
 
     async def prepare(self, tts: TextToSpeech) -> None:
         """Have the words spoken in advance: the voice is busy when they are wanted.
@@ -59,12 +63,21 @@ class SignOfLife:
     def expect(self, tasks: TaskGroup, reply: Reply) -> None:
         """The user waits for `reply` from now on."""
         self._reply = reply
-        self._alarm.set(tasks, self._settings.after, self.give)
+        self._tasks = tasks
+        self._alarm.set(tasks, self._settings.after, self._give)
 
-    def give(self) -> None:
-        """Let the user hear that something goes on, unless they hear the reply already."""
+    def tool_takes_long(self) -> None:
+        """Let the user hear that something goes on: at once, or when the words before it end."""
+        if self._settings.after is None or self._reply is None or self._tasks is None:
+            return
+        if self._reply.sounding and not self._reply.starved:
+            self._alarm.set(self._tasks, LOOK, self.tool_takes_long)
+        else:
+            self._give()
+
+    def _give(self) -> None:
         reply = self._reply
-        if reply is None or self._settings.after is None or reply.sounding or reply.held:
+        if reply is None or (reply.sounding and not reply.starved) or reply.held:
             return
         if reply.outcome is None:
             self._decide(reply.turn, "filler", "the user has heard nothing for a while")

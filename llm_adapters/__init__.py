@@ -1,6 +1,7 @@
 """Language models: one module per adapter, one protocol."""
 
 from llm_adapters.protocol import (
+    GivesWay,
     LanguageModel,
     LanguageModelError,
     Message,
@@ -22,6 +23,7 @@ ADAPTERS = {
 
 __all__ = [
     "ADAPTERS",
+    "GivesWay",
     "LanguageModel",
     "LanguageModelError",
     "Message",

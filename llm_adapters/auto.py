@@ -33,6 +33,11 @@ class Auto:
         self._max_tokens = max_tokens
         self._llm: OpenAI | None = None
         self._notice: Notice | None = None
+        self._gives_way = False
+
+    def give_way(self) -> None:
+        """As the adapter `openai` does."""
+        self._gives_way = True
 
     async def load(self) -> None:
         """Look for one. Raises LanguageModelError if there is none."""
@@ -47,6 +52,8 @@ class Auto:
             temperature=self._temperature,
             max_tokens=self._max_tokens,
         )
+        if self._gives_way:
+            llm.give_way()
         await llm.load()
         self._llm = llm
         self._notice = Notice("llm.found", f"{server} answers with {model}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import anyio
 
 from llm_adapters.protocol import (
+    GivesWay,
     LanguageModel,
     LanguageModelError,
     Message,
@@ -55,6 +56,9 @@ class Fallback:
     def __init__(self, models: Sequence[tuple[str, LanguageModel]]) -> None:
         """The models with the names that notices call them by; the first is the one wanted."""
         self._candidates = [Candidate(name, llm) for name, llm in models]
+        for candidate in self._candidates[:-1]:
+            if isinstance(candidate.llm, GivesWay):
+                candidate.llm.give_way()
         self._answering = self._candidates[0]
 
     async def load(self) -> None:

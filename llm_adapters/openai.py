@@ -30,15 +30,18 @@ from llm_adapters.protocol import (
     ToolSpec,
     Usage,
 )
-from llm_adapters.thought import THINKERS
+from llm_adapters.thought import opens_in_thought
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
 
 BACKOFF = 0.2
 """Seconds before the first retry; doubled before each further one."""
-LONGEST_WAIT = 5.0
-"""A server that asks for a longer wait than this is not waited for: someone is listening."""
+LONGEST_WAIT, SHORT_WAIT = 5.0, 1.0
+"""A server that asks for a longer wait than this is not waited for: someone is listening. The
+other one where another model is there to answer."""
+FIRST_TOKEN, FIRST_TOKEN_SOON = 30.0, 6.0
+"""Seconds until a reply must begin, likewise: a large model is read from disk, or swapped in."""
 PATIENCE = 300.0
 """Seconds that a warm-up may take: a large model is read from disk."""
 
@@ -74,8 +77,12 @@ class OpenAI:
             Seconds, Field(description="Seconds until the endpoint must be connected.")
         ] = 5.0,
         first_token_timeout: Annotated[
-            Seconds, Field(description="Seconds until the reply must begin.")
-        ] = 30.0,
+            Seconds | None,
+            Field(
+                description="Seconds until the reply must begin; null for 30, or for 6 where "
+                "there is a fallback to go on to."
+            ),
+        ] = None,
         token_timeout: Annotated[
             Seconds, Field(description="Longest pause in seconds inside a reply.")
         ] = 10.0,
@@ -93,11 +100,13 @@ class OpenAI:
             model, "//api.openai.com" in self._base_url, context, temperature, max_tokens
         )
         self._connect_timeout = connect_timeout
-        self._first_token_timeout = first_token_timeout
+        self._first_token_timeout = first_token_timeout or FIRST_TOKEN
+        self._may_hurry = first_token_timeout is None
+        self._longest_wait = LONGEST_WAIT
         self._token_timeout = token_timeout
         self._retries = retries
         self._client: AsyncOpenAI | None = None
-        self._opens_in_thought = THINKERS.search(model) is not None
+        self._opens_in_thought = opens_in_thought(model, official=self._request.is_openai)
         self._replies = 0
         self._notices: list[Notice] = []  # of the warm-up
 
@@ -110,6 +119,12 @@ class OpenAI:
                 make_client, self._base_url, key, self._connect_timeout
             )
             self._endpoint = Endpoint(self._base_url, self._model, key)
+
+    def give_way(self) -> None:
+        """Another model is there to answer, and the user need not wait for this one."""
+        self._longest_wait = SHORT_WAIT
+        if self._may_hurry:
+            self._first_token_timeout = FIRST_TOKEN_SOON
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -173,7 +188,7 @@ class OpenAI:
                 if notice is None:
                     wait = BACKOFF * 2**failures if error.retry_after is None else error.retry_after
                     failures += 1
-                    if not error.passes or wait > LONGEST_WAIT or failures > self._retries:
+                    if not error.passes or wait > self._longest_wait or failures > self._retries:
                         raise
             else:
                 return

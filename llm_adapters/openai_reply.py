@@ -9,7 +9,8 @@ from llm_adapters.thought import ThoughtFilter
 class Reply:
     """Takes one event after the other."""
 
-    def __init__(self, *, opens_in_thought: bool) -> None:
+    def __init__(self, *, opens_in_thought: bool | None) -> None:
+        """`opens_in_thought`: as `ThoughtFilter` has it."""
         self._characters = Characters()
         self._thoughts = ThoughtFilter(opened=opens_in_thought)
         self._calls = CallReader()
@@ -24,7 +25,7 @@ class Reply:
         return not self._spoken and not self._calls
 
     @property
-    def opens_in_thought(self) -> bool:
+    def opens_in_thought(self) -> bool | None:
         """Whether the model's next reply will begin with a thought that nothing opens."""
         return self._thoughts.opens_in_thought
 

@@ -90,6 +90,14 @@ class LanguageModel(Protocol):
 
 
 @runtime_checkable
+class GivesWay(Protocol):
+    """What a language model can do besides whose patience with its server is long."""
+
+    def give_way(self) -> None:
+        """From now on, fail sooner rather than later: another one is there to answer."""
+
+
+@runtime_checkable
 class WarmsUp(Protocol):
     """What a language model can do besides whose first reply takes longer than the others."""
 

@@ -94,5 +94,5 @@ def _escaped(data: dict[str, Any]) -> str:
     """The data as YAML in which no variable is expanded."""
     import yaml
 
-    text = yaml.safe_dump(data, width=96, allow_unicode=True).removesuffix("\n")
+    text = yaml.safe_dump(data, width=96, allow_unicode=True, sort_keys=False).removesuffix("\n")
     return re.sub(r"\$(?=[${])", "$$", text)  # read again, it is the same

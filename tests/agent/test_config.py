@@ -329,6 +329,17 @@ class TestSecrets:
         assert "sk-secret" not in str(caught.value)
 
 
+def test_a_language_model_is_shown_before_its_fallback() -> None:
+    from agent.commands.config import show
+
+    shown = show(read("llm: {adapter: auto, fallback: [{adapter: openai, model: m}]}"))
+    lines = [line.strip() for line in shown[shown.index("llm:") :].splitlines()]
+    assert lines[1] == "adapter: auto"
+    place = lines.index("fallback:")
+    assert lines[place + 1 : place + 3] == ["- adapter: openai", "model: m"]
+    assert lines[place - 2] == "max_tokens: null"
+
+
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"))),
     st.floats(0, 10),

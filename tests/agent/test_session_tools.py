@@ -71,6 +71,33 @@ async def test_a_tool_that_needs_a_yes(answer: str, ran: list[str]) -> None:
     assert results == [asked, *(f"sunny in {city}" for city in ran)]
 
 
+@pytest.mark.parametrize(("words", "after"), [(0, 1.0), (2, 1.0), (7, 1.5)])
+async def test_a_sign_while_a_tool_takes_long(words: int, after: float) -> None:
+    """At once, or when the words that the model said before it have been heard."""
+    call = ToolCall("1", "slow_lookup", '{"what": "rome"}')
+    talk = await converse(
+        Scripted([*TURN, (3, False)]),
+        stt=FakeStt(["how is it in rome"]),
+        llm=FakeLlm([["well "] * words + [call], ["Sunny."]]),
+        config={"tools": ["tests.agent.toys:slow_lookup"]},
+    )
+    (sign,) = (t for t, event in talk.events if event.get("what") == "filler")
+    assert sign - talk.time("tool.called") == pytest.approx(after, abs=0.05)
+    assert 0 < talk.level(sign, sign + 0.2) < 0.2  # softer than the words
+    assert said(talk) == ["well " * words + "Sunny."]
+
+
+async def test_no_sign_if_none_is_wanted() -> None:
+    call = ToolCall("1", "slow_lookup", '{"what": "rome"}')
+    talk = await converse(
+        Scripted([*TURN, (3, False)]),
+        stt=FakeStt(["how is it in rome"]),
+        llm=FakeLlm([[call], ["Sunny."]]),
+        config={"tools": ["tests.agent.toys:slow_lookup"], "thinking": {"after": None}},
+    )
+    assert "filler" not in talk.decisions()
+
+
 async def test_silence_is_an_answer() -> None:
     talk = await converse(
         Scripted([*TURN]),

@@ -136,6 +136,13 @@ async def no_reason(x: Exchange) -> None:
     await x.write(b"data: [DONE]\n\n", more=False)
 
 
+async def silent_after_head(x: Exchange) -> None:
+    """Takes the request, and never says a word."""
+    await x.start()
+    await x.write(b": wait a moment\n\n")
+    await x.hang()
+
+
 async def endless(x: Exchange) -> None:
     """Says two words and waits."""
     await x.start()
@@ -238,6 +245,7 @@ BEHAVIOURS: dict[str, Callable[[Exchange], Awaitable[None]]] = {
     "no-mark": no_mark,
     "no-reason": no_reason,
     "silent": Exchange.hang,
+    "silent-after-head": silent_after_head,
     "endless": endless,
     "web-page": web_page,
     "web-page-error": web_page_error,

@@ -99,6 +99,13 @@ async def opened_thought(x: Exchange) -> None:
     await x.end()
 
 
+async def opened_aloud(x: Exchange) -> None:
+    """The same, and it speaks of the user."""
+    await x.start()
+    await x.say("Okay", ",", " the", " user", " greets", " me.", "</think>", *REPLY)
+    await x.end()
+
+
 async def torn_characters(x: Exchange) -> None:
     """Characters split over events: as bytes of UTF-8, and as two surrogates."""
     await x.start()
@@ -108,6 +115,14 @@ async def torn_characters(x: Exchange) -> None:
             await x.write(b'data: {"choices": [{"delta": {"content": "' + text + b'"}}]}\n\n')
     for half in "\\ud83d", "\\ude42", "\\ud83d", "?":
         await x.write(b'data: {"choices": [{"delta": {"content": "' + half.encode() + b'"}}]}\n\n')
+    await x.end()
+
+
+async def half_character(x: Exchange) -> None:
+    """Its last bytes are the first one of two that make a character."""
+    await x.start()
+    await x.say(*REPLY)
+    await x.write(b'data: {"choices": [{"delta": {"content": "\xc3"}}]}\n\n')
     await x.end()
 
 
@@ -193,6 +208,8 @@ BEHAVIOURS |= {
     "torn-thought": torn_thought,
     "opened-thought": opened_thought,
     "opened-thought-thinking": opened_thought,
+    "opened-aloud": opened_aloud,
+    "half-character": half_character,
     "torn-characters": torn_characters,
     "counted": counted,
     "uncounted": uncounted,

@@ -9,9 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from llm_adapters import LanguageModelError, Message, Notice, TextDelta, WarmsUp, discover
+from llm_adapters import GivesWay, LanguageModelError, Message, Notice, TextDelta, WarmsUp, discover
 from llm_adapters.auto import Auto, choose
 from llm_adapters.discover import OPENAI_MODEL, Found
+from llm_adapters.openai import FIRST_TOKEN_SOON
 from tests.llm_adapters.chat_server import REPLY, ChatServer
 
 pytestmark = pytest.mark.anyio
@@ -113,7 +114,11 @@ async def test_the_adapter_uses_what_is_found(
     monkeypatch.setattr("llm_adapters.auto.discover", found)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     llm = Auto(max_tokens=20)
+    assert isinstance(llm, GivesWay)
+    llm.give_way()
     await llm.load()
+    assert llm._llm is not None
+    assert llm._llm._first_token_timeout == FIRST_TOKEN_SOON
     assert isinstance(llm, WarmsUp)
     await llm.warm_up([])
     items = [item async for item in llm.reply([Message("user", "Hello?")])]

@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -233,8 +233,9 @@ async def test_a_connection_that_is_reset(
     assert calls == tries
 
 
-async def test_a_reply_that_never_begins(server: ChatServer) -> None:
-    heard, error = await ask(server.url, "silent", first_token_timeout=0.5)
+@pytest.mark.parametrize("model", ["silent", "silent-after-head"])
+async def test_a_reply_that_never_begins(server: ChatServer, model: str) -> None:
+    heard, error = await ask(server.url, model, first_token_timeout=0.5)
     assert heard == []
     assert error.startswith(f"{server.url} sent no reply within 0.5 s (llm.first_token_timeout)")
     (exchange,) = server.exchanges
@@ -378,7 +379,14 @@ def test_the_cause_of_no_connection(cause: Exception, message: str, passes: bool
     assert explained.passes == passes
 
 
-def test_a_connection_that_takes_too_long() -> None:
-    error = openai.APITimeoutError(request=httpx2.Request("POST", ENDPOINT.url))
-    explained = ENDPOINT.explain(error, begun=False)
-    assert str(explained).startswith("no connection to https://example.test/v1 in time")
+async def test_a_connection_that_takes_too_long() -> None:
+    """A server that takes no more connections: its queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        heard, error = await ask(url, "good", connect_timeout=0.3)
+    assert heard == []
+    assert error.startswith(f"no connection to {url} in time (llm.connect_timeout)")

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
 
 from llm_adapters import (
+    LanguageModel,
     LanguageModelError,
     Message,
     Notice,
@@ -16,6 +18,7 @@ from llm_adapters import (
     ToolSpec,
     Usage,
 )
+from llm_adapters.fallback import Fallback
 from llm_adapters.openai import OpenAI
 from tests.llm_adapters.chat_server import REPLY, ChatServer
 from tests.llm_adapters.strange import SPOKEN
@@ -38,7 +41,7 @@ async def adapter(server: ChatServer, model: str, **options: Any) -> AsyncGenera
 
 
 async def ask(
-    llm: OpenAI, messages: Sequence[Message] = QUESTION, tools: Sequence[ToolSpec] = ()
+    llm: LanguageModel, messages: Sequence[Message] = QUESTION, tools: Sequence[ToolSpec] = ()
 ) -> list[ReplyItem]:
     async with aclosing(llm.reply(messages, tools)) as reply:
         return [item async for item in reply]
@@ -120,6 +123,17 @@ async def test_a_model_known_to_begin_in_a_thought(server: ChatServer) -> None:
         assert text(await ask(llm)) == "".join(REPLY)
 
 
+async def test_a_thought_that_speaks_of_the_user_is_never_spoken(server: ChatServer) -> None:
+    async with adapter(server, "opened-aloud") as llm:
+        assert text(await ask(llm)) == "".join(REPLY)
+        assert text(await ask(llm)) == "".join(REPLY)
+
+
+async def test_half_a_character_at_the_end_is_dropped(server: ChatServer) -> None:
+    async with adapter(server, "half-character") as llm:
+        assert text(await ask(llm)) == "".join(REPLY)
+
+
 async def test_torn_characters_are_whole(server: ChatServer) -> None:
     async with adapter(server, "torn-characters") as llm:
         assert text(await ask(llm)) == "Grü🙂!🙂?"
@@ -169,6 +183,30 @@ async def test_a_date_to_come_again(server: ChatServer) -> None:
         assert text(await ask(llm)) == "".join(REPLY)
     first, second = server.exchanges
     assert second.time - first.time >= 1.0
+
+
+@pytest.mark.parametrize("model", ["silent", "silent-after-head", "busy"])
+async def test_a_model_that_is_slow_gives_way_to_another(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """By default it has half a minute, which nobody wants to wait if another one can answer."""
+    monkeypatch.setattr("llm_adapters.openai.FIRST_TOKEN_SOON", 0.3)
+    monkeypatch.setattr("llm_adapters.openai.SHORT_WAIT", 0.3)
+    async with adapter(server, model) as slow, adapter(server, "good") as good:
+        llm = Fallback([("slow", slow), ("good", good)])
+        with anyio.fail_after(10):
+            notice, *items = await ask(llm)
+    assert isinstance(notice, Notice)
+    assert notice.message.startswith(f"slow fails ({server.url} ")
+    assert notice.message.endswith(": good answers")
+    assert text(items) == "".join(REPLY)
+
+
+async def test_a_time_out_that_is_set_is_kept(server: ChatServer) -> None:
+    async with adapter(server, "silent", first_token_timeout=0.4) as llm:
+        llm.give_way()
+        with pytest.raises(LanguageModelError, match=r"within 0\.4 s"):
+            await ask(llm)
 
 
 @pytest.mark.parametrize("model", ["good", "warm"])

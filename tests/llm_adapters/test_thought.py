@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_adapters.thought import TAG, THINKERS, ThoughtFilter
+from llm_adapters.thought import ABOUT_THE_USER, TAG, ThoughtFilter, opens_in_thought
 
 PIECES = st.lists(
     st.sampled_from(
@@ -18,6 +18,9 @@ PIECES = st.lists(
             "</",
             ">",
             "<b>",
+            "Okay, ",
+            "so the ",
+            "user",
             "a",
             " ",
             "é",
@@ -26,7 +29,7 @@ PIECES = st.lists(
 )
 
 
-def spoken(*fragments: str, opened: bool = False) -> str:
+def spoken(*fragments: str, opened: bool | None = False) -> str:
     thoughts = ThoughtFilter(opened=opened)
     return "".join([*map(thoughts.feed, fragments), thoughts.finish()])
 
@@ -51,16 +54,16 @@ def test_thoughts(text: str, heard: str) -> None:
     assert spoken(*text) == heard
 
 
-@given(PIECES, st.data(), st.booleans())
+@given(PIECES, st.data(), st.sampled_from([True, False, None]))
 def test_where_it_is_cut_changes_nothing(
-    pieces: list[str], data: st.DataObject, opened: bool
+    pieces: list[str], data: st.DataObject, opened: bool | None
 ) -> None:
     text = "".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)))))
     fragments = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     heard = spoken(*fragments, opened=opened)
     assert heard == spoken(text, opened=opened)
-    assert not TAG.search(heard) or opened
+    assert not TAG.search(heard) or opened is not False
     if not TAG.search(text):
         assert heard == text.lstrip()
 
@@ -88,6 +91,39 @@ def test_a_model_whose_prompt_opens_the_thought() -> None:
     assert not never.opens_in_thought
 
 
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("Okay, the user says hello.</think>Hi!", "Hi!"),
+        ("Alright, so the user wants tea.\n</think>\n\nTea it is.", "Tea it is."),
+        ("Hmm. This user is in a hurry.</think>Yes.", "Yes."),
+        ("The user manual says so.", "The user manual says so."),  # no thought, but late
+        ("Okay, the use of it is small.", "Okay, the use of it is small."),
+        ("Okay.", "Okay."),
+        ("So the answer is yes.", "So the answer is yes."),
+        ("<think>The user</think>Hi!", "Hi!"),
+    ],
+)
+def test_a_model_that_nobody_knows(text: str, heard: str) -> None:
+    assert spoken(text, opened=None) == heard
+    assert spoken(*text, opened=None) == heard
+
+
+def test_what_is_found_out_about_a_model() -> None:
+    thinks, speaks, tags = (ThoughtFilter(opened=None) for _ in range(3))
+    assert thinks.feed("Okay, the user") == ""
+    assert thinks.opens_in_thought is None  # left here, it is still not known
+    thinks.feed(" is here.</think>Hi!")
+    assert thinks.opens_in_thought is True
+    assert speaks.feed("Sure") == "Sure"  # nothing is held back
+    speaks.finish()
+    assert speaks.opens_in_thought is False
+    tags.feed("<think>Hm.</think>Hi!")
+    tags.finish()
+    assert tags.opens_in_thought is False
+    assert not ABOUT_THE_USER.match("Other users like it.")
+
+
 def test_a_model_that_gives_its_thoughts_apart() -> None:
     thoughts = ThoughtFilter(opened=True)
     thoughts.apart()
@@ -101,10 +137,10 @@ def test_a_model_that_gives_its_thoughts_apart() -> None:
         ("deepseek-r1:8b", True),
         ("Qwen/QwQ-32B", True),
         ("Qwen3-4B-Thinking-2507", True),
-        ("llama3.2", False),
-        ("gpt-4o-mini", False),
-        ("qwen3:4b", False),  # opens its thoughts itself
+        ("llama3.2", None),
+        ("qwen3:4b", None),  # opens its thoughts itself
     ],
 )
-def test_models_that_may_begin_in_a_thought(model: str, thinks: bool) -> None:
-    assert bool(THINKERS.search(model)) is thinks
+def test_models_that_may_begin_in_a_thought(model: str, thinks: bool | None) -> None:
+    assert opens_in_thought(model, official=False) is thinks
+    assert opens_in_thought("gpt-4o-mini", official=True) is False
