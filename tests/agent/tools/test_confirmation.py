@@ -28,7 +28,14 @@ def heard(question: str, answer: str) -> list[Message]:
 
 @pytest.mark.parametrize(
     "answer",
-    ["Yes.", "yeah, sure", "Okay, go ahead!", "Yes, unlock the front door.", "do it", "Ja, bitte."],
+    [
+        *("Yes.", "yeah, sure", "Okay, go ahead!", "Yes, unlock the front door.", "do it"),
+        *("Yes, I'm sure.", "That's right.", "Sounds good!", "you may", "uh-huh", "by all means"),
+        *("yes please do that now", "Of course you can.", "okay thank you very much"),
+        *("Ja, bitte.", "Na klar.", "Auf jeden Fall!", "Oui, d'accord.", "Bien sûr", "Sí, claro."),
+        *("Sì, va bene.", "Sim, por favor.", "Tak, proszę.", "Да, конечно.", "好的。", "네."),
+        "はい、お願いします。",
+    ],
 )
 def test_a_yes(answer: str) -> None:
     assert QUESTION.answered_yes(heard(TEXT, answer))
@@ -36,7 +43,12 @@ def test_a_yes(answer: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["No.", "", "yes but not the front door", "do not do it", "what time is it", "the front door"],
+    [
+        *("No.", "", "yes but not the front door", "do not do it", "what time is it"),
+        *("the front door", "I don't", "oh no", "nein danke", "yes, but later", "uh", "thank you"),
+        *("I'm okay, thank you", "that's alright thanks", "I am fine thank you", "i'm good thanks"),
+        *("why", "well", "please wait", "if you want", "はい、でも後で"),
+    ],
 )
 def test_no_yes(answer: str) -> None:
     assert not QUESTION.answered_yes(heard(TEXT, answer))
@@ -53,6 +65,19 @@ def test_no_yes(answer: str) -> None:
 )
 def test_a_question_has_to_be_heard(question: str, asked: bool) -> None:
     assert QUESTION.answered_yes(heard(question, "yes")) is asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "yes"), [("the right one", False), ("yes the right one", True), ("right", True)]
+)
+def test_a_word_of_the_question_is_no_yes(answer: str, yes: bool) -> None:
+    text = "Shall I close the left one or the right one?"
+    assert Question(CALL, text, 1).answered_yes(heard(text, answer)) is yes
+
+
+def test_a_no_in_the_question_is_no_yes() -> None:
+    text = "Shall I not send it?"
+    assert not Question(CALL, text, 1).answered_yes(heard(text, "do not send it"))
 
 
 def test_a_yes_to_nothing() -> None:
