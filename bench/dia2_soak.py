@@ -136,8 +136,6 @@ def main() -> int:
     model = FastModel(
         config, sizes.network(config, device, torch.float32), device=device, slots=options.slots
     )
-    model.cache.keys.zero_()
-    model.cache.values.zero_()
     expected = [alone(model, kind) for kind in range(KINDS)]
     if options.graphs or device.type == "cuda":
         model.graphs = Graphs(model)

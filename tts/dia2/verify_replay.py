@@ -62,10 +62,20 @@ class Replay(Sampler):
         return self.mode != "native" or self.slots.device.type == "cpu"
 
     def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        own = -1 if self.mode == "native" else int(super().sample(logits, draw, steps))
         step = int(steps[0])
+        self._judge(logits, step, draw, own)
+        return torch.full_like(steps, int(self.tensors["drawn"][step, draw]))
+
+    def catch_up(self, step: int, draw: int) -> None:
+        """Compare a draw of the step that has just been made, if that has not been done."""
+
+    def _judge(self, logits: Tensor, step: int, draw: int, own: int) -> None:
+        """Compare one draw; in the native mode it is made here."""
         recorded = int(self.tensors["drawn"][step, draw])
         p = self.probabilities(self.candidates(logits, draw), draw)
-        own = self._draw(logits, p, steps, draw)
+        if self.mode == "native" and self.draws:
+            own = int(pick_native(p, int(self.top_k[int(draw != ACTION), 0])))
         self.own[step, draw] = own
         self._compare(logits, p, step, draw)
         if self.draws and own != recorded:
@@ -74,12 +84,6 @@ class Replay(Sampler):
                 self.wrong.append((step, draw))
             else:
                 self.excused.append(gap)
-        return torch.full_like(steps, recorded)
-
-    def _draw(self, logits: Tensor, p: Tensor, steps: Tensor, draw: int) -> int:
-        if self.mode != "native":
-            return int(super().sample(logits, draw, steps))
-        return int(pick_native(p, int(self.top_k[int(draw != ACTION), 0]))) if self.draws else -1
 
     def _gap(self, p: Tensor, step: int, draw: int, own: int, recorded: int) -> float | None:
         """How near the recorded token was to being drawn; None: not near."""
@@ -125,6 +129,26 @@ class Replay(Sampler):
                 found = self.tensors["dep_logits"][step, draw - FIRST_CODEBOOK - 1]
         logits: NDArray[np.float32] = found.numpy()
         return logits
+
+
+class GraphReplay(Replay):
+    """The same in a graph: what was drawn, and from what, stays on the device until `catch_up`."""
+
+    def __init__(self, model: Model, trace: Trace) -> None:
+        super().__init__(model, trace)
+        self._recorded = self.tensors["drawn"].long().to(model.device)
+        self._drawn = torch.zeros(self._recorded.shape[1], dtype=torch.int64, device=model.device)
+        self._logits: dict[int, Tensor] = {}
+
+    def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        if draw not in self._logits:
+            self._logits[draw] = torch.empty_like(logits)
+        self._logits[draw].copy_(logits)
+        self._drawn[draw] = self.sample_together(logits, draw, steps)[0]
+        return self._recorded[steps, draw]
+
+    def catch_up(self, step: int, draw: int) -> None:
+        self._judge(self._logits[draw], step, draw, int(self._drawn[draw]))
 
 
 def sampling_is_random(sampling: Sampling, draw: int) -> bool:

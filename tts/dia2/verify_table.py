@@ -42,6 +42,12 @@ def at_least(case: str, what: str, value: float, least: float) -> Row:
     return Row(case, what, f"{value:.1f} dB", f"{least:.0f} dB", verdict)
 
 
+def at_most(case: str, what: str, wrong: int, total: int, share: float) -> Row:
+    """How many of `total` items are not as recorded, against the share that may be so."""
+    verdict: Verdict = "ok" if wrong <= share * total else "MISS"
+    return Row(case, what, f"{wrong} of {total}", f"{share:.0%}", verdict)
+
+
 def exact(case: str, what: str, wrong: int, total: int, note: str = "") -> Row:
     """How many of `total` items are not as recorded."""
     shown = f"{wrong} of {total}{note}"

@@ -35,12 +35,6 @@ def fast(folder: Path, slots: int, dtype: torch.dtype = torch.float32) -> Model:
     return FastModel(config, folder / "model.safetensors", slots=slots, dtype=dtype)
 
 
-def blank(model: Model) -> None:
-    """What a mask hides is still multiplied by nought: on a GPU a cache starts with zeros."""
-    model.cache.keys.zero_()
-    model.cache.values.zero_()
-
-
 def take(model: Model, seed: int) -> Take:
     """Different texts, settings and lengths."""
     sampling = [Sampling(), Sampling(audio_temperature=0), Sampling(scale=1)][seed % 3]
@@ -70,7 +64,6 @@ def test_the_same_tokens(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatc
     make_model: Callable[..., Model] = load_model if kind == "plain" else fast
     wanted = joining(Stepper(load_model(folder, slots=3)), 6)
     model = make_model(folder, slots=3)
-    blank(model)
     stepper = GraphStepper(model, Graphs(model))
     assert stepper.graphs.widths == [1, 2, 3]
     assert stepper.graphs.spans[:3] == [16, 32, 64]
@@ -127,7 +120,6 @@ def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
 def test_text_that_is_late_draws_the_same(folder: Path, seed: int) -> None:
     """In whichever graphs the steps come meanwhile, and through a pause that is forced."""
     model = fast(folder, 2)
-    blank(model)
     model.graphs = Graphs(model)
     grids = []
     for stepper in (Stepper(model), new_stepper(model)):
@@ -156,7 +148,6 @@ def test_captured_once_for_all_steppers(folder: Path) -> None:
     model = fast(folder, 2)
     capture(model)
     assert type(new_stepper(model)) is Stepper  # not on a GPU
-    blank(model)
     model.graphs = Graphs(model)
     runs = [joining(new_stepper(model), 3) for _ in range(2)]
     for first, second in zip(*runs, strict=True):
@@ -177,7 +168,6 @@ def test_capturing_is_replayed_from_the_first_step(
     wanted = joining(Stepper(fast(folder, 2)), 2)
     monkeypatch.setattr(graphs, "Capture", Capturing)
     model = fast(folder, 2)
-    blank(model)
     for got, want in zip(joining(GraphStepper(model, Graphs(model)), 2), wanted, strict=True):
         assert (got.grid == want.grid).all()
 

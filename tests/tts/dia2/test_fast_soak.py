@@ -15,8 +15,6 @@ FRAMES = 200  # two minutes of speech in all, either way
 def test_nobody_is_disturbed(graphs: bool) -> None:
     config = sizes.config("tiny")
     model = FastModel(config, sizes.network(config, torch.device("cpu"), torch.float32), slots=8)
-    model.cache.keys.zero_()
-    model.cache.values.zero_()
     expected = [alone(model, kind) for kind in range(6)]
     model.graphs = Graphs(model) if graphs else None
     report = soak(new_stepper(model), expected, lambda steps: steps < FRAMES)

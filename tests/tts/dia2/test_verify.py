@@ -51,13 +51,11 @@ def test_every_golden_here() -> None:
     assert run == {f"a32/{n}" for n in ("breaks", "empty", "maxctx", "nocfg", "prefix1_include")}
 
 
-def test_bfloat16_is_reported_and_streams_exactly(folder: Path) -> None:
+def test_bfloat16_is_near_and_streams_exactly(folder: Path) -> None:
     rows = list(verify(folder, dtype=torch.bfloat16, parts=("network", "runs")))
     assert missed(rows) == set()
-    assert {row.what for row in rows if row.verdict == "reported"} >= {
-        "hidden states",
-        "tokens drawn otherwise",
-    }
+    assert "hidden states" in {row.what for row in rows if row.verdict == "reported"}
+    assert "tokens drawn otherwise" in {row.what for row in rows if row.verdict == "ok"}
     assert ("a32/empty", "in fragments: own draws") in {(row.case, row.what) for row in rows}
 
 

@@ -92,6 +92,9 @@ class Graphs:
         """By width: the audio column of a text that is decided."""
         self.framing: dict[tuple[int, int], Graph] = {}
         """By width and span: all of a step."""
+        # What a mask hides is still multiplied by nought: it must be a number.
+        model.cache.keys.zero_()
+        model.cache.values.zero_()
         capture = Capture(device)
         # While capturing no slot is active: what is computed counts for nothing. The largest come
         # first, so that the others find room in their working memory.
