@@ -7,7 +7,9 @@ and each is handed to the system at once, so that a crash costs the line being w
 """
 
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +29,8 @@ from agent.events import (
 from agent.settings import Section
 from agent.tools.events import ToolReturned
 from llm_adapters import Message, ToolCall
+
+_log = logging.getLogger(__name__)
 
 SUFFIX = ".jsonl"
 LAST = "last"
@@ -112,6 +116,7 @@ class Memory:
         """The conversation so far, if it goes on."""
         self.id = self.earlier.id if self.earlier else _free_id(folder)
         self._file = _open(folder / f"{self.id}{SUFFIX}")
+        self._full = False  # a full disk ends no conversation
         self._write("resumed" if self.earlier else "begun")
 
     @property
@@ -138,14 +143,20 @@ class Memory:
     def _write(self, kind: str, **data: Any) -> None:
         time = datetime.now().astimezone().isoformat(timespec="milliseconds")
         line = json.dumps({"time": time, "type": kind, **data}, ensure_ascii=False)
-        self._file.write(f"{line}\n")
-        self._file.flush()
+        try:
+            self._file.write(f"{line}\n")
+            self._file.flush()
+        except OSError as error:
+            if not self._full:
+                _log.warning("the conversation is not kept any more: %s", error)
+            self._full = True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # of what could not be written: that has been said
+            self._file.close()
 
 
 def open_memory(settings: SessionSettings, resume: str | None = None) -> Memory | None:

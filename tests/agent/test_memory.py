@@ -1,6 +1,7 @@
 """Conversations that are kept: written as they are heard, and read again."""
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -123,6 +124,16 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     assert list(conversations(tmp_path / "nowhere")) == []
     with pytest.raises(ParleyError, match="no conversation 'last'"):
         read(tmp_path / "nowhere", "last")
+
+
+def test_a_full_disk_ends_no_conversation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Memory(tmp_path) as memory, caplog.at_level(logging.WARNING):
+        memory._file.close()
+        memory._file = Path("/dev/full").open("w")  # noqa: SIM115  (closed by the memory)
+        for event in EVENTS:
+            memory(event)
+    assert caplog.text.count("the conversation is not kept any more: ") == 1
+    assert "No space left" in caplog.text
 
 
 def test_only_where_it_is_wanted(tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
-"""A conversation that is kept, and another one that goes on with it."""
+"""A conversation is kept though its program is killed, and another one goes on with it."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,17 @@ from tests.llm_adapters.chat_server import REPLY, serving
 QUESTION = Path(__file__).parents[1] / "audio" / "question_capital.wav"
 
 
+def talk_and_be_killed(arguments: list[str], events: Path) -> None:
+    """`parley talk` until its first reply has been heard, and not a moment longer (SIGKILL)."""
+    os.mkfifo(events)
+    command = [sys.executable, "-m", "agent.cli", "talk", *arguments, "--events", str(events)]
+    with subprocess.Popen(command) as process, events.open() as log:
+        try:
+            assert any(json.loads(line)["type"] == "assistant.done" for line in log)
+        finally:
+            process.kill()
+
+
 def test_a_conversation_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = tmp_path / "kept"
     config = tmp_path / "agent.yaml"
@@ -18,12 +33,15 @@ def test_a_conversation_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[st
             f"agent: {{preamble: '', instructions: Be brief.}}\n"
             f"llm: {{adapter: openai, base_url: '{server.url}', model: good, api_key: none}}\n"
             f"session: {{save: {kept}}}\n"
+            f"turn: {{silence: 0.4, unfinished: 0.5}}\n"
         )
         devices = ["--mic", str(QUESTION), "--speaker", str(tmp_path / "out.wav")]
-        assert main(["talk", str(config), *devices]) == 0
+        talk_and_be_killed([str(config), *devices], tmp_path / "events")
+        (file,) = kept.iterdir()
+        assert file.read_bytes().endswith(b"\n")
         assert main(["talk", str(config), *devices, "--resume", "last"]) == 0
         asked = [message["content"] for message in server.exchanges[-1].body["messages"]]
-    (file,) = kept.iterdir()
+    assert list(kept.iterdir()) == [file]
     question, reply = asked[1], "".join(REPLY)
     assert "capital of france" in question
     assert asked == ["Be brief.", question, reply, question]
