@@ -1,6 +1,6 @@
 """Which language models are there to be used: servers on this computer, and OpenAI's account."""
 
-import importlib
+import json
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,9 @@ OPENAI = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4o-mini"
 """Small answers sooner, and sooner sounds better."""
 PATIENCE = 0.5
-"""Seconds that all of them together have to answer."""
+"""Seconds that each of them has to answer; they are asked side by side."""
+LONGEST_LIST = 1 << 22
+"""Bytes: thousands of models."""
 NO_CHAT = ("embed", "bge-", "rerank", "whisper", "tts", "dall-e", "moderation")
 """Parts of the names of models that do not talk."""
 
@@ -44,19 +46,15 @@ async def discover() -> list[Found]:
     if url := os.environ.get("OPENAI_BASE_URL"):
         places = {"OPENAI_BASE_URL": url.rstrip("/"), **places}
     answers: dict[str, tuple[str, ...]] = {}
-    httpx2: Any = await anyio.to_thread.run_sync(importlib.import_module, "httpx2")
 
     async def ask(name: str, url: str) -> None:
-        try:
-            async with await anyio.to_thread.run_sync(_client, name, key) as http:
-                answer = await http.get(f"{url}/models")
-                models = model_names(answer.json()) if answer.is_success else None
-        except (httpx2.RequestError, httpx2.InvalidURL, OSError, ValueError):
-            return
+        models = await anyio.to_thread.run_sync(
+            _models, url, None if name in SERVERS else key or "none", abandon_on_cancel=True
+        )
         if models is not None:
             answers[name] = tuple(m for m in models if not any(part in m for part in NO_CHAT))
 
-    with anyio.move_on_after(PATIENCE):
+    with anyio.move_on_after(4 * PATIENCE):  # for one that answers a byte at a time
         async with anyio.create_task_group() as tasks:
             for name, url in places.items():
                 tasks.start_soon(ask, name, url)
@@ -69,13 +67,33 @@ async def discover() -> list[Found]:
     return [*found, openai] if key else found
 
 
-def _client(name: str, key: str) -> Any:
-    """Made in a thread, as reading certificates takes long."""
-    import httpx2
+def _models(url: str, key: str | None) -> list[str] | None:
+    """What a server lists; None if it does not in time. Without `key` it is on this computer.
 
-    if name in SERVERS:  # no proxy, no certificate and no key between this computer and itself
-        return httpx2.AsyncClient(trust_env=False, verify=False)
-    return httpx2.AsyncClient(headers={"Authorization": f"Bearer {key or 'none'}"})
+    Blocking, so that the time is the server's own: while other engines are loaded beside this, a
+    thread that waits gets its answer however late it is its turn to go on.
+    """
+    import http.client
+    import urllib.request
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        """Goes nowhere else: the key is for this server alone."""
+
+        def redirect_request(self, *_: Any) -> None:
+            return None
+
+    if not url.startswith(("http://", "https://")):
+        return None
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    # No proxy between this computer and itself.
+    proxies = urllib.request.ProxyHandler({} if key is None else None)
+    opener = urllib.request.build_opener(Stay, proxies)
+    request = urllib.request.Request(f"{url}/models", headers=headers)
+    try:
+        with opener.open(request, timeout=PATIENCE) as answer:
+            return model_names(json.loads(answer.read(LONGEST_LIST)))
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
 
 
 def model_names(answer: object) -> list[str] | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import anyio
 import pytest
 
 from llm_adapters import GivesWay, LanguageModelError, Message, Notice, TextDelta, WarmsUp, discover
@@ -91,6 +92,21 @@ async def test_who_does_not_answer_is_not_waited_for(ports: dict[str, int]) -> N
         began = time.monotonic()
         assert await discover.discover() == []
         assert discover.PATIENCE <= time.monotonic() - began < 5
+
+
+async def test_a_loop_that_is_busy_takes_no_time_from_the_servers(
+    serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other engines are loaded meanwhile, and nobody else can tell who was late."""
+    monkeypatch.setattr(discover, "PATIENCE", 0.2)
+    ports["one"] = serve("a")
+
+    async def hold_up() -> None:
+        time.sleep(0.5)  # noqa: ASYNC251
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hold_up)
+        assert [server.name for server in await discover.discover()] == ["one"]
 
 
 async def test_the_environment_comes_first(
