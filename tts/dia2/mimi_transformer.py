@@ -1,5 +1,10 @@
 """Mimi's transformers: causal, over a sliding window of a few seconds."""
 
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import NamedTuple, Self
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -7,21 +12,23 @@ from torch.nn import functional
 from tts.dia2.mimi_checkpoint import MimiConfig, Weights
 from tts.dia2.mimi_layers import Linear
 
+Step = Callable[..., None]
+
 
 class Past:
     """Keys and values of one stream of `slots` signals, in rings, and how far each slot is.
 
-    A ring is [keys and values, slots, heads, places, head_dim], one per layer. It has room for a
+    The rings are [layers, keys and values, slots, heads, places, head_dim]. One has room for a
     window before each of the `longest` positions that are stepped together, so that all of them
     are written before any is read. Without a window the rings grow instead: then, and only then,
     shapes change.
     """
 
-    def __init__(self, rings: list[Tensor], window: int | None) -> None:
+    def __init__(self, rings: Tensor, window: int | None) -> None:
         self.rings = rings
         self.window = window
-        _, slots, heads, _, _ = rings[0].shape
-        device = rings[0].device
+        _, _, slots, heads, _, _ = rings.shape
+        device = rings.device
         self.position = torch.zeros(slots, dtype=torch.long, device=device)
         self.counts = [0] * slots
         kinds = torch.arange(2, device=device)[:, None] * slots * heads
@@ -36,8 +43,8 @@ class Past:
         """Without a window: make room for `time` further positions."""
         self.counts = [count + time for count in self.counts]
         needed = max(self.counts)
-        if self.window is None and needed > self.rings[0].shape[3]:
-            self.rings = [functional.pad(ring, (0, 0, 0, needed)) for ring in self.rings]
+        if self.window is None and needed > self.rings.shape[4]:
+            self.rings = functional.pad(self.rings, (0, 0, 0, needed))
 
     def places(self, time: int) -> tuple[Tensor, Tensor, Tensor]:
         """The next `time` positions, the rows of a ring to write them to, a mask to read it by.
@@ -45,7 +52,7 @@ class Past:
         Positions are [slots, time]; rows [slots * time * 2 * heads] index [..., head_dim] of a
         ring; the mask [slots, 1, time, places] is added to the scores.
         """
-        size = self.rings[0].shape[3]
+        size = self.rings.shape[4]
         query = self.position[:, None] + torch.arange(time, device=self.position.device)
         rows = self.series * size + (query % size)[:, :, None, None]
         last = query[:, -1:]
@@ -55,7 +62,7 @@ class Past:
         seen = (key >= 0) & (key <= query_)
         if self.window is not None:
             seen &= key > query_ - self.window
-        mask = torch.zeros_like(seen, dtype=self.rings[0].dtype).masked_fill_(~seen, -torch.inf)
+        mask = torch.zeros_like(seen, dtype=self.rings.dtype).masked_fill_(~seen, -torch.inf)
         return query, rows.flatten(), mask[:, None]
 
     def advance(self, time: int, active: Tensor | None) -> None:
@@ -63,39 +70,54 @@ class Past:
         self.position += time if active is None else time * active
 
 
-class Layer:
-    """x + attention(norm(x)), then x + mlp(norm(x)).
+class Parts(NamedTuple):
+    """A layer's weights.
 
     The learnt scales of both branches are folded into their last projections, and the rotary halves
     of a head are interleaved, so that a rotation is one complex product.
     """
 
-    def __init__(self, weights: Weights, name: str, config: MimiConfig) -> None:
+    qkv: Tensor
+    """[3 * heads * head_dim, width]"""
+    out: Tensor
+    up: Tensor
+    down: Tensor
+    norms: Tensor
+    """[2, 2, width]: of both branches weights and biases"""
+
+    @classmethod
+    def take(cls, weights: Weights, name: str, config: MimiConfig) -> Self:
         width, hidden = config.hidden_size, config.intermediate_size
         heads, dim = config.num_attention_heads, config.head_dim
         kv_heads = config.num_key_value_heads
-        self.shape = (3, heads, dim)
-        self.eps = config.norm_eps
-        self.width = width
         attention = f"{name}.self_attn"
         q = _interleaved(weights.take(f"{attention}.q_proj.weight", heads * dim, width), dim)
         k = _interleaved(weights.take(f"{attention}.k_proj.weight", kv_heads * dim, width), dim)
         v = weights.take(f"{attention}.v_proj.weight", kv_heads * dim, width)
         k, v = (_for_each_query(x, heads // kv_heads, dim) for x in (k, v))
-        self.qkv = Linear(torch.cat((q, k, v)))
         scale = weights.take(f"{name}.self_attn_layer_scale.scale", width)
-        out = weights.take(f"{attention}.o_proj.weight", width, heads * dim)
-        self.out = Linear(scale[:, None] * out)
-        self.up = Linear(weights.take(f"{name}.mlp.fc1.weight", hidden, width), gelu=True)
+        out = scale[:, None] * weights.take(f"{attention}.o_proj.weight", width, heads * dim)
+        up = weights.take(f"{name}.mlp.fc1.weight", hidden, width)
         scale = weights.take(f"{name}.mlp_layer_scale.scale", width)
-        self.down = Linear(scale[:, None] * weights.take(f"{name}.mlp.fc2.weight", width, hidden))
-        self.norms = [
-            (
-                weights.take(f"{name}.{norm}.weight", width),
-                weights.take(f"{name}.{norm}.bias", width),
-            )
+        down = scale[:, None] * weights.take(f"{name}.mlp.fc2.weight", width, hidden)
+        norms = [
+            weights.take(f"{name}.{norm}.{part}", width)
             for norm in ("input_layernorm", "post_attention_layernorm")
+            for part in ("weight", "bias")
         ]
+        return cls(torch.cat((q, k, v)), out, up, down, torch.stack(norms).view(2, 2, width))
+
+
+class Layer:
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, parts: Parts, config: MimiConfig) -> None:
+        self.shape = (3, config.num_attention_heads, config.head_dim)
+        self.eps = config.norm_eps
+        self.width = config.hidden_size
+        self.qkv, self.out = Linear(parts.qkv), Linear(parts.out)
+        self.up, self.down = Linear(parts.up, gelu=True), Linear(parts.down)
+        self.norms = parts.norms
 
     def __call__(self, x: Tensor, ring: Tensor, rows: Tensor, mask: Tensor, turn: Tensor) -> Tensor:
         """[slots, time, width] to the same; writes keys and values into `ring` at `rows`."""
@@ -122,31 +144,72 @@ class Transformer:
 
     def __init__(self, weights: Weights, name: str, config: MimiConfig) -> None:
         self.heads, self.head_dim = config.num_attention_heads, config.head_dim
-        self.layers = [
-            Layer(weights, f"{name}.layers.{each}", config)
-            for each in range(config.num_hidden_layers)
-        ]
+        self.count = config.num_hidden_layers
         exponent = torch.arange(0, self.head_dim, 2, dtype=torch.float32) / self.head_dim
-        device = self.layers[0].norms[0][0].device
-        self.frequencies = (1.0 / config.rope_theta**exponent).to(device)
+        names = [f"{name}.layers.{each}" for each in range(self.count)]
+        rest = (Parts.take(weights, each, config) for each in names)
+        first = next(rest)
+        self.like = first.norms
+        self.frequencies = (1.0 / config.rope_theta**exponent).to(self.like.device)
+        parts = chain((first,), rest)
+        step = loops(self.like)
+        self.layers = [] if step else [Layer(each, config) for each in parts]
+        self.compiled = Compiled(step, parts, self.frequencies, config) if step else None
 
     def past(self, slots: int, longest: int, window: int | None) -> Past:
         """What a new stream remembers, if stepped by at most `longest` positions at a time."""
         places = longest - 1 + (longest if window is None else window)
-        shape = (2, slots, self.heads, places, self.head_dim)
-        return Past([layer.norms[0][0].new_zeros(shape) for layer in self.layers], window)
+        shape = (self.count, 2, slots, self.heads, places, self.head_dim)
+        return Past(self.like.new_zeros(shape), window)
 
     def __call__(self, x: Tensor, past: Past, active: Tensor | None = None) -> Tensor:
         """The next outputs for the next inputs."""
         time = x.shape[1]
         past.grow(time)
-        positions, rows, mask = past.places(time)
+        x = self._run(x, past) if self.compiled is None else self.compiled(x, past)
+        past.advance(time, active)
+        return x
+
+    def _run(self, x: Tensor, past: Past) -> Tensor:
+        positions, rows, mask = past.places(x.shape[1])
         angles = positions.float()[:, :, None, None, None] * self.frequencies
         turn = torch.polar(torch.ones_like(angles), angles)
         for layer, ring in zip(self.layers, past.rings, strict=True):
             x = layer(x, ring, rows, mask, turn)
-        past.advance(time, active)
         return x
+
+
+class Compiled:
+    """All layers in one call, on a CPU: it takes a layer's weights as they come."""
+
+    def __init__(
+        self, step: Step, parts: Iterable[Parts], frequencies: Tensor, config: MimiConfig
+    ) -> None:
+        self.step = step
+        layers = [
+            [each.T.contiguous().numpy() for each in part[:4]] + [part.norms.numpy()]
+            for part in parts
+        ]
+        stacked = [np.stack(each) for each in zip(*layers, strict=True)]
+        self.weights = (*stacked, frequencies.numpy(), config.norm_eps)
+
+    def __call__(self, x: Tensor, past: Past) -> Tensor:
+        y = x.clone(memory_format=torch.contiguous_format)
+        window = past.rings.shape[4] if past.window is None else past.window
+        rings, positions = past.rings.numpy(), past.position.numpy()
+        self.step(y.numpy(), rings, positions, window, self.weights)
+        return y
+
+
+def loops(like: Tensor) -> Step | None:
+    """What computes with numbers like these in one call, if there is what compiles it."""
+    if like.device.type != "cpu" or like.dtype != torch.float32:
+        return None
+    try:
+        from tts.dia2.fast.mimi_loops import step
+    except ImportError:
+        return None
+    return step
 
 
 def rotate(x: Tensor, turn: Tensor) -> Tensor:

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from tts.dia2 import depformer as plain
 from tts.dia2.config import Dia2Config
-from tts.dia2.fast import loops
 from tts.dia2.fast.backbone import stack
+from tts.dia2.fast.depth_loops import Depth, Frame, column
+from tts.dia2.fast.draw_loops import Drawing
 from tts.dia2.fast.layers import take, weight_of
-from tts.dia2.fast.loops import Floats
+from tts.dia2.fast.loops import ACTIVATIONS, Floats
 from tts.dia2.layers import Rotary, TextEmbedding
 from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
 
@@ -50,15 +51,15 @@ class Depformer:
         tokens = torch.zeros(slots, self.stages + 1, dtype=torch.int64)
         tokens[:, stage] = previous
         whole, floats = np.zeros(slots, np.int64), np.zeros(slots, np.float32)
-        likeliest = loops.Drawing(floats, whole, floats, whole, np.zeros((slots, 0)))
+        likeliest = Drawing(floats, whole, floats, whole, np.zeros((slots, 0)))
         this = self._frame(hidden, text, tokens, frame)
-        loops.column((stage, stage + 1), tuple(self.net), tuple(this), tuple(likeliest))
+        column((stage, stage + 1), tuple(self.net), tuple(this), tuple(likeliest))
         return torch.from_numpy(this.logits).view(slots, self.branches, -1)
 
-    def drawing(self, sampler: Sampler, steps: Tensor) -> loops.Drawing:
+    def drawing(self, sampler: Sampler, steps: Tensor) -> Drawing:
         """How each slot draws in its step."""
         slots = sampler.slots[: len(steps)]
-        return loops.Drawing(
+        return Drawing(
             scale=sampler.scale.numpy(),
             filter_k=sampler.filter_k.numpy(),
             temperature=sampler.temperature[1].numpy(),
@@ -71,7 +72,7 @@ class Depformer:
         hidden: Tensor,
         text: Tensor,
         first: Tensor,
-        drawing: loops.Drawing,
+        drawing: Drawing,
         frame: plain.Frame,
     ) -> Tensor | None:
         """A frame's tokens [slots, codebooks] after the `first` [slots]; others as for a call.
@@ -82,12 +83,10 @@ class Depformer:
         tokens[:, 0] = first
         this = self._frame(hidden, text, tokens, frame)
         stages = (0, self.stages)
-        done = loops.column(stages, tuple(self.net), tuple(this), tuple(drawing))
+        done = column(stages, tuple(self.net), tuple(this), tuple(drawing))
         return tokens if done else None
 
-    def _frame(
-        self, hidden: Tensor, text: Tensor, tokens: Tensor, frame: plain.Frame
-    ) -> loops.Frame:
+    def _frame(self, hidden: Tensor, text: Tensor, tokens: Tensor, frame: plain.Frame) -> Frame:
         width = self.net.audio.shape[2]
         start = torch.zeros(len(tokens), width)
         if self.text is not None:
@@ -95,10 +94,10 @@ class Depformer:
         rows = hidden.flatten(0, 1).contiguous()
         logits = torch.empty(len(rows), self.net.heads.shape[2])
         inputs = (each.numpy() for each in (rows, start, tokens, frame.seen, logits))
-        return loops.Frame(*inputs)
+        return Frame(*inputs)
 
 
-def _depth(config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None) -> loops.Depth:
+def _depth(config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None) -> Depth:
     sets = sorted(set(config.schedule))
     layers: list[plain.Layer] = list(depformer.layers)  # type: ignore[arg-type]
     attentions = [layer.self_attention for layer in layers]
@@ -113,10 +112,10 @@ def _depth(config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None
     if rotary is not None:
         angles = rotary.angles(torch.arange(config.codebooks - 1), torch.float32)
         turns = torch.cat(angles, 1).numpy()
-    first, second = (loops.ACTIVATIONS.index(name) for name in config.depformer.activations)
+    first, second = (ACTIVATIONS.index(name) for name in config.depformer.activations)
     by_set, width = (len(layers), len(sets)), config.depformer.width
     audio = [take(each) for each in depformer.audio_embeds]
-    return loops.Depth(
+    return Depth(
         inputs=_columns([depformer.depformer_in[str(each)] for each in sets]),
         qkv=_columns(in_proj, before).reshape(*by_set, width, -1),
         out=_columns(out_proj).reshape(*by_set, -1, width),

@@ -1,0 +1,163 @@
+"""Mimi's transformer in one call: a few positions through all layers."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tts.dia2.fast.loops import (
+    ACTIVATIONS,
+    Floats,
+    Integers,
+    activate,
+    add_product,
+    compiled,
+    kept,
+    multiply,
+)
+
+_GELU = ACTIVATIONS.index("gelu")
+
+
+class Layers(NamedTuple):
+    """The weights; the learnt scales folded into the last matrix of each branch."""
+
+    qkv: Floats
+    """[layers, width, 3 * heads * dim], the halves of a query's and key's pairs interleaved"""
+    out: Floats
+    """[layers, heads * dim, width]"""
+    up: Floats
+    """[layers, width, hidden]"""
+    down: Floats
+    """[layers, hidden, width]"""
+    norms: Floats
+    """[layers, 2, 2, width]: of both branches weights and biases"""
+    frequencies: Floats
+    """[dim / 2]"""
+    eps: float
+
+
+@kept
+def step(
+    x: Floats,
+    rings: Floats,
+    positions: Integers,
+    window: int,
+    weights: tuple[Any, ...],
+) -> None:
+    """x [slots, time, width], which changes, from `positions` [slots] on, through `Layers`.
+
+    `rings` [layers, 2, slots, heads, places, dim] are written, then read as far back as `window`.
+    """
+    run(x, rings, positions, window, Layers(*weights))
+
+
+@compiled
+def run(x: Floats, rings: Floats, positions: Integers, window: int, net: Layers) -> None:
+    slots, time, width = x.shape
+    rows = x.reshape(slots * time, width)
+    normed = np.empty_like(rows)
+    parts = np.empty((len(rows), net.qkv.shape[2]), np.float32)
+    wide = np.empty((len(rows), net.up.shape[2]), np.float32)
+    turns = angles(positions, time, net.frequencies)
+    for layer in range(len(net.qkv)):
+        norm(rows, net.norms[layer, 0], net.eps, normed)
+        multiply(normed, net.qkv[layer], parts)
+        read = attend(parts, rings[layer], positions, window, turns)
+        add_product(read, net.out[layer], rows)
+        norm(rows, net.norms[layer, 1], net.eps, normed)
+        multiply(normed, net.up[layer], wide)
+        for r in range(len(rows)):
+            activate(wide[r], _GELU)
+        add_product(wide, net.down[layer], rows)
+
+
+@compiled
+def angles(positions: Integers, time: int, frequencies: Floats) -> Floats:
+    """Cosines and sines [slots * time, 2, dim / 2]."""
+    turns = np.empty((len(positions) * time, 2, frequencies.size), np.float32)
+    for r in range(len(turns)):
+        position = np.float32(positions[r // time] + r % time)
+        for i in range(frequencies.size):
+            turns[r, 0, i] = np.cos(position * frequencies[i])
+            turns[r, 1, i] = np.sin(position * frequencies[i])
+    return turns
+
+
+@compiled
+def norm(x: Floats, weights: Floats, eps: float, y: Floats) -> None:
+    """y = layer norm of x's rows; `weights` [2, width] are its weight and bias."""
+    width = x.shape[1]
+    for r in range(len(x)):
+        mean, square = np.float32(0), np.float32(0)
+        for i in range(width):
+            mean += x[r, i]
+        mean /= np.float32(width)
+        for i in range(width):
+            square += (x[r, i] - mean) * (x[r, i] - mean)
+        share = np.float32(1) / np.sqrt(square / np.float32(width) + np.float32(eps))
+        for i in range(width):
+            y[r, i] = (x[r, i] - mean) * share * weights[0, i] + weights[1, i]
+
+
+@compiled
+def attend(parts: Floats, ring: Floats, positions: Integers, window: int, turns: Floats) -> Floats:
+    """Queries, keys and values [slots * time, 3 * heads * dim] to what is read [.., heads * dim].
+
+    `ring` [2, slots, heads, places, dim] gets the keys and values before anything is read.
+    """
+    _, slots, heads, places, dim = ring.shape
+    time, inner = len(parts) // slots, heads * dim
+    for r in range(len(parts)):
+        slot, place = r // time, (positions[r // time] + r % time) % places
+        for head in range(heads):
+            here = head * dim
+            turn(parts[r, here : here + dim], turns[r])
+            turn(parts[r, inner + here : inner + here + dim], turns[r])
+            for i in range(dim):
+                ring[0, slot, head, place, i] = parts[r, inner + here + i]
+                ring[1, slot, head, place, i] = parts[r, 2 * inner + here + i]
+    read = np.zeros((len(parts), inner), np.float32)
+    for r in range(len(parts)):
+        slot, last = r // time, positions[r // time] + r % time
+        for head in range(heads):
+            here = slice(head * dim, (head + 1) * dim)
+            memory = ring[0, slot, head], ring[1, slot, head]
+            look(parts[r, here], memory, last, min(last + 1, window), read[r, here])
+    return read
+
+
+@compiled
+def turn(head: Floats, angle: Floats) -> None:
+    """The pairs of a query or key [dim], by [2, dim / 2], in place."""
+    for i in range(head.size // 2):
+        left, right = head[2 * i], head[2 * i + 1]
+        head[2 * i] = left * angle[0, i] - right * angle[1, i]
+        head[2 * i + 1] = right * angle[0, i] + left * angle[1, i]
+
+
+@compiled
+def look(query: Floats, memory: tuple[Floats, Floats], last: int, count: int, read: Floats) -> None:
+    """Add to `read` [dim] what `query` [dim] finds at the `count` positions up to the `last`."""
+    keys, values = memory
+    places, dim = keys.shape
+    chances = np.empty(count, np.float32)
+    scale = np.float32(1 / np.sqrt(dim))
+    largest = -np.float32(np.inf)
+    place = (last + 1 - count) % places
+    for n in range(count):
+        score = np.float32(0)
+        for i in range(dim):
+            score += query[i] * keys[place, i]
+        chances[n] = score * scale
+        largest = max(largest, chances[n])
+        place = place + 1 if place + 1 < places else 0
+    total = np.float32(0)
+    for n in range(count):
+        chances[n] = np.exp(chances[n] - largest)
+        total += chances[n]
+    place = (last + 1 - count) % places
+    for n in range(count):
+        chance = chances[n] / total
+        for i in range(dim):
+            read[i] += chance * values[place, i]
+        place = place + 1 if place + 1 < places else 0
