@@ -31,6 +31,8 @@ class Candidate:
     name: str
     llm: LanguageModel
     failures: int = 0
+    error: str = ""
+    """Why it failed last."""
     until: float = 0.0
     """When it may be tried again (`anyio.current_time()`)."""
 
@@ -39,8 +41,9 @@ class Candidate:
         """Whether it is not resting."""
         return not self.failures or anyio.current_time() >= self.until
 
-    def failed(self) -> None:
+    def failed(self, error: LanguageModelError) -> None:
         """Let it rest."""
+        self.error = str(error)
         rest = min(LONGEST_REST, REST * 2**self.failures)
         self.failures += 1
         self.until = anyio.current_time() + rest
@@ -70,7 +73,7 @@ class Fallback:
                 await candidate.llm.load()
             except LanguageModelError as error:
                 errors[index] = error
-                candidate.failed()
+                candidate.failed(error)
 
         async with anyio.create_task_group() as tasks:
             for index, candidate in enumerate(self._candidates):
@@ -91,7 +94,7 @@ class Fallback:
                 if isinstance(candidate.llm, WarmsUp):
                     await candidate.llm.warm_up(messages, tools)
             except LanguageModelError as error:
-                candidate.failed()
+                candidate.failed(error)
                 errors.append(error)
             else:
                 return
@@ -102,7 +105,6 @@ class Fallback:
     ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises the last one's LanguageModelError."""
         order = self._order()
-        why = ""
         for candidate in order:
             begun = False
             try:
@@ -110,14 +112,13 @@ class Fallback:
                     async for item in reply:
                         if not begun and isinstance(item, TextDelta | ToolCall):
                             begun = True
-                            if (notice := self._now_answers(candidate, why)) is not None:
+                            if (notice := self._now_answers(candidate)) is not None:
                                 yield notice
                         yield item
             except LanguageModelError as error:
-                candidate.failed()
+                candidate.failed(error)
                 if begun or candidate is order[-1]:
                     raise
-                why = f"{candidate.name} fails ({error})"
             else:
                 return
 
@@ -125,7 +126,7 @@ class Fallback:
         """Who is asked first: a resting one only if all others have failed now."""
         return sorted(self._candidates, key=lambda candidate: not candidate.usable)
 
-    def _now_answers(self, candidate: Candidate, why: str) -> Notice | None:
+    def _now_answers(self, candidate: Candidate) -> Notice | None:
         """It works: forget its failures, and say so if another one answered before."""
         candidate.failures = 0
         before, self._answering = self._answering, candidate
@@ -133,5 +134,5 @@ class Fallback:
             return None
         if candidate is self._candidates[0]:
             return Notice("llm.recovered", f"{candidate.name} answers again")
-        reason = why or f"{before.name} does not answer"
+        reason = f"{before.name} fails ({before.error})"
         return Notice("llm.fallback", f"{reason}: {candidate.name} answers")

@@ -138,7 +138,7 @@ async def test_loading() -> None:
     await llm.load()
     text, (notice,) = await ask(llm)
     assert text == "two"
-    assert notice.message == "one does not answer: two answers"
+    assert notice.message == "one fails (one is broken): two answers"
     assert one.asked == []
     two.broken = True
     with pytest.raises(LanguageModelError, match="one is broken"):

@@ -20,6 +20,7 @@ from tests.agent.tools.muted import Muted
 pytestmark = pytest.mark.anyio
 
 SERVER = [sys.executable, str(Path(__file__).with_name("server.py"))]
+BROKEN = [sys.executable, "-c", "import sys; sys.exit('the config file is missing')"]
 
 
 def serve(*arguments: str) -> tuple[subprocess.Popen[str], int]:
@@ -40,11 +41,28 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.tools.toolbox.PATIENCE", 60)
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[dict[str, object]]:
+    """The `mcp` settings of a server over HTTP: nothing that a test does there remains."""
+    process, port = serve()
+    yield {"url": f"http://127.0.0.1:{port}/mcp"}
+    end(process)
+
+
 @pytest.fixture(params=["stdio", "http"])
-def mcp(request: pytest.FixtureRequest) -> Iterator[dict[str, object]]:
+def mcp(request: pytest.FixtureRequest) -> dict[str, object]:
     """The `mcp` settings of a server over either transport."""
     if request.param == "stdio":
-        yield {"command": SERVER, "environment": ["PARLEY_TEST"]}
+        return {"command": SERVER, "environment": ["PARLEY_TEST"]}
+    settings: dict[str, object] = request.getfixturevalue("running")
+    return settings
+
+
+@pytest.fixture(params=["stdio", "http"])
+def mortal(request: pytest.FixtureRequest) -> Iterator[dict[str, object]]:
+    """The same, of a server that nobody else uses."""
+    if request.param == "stdio":
+        yield {"command": SERVER}
         return
     process, port = serve()
     yield {"url": f"http://127.0.0.1:{port}/mcp"}
@@ -87,20 +105,22 @@ async def test_tools_of_a_server(mcp: dict[str, object], monkeypatch: pytest.Mon
         assert not [event for event in events if isinstance(event, WarningEvent)]
 
 
-async def test_a_server_that_is_killed_in_mid_call(mcp: dict[str, object], tmp_path: Path) -> None:
+async def test_a_server_that_is_killed_in_mid_call(
+    mortal: dict[str, object], tmp_path: Path
+) -> None:
     place = tmp_path / "pid"
     os.mkfifo(place)
     again: list[subprocess.Popen[str]] = []
-    async with toolbox(mcp) as (tools, _):
+    async with toolbox(mortal) as (tools, _):
         run = tools.start(ToolCall("1", "hang", f'{{"place": "{place}"}}'), 1)
         os.kill(int(await anyio.to_thread.run_sync(place.read_text)), signal.SIGKILL)
         with anyio.fail_after(60):
             await run.done.wait()
         assert "went away during the call" in run.tell()
         assert "not known" in run.tell()
-        if "url" in mcp:  # a program is started again by us, what is reached by others
+        if "url" in mortal:  # a program is started again by us, what is reached by others
             assert "does not answer" in await call(tools, "add", '{"a": 1, "b": 2}')
-            again.append(serve(str(mcp["url"]).split(":")[2].split("/")[0])[0])
+            again.append(serve(str(mortal["url"]).split(":")[2].split("/")[0])[0])
         assert await call(tools, "add", '{"a": 1, "b": 2}') == "3"
     for process in again:
         end(process)
@@ -117,18 +137,18 @@ async def test_the_conversation_ends_in_mid_call(mcp: dict[str, object], tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("mcp", "options", "message"),
+    ("settings", "message"),
     [
-        ({"command": ["no-such-program"]}, {}, "there is no no-such-program"),
-        ({"command": [*SERVER, "broken"]}, {}, "does not answer: the config file is missing"),
-        ({"url": "http://127.0.0.1:1/mcp"}, {}, "http://127.0.0.1:1/mcp does not answer"),
-        ({"command": SERVER}, {"only": ["subtract"]}, "has no tool subtract; it has add, "),
+        ({"command": ["no-such-program"]}, "there is no no-such-program"),
+        ({"command": BROKEN}, "does not answer: the config file is missing"),
+        ({"url": "http://127.0.0.1:1/mcp"}, "http://127.0.0.1:1/mcp does not answer"),
+        (None, "has no tool subtract; it has add, "),
     ],
 )
 async def test_a_server_that_cannot_be_used_is_a_warning(
-    mcp: dict[str, object], options: dict[str, object], message: str
+    settings: dict[str, object] | None, running: dict[str, object], message: str
 ) -> None:
-    async with toolbox(mcp, **options) as (tools, events):
+    async with toolbox(settings or running, only=["subtract"]) as (tools, events):
         assert tools.specs == ()
         (warning,) = events
         assert isinstance(warning, WarningEvent)
