@@ -1,6 +1,6 @@
 """A layer of either transformer in five kernels."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -34,18 +34,21 @@ class Layer:
     wo: Matrix
 
     @classmethod
-    def of(cls, shape: Transformer, qkv: Linear, norm: HeadsNorm, out: Linear, mlp: Mlp) -> "Layer":
+    def of(
+        cls,
+        shape: Transformer,
+        parts: tuple[Linear, HeadsNorm, Linear, Mlp],
+        narrow: Callable[[Matrix], Matrix],
+    ) -> "Layer":
+        """From queries, keys and values, their norm, the output and the MLP."""
+        qkv, norm, out, mlp = parts
         heads = Heads(shape.heads, shape.kv_heads, norm.dim, norm.weight, norm.unit.eps)
-        wi = replace(matrix(mlp.wi), activations=shape.activations)
-        return cls(matrix(qkv), heads, matrix(out), wi, matrix(mlp.wo))
+        wi = replace(narrow(matrix(mlp.wi)), activations=shape.activations)
+        return cls(narrow(matrix(qkv)), heads, narrow(matrix(out)), wi, narrow(matrix(mlp.wo)))
 
     @property
     def matrices(self) -> Iterator[Matrix]:
         yield from (self.qkv, self.out, self.wi, self.wo)
-
-    def quantized(self) -> "Layer":
-        qkv, out, wi, wo = (each.quantized() for each in self.matrices)
-        return Layer(qkv, self.heads, out, wi, wo)
 
     def __call__(self, x: Tensor, angles: tuple[Tensor, Tensor] | None, seen: Seen) -> Tensor:
         """x [rows, width] to the same."""

@@ -5,6 +5,8 @@ which is bound by reading its matrix or by its own launch. A prefix is heard as 
 network: with hundreds of rows a product is no longer bound by its matrix.
 """
 
+import logging
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -14,6 +16,7 @@ from tts.dia2 import depformer
 from tts.dia2.cache import Cache, FixedStep, Memory, Step
 from tts.dia2.config import Dia2Config
 from tts.dia2.fast.depformer import Frame
+from tts.dia2.fast.kernels.check import find_fault
 from tts.dia2.fast.kernels.draw import Next, draw
 from tts.dia2.fast.kernels.embed import Tables, embed
 from tts.dia2.fast.kernels.layer import Layer, Seen, matrix
@@ -21,6 +24,8 @@ from tts.dia2.fast.kernels.project import Matrix, project
 from tts.dia2.fast.model import FastModel
 from tts.dia2.model import SHORTEST, Network
 from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
+
+_log = logging.getLogger(__name__)
 
 
 class KernelModel(FastModel):
@@ -48,33 +53,56 @@ class KernelModel(FastModel):
         self.quantized = quantize
         with torch.inference_mode():
             self._take(quantize)
+        if self.device.type == "cuda":
+            self.check()
+
+    def check(self) -> None:
+        """Become the fused network, with a warning, if a kernel does not do what it should."""
+        with self._here():
+            fault = find_fault(self)
+        if fault is not None:
+            _log.warning("Dia2 runs without its own GPU kernels, some times slower: %s", fault)
+            del self.tables
+            self.__class__ = FastModel  # type: ignore[assignment]  # it has all that one has
+
+    def _here(self) -> AbstractContextManager[object]:
+        """Triton launches on the current device: this one."""
+        return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
 
     def _take(self, quantize: bool) -> None:
         config, near, deep = self.config, self.fused, self.fused_depth
+        made: dict[int, Matrix] = {}  # the MLPs belong to all of the depformer's sets
 
         def narrow(wide: Matrix) -> Matrix:
-            return wide.quantized() if quantize else wide
+            key = id(wide.weight)
+            if key not in made:
+                made[key] = wide.quantized() if quantize else wide
+            return made[key]
 
         second = near.second(near.text)
         second[config.pad] = 0
         self.tables = Tables(near.main(near.text), second, near.audio, config.audio_vocab)
-        layers = [Layer.of(config.decoder, a.qkv, a.norm, a.out, a.mlp) for a in near.layers]
-        self.layers = [each.quantized() for each in layers] if quantize else layers
+        self.layers = [
+            Layer.of(config.decoder, (each.qkv, each.norm, each.out, each.mlp), narrow)
+            for each in near.layers
+        ]
         self.action_head = matrix(near.action_head)
         self.first_head = narrow(matrix(near.first_head))
 
         self.sets = sorted(deep.inputs)
-        inputs = [matrix(deep.inputs[number]).weight for number in self.sets]
-        self.inputs = narrow(Matrix(torch.cat(inputs)))
-        self.depth: dict[int, list[Layer]] = {}
-        for number in self.sets:
-            layers = [
-                Layer.of(config.depformer, a.qkv[number], a.norm, a.out[number], a.mlp)
-                for a in deep.layers
+        inputs = torch.cat([matrix(deep.inputs[number]).weight for number in self.sets])
+        self.inputs = narrow(Matrix(inputs))
+        self.depth = {
+            number: [
+                Layer.of(
+                    config.depformer,
+                    (each.qkv[number], each.norm, each.out[number], each.mlp),
+                    narrow,
+                )
+                for each in deep.layers
             ]
-            if quantize:
-                layers = [each.quantized() for each in layers]
-            self.depth[number] = layers
+            for number in self.sets
+        }
         self.heads = [narrow(matrix(head)) for head in deep.logits]
         stages = torch.arange(len(self.heads), device=self.device)
         self.numbers = stages
@@ -107,9 +135,10 @@ class KernelModel(FastModel):
             return super().hear(tokens, positions, memory)
         cos, sin = self.rotary.angles(positions[:, 0], torch.float32)
         angles = cos.flatten(1), sin.flatten(1)
-        x = embed(tokens.flatten(0, 1), self.tables)
-        for layer, k, v in zip(self.layers, keys, values, strict=True):
-            x = layer(x, angles, Seen(k, v, self.cache.lengths, self.branches, span))
+        with self._here():
+            x = embed(tokens.flatten(0, 1), self.tables)
+            for layer, k, v in zip(self.layers, keys, values, strict=True):
+                x = layer(x, angles, Seen(k, v, self.cache.lengths, self.branches, span))
         return self.fused.norm(x).mul_(self.fused.weight).view(*tokens.shape[:-1], -1)
 
     def actions(self, hidden: Tensor) -> Tensor:
@@ -120,9 +149,15 @@ class KernelModel(FastModel):
 
     def _logits(self, hidden: Tensor, head: Matrix) -> Tensor:
         rows = hidden.flatten(0, -2)
-        return project(rows, head, dtype=torch.float32).view(*hidden.shape[:-1], -1)
+        with self._here():
+            logits = project(rows, head, dtype=torch.float32)
+        return logits.view(*hidden.shape[:-1], -1)
 
     def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        with self._here():
+            return self._column(hidden, text, sampler, steps)
+
+    def _column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
         slots, codebooks = len(hidden), self.config.codebooks
         frame = self.new_frame(slots)
         tokens = steps.new_empty((slots, codebooks))
@@ -142,10 +177,11 @@ class KernelModel(FastModel):
         self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
     ) -> Tensor:
         assert isinstance(frame, Frame)
-        start = self._start(stage, hidden, frame)
-        heard = self.fused_depth.audio[stage].index_select(0, previous)
-        x = start + heard.repeat_interleave(self.branches, 0)
-        return self._stage(stage, self._with_text(x, stage, text), frame)
+        with self._here():
+            start = self._start(stage, hidden, frame)
+            heard = self.fused_depth.audio[stage].index_select(0, previous)
+            x = start + heard.repeat_interleave(self.branches, 0)
+            return self._stage(stage, self._with_text(x, stage, text), frame)
 
     def _start(self, stage: int, hidden: Tensor, frame: Frame) -> Tensor:
         """What a stage adds its token to, [rows, width]; rows lie apart."""
