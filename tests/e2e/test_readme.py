@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.config import parse_config
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 # Dia2's needs a download; what it calls is tested with a checkpoint that the tests make.
@@ -15,6 +17,8 @@ PROGRAMS = [
     for program in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     if "anyio" in program
 ]
+
+CONFIGS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
 EXPECTED = [
     ["SessionStarted", "sound", "AssistantDone(turn=1", "SessionEnded(reason='finished')"],
@@ -42,6 +46,11 @@ def test_a_program_of_the_readme(program: str, expected: list[str]) -> None:
     assert done.returncode == 0
     for text in expected:
         assert text in done.stdout
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_a_configuration_of_the_readme(config: str) -> None:
+    parse_config(config.encode(), "README.md")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
