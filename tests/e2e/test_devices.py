@@ -64,7 +64,7 @@ async def test_the_microphone_goes_on_while_the_speaker_is_away(soundcards: Soun
             await track.write(tone(440, 0.4, 24000))
             await track.drain()
             played = sounding(await recording.read(0.8))
-    assert reports.codes == ["speaker.lost", "speaker.back"]
+    assert reports.changes == ["speaker.lost", "speaker.back"]
     assert impurity(played[600:-600], 440, 24000) < 0.02
     # Nobody closes a stream that works to look for a device that is not there.
     times = np.array([block.time for block in heard])
@@ -88,7 +88,7 @@ async def test_the_speaker_goes_on_while_the_microphone_is_away(soundcards: Soun
         while blocks.statistics().current_buffer_used:
             blocks.receive_nowait()
         assert len((await blocks.receive()).pcm)
-    assert reports.codes == ["microphone.lost", "microphone.back"]
+    assert reports.changes == ["microphone.lost", "microphone.back"]
 
 
 async def test_both_come_back_one_after_the_other(
@@ -118,8 +118,8 @@ async def test_both_come_back_one_after_the_other(
         await track.write(tone(440, 0.2, 24000))
         await track.drain()
         assert track.played == 0.2 * 24000
-    assert sorted(reports.codes[:2]) == ["microphone.lost", "speaker.lost"]
-    assert reports.codes[2:] == ["speaker.back", "microphone.back"]
+    assert sorted(reports.changes[:2]) == ["microphone.lost", "speaker.lost"]
+    assert reports.changes[2:] == ["speaker.back", "microphone.back"]
 
 
 def test_parley_devices(soundcards: SoundCards) -> None:

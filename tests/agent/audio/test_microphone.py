@@ -69,7 +69,7 @@ async def test_a_tone_arrives_whole(soundcards: SoundCards) -> None:
     assert len(pcm) == pytest.approx(16000, abs=80)
     assert np.abs(pcm).max() == pytest.approx(0.3, rel=0.03)
     assert impurity(pcm[400:-400], 440, 16000) < 0.02
-    assert reports.codes == []
+    assert reports.changes == []
     check_blocks(heard, now)
 
 
@@ -163,7 +163,7 @@ async def test_it_survives_unplugging(soundcards: SoundCards) -> None:
             while blocks.statistics().current_buffer_used:
                 blocks.receive_nowait()
             heard = await hear_a_tone(blocks, soundcards)
-    assert reports.codes == ["microphone.lost", "microphone.back"]
+    assert reports.changes == ["microphone.lost", "microphone.back"]
     assert [event.record()["recovered"] for event in reports.events] == [False, True]
     pcm = sounding(joined(heard))
     assert impurity(pcm[400:-400], 440, 16000) < 0.02
@@ -179,4 +179,4 @@ async def test_a_device_that_stalls_is_opened_again(soundcards: SoundCards) -> N
             await soundcards.microphone.stall(False)
             await reports.wait_for("microphone.back")
             assert len((await blocks.receive()).pcm)
-    assert reports.codes == ["microphone.lost", "microphone.back"]
+    assert reports.changes == ["microphone.lost", "microphone.back"]

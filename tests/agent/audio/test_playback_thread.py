@@ -13,6 +13,8 @@ from agent.audio.playback import Playback
 pytestmark = pytest.mark.anyio
 
 RATE = 48000
+LAST = 600
+"""Blocks of 64 samples: the ramp is not over by then, however long the other thread sleeps."""
 
 
 @pytest.fixture
@@ -24,10 +26,14 @@ def eager_threads() -> Iterator[None]:
 
 
 class CallbackThread:
-    """A driver in a thread of its own, as fast as it can, as a sound card would call."""
+    """A driver in a thread of its own, as fast as it can, as a sound card would call.
+
+    It waits at block `LAST` until it is told to go on.
+    """
 
     def __init__(self, playback: Playback) -> None:
         self.blocks: list[NDArray[np.float32]] = []
+        self.go_on = Event()
         self._playback = playback
         self._done = Event()
         self._thread = Thread(target=self._run)
@@ -36,6 +42,8 @@ class CallbackThread:
     def _run(self) -> None:
         when = 0.0
         while not self._done.is_set():
+            if len(self.blocks) == LAST:
+                self.go_on.wait()
             out = np.empty(64, np.float32)
             self._playback.render(out, when)
             self.blocks.append(out)
@@ -60,6 +68,7 @@ async def test_played_is_exact_against_a_thread() -> None:
             await anyio.lowlevel.checkpoint()
         for _ in range(turn):
             await anyio.lowlevel.checkpoint()
+        driver.go_on.set()
         track.stop()
         played = track.played
         out = driver.join()

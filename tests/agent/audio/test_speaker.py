@@ -93,7 +93,7 @@ async def test_a_tone_is_heard_whole(soundcards: SoundCards) -> None:
     assert np.abs(pcm).max() == pytest.approx(0.3, rel=0.03)
     assert impurity(pcm[600:-600], 440, 24000) < 0.02
     assert speaker.playback.underruns == 0
-    assert reports.codes == []
+    assert reports.changes == []
 
 
 async def test_after_stop_nothing_more_is_heard_than_was_played(soundcards: SoundCards) -> None:
@@ -170,7 +170,7 @@ async def test_what_is_queued_survives_unplugging(soundcards: SoundCards) -> Non
             await track.drain()
             heard = sounding(await hear_until_quiet(recording))
         assert track.played == 0.9 * 24000
-    assert reports.codes == ["speaker.lost", "speaker.back"]
+    assert reports.changes == ["speaker.lost", "speaker.back"]
     assert [event.record()["recovered"] for event in reports.events] == [False, True]
     # The recording may have come a little late.
     assert len(heard) > 0.5 * 24000
@@ -185,7 +185,7 @@ async def test_a_device_that_stalls_is_opened_again(soundcards: SoundCards) -> N
         await soundcards.speaker.stall(False)
         await reports.wait_for("speaker.back")
         await say(speaker, tone(440, 0.2, 24000))
-    assert reports.codes == ["speaker.lost", "speaker.back"]
+    assert reports.changes == ["speaker.lost", "speaker.back"]
 
 
 async def test_another_device_must_take_the_rate_of_the_first(
@@ -200,7 +200,7 @@ async def test_another_device_must_take_the_rate_of_the_first(
         refuse(lambda _rate, _channels: False)
         await reports.wait_for("speaker.back")
         await say(speaker, tone(440, 0.2, 24000))
-    assert reports.codes == ["speaker.lost", "speaker.refused", "speaker.back"]
+    assert reports.changes == ["speaker.lost", "speaker.refused", "speaker.back"]
     assert "does not run at 24000 Hz" in reports.messages[1]
     record: dict[str, Any] = reports.events[1].record()
     assert (record["type"], record["recovered"]) == ("error", True)
