@@ -1,23 +1,29 @@
-"""Loading Dia2: seconds, and the most memory it takes against the size of its weights.
+"""Loading Dia2: seconds up to the first frame, and the most memory it takes.
 
-    python -m bench.dia2_load [--size 1b|mid] [--model FOLDER]
+    python -m bench.dia2_load [--size 2b|1b|mid] [--device cpu|cuda] [--model FOLDER] [--json FILE]
 
-The peak is the kernel's own (`VmHWM`: all pages that were in memory at the same time, the mapped
-files, Python and PyTorch themselves included), read at the end in a process that did nothing else
-(random weights come from another one); the weights are those of the network and of the codec, as
-large in memory as in their float32 files. `--size` 1b needs 5 GB of disk and as much memory. Linux.
+The clock starts before PyTorch is imported and stops when the first 80 ms of sound are there, with
+the files in the page cache. The peak on a CPU is the kernel's own (`VmHWM`: all pages that were in
+memory at the same time, the mapped files, Python and PyTorch themselves included), read after
+loading in a process that did nothing else (random weights come from another one); the weights are
+those of the network and of the codec, as large in memory as in their float32 files. `--size` 1b
+needs 5 GB of disk and as much memory, 2b 9 GB. Linux. Needs torch, numpy and safetensors alone;
+without tokenizers words become ids as in `bench.dia2_bundle`.
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 
-import anyio
-
-from tts.dia2.engine import Dia2Speech
+from tts.dia2 import quiet
+from tts.dia2.settings import Settings
 
 BAR = 1.15
 _MAKE = "import sys; from pathlib import Path; from tests.tiny_dia2 import real_size; "
@@ -30,30 +36,82 @@ def memory(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
-async def load(folder: str) -> None:
-    engine = Dia2Speech(model=folder, device="cpu", dtype="float32")
+def load(folder: str, device: str) -> dict[str, float]:
+    """Seconds to load and to the first frame, and the peak after loading, as the engine does it."""
     begun = time.perf_counter()
-    await engine.load()
-    seconds, peak = time.perf_counter() - begun, memory("VmHWM")
-    files = (Path(folder) / "model.safetensors", Path(folder) / "mimi" / "model.safetensors")
-    weights = sum(file.stat().st_size for file in files)
-    await engine.aclose()
-    print(
-        f"loaded in {seconds:.1f} s; weights {weights >> 20} MiB, peak {peak >> 20} MiB: ", end=""
+    with quiet.loading():
+        quiet.link_torch()
+        from tts.dia2.prepare import prepare
+        from tts.dia2.speech import Item, Speaking
+
+        with _tokenizer():
+            prepared = prepare(_settings(folder, device))
+    loaded, peak = time.perf_counter() - begun, memory("VmHWM")
+    items: list[Item] = []
+    speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, items.append)
+    prepared.scheduler.open(speaking)
+    speaking.feed("Well, this is a text, and it has all the words that are needed. ")
+    speaking.finish()
+    while not items:
+        prepared.scheduler.step()
+    return {"loaded": loaded, "first": time.perf_counter() - begun, "peak": peak}
+
+
+def _tokenizer() -> AbstractContextManager[object]:
+    """Where there is no library for it, words become ids in another way."""
+    if find_spec("tokenizers"):
+        return nullcontext()
+    from bench import dia2_sizes
+    from bench.dia2_bundle import tokenizer
+
+    words = tokenizer(dia2_sizes.config("1b"))
+    return patch("tts.dia2.tokenizer.Tokenizer.from_folder", lambda *_: words)
+
+
+def _settings(folder: str, device: str) -> Settings:
+    return Settings(
+        model=folder,
+        device=device,
+        dtype="float32" if device == "cpu" else "auto",
+        quantize="none",
+        mimi=None,
+        tokenizer=None,
+        voice=None,
+        cfg=2.0,
+        text_temperature=0.6,
+        text_top_k=50,
+        audio_temperature=0.8,
+        audio_top_k=50,
+        seed=1,
+        starve="pad",
+        starve_after=0.0,
+        slots=1,
+        context=0,
     )
-    print(f"{peak / weights:.3f} times (bar: {BAR})")
 
 
 def main() -> None:
     """Measure and print a line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=("mid", "1b"), default="1b", help="default: 1b")
+    parser.add_argument("--size", choices=("mid", "1b", "2b"), default="1b", help="default: 1b")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--model", help="a folder with float32 weights instead of random ones")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if not options.model:
             subprocess.run([sys.executable, "-c", _MAKE, folder, options.size], check=True)
-        anyio.run(load, options.model or folder)
+        model = Path(options.model or folder)
+        files = (model / "model.safetensors", model / "mimi" / "model.safetensors")
+        weights = sum(file.stat().st_size for file in files)
+        found = load(str(model), options.device)
+    print(f"loaded in {found['loaded']:.1f} s, first frame after {found['first']:.1f} s", end="")
+    if options.device == "cpu":
+        print(f"; weights {weights >> 20} MiB, peak {int(found['peak']) >> 20} MiB: ", end="")
+        print(f"{found['peak'] / weights:.3f} times (bar: {BAR})", end="")
+    print()
+    if options.json:
+        options.json.write_text(json.dumps({**found, "weights": weights}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Published:
     @torch.inference_mode()
     def frame(self) -> None:
         """One step: the backbone, an action, and all codebooks."""
-        hidden = self._backbone()
+        hidden = self.backbone()
         actions = functional.linear(hidden.float(), self.weights["transformer.action_head.weight"])
         int(self._sample(actions, 0.6))  # the state machine asks
         first = functional.linear(hidden.float(), self.weights["transformer.cb0_head.weight"])
@@ -61,7 +61,9 @@ class Published:
         self.column[:, 2:] = torch.cat(tokens)
         self.step += 1
 
-    def _backbone(self) -> Tensor:
+    @torch.inference_mode()
+    def backbone(self) -> Tensor:
+        """The part of a step that a voice goes through; gives the hidden states."""
         column, name = self.column, "transformer.text_embed"
         table = self.weights[f"{name}.embedding.weight"]
         main = self._linear(functional.embedding(column[:, 0], table), f"{name}.main_proj")

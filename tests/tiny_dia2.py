@@ -6,11 +6,11 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
 from tts.dia2.config import Dia2Config
@@ -59,19 +59,26 @@ def make(folder: Path, *, codebooks: int = 8, max_steps: int = 1500, seed: int =
 
 
 def real_size(folder: Path, size: str) -> Path:
-    """Write a checkpoint with real dimensions: "1b" takes 4.4 GB of disk, "mid" 0.8 GB."""
-    _write_tokenizer(folder)
+    """Write a checkpoint with real dimensions: "2b" takes 8 GB of disk, "1b" 4.4, "mid" 0.8 GB.
+
+    Where the library for it is missing, it has no tokenizer.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if find_spec("tokenizers"):
+        _write_tokenizer(folder)
     decoder, depformer = {
+        "2b": (_size(28, 2048, 6144, 16, 8, 128), _size(4, 1024, 3072, 8, 8, 128)),
         "1b": (_size(30, 1024, 6144, 16, 8, 128), _size(3, 1024, 3072, 8, 8, 128)),
         "mid": (_size(8, 512, 1536, 8, 4, 64), _size(2, 256, 768, 4, 4, 64)),
     }[size]
+    sets = (7, 6, 6, 6, 6) if size == "2b" else (8, 8, 15)
     config = _config(
         codebooks=32,
         text_vocab=49280,
         codes=2048,
         decoder=decoder,
         depformer=depformer,
-        schedule=[0] * 8 + [1] * 8 + [2] * 15,
+        schedule=[number for number, count in enumerate(sets) for _ in range(count)],
         max_steps=1500,
     )
     return _write(folder, config, {}, seed=1)
@@ -190,6 +197,8 @@ def _tensors(shapes: Shapes) -> Iterator[Tensor]:
 
 def _write_tokenizer(folder: Path) -> int:
     """Write a byte-level tokenizer in all the published files; how many ids it has, rounded up."""
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+
     folder.mkdir(parents=True, exist_ok=True)
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = [*CONTROL, *letters, *("".join(pair) for pair in MERGES)]

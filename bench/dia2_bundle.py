@@ -1,0 +1,75 @@
+"""Dia2 whole, at its real sizes with random weights, made in memory: network, codec, tokenizer.
+
+Needs torch, numpy and safetensors alone: words become ids without a tokenizer's files.
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from bench import dia2_sizes as sizes
+from tests.tts.dia2.plain_mimi import TINY, RandomWeights
+from tts.dia2.config import Dia2Config
+from tts.dia2.dia2 import Dia2
+from tts.dia2.fast.graphs import capture
+from tts.dia2.fast.model import quickest
+from tts.dia2.mimi import Mimi
+from tts.dia2.mimi_checkpoint import MimiConfig
+from tts.dia2.prefix import Part, Word, plan
+from tts.dia2.script import TAGS
+from tts.dia2.tokenizer import Tokenizer
+from tts.dia2.windows import Opening
+
+
+@dataclass(frozen=True)
+class Words:
+    """Stands where a tokenizer's model does: two ids for a word, one for a speaker's tag."""
+
+    vocabulary: int
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> SimpleNamespace:
+        del add_special_tokens
+        ids: list[int] = []
+        for word in text.split():
+            if word in TAGS:
+                ids.append(self.vocabulary - 2 + TAGS.index(word))
+            else:
+                ids += (20 + len(word), 50 + sum(word.encode()) % 100)
+        return SimpleNamespace(ids=ids)
+
+
+def tokenizer(config: Dia2Config) -> Tokenizer:
+    """One for a vocabulary of this size."""
+    size = config.text_vocab
+    return Tokenizer(cast(Any, Words(size)), 1, (size - 2, size - 1), has_speakers=True)
+
+
+def codec(size: str, device: torch.device) -> Mimi:
+    """A codec of the real size, but for the tiny model."""
+    codebooks = sizes.config(size).codebooks
+    config = MimiConfig(**{**TINY, "num_quantizers": codebooks}) if size == "tiny" else MimiConfig()
+    with torch.inference_mode():
+        return Mimi(RandomWeights(0, str(device)), config, codebooks)
+
+
+def bundle(size: str, device: torch.device, dtype: torch.dtype, slots: int = 1) -> Dia2:
+    """What `Dia2.load` gives, its graphs captured if it is on a GPU."""
+    config = sizes.config(size)
+    network = sizes.network(config, device, dtype)
+    model = quickest(config, network, device=device, dtype=dtype, slots=slots, branches=2)
+    capture(model)
+    words = tokenizer(config)
+    return Dia2(config, words, model, codec(size, device), source=size, fingerprint=size)
+
+
+def voice(dia2: Dia2, seconds: float) -> Opening:
+    """A voice of noise that says two words a second."""
+    rate = dia2.frame_rate
+    said = int(2 * (seconds - 1))
+    words = tuple(Word(f"word{n}", n / 2, n / 2 + 0.4) for n in range(said))
+    frames = round(seconds * rate)
+    codes = np.random.default_rng(0).integers(0, 64, (dia2.config.codebooks, frames))
+    return Opening(plan([Part(0, words, frames)], dia2.tokenizer, rate), codes.astype(np.int32))
