@@ -4,8 +4,9 @@
 
 Models of the real sizes with random weights, int8 on the CPU, through the engine itself. They never
 come to an end, so an utterance is said to have `TOKENS` tokens, and the check that would decode it
-again is left out. Trimmed and padded take turns, so that both meet the same machine. In a
-conversation most of the time is hidden: decoding begins in the pause before the turn's end.
+again is left out. Trimmed and padded take turns, so that both meet the same machine; `cpu` is the
+processor time of all threads, which a busy machine changes less. In a conversation most of the time
+is hidden: decoding begins in the pause before the turn's end (`bench.stt_live`).
 """
 
 import argparse
@@ -43,20 +44,21 @@ def main() -> None:
         samples = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
     pcm = (samples[: round(args.seconds * SAMPLE_RATE)] / 32768).astype(np.float32)
     print(f"{len(pcm) / SAMPLE_RATE:.1f} s of speech, {TOKENS} tokens, medians of {args.runs} runs")
-    print("size    trimmed: ms    RTF    padded: ms    RTF    ratio")
+    print("size    trimmed: ms   cpu    RTF    padded: ms   cpu    RTF    ratio: ms   cpu")
     for size in args.sizes.split(","):
         with patch("stt.whisper_decoder.flaw", return_value=None):
-            trimmed, padded = anyio.run(_measure, size, pcm, args.runs)
+            (trimmed, cpu), (padded, padded_cpu) = anyio.run(_measure, size, pcm, args.runs)
         seconds = len(pcm) / SAMPLE_RATE
         print(
-            f"{size:6} {1000 * trimmed:12.0f} {trimmed / seconds:6.3f} {1000 * padded:13.0f} "
-            f"{padded / seconds:6.3f} {padded / trimmed:8.1f}",
+            f"{size:6} {1000 * trimmed:12.0f} {1000 * cpu:5.0f} {trimmed / seconds:6.3f} "
+            f"{1000 * padded:13.0f} {1000 * padded_cpu:5.0f} {padded / seconds:6.3f} "
+            f"{padded / trimmed:12.1f} {padded_cpu / cpu:5.1f}",
             flush=True,
         )
 
 
-async def _measure(size: str, pcm: NDArray[np.float32], runs: int) -> Sequence[float]:
-    """Seconds from the end of speech to the transcript, trimmed and padded."""
+async def _measure(size: str, pcm: NDArray[np.float32], runs: int) -> Sequence[tuple[float, float]]:
+    """Seconds from the end of speech to the transcript, and of processor time: trimmed, padded."""
     width, heads, layers = SIZES[size]
     with tempfile.TemporaryDirectory() as folder:
         tiny_whisper.make(Path(folder), width=width, heads=heads, layers=layers, words=WORDS)
@@ -68,16 +70,19 @@ async def _measure(size: str, pcm: NDArray[np.float32], runs: int) -> Sequence[f
             await engine.load()
             assert engine._decoder is not None
             engine._decoder._model.max_length = 4 + TOKENS  # the prompt has four
-    took: list[list[float]] = [[], []]
+    took: list[list[tuple[float, float]]] = [[], []]
     for _ in range(runs):
         for engine, times in zip(engines, took, strict=True):
             async with engine.listen() as recognition:
                 for start in range(0, len(pcm), 512):
                     await recognition.feed(pcm[start : start + 512])
-                began = time.perf_counter()
+                began, worked = time.perf_counter(), time.process_time()
                 await recognition.finish()
-                times.append(time.perf_counter() - began)
-    return [statistics.median(times) for times in took]
+                times.append((time.perf_counter() - began, time.process_time() - worked))
+    return [
+        (statistics.median(wall for wall, _ in times), statistics.median(cpu for _, cpu in times))
+        for times in took
+    ]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from pathlib import Path
 PACKAGES = ("cuda_runtime", "cublas", "cudnn", "cu13")
 """Folders of `nvidia` in site-packages whose libraries CTranslate2 needs."""
 
+NOT_WANTED = "libnvblas"
+"""Would take every BLAS call of the process, whoever makes it."""
+
 
 def preload() -> list[str]:
     """Load cuBLAS and cuDNN, if they came as wheels, so that they are found by their names.
@@ -20,7 +23,12 @@ def preload() -> list[str]:
         for package in PACKAGES
         if Path(entry, "nvidia", package, "lib").is_dir()
     ]
-    waiting = sorted(file for folder in folders for file in folder.glob("lib*.so*"))
+    waiting = sorted(
+        file
+        for folder in folders
+        for file in folder.glob("lib*.so*")
+        if not file.name.startswith(NOT_WANTED)
+    )
     loaded: list[str] = []
     while waiting:  # a library that needs another is tried again after that one
         failed = [file for file in waiting if not _load(file)]

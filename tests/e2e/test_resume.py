@@ -41,10 +41,13 @@ def test_a_conversation_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert file.read_bytes().endswith(b"\n")
         assert main(["talk", str(config), *devices, "--resume", "last"]) == 0
         asked = [message["content"] for message in server.exchanges[-1].body["messages"]]
+        warm_up = server.exchanges[0].body
     assert list(kept.iterdir()) == [file]
     question, reply = asked[1], "".join(REPLY)
     assert "capital of france" in question
     assert asked == ["Be brief.", question, reply, question]
+    assert warm_up["max_tokens"] == 1
+    assert [message["content"] for message in warm_up["messages"]] == ["Be brief.", "Hello."]
 
     capsys.readouterr()
     assert main(["history", "last", "--config", str(config)]) == 0

@@ -13,18 +13,19 @@ from stt.cuda_libraries import preload
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
-    """A site-packages folder with two libraries and a broken one, as NVIDIA's wheels lie there."""
+    """A site-packages folder with three libraries and a broken one, as NVIDIA's wheels lie there."""
     library = next(Path(ctranslate2.__file__).parents[1].glob("ctranslate2.libs/libgomp*"))
     for package, name in [("cublas", "libcublas.so.12"), ("cudnn", "libcudnn.so.9")]:
         folder = tmp_path / "nvidia" / package / "lib"
         folder.mkdir(parents=True)
         shutil.copy(library, folder / name)
         (folder / "notes.txt").write_text("no library")
+    shutil.copy(library, tmp_path / "nvidia" / "cublas" / "lib" / "libnvblas.so.12")
     (tmp_path / "nvidia" / "cudnn" / "lib" / "libcudnn_broken.so.9").write_text("nonsense")
     return tmp_path
 
 
-def test_they_are_loaded_and_a_broken_one_is_left(wheels: Path) -> None:
+def test_those_that_are_needed_are_loaded_and_a_broken_one_is_left(wheels: Path) -> None:
     found = subprocess.run(
         [
             sys.executable,
