@@ -13,7 +13,7 @@ from stt.cuda_libraries import preload
 
 @pytest.fixture
 def wheels(tmp_path: Path) -> Path:
-    """A site-packages folder with three libraries and a broken one, as NVIDIA's wheels lie there."""
+    """A site-packages folder with libraries and a broken one, as NVIDIA's wheels lie there."""
     library = next(Path(ctranslate2.__file__).parents[1].glob("ctranslate2.libs/libgomp*"))
     for package, name in [("cublas", "libcublas.so.12"), ("cudnn", "libcudnn.so.9")]:
         folder = tmp_path / "nvidia" / package / "lib"
