@@ -168,7 +168,10 @@ async def hears(config: Config) -> list[Finding]:
     if config.stt.engine_name == "whisper":
         findings.append(await anyio.to_thread.run_sync(whisper_model, config.stt))
     else:
-        findings.append(await _loads("stt", config.stt, create_stt))
+        finding = await _loads("stt", config.stt, create_stt)
+        if finding.state == "ok" and config.stt.engine_name == "openai":
+            finding = await endpoint(config.stt, "stt")
+        findings.append(finding)
     return findings
 
 

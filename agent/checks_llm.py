@@ -51,8 +51,11 @@ def _tool(settings: ToolSettings) -> Finding:
     return Finding("ok", "tools", name)
 
 
-async def endpoint(section: EngineSection) -> Finding:
-    """Ask `GET /models`, with the client and the words that the adapter uses."""
+async def endpoint(section: EngineSection, family: str = "llm") -> Finding:
+    """Ask `GET /models`, with the client and the words that the adapter uses.
+
+    A recogniser's endpoint (`family` is `stt`) has its keys of the same names.
+    """
     import openai
 
     from llm_adapters.openai_errors import Endpoint
@@ -61,7 +64,7 @@ async def endpoint(section: EngineSection) -> Finding:
     key = arguments["api_key"] or os.environ.get("OPENAI_API_KEY") or "none"
     client = openai.AsyncOpenAI(api_key=key, base_url=arguments["base_url"], max_retries=0)
     place = Endpoint(str(client.base_url), arguments["model"], key)
-    subject = "llm endpoint"
+    subject = f"{family} endpoint"
     try:
         with anyio.fail_after(PATIENCE):
             models = model_names(await client.get("/models", cast_to=object))
@@ -73,19 +76,22 @@ async def endpoint(section: EngineSection) -> Finding:
         refused = isinstance(error, openai.APIConnectionError)
         # Its default port tells the server that most people will have.
         fix = "start it: ollama serve" if refused and ":11434" in place.address else ""
-        return Finding("missing", subject, str(place.explain(error, begun=False)), fix)
+        reason = str(place.explain(error, begun=False)).replace("llm.", f"{family}.")
+        return Finding("missing", subject, reason, fix)
     except ValueError:
         models = None
     finally:
         await client.close()
     if models is None:
         detail = f"{place.address} answers, but not with a list of models"
-        return Finding("missing", subject, detail, "correct llm.base_url: it usually ends in /v1")
+        fix = f"correct {family}.base_url: it usually ends in /v1"
+        return Finding("missing", subject, detail, fix)
     # Ollama lists `llama3.2:latest` for what is asked for as `llama3.2`.
     if place.model in models or f"{place.model}:latest" in models:
         return Finding("ok", subject, f"{place.address} answers and has {place.model}")
     there = ", ".join(models[:8]) or "none"
     detail = f"{place.address} answers, but does not list {place.model} (it has: {there})"
-    # A server with a single model, such as llama.cpp's, often takes any name for it.
-    state: State = "note" if len(models) == 1 else "missing"
-    return Finding(state, subject, detail, f"download {place.model}, or correct llm.model")
+    # A server with a single model, such as llama.cpp's, often takes any name for it; and of those
+    # that transcribe some list none.
+    state: State = "note" if len(models) == 1 or family == "stt" else "missing"
+    return Finding(state, subject, detail, f"download {place.model}, or correct {family}.model")

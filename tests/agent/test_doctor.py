@@ -133,6 +133,28 @@ class TestEndpoint:
         assert finding.detail.startswith("llm.base_url is not a URL")
 
 
+class TestTranscriptionEndpoint:
+    """`stt: {engine: openai}`, with the same client."""
+
+    @staticmethod
+    async def find(base_url: str) -> Finding:
+        stt = {"engine": "openai", "model": "m", "base_url": base_url, "api_key": "sk-secret"}
+        (finding,) = await checks.hears(config(stt=stt))
+        return finding
+
+    async def test_it_answers(self, serve: Serve) -> None:
+        url = serve(200, "application/json", models("m"))
+        assert await self.find(url) == Finding("ok", "stt endpoint", f"{url} answers and has m")
+        assert (await self.find(serve(200, "application/json", models()))).state == "note"
+
+    async def test_it_does_not(self, serve: Serve) -> None:
+        finding = await self.find(serve(401, "application/json", b"{}"))
+        assert finding.state == "missing"
+        assert finding.detail.endswith("set OPENAI_API_KEY or stt.api_key")
+        finding = await self.find("http://127.0.0.1:1/v1")
+        assert finding.detail.endswith("start the server or set stt.base_url")
+
+
 class TestLanguageModels:
     async def test_fallbacks_are_looked_at_too(self, serve: Serve) -> None:
         url = serve(200, "application/json", models("m"))
