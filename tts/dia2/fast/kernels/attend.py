@@ -91,10 +91,18 @@ def attend(
         block=min(BLOCK, triton.next_power_of_2(entries)),
         block_dim=wide,
         num_warps=4,
+        enable_fp_fusion=True,
     )
     if splits > 1:
         merge[(rows * count,)](
-            y, found, weights, dim=dim, splits=splits, block_dim=wide, num_warps=2
+            y,
+            found,
+            weights,
+            dim=dim,
+            splits=splits,
+            block_dim=wide,
+            num_warps=2,
+            enable_fp_fusion=True,
         )
     return y
 

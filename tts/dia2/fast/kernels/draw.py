@@ -77,6 +77,7 @@ def draw(
         block=triton.next_power_of_2(vocabulary),
         block_width=triton.next_power_of_2(width),
         num_warps=4 if vocabulary <= 2048 else 8,
+        enable_fp_fusion=True,
     )
 
 

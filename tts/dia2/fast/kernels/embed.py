@@ -44,6 +44,7 @@ def embed(tokens: Tensor, tables: Tables) -> Tensor:
         block_codebooks=triton.next_power_of_2(channels - 2),
         block=block,
         num_warps=4,
+        enable_fp_fusion=True,
     )
     return x
 

@@ -53,8 +53,14 @@ class Layer:
     def __call__(self, x: Tensor, angles: tuple[Tensor, Tensor] | None, seen: Seen) -> Tensor:
         """x [rows, width] to the same."""
         eps = self.heads.eps
-        read = attend(
-            project(x, self.qkv, norm=eps),
+        read = self.read(project(x, self.qkv, norm=eps), angles, seen)
+        x = project(read, self.out, add=x)
+        return project(project(x, self.wi, norm=eps), self.wo, add=x)
+
+    def read(self, qkv: Tensor, angles: tuple[Tensor, Tensor] | None, seen: Seen) -> Tensor:
+        """What the heads of a fused projection find."""
+        return attend(
+            qkv,
             self.heads,
             angles,
             seen.keys,
@@ -63,8 +69,6 @@ class Layer:
             branches=seen.branches,
             entries=seen.entries,
         )
-        x = project(read, self.out, add=x)
-        return project(project(x, self.wi, norm=eps), self.wo, add=x)
 
 
 def matrix(linear: Linear) -> Matrix:

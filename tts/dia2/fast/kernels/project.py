@@ -116,6 +116,7 @@ def project(
         block_outputs=cut.outputs,
         block_inputs=cut.inputs,
         num_warps=cut.warps,
+        enable_fp_fusion=True,
         num_stages=cut.stages,
     )
     return y
