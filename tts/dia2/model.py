@@ -11,7 +11,7 @@ from tts.dia2.cache import Cache, Chunk, FixedStep, Memory, Step, doubling
 from tts.dia2.config import Dia2Config
 from tts.dia2.depformer import Depformer, Frame
 from tts.dia2.layers import Rotary
-from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
+from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Sampler
 from tts.dia2.weights import load_weights
 
 if TYPE_CHECKING:
@@ -115,6 +115,10 @@ class Model:
         """Logits [..., audio_vocab] of the frame's first codebook."""
         logits: Tensor = self.backbone.cb0_head(hidden)
         return logits
+
+    def action(self, hidden: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        """What each slot's text is to do [slots], drawn; arguments as for `column`."""
+        return sampler.sample(self.actions(hidden), ACTION, steps)
 
     def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
         """A frame's audio tokens [slots, codebooks], drawn codebook by codebook.

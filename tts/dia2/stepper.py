@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tts.dia2.model import Model
 from tts.dia2.recall import Recall, block_size, name_of
-from tts.dia2.sampling import ACTION, Sampler
+from tts.dia2.sampling import Sampler
 from tts.dia2.take import Take
 from tts.protocol import TextToSpeechError
 
@@ -122,7 +122,7 @@ class Stepper:
         hidden = model.step(self._tensor(columns), self._tensor(positions), active)
         fresh = torch.tensor(active, device=model.device)[:, None, None]
         self.hidden = torch.where(fresh, hidden, self.hidden)  # a waiting slot keeps its own
-        drawn = self.sampler.sample(model.actions(self.hidden), ACTION, self._steps())
+        drawn = model.action(self.hidden, self.sampler, self._steps())
         for take, raw, runs in zip(self.takes, drawn.tolist(), active, strict=True):
             if take is not None and runs:
                 take.raw = raw

@@ -24,7 +24,7 @@ from torch import Tensor
 from tts.dia2.cache import doubling
 from tts.dia2.fast.capture import Capture, Crossing
 from tts.dia2.model import Model
-from tts.dia2.sampling import ACTION, Blind, Sampler
+from tts.dia2.sampling import Blind, Sampler
 from tts.dia2.stepper import Stepper, new_sampler
 
 _log = logging.getLogger(__name__)
@@ -116,8 +116,7 @@ class Graphs:
         memory.commit()
         # A waiting slot keeps its own.
         self.hidden[:n] = torch.where(active[:, None, None], hidden, self.hidden[:n])
-        logits = model.actions(self.hidden[:n])
-        self.drawn.device[:n, 0] = self.sampler.sample(logits, ACTION, given.step)
+        self.drawn.device[:n, 0] = model.action(self.hidden[:n], self.sampler, given.step)
 
     def _speak(self, model: Model, n: int) -> None:
         self._draw(model, n, self._given(model, n).text)

@@ -108,17 +108,19 @@ def quickest(
 ) -> plain.Model:
     """The model that is fastest on its device; `options` are `Model`'s.
 
-    Raises TextToSpeechError: also if int8 is wanted anywhere but on a CPU, in float32.
+    Raises TextToSpeechError: also if int8 is wanted where there are no products for it.
     """
     device, dtype = torch.device(options["device"]), options["dtype"]
-    on_cpu = device.type == "cpu"
-    if quantize and not (on_cpu and dtype == torch.float32):
-        raise TextToSpeechError("int8 weights need device cpu and dtype float32")
-    if on_cpu and dtype != torch.float32:
-        return plain.Model(config, weights, **options)
-    if on_cpu:
+    if device.type == "cuda":
+        kind = _on_gpu()
+        if quantize and kind is FastModel:
+            raise TextToSpeechError("int8 weights on a GPU need Triton: pip install triton")
+        return kind(config, weights, quantize=quantize, **options)
+    if dtype == torch.float32:
         return FastModel(config, weights, quantize=quantize, **options)
-    return _on_gpu()(config, weights, **options)
+    if quantize:
+        raise TextToSpeechError("int8 weights on a CPU need dtype float32")
+    return plain.Model(config, weights, **options)
 
 
 def _on_gpu() -> type[FastModel]:

@@ -23,7 +23,7 @@ from tts.dia2.fast.kernels.layer import Layer, Seen, matrix
 from tts.dia2.fast.kernels.project import Matrix, project
 from tts.dia2.fast.model import FastModel
 from tts.dia2.model import SHORTEST, Network
-from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
+from tts.dia2.sampling import ACTION, FIRST_CODEBOOK, Blind, Sampler
 
 _log = logging.getLogger(__name__)
 
@@ -153,7 +153,17 @@ class KernelModel(FastModel):
             logits = project(rows, head, dtype=torch.float32)
         return logits.view(*hidden.shape[:-1], -1)
 
+    def action(self, hidden: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        if not _is_plain(sampler):
+            return super().action(hidden, sampler, steps)
+        tokens = steps.new_empty((len(hidden), 1))
+        with self._here():
+            draw(sampler, self.actions(hidden), ACTION, steps, tokens)
+        return tokens[:, 0]
+
     def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        if not _is_plain(sampler):
+            return super().column(hidden, text, sampler, steps)
         with self._here():
             return self._column(hidden, text, sampler, steps)
 
@@ -211,6 +221,11 @@ class KernelModel(FastModel):
             x = layer(x, angles, Seen(keys, values, number, self.branches, len(self.heads)))
         logits = project(x, self.heads[stage], norm=self.config.eps, dtype=torch.float32)
         return logits.view(-1, self.branches, logits.shape[1])
+
+
+def _is_plain(sampler: Sampler) -> bool:
+    """Whether it draws as the kernel does: others have more to do, such as to compare."""
+    return type(sampler) in (Sampler, Blind)
 
 
 class BareStep(FixedStep):
