@@ -97,7 +97,9 @@ class TextOutput:
     def end(self, path: str, utterances: Sequence[Transcript]) -> None:
         """A file has been transcribed."""
         if not any(transcript.text for transcript in utterances):
-            print(f"parley: {path}: no speech in it", file=sys.stderr)
+            reasons = dict.fromkeys(t.rejected for t in utterances if t.rejected)
+            why = f" ({'; '.join(reasons)})" if reasons else ""
+            print(f"parley: {path}: no speech in it{why}", file=sys.stderr)
 
     def _replace(self, text: str) -> None:
         """Write over the growing line; ends at its beginning when `text` is empty."""

@@ -17,7 +17,7 @@ from stt import SpeechToText
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeTts
 
 AUDIO = Path(__file__).parents[1] / "audio"
-SILENCE = 1.25
+SILENCE = 1.1
 """Seconds after each clip."""
 
 

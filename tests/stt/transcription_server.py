@@ -48,12 +48,14 @@ class Server:
 def _answer(form: dict[str, Any], tries: int) -> tuple[int, str, list[bytes]]:
     """Status, content type and the pieces of the body."""
     model = form["model"]
+    if model == "streams-later":
+        model = "streams" if tries > 1 else "locked"
     if form.get("stream") == "true" and model in STREAMS:
         return 200, "text/event-stream", STREAMS[model]
     if form.get("stream") == "true" and model == "plain":
         return 400, "application/json", [b'{"error": {"message": "stream: not supported"}}']
-    if model in {"later", "locked-first"}:
-        model = "any" if tries > 1 else model.replace("-first", "")
+    if model == "later" and tries > 1:
+        model = "any"
     status, kind, body = ANSWERS.get(model, ANSWERS["any"])
     return status, kind, [body.encode()]
 

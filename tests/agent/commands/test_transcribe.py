@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -232,3 +233,10 @@ async def test_a_failing_recogniser_costs_one_file(capsys: pytest.CaptureFixture
     printed = capsys.readouterr()
     assert printed.err == f"parley: {CAPITAL}: it broke\n"
     assert json.loads(printed.out)["text"] == "again"
+
+
+def test_what_was_not_taken_for_speech_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    rejected = [Transcript("", rejected="only 0.10 s of voice")] * 2
+    TextOutput(sys.stdout, titles=False).end("noise.wav", rejected)
+    printed = capsys.readouterr()
+    assert printed.err == "parley: noise.wav: no speech in it (only 0.10 s of voice)\n"
