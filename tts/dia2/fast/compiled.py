@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 from tts.dia2 import depformer as plain
 from tts.dia2.config import Dia2Config
 from tts.dia2.fast.backbone import stack
+from tts.dia2.fast.byte_loops import to_bytes
 from tts.dia2.fast.depth_loops import Depth, Frame, column
 from tts.dia2.fast.draw_loops import Drawing
 from tts.dia2.fast.layers import take, weight_of
-from tts.dia2.fast.loops import ACTIVATIONS, Floats
+from tts.dia2.fast.loops import ACTIVATIONS, Bytes, Floats
 from tts.dia2.layers import Rotary, TextEmbedding
 from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
 
@@ -26,13 +28,20 @@ class Depformer:
     """Takes the weights of `tts.dia2.depformer.Depformer`, which is left without them."""
 
     def __init__(
-        self, config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None, branches: int
+        self,
+        config: Dia2Config,
+        depformer: plain.Depformer,
+        rotary: Rotary | None,
+        branches: int,
+        *,
+        quantize: bool,
     ) -> None:
         """Compiles at its end, if this machine has not done so before: that takes seconds."""
         self.branches, self.stages = branches, config.codebooks - 1
+        self.limit = config.audio_limit
         self.text = depformer.text_embed if config.depformer_text else None
         assert self.text is None or isinstance(self.text, TextEmbedding)
-        self.net = _depth(config, depformer, rotary)
+        self.net = _depth(config, depformer, rotary, quantize=quantize)
         begun = time.perf_counter()
         frame = plain.Frame(config, branches, None, torch.device("cpu"), torch.float32)
         nothing = torch.zeros(1, 2, dtype=torch.int64)
@@ -92,12 +101,14 @@ class Depformer:
         if self.text is not None:
             start = self.text(text[:, 0], text[:, 1])
         rows = hidden.flatten(0, 1).contiguous()
-        logits = torch.empty(len(rows), self.net.heads.shape[2])
+        logits = torch.empty(len(rows), self.limit)
         inputs = (each.numpy() for each in (rows, start, tokens, frame.seen, logits))
         return Frame(*inputs)
 
 
-def _depth(config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None) -> Depth:
+def _depth(
+    config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None, *, quantize: bool
+) -> Depth:
     sets = sorted(set(config.schedule))
     layers: list[plain.Layer] = list(depformer.layers)  # type: ignore[arg-type]
     attentions = [layer.self_attention for layer in layers]
@@ -113,39 +124,55 @@ def _depth(config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None
         angles = rotary.angles(torch.arange(config.codebooks - 1), torch.float32)
         turns = torch.cat(angles, 1).numpy()
     first, second = (ACTIVATIONS.index(name) for name in config.depformer.activations)
-    by_set, width = (len(layers), len(sets)), config.depformer.width
     audio = [take(each) for each in depformer.audio_embeds]
+    matrices = _bytes if quantize else _floats
     return Depth(
-        inputs=_columns([depformer.depformer_in[str(each)] for each in sets]),
-        qkv=_columns(in_proj, before).reshape(*by_set, width, -1),
-        out=_columns(out_proj).reshape(*by_set, -1, width),
-        wi=_columns([each.mlp.wi for each in layers], after),
-        wo=_columns([each.mlp.wo for each in layers]),
-        heads=_columns(list(depformer.logits), end, config.audio_limit),
-        audio=stack(audio).view(len(audio), -1, width).numpy(),
+        inputs=matrices([depformer.depformer_in[str(each)] for each in sets]),
+        qkv=matrices(in_proj, before),
+        out=matrices(out_proj),
+        wi=matrices([each.mlp.wi for each in layers], after),
+        wo=matrices([each.mlp.wo for each in layers]),
+        heads=matrices(list(depformer.logits), end, config.audio_limit),
+        audio=stack(audio).view(len(audio), -1, config.depformer.width).numpy(),
         norms=np.array([[each.numpy() for each in pair] for pair in norms]),
         turns=turns,
         sets=np.array([sets.index(each) for each in config.schedule]),
+        hidden=config.depformer.hidden,
         eps=config.eps,
         first=first,
         second=second,
     )
 
 
-def _columns(
-    modules: list[nn.Module], norms: list[Tensor] | None = None, limit: int | None = None
-) -> Floats:
-    """Their matrices [modules, inputs, outputs], each times its norm; one module after the other.
+def _weights(
+    modules: list[nn.Module], norms: list[Tensor] | None, limit: int | None
+) -> Iterator[Tensor]:
+    """Their matrices [outputs, inputs], each times its norm; one module after the other.
 
     The modules lose theirs: there is memory for one of the two.
     """
-    whole: Tensor | None = None
     for number, module in enumerate(modules):
         weight = take(module)[:limit]
-        if norms is not None:
-            weight.mul_(norms[number])
+        yield weight if norms is None else weight.mul_(norms[number])
+
+
+def _floats(
+    modules: list[nn.Module], norms: list[Tensor] | None = None, limit: int | None = None
+) -> Floats:
+    """[modules, inputs, outputs]."""
+    whole: Tensor | None = None
+    for number, weight in enumerate(_weights(modules, norms, limit)):
         if whole is None:
             whole = torch.empty(len(modules), *weight.T.shape)
         whole[number] = weight.T
     assert whole is not None
     return whole.numpy()
+
+
+def _bytes(
+    modules: list[nn.Module], norms: list[Tensor] | None = None, limit: int | None = None
+) -> Bytes:
+    """The same in int8."""
+    each = [to_bytes(weight) for weight in _weights(modules, norms, limit)]
+    weights, scales, sums = (torch.stack(part).numpy() for part in zip(*each, strict=True))
+    return weights, scales, sums

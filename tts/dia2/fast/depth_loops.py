@@ -9,29 +9,28 @@ from tts.dia2.fast.loops import (
     Floats,
     Integers,
     activate,
-    add_product,
     compiled,
     divide,
     kept,
     length,
-    multiply,
 )
+from tts.dia2.fast.matrix_loops import Matrices, add_matrix, multiply
 
 
 class Depth(NamedTuple):
     """The weights; norms folded into the matrices but for a division by a length."""
 
-    inputs: Floats
+    inputs: Matrices
     """[sets, decoder width, width]"""
-    qkv: Floats
-    """[layers, sets, width, 3 * heads * dim]"""
-    out: Floats
-    """[layers, sets, heads * dim, width]"""
-    wi: Floats
+    qkv: Matrices
+    """[layers * sets, width, 3 * heads * dim]"""
+    out: Matrices
+    """[layers * sets, heads * dim, width]"""
+    wi: Matrices
     """[layers, width, 2 * hidden]"""
-    wo: Floats
+    wo: Matrices
     """[layers, hidden, width]"""
-    heads: Floats
+    heads: Matrices
     """[stages, width, limit]"""
     audio: Floats
     """[stages, vocabulary, width]"""
@@ -41,6 +40,8 @@ class Depth(NamedTuple):
     """[stages, 2, dim / 2], cosines and sines"""
     sets: Integers
     """[stages], the weight set of each"""
+    hidden: int
+    """Of the gated MLP."""
     eps: float
     first: int
     """The gate's activation."""
@@ -81,17 +82,18 @@ def speak(stages: tuple[int, int], net: Depth, frame: Frame, drawing: Drawing) -
 
     False if a draw needs the whole procedure (see `tts.dia2.fast.draw`).
     """
-    hidden, tokens, width = frame.hidden, frame.tokens, net.wi.shape[1]
+    hidden, tokens, width = frame.hidden, frame.tokens, net.audio.shape[2]
     rows, slots = len(hidden), len(tokens)
     branches = rows // slots
-    starts = np.zeros((len(net.inputs), rows, width), np.float32)
-    started = np.zeros(len(net.inputs), np.bool_)
+    sets = max(net.sets) + 1
+    starts = np.zeros((sets, rows, width), np.float32)
+    started = np.zeros(sets, np.bool_)
     x = np.empty((rows, width), np.float32)
     for stage in range(*stages):
         weights = net.sets[stage]
         if not started[weights]:
             started[weights] = True
-            add_product(hidden, net.inputs[weights], starts[weights])
+            add_matrix(hidden, net.inputs, weights, starts[weights])
         for r in range(rows):
             slot = r // branches
             token = tokens[slot, stage]
@@ -115,18 +117,20 @@ def run_stage(stage: int, x: Floats, net: Depth, frame: Frame) -> None:
     rows, width = x.shape
     weights = net.sets[stage]
     normed = np.empty((rows, width), np.float32)
-    parts = np.empty((rows, net.qkv.shape[3]), np.float32)
-    both = np.empty((rows, net.wi.shape[2]), np.float32)
-    for layer in range(len(net.wi)):
+    layers, _, _, heads, _, dim = frame.seen.shape
+    parts = np.empty((rows, 3 * heads * dim), np.float32)
+    both = np.empty((rows, 2 * net.hidden), np.float32)
+    for layer in range(layers):
+        own = layer * (max(net.sets) + 1) + weights
         divide(x, net.eps, normed)
-        multiply(normed, net.qkv[layer, weights], parts)
+        multiply(normed, net.qkv, own, parts)
         read = attend(stage, layer, net, frame.seen[layer], parts)
-        add_product(read, net.out[layer, weights], x)
+        add_matrix(read, net.out, own, x)
         divide(x, net.eps, normed)
-        multiply(normed, net.wi[layer], both)
-        add_product(gate(both, net.first, net.second), net.wo[layer], x)
+        multiply(normed, net.wi, layer, both)
+        add_matrix(gate(both, net.first, net.second), net.wo, layer, x)
     divide(x, net.eps, normed)
-    multiply(normed, net.heads[stage], frame.logits)
+    multiply(normed, net.heads, stage, frame.logits)
 
 
 @compiled

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Bytes = tuple[NDArray[np.int8], Floats, NDArray[np.int32]]
+"""Matrices of int8 weights [n, all], their outputs' scales and sums of weights [n, outputs]."""
 F = TypeVar("F", bound=Callable[..., object])
 
 ACTIVATIONS = ("linear", "silu", "gelu", "relu")  # by their numbers
@@ -45,15 +47,6 @@ def kept(function: F) -> F:
 def _version() -> str:
     sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*loops.py"))]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:8]
-
-
-@compiled
-def multiply(x: Floats, w: Floats, y: Floats) -> None:
-    """y = x w."""
-    for r in range(y.shape[0]):
-        for j in range(y.shape[1]):
-            y[r, j] = 0
-    add_product(x, w, y)
 
 
 @compiled

@@ -12,8 +12,8 @@ from tts.dia2.fast.loops import (
     add_product,
     compiled,
     kept,
-    multiply,
 )
+from tts.dia2.fast.matrix_loops import multiply
 
 _GELU = ACTIVATIONS.index("gelu")
 
@@ -61,11 +61,11 @@ def run(x: Floats, rings: Floats, positions: Integers, window: int, net: Layers)
     turns = angles(positions, time, net.frequencies)
     for layer in range(len(net.qkv)):
         norm(rows, net.norms[layer, 0], net.eps, normed)
-        multiply(normed, net.qkv[layer], parts)
+        multiply(normed, net.qkv, layer, parts)
         read = attend(parts, rings[layer], positions, window, turns)
         add_product(read, net.out[layer], rows)
         norm(rows, net.norms[layer, 1], net.eps, normed)
-        multiply(normed, net.up[layer], wide)
+        multiply(normed, net.up, layer, wide)
         for r in range(len(rows)):
             activate(wide[r], _GELU)
         add_product(wide, net.down[layer], rows)

@@ -56,14 +56,17 @@ class FastModel(plain.Model):
 
     def _compiled(self) -> "compiled.Depformer | None":
         """The depth transformer for a processor, if there is what compiles it."""
-        if self.device.type != "cpu" or self.dtype != torch.float32 or self.quantized:
+        if self.device.type != "cpu" or self.dtype != torch.float32:
             return None
         try:
-            from tts.dia2.fast import compiled
+            from tts.dia2.fast import byte_loops, compiled
         except ImportError as error:
             _log.info("Dia2 is slower without Numba: pip install numba (%s)", error)
             return None
-        return compiled.Depformer(self.config, self.depformer, self.depth_rotary, self.branches)
+        if self.quantized and not byte_loops.supported():
+            return None
+        parts = (self.config, self.depformer, self.depth_rotary, self.branches)
+        return compiled.Depformer(*parts, quantize=self.quantized)
 
     def _step(self, active: list[bool]) -> Step:
         return LastStep(self.cache, active) if self.device.type == "cpu" else super()._step(active)
