@@ -1,6 +1,7 @@
 """Tests of the fast network: the readable one's numbers, tokens and independence of slots."""
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tts.dia2.config import Dia2Config
 from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech
 from tts.dia2.fast import linear
-from tts.dia2.fast.model import FastModel
+from tts.dia2.fast.model import FastModel, quickest
 from tts.dia2.model import Model
 from tts.dia2.stepper import Stepper
 from tts.dia2.take import Take
@@ -160,6 +161,21 @@ async def test_an_engine_in_int8(folder: Path, caplog: pytest.LogCaptureFixture)
 def test_int8_is_for_a_cpu_in_float32(folder: Path) -> None:
     with pytest.raises(TextToSpeechError, match="float32"):
         Dia2.load(folder, device="cpu", dtype="bfloat16", quantize=True)
+
+
+def test_int8_on_a_gpu_needs_triton(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "triton", None)
+    for name in [each for each in sys.modules if each.startswith("tts.dia2.fast.kernels")]:
+        monkeypatch.delitem(sys.modules, name)
+    config = Dia2Config.from_file(folder / "config.json")
+    with pytest.raises(TextToSpeechError, match="need Triton"):
+        quickest(
+            config,
+            folder / "model.safetensors",
+            device="cuda",
+            dtype=torch.bfloat16,
+            quantize=True,
+        )
 
 
 def matrix(outputs: int, inputs: int) -> Tensor:

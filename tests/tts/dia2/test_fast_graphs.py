@@ -13,8 +13,10 @@ import torch
 
 from tests.tiny_dia2 import make
 from tests.tts.dia2.networks import load_model, make_take, words
+from tts.dia2 import dia2
 from tts.dia2 import model as plain
 from tts.dia2.config import Dia2Config
+from tts.dia2.dia2 import Dia2
 from tts.dia2.fast import graphs
 from tts.dia2.fast.capture import Capture
 from tts.dia2.fast.graphs import Graphs, GraphStepper, capture, new_stepper
@@ -172,10 +174,29 @@ def test_capturing_is_replayed_from_the_first_step(
         assert (got.grid == want.grid).all()
 
 
+def test_progress_is_told(folder: Path) -> None:
+    told: list[tuple[int, int]] = []
+    made = Graphs(fast(folder, 3), progress=lambda done, count: told.append((done, count)))
+    assert told[-1] == (len(made), len(made))
+    assert len(told) == len(made.widths) * len(made.spans)
+
+
+def test_loaded_for_a_gpu_it_speaks_in_graphs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager = Dia2.load(folder, device="cpu")
+    monkeypatch.setattr(dia2, "capture", lambda model: setattr(model, "graphs", Graphs(model)))
+    quick = Dia2.load(folder, device="cpu")
+    with quick.exclusively() as stepper:
+        assert isinstance(stepper, GraphStepper)
+    one, other = (each.generate("one two three", seed=1) for each in (eager, quick))
+    assert np.array_equal(one.audio_tokens, other.audio_tokens)
+
+
 def test_without_graphs_it_steps_all_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(_: Model) -> Graphs:
+    def full(*_: object, **__: object) -> Graphs:
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")
 
     model = fast(folder, 1)

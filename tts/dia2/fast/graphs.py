@@ -11,6 +11,7 @@ one for; all are captured at once, and belong to the model.
 """
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -73,10 +74,15 @@ def _inputs(numbers: Tensor, model: Model) -> Inputs[Tensor]:
 class Graphs:
     """A model's graphs, and all that they read and write."""
 
-    def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        sampler: Sampler | None = None,
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> None:
         """Captures all of them; every slot must be free. A `sampler` must look at no value.
 
-        Raises RuntimeError.
+        `progress` is told how many are captured, and how many there are. Raises RuntimeError.
         """
         device, slots = model.device, model.slots
         self.sampler = sampler or new_sampler(model, Blind)
@@ -98,12 +104,14 @@ class Graphs:
         capture = Capture(device)
         # While capturing no slot is active: what is computed counts for nothing. The largest come
         # first, so that the others find room in their working memory.
+        count = len(self.widths) * (1 + 2 * len(self.spans))
         with torch.inference_mode():
             for n in reversed(self.widths):
                 self.speaking[n] = capture(partial(self._speak, model, n))
                 for span in reversed(self.spans):
                     self.thinking[n, span] = capture(partial(self._think, model, n, span))
                     self.framing[n, span] = capture(partial(self._frame, model, n, span))
+                    progress(len(self), count)
 
     def __len__(self) -> int:
         return len(self.thinking) + len(self.speaking) + len(self.framing)
@@ -232,9 +240,8 @@ def capture(model: Model) -> None:
     if model.device.type != "cuda":
         return
     begun = time.monotonic()
-    _log.info("Dia2: capturing the graphs of %d slots", model.slots)
     try:
-        model.graphs = Graphs(model)
+        model.graphs = Graphs(model, progress=_show)
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that cannot
         reason = str(error).partition("\n")[0]
         _log.warning(
@@ -246,6 +253,13 @@ def capture(model: Model) -> None:
     else:
         seconds = time.monotonic() - begun
         _log.info("Dia2: captured %d graphs in %.1f s", len(model.graphs), seconds)
+
+
+def _show(done: int, count: int) -> None:
+    """A line on the terminal, as downloads have it: with many slots it takes a while."""
+    if sys.stderr.isatty():
+        end = "\n" if done == count else ""
+        print(f"\rDia2: {done} of {count} CUDA graphs captured", end=end, file=sys.stderr)
 
 
 def new_stepper(model: Model) -> Stepper:
