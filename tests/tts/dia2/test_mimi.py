@@ -1,6 +1,7 @@
 """Tests of Mimi: what was recorded, a plain implementation, and pieces against the whole."""
 
 import itertools
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -220,3 +221,18 @@ def test_what_is_no_waveform(mimi: Mimi) -> None:
         mimi.encode(torch.zeros(1, 1920))
     with pytest.raises(ValueError, match="1000 samples are not whole frames"):
         mimi.encoder().step(torch.zeros(1000))
+
+
+def test_without_numba(mimi: Mimi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's operators, as on a GPU: the same, to rounding."""
+    monkeypatch.delattr("tts.dia2.fast.mimi_loops")
+    monkeypatch.setitem(sys.modules, "tts.dia2.fast.mimi_loops", None)
+    other = Mimi.load(GOLDENS / "mimi")
+    transformers = (mimi.decoder_transformer, other.decoder_transformer)
+    assert [each.compiled is None for each in transformers] == [False, True]
+    codes = random_codes(mimi, 40)
+    whole = mimi.decode(codes)
+    torch.testing.assert_close(other.decode(codes), whole, rtol=0, atol=1e-6)
+    pieces = stream(other.decoder(), codes, [1, 4, 2, 3] * 4)
+    torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-6)
+    assert torch.equal(other.encode(whole), mimi.encode(whole))
