@@ -121,7 +121,7 @@ async def test_finish_covers_all_that_was_fed_and_costs_nothing_again() -> None:
 
 @pytest.mark.parametrize("anyio_backend", [("trio", {"clock": MockClock()})])  # none passes
 async def test_partials_are_words_that_two_hypotheses_agree_on() -> None:
-    engine, _ = scripted("set the", "set a time", "set a timer for", "set a timer for ten")
+    engine, script = scripted("set the", "set a time", "set a timer for", "set a timer for ten")
     shown = []
     async with engine.listen() as recognition:
         for start in range(0, len(SPEECH), 1600):
@@ -129,6 +129,7 @@ async def test_partials_are_words_that_two_hypotheses_agree_on() -> None:
             shown += [partial.text] if partial else []
             await until_idle(engine)
     assert shown == ["set", "set a"]
+    assert set(np.diff(script.lengths)) == {8000}  # every half second
 
 
 async def test_no_partials_if_not_wanted() -> None:
