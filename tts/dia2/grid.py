@@ -26,8 +26,10 @@ def undelay(grid: Codes, delays: Sequence[int], first: int = 0, end: int | None 
     complete = max(0, grid.shape[1] - max(delays, default=0))
     end = complete if end is None else min(end, complete)
     first = min(first, end)
-    rows = [row[first + lag : end + lag] for row, lag in zip(grid, delays, strict=False)]
-    return np.stack(rows) if rows else grid[:, first:end]
+    if not delays:
+        return grid[:, first:end]
+    columns = np.asarray(delays)[:, None] + np.arange(first, end)
+    return grid[np.arange(len(grid))[:, None], columns]
 
 
 def column(grid: Codes, step: int, delays: Sequence[int], bos: int) -> NDArray[np.int32]:

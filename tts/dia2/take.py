@@ -224,7 +224,8 @@ class Take:
         """The audio frames that became certain since the last call, [codebooks, frames]."""
         crop = self.crop
         first = self.complete if crop is None else max(self._taken, crop)
-        frames = grid.undelay(self.grid, self.config.delays, first)
+        frames = grid.undelay(self._grid[:, : self.step + 1], self.config.delays, first)
+        frames[frames == grid.UNWRITTEN] = self.config.audio_pad
         if crop is not None:
             self._taken = max(self._taken, self.complete)
         return frames

@@ -249,10 +249,11 @@ def capture(model: Model) -> None:
             "if memory is short, use fewer slots",
             reason,
         )
-        torch.cuda.empty_cache()
     else:
         seconds = time.monotonic() - begun
         _log.info("Dia2: captured %d graphs in %.1f s", len(model.graphs), seconds)
+    finally:
+        torch.cuda.empty_cache()  # what only the first calls took
 
 
 def _show(done: int, count: int) -> None:
