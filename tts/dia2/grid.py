@@ -29,7 +29,8 @@ def undelay(grid: Codes, delays: Sequence[int], first: int = 0, end: int | None 
     if not delays:
         return grid[:, first:end]
     columns = np.asarray(delays)[:, None] + np.arange(first, end)
-    return grid[np.arange(len(grid))[:, None], columns]
+    frames: Codes = grid[np.arange(len(grid))[:, None], columns]
+    return frames
 
 
 def column(grid: Codes, step: int, delays: Sequence[int], bos: int) -> NDArray[np.int32]:
