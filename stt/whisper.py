@@ -89,7 +89,11 @@ class Whisper:
             ),
         ] = 0.0,
         partials: Annotated[
-            bool, Field(description="Show words while they are spoken; takes computing time.")
+            bool,
+            Field(
+                description="Show words while they are spoken: every half second, less often on a "
+                "computer so slow that the final transcript would have to wait for them."
+            ),
         ] = True,
         word_times: Annotated[
             bool, Field(description="Find out when each word was said; takes more time.")
@@ -106,6 +110,8 @@ class Whisper:
             "hotwords": " ".join(hotwords),
             "word_times": word_times,
         }
+        self.draft_took = 0.0
+        """Seconds that the latest partial transcript took."""
         self._decoder: Decoder | None = None
         self._limiter = anyio.CapacityLimiter(1)
         self._lock = threading.Lock()  # a job that was given up may still be at it

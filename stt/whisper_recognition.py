@@ -15,12 +15,25 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16000
 
-PARTIAL, AGAIN = 0.5, 0.1
-"""Seconds from one partial transcript to the next, more when a decoding takes more than half; and
-until the next look after one at a pause."""
+PARTIAL, SELDOM, AGAIN = 0.5, 5.0, 0.1
+"""Seconds from one partial transcript to the next where they cost little, and where they cost much;
+and until the next look after one at a pause."""
+
+PAUSE, DELAY = 0.09, 0.02
+"""Seconds of silence after which the final is wanted at the earliest; and those that it may wait
+for a partial, on average: what has begun with the encoder cannot be given up before its end."""
 
 LONGEST = 28.0
 """Seconds of an utterance after which no more partials are made: they would take too long."""
+
+
+def interval(took: float) -> float:
+    """Seconds from one partial to the next when one takes so long.
+
+    The final waits for one that was begun in the last `took` - `PAUSE` seconds of speech, half of
+    that on average.
+    """
+    return min(SELDOM, max(PARTIAL, 2 * took, max(0.0, took - PAUSE) ** 2 / (2 * DELAY)))
 
 
 class WhisperRecognition:
@@ -36,7 +49,8 @@ class WhisperRecognition:
         self._drafts_wanted = True
         self._agreement = Agreement()
         self._partial: str | None = None  # what `feed` has yet to give
-        self._due = round(PARTIAL * SAMPLE_RATE)  # samples at which the next partial is made
+        # Samples at which the next partial is made.
+        self._due = round(interval(engine.draft_took) * SAMPLE_RATE)
         self._grown = anyio.Event()
 
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
@@ -86,8 +100,8 @@ class WhisperRecognition:
         if draft is None:
             self._due = self._samples + round(AGAIN * SAMPLE_RATE)
             return
-        took = anyio.current_time() - began
-        self._due = self._samples + round(max(PARTIAL, 2 * took) * SAMPLE_RATE)
+        self._engine.draft_took = took = anyio.current_time() - began
+        self._due = self._samples + round(interval(took) * SAMPLE_RATE)
         self._partial = self._agreement.update(draft.text) or self._partial
 
     def _hear(self) -> Transcript:

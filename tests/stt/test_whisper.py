@@ -17,7 +17,7 @@ from trio.testing import MockClock
 from stt import SpeechToTextError, Transcript
 from stt.ghosts import Hypothesis
 from stt.whisper import Whisper
-from stt.whisper_recognition import WhisperRecognition
+from stt.whisper_recognition import WhisperRecognition, interval
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +130,22 @@ async def test_partials_are_words_that_two_hypotheses_agree_on() -> None:
             await until_idle(engine)
     assert shown == ["set", "set a"]
     assert set(np.diff(script.lengths)) == {8000}  # every half second
+
+
+def test_partials_are_as_frequent_as_the_final_allows() -> None:
+    assert [interval(took) for took in (0.0, 0.1, 0.23)] == [0.5] * 3
+    assert interval(0.3) == pytest.approx(1.1, abs=0.01)
+    assert interval(0.6) == interval(60) == 5.0
+
+
+async def test_where_partials_take_long_a_short_utterance_has_none() -> None:
+    engine, script = scripted("one two three")
+    engine.draft_took = 0.6
+    async with engine.listen() as recognition:
+        for start in range(0, len(SPEECH), 1600):
+            await recognition.feed(SPEECH[start : start + 1600])
+            await until_idle(engine)
+    assert script.lengths == []
 
 
 async def test_no_partials_if_not_wanted() -> None:
