@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from tts.dia2.fast.kernels import plain
-from tts.dia2.fast.kernels.project import Matrix, blocks, project
+from tts.dia2.fast.kernels import project as kernels
+from tts.dia2.fast.kernels.project import Blocks, Matrix, blocks, project
 
 SILU, ODD = ("silu", "linear"), ("gelu", "relu")
 
@@ -35,7 +36,11 @@ def test_as_in_pytorch(
     add: bool,
     activations: tuple[str, str] | None,
     numbers: torch.Generator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """In several blocks along every axis."""
+    cut = Blocks(rows, 4, 16, 4, 1) if rows <= 2 else Blocks(16, 16, 16, 4, 1)
+    monkeypatch.setattr(kernels, "blocks", lambda *_, **__: cut)
     size = 2 * outputs if activations else outputs
     matrix = Matrix(random(numbers, size, inputs), None, activations)
     matrix = matrix.quantized() if narrow else matrix

@@ -24,6 +24,7 @@ import triton.language as tl
 from torch import Tensor
 
 INT8 = 127  # the largest weight
+LANE: tl.constexpr = tl.constexpr(8)  # numbers that a thread reads at once: 16 bytes of bfloat16
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def blocks(rows: int, outputs: int, inputs: int, *, gated: bool) -> Blocks:
     most = triton.next_power_of_2(inputs)
     if rows <= 2:
         each = 4 if gated or outputs <= 3072 else 8
-        return Blocks(rows, each, min(most, 512 if gated else 1024), 4, 1)
+        return Blocks(rows, each, min(max(LANE.value, most), 1024), 4, 1)
     height = min(128, max(16, triton.next_power_of_2(rows)))
     each = 16 if outputs <= 2048 else 32
     depth = min(max(16, most), 128 if height <= 32 else 64)
@@ -135,6 +136,12 @@ def activate(x: tl.tensor, kind: tl.constexpr) -> tl.tensor:
 
 
 @triton.jit
+def lanes(x: tl.tensor) -> tl.tensor:
+    """Sums of the numbers that are one thread's."""
+    return tl.sum(tl.reshape(x, (x.shape[0], x.shape[1] // LANE, LANE)), 2)
+
+
+@triton.jit
 def few(
     y: tl.tensor,
     x: tl.tensor,
@@ -154,40 +161,46 @@ def few(
     block_outputs: tl.constexpr,
     block_inputs: tl.constexpr,
 ) -> None:
-    """One row or (`block_rows` = 2) two: all of them."""
+    """One row or (`block_rows` = 2) two: all of them.
+
+    A thread reads `LANE` numbers that lie side by side and adds their products at once, so that its
+    registers are there for what is under way.
+    """
     n = tl.program_id(0) * block_outputs + tl.arange(0, block_outputs)
     real = n < outputs
     lines = weight + n[:, None] * inputs
-    k = tl.arange(0, block_inputs)
-    size: tl.constexpr = (block_outputs, block_inputs)
+    k = tl.arange(0, block_inputs)[None, :]
+    size: tl.constexpr = (block_outputs, block_inputs // LANE)
     sum0 = tl.zeros(size, tl.float32)
     sum1 = tl.zeros(size, tl.float32)
     up0 = tl.zeros(size, tl.float32)
     up1 = tl.zeros(size, tl.float32)
-    square0 = tl.zeros((block_inputs,), tl.float32)
-    square1 = tl.zeros((block_inputs,), tl.float32)
+    square0 = tl.zeros((1, block_inputs // LANE), tl.float32)
+    square1 = tl.zeros((1, block_inputs // LANE), tl.float32)
     for start in tl.static_range(0, inputs, block_inputs):
         here = start + k
         inside = here < inputs
-        both = real[:, None] & inside[None, :]
-        w = tl.load(lines + here[None, :], mask=both, other=0).to(tl.float32)
+        both = real[:, None] & inside
+        # Bytes, too, come eight to a thread: as x does, or they would have to change hands.
+        these = tl.max_contiguous(lines + here, (1, LANE))
+        w = tl.load(these, mask=both, other=0).to(tl.float32)
         x0 = tl.load(x + here, mask=inside, other=0).to(tl.float32)
-        sum0 += w * x0[None, :]
-        square0 += x0 * x0
+        sum0 += lanes(w * x0)
+        square0 += lanes(x0 * x0)
         if block_rows == 2:
             x1 = tl.load(x + inputs + here, mask=inside, other=0).to(tl.float32)
-            sum1 += w * x1[None, :]
-            square1 += x1 * x1
+            sum1 += lanes(w * x1)
+            square1 += lanes(x1 * x1)
         if gated:
-            below = lines + outputs * inputs + here[None, :]
+            below = tl.max_contiguous(lines + outputs * inputs + here, (1, LANE))
             w = tl.load(below, mask=both, other=0).to(tl.float32)
-            up0 += w * x0[None, :]
+            up0 += lanes(w * x0)
             if block_rows == 2:
-                up1 += w * x1[None, :]
+                up1 += lanes(w * x1)
     for row in tl.static_range(block_rows):
         part = sum0 if row == 0 else sum1
         z = tl.sum(part, 1)
-        square = tl.sum(square0 if row == 0 else square1, 0)
+        square = tl.sum(tl.sum(square0 if row == 0 else square1, 1), 0)
         length = tl.sqrt(square + floor) if normed else 1.0
         if scaled:
             z *= tl.load(scale + n, mask=real, other=0)
