@@ -181,11 +181,12 @@ def _product(
 ) -> Case:
     rows = model.slots * model.branches
     x = _random(model, rows, matrices[0].weight.shape[1])
+    share = torch.full_like(x[0], x.shape[1] ** -0.5)  # the rest is in the matrix
     add = _random(model, rows, matrices[0].outputs) if adds else None
 
     def theirs(number: int) -> Tensor:
         matrix = matrices[number % len(matrices)]
-        y = x if norm is None else functional.rms_norm(x, x.shape[1:], eps=norm)
+        y = x if norm is None else functional.rms_norm(x, x.shape[1:], share, norm)
         if add is not None:
             return torch.addmm(add, y, matrix.weight.t())
         y = functional.linear(y, matrix.weight)

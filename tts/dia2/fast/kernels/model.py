@@ -63,6 +63,7 @@ class KernelModel(FastModel):
         if fault is not None:
             _log.warning("Dia2 runs without its own GPU kernels, some times slower: %s", fault)
             del self.tables
+            self.quantized = False
             self.__class__ = FastModel  # type: ignore[assignment]  # it has all that one has
 
     def _here(self) -> AbstractContextManager[object]:
