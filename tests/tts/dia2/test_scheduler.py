@@ -1,6 +1,7 @@
 """Utterances stepped by hand: the same as offline, however the text and the neighbours come."""
 
 import gc
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.tts.dia2.utterances import (
     settings,
     speak,
 )
+from tts.dia2.admission import Pace
 from tts.dia2.prepare import Prepared, prepare
 from tts.dia2.scheduler import Scheduler
 from tts.dia2.script import parse_script
@@ -37,7 +39,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prepared(model: Path) -> Prepared:
-    return prepare(settings(model, slots=3))
+    return unhurried(prepare(settings(model, slots=3)))
+
+
+def unhurried(prepared: Prepared) -> Prepared:
+    """As many speak as there are slots, however busy this machine is."""
+    prepared.scheduler.pace = Pace(math.inf)
+    return prepared
 
 
 def stream(prepared: Prepared, text: str, seed: int, chance: random.Random) -> Listening:
@@ -79,7 +87,8 @@ def test_other_configurations(tmp_path: Path, ahead: int, delays: list[int] | No
 def short(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Windows of under five seconds."""
     folder = tmp_path_factory.mktemp("short")
-    return prepare(settings(checkpoint(folder, codebooks=2, delays=[3, 5], max_steps=60), slots=2))
+    made = prepare(settings(checkpoint(folder, codebooks=2, delays=[3, 5], max_steps=60), slots=2))
+    return unhurried(made)
 
 
 WORDS = ["the", "of.", "speak", "10:30", "don’t", "(laughs)", "-", "disestablish"]
