@@ -19,7 +19,6 @@ from triton.runtime.jit import JITFunction
 from tts.dia2.config import Dia2Config
 from tts.dia2.fast.kernels.model import KernelModel
 from tts.dia2.model import Network
-from tts.dia2.sampling import ACTION
 from tts.dia2.stepper import new_sampler
 
 HOPPER = GPUTarget("cuda", 90, 32)
@@ -109,7 +108,7 @@ def frame(config: Dia2Config, slots: int, span: int) -> tuple[list[Launch], Coun
             memory = model.fixed_step(each > 0, span)
             hidden = model.hear(columns, each[:, None], memory)
             memory.commit()
-            sampler.sample(model.actions(hidden), ACTION, each)
+            model.action(hidden, sampler, each)
             model.column(hidden, text, sampler, each)
     return launches, operations.counts
 

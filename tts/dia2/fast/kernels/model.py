@@ -1,6 +1,6 @@
 """The model for a GPU: the fused network's weights, read by the kernels of this package.
 
-A frame of the 2B model is some 850 kernels (`python -m bench.dia2_kernels` counts them), each of
+A frame of the 2B model is some 870 kernels (`python -m bench.dia2_kernels` counts them), each of
 which is bound by reading its matrix or by its own launch. A prefix is heard as by the fused
 network: with hundreds of rows a product is no longer bound by its matrix.
 """
