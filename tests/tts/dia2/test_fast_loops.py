@@ -1,6 +1,7 @@
 """Tests of the compiled loops: the readable network's logits and draws, whatever the sizes."""
 
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from bench.dia2_sizes import network
 from tests.tiny_dia2 import make
 from tts.dia2.config import Dia2Config
+from tts.dia2.fast import compiled
 from tts.dia2.fast.loops import kept
 from tts.dia2.fast.model import FastModel
 from tts.dia2.model import Model
@@ -118,6 +120,21 @@ def test_int8_is_near(config: Dia2Config) -> None:
     wanted, got = logits(plain, 3), logits(small, 3)
     error = (got - wanted).square().mean().sqrt() / wanted.square().mean().sqrt()
     assert 1e-4 < float(error) < 0.03
+
+
+def test_two_threads_draw_what_one_does(
+    config: Dia2Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "LARGE", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    weights = network(config, CPU, torch.float32)
+    model = FastModel(config, weights, slots=3, quantize=True)
+    hidden, text = inputs(model, 3)
+    draws = sampler(config, SETTINGS[:3], 1)
+    # Each way is taken now and then.
+    columns = [column(model, draws, hidden, text) for _ in range(40)]
+    assert all(torch.equal(each, columns[0]) for each in columns)
+    assert "dia2-helper" not in [each.name for each in threading.enumerate()]
 
 
 def test_without_numba(config: Dia2Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,12 @@ import torch
 from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.dia2.fast.loops import Bytes, Floats, compiled
+from tts.dia2.fast.loops import Bytes, Floats, compiled, kept
+from tts.dia2.fast.team_loops import DONE, JOB, STOP, TICKETS, Team, add, get, pointer, put
 
 LARGEST = 127
 PANEL = 512  # outputs whose weights lie together, in the order in which they are read
@@ -74,24 +76,63 @@ add_fours: Any = intrinsic(_add_fours)
 
 @compiled
 def add_byte_product(x: Floats, w: Bytes, number: int, y: Floats) -> None:
-    """y += x w[number]."""
-    weights, scales, sums = w[0][number], w[1][number], w[2][number]
-    rows, outputs = y.shape
+    """y += x w[number]; panel by panel, of which others may take some (`help_out`)."""
+    weights, scales, sums, team = w[0][number], w[1][number], w[2][number], w[3]
     words, shares = rounded(x)
-    blocks = words.shape[1] // 4
+    for n, address in enumerate(
+        (words.ctypes.data, shares.ctypes.data, weights.ctypes.data, scales.ctypes.data)
+    ):
+        team[JOB + n] = address
+    team[JOB + 4], team[JOB + 5] = sums.ctypes.data, y.ctypes.data
+    team[JOB + 6], team[JOB + 7], team[JOB + 8] = y.shape[0], y.shape[1], words.shape[1]
+    panels = -(-y.shape[1] // PANEL)
+    put(team, DONE, 0)
+    put(team, TICKETS, panels)
+    take_panels(team)
+    while get(team, DONE) < panels:
+        pass
+    # What the addresses are of must live until here.
+    shares[0] += words[0, 0]
+
+
+@kept
+def help_out(team: Team) -> None:
+    """Take panels of whatever is multiplied, until there will be no more."""
+    while get(team, STOP) == 0:
+        if get(team, TICKETS) > 0:
+            take_panels(team)
+
+
+@compiled
+def take_panels(team: Team) -> None:
+    """Multiply panels, while there are any that nobody has taken."""
     found = np.empty((2, PANEL), np.int32)
-    for first in range(0, outputs, PANEL):
-        last = min(first + PANEL, outputs)
+    while True:
+        ticket = add(team, TICKETS, -1)
+        if ticket <= 0:
+            return
+        rows, outputs, width = team[JOB + 6], team[JOB + 7], team[JOB + 8]
+        first = (ticket - 1) * PANEL
+        count = min(PANEL, outputs - first)
+        start = first * width * 4
+        words = carray(pointer(team[JOB]), (rows + rows % 2, width), np.uint32)
+        shares = carray(pointer(team[JOB + 1]), (rows,), np.float32)
+        weights = carray(
+            pointer(team[JOB + 2]), (start + (count + -count % _BLOCK) * width * 4,), np.int8
+        )
+        scales = carray(pointer(team[JOB + 3]), (outputs,), np.float32)
+        sums = carray(pointer(team[JOB + 4]), (outputs,), np.int32)
+        y = carray(pointer(team[JOB + 5]), (rows, outputs), np.float32)
         for r in range(0, rows, 2):
             for j in range(PANEL):
                 found[0, j] = 0
                 found[1, j] = 0
-            start = first * blocks * _BLOCK
-            add_panel(words[r : r + 2], weights, start, last - first, found)
+            add_panel(words[r : r + 2], weights, start, count, found)
             for each in range(min(2, rows - r)):
-                for j in range(last - first):
+                for j in range(count):
                     total = found[each, j] - (LARGEST + 1) * sums[first + j]
                     y[r + each, first + j] += total * (shares[r + each] * scales[first + j])
+        add(team, DONE, 1)
 
 
 @compiled

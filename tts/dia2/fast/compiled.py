@@ -3,6 +3,9 @@
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Thread
 
 import numpy as np
 import torch
@@ -11,14 +14,17 @@ from torch import Tensor, nn
 from tts.dia2 import depformer as plain
 from tts.dia2.config import Dia2Config
 from tts.dia2.fast.backbone import stack
-from tts.dia2.fast.byte_loops import to_bytes
+from tts.dia2.fast.byte_loops import help_out, to_bytes
 from tts.dia2.fast.depth_loops import Depth, Frame, column
 from tts.dia2.fast.draw_loops import Drawing
 from tts.dia2.fast.layers import take, weight_of
 from tts.dia2.fast.loops import ACTIVATIONS, Bytes, Floats
+from tts.dia2.fast.team_loops import STOP, Team, new_team
 from tts.dia2.layers import Rotary, TextEmbedding
 from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
 
+LARGE = 1 << 20  # weights of an MLP's matrix: two threads read them faster than one
+_PROBE = 16  # frames from one try of the other way to the next
 _SLOW = 2.0  # seconds: a first call that takes longer compiles
 
 _log = logging.getLogger(__name__)
@@ -41,7 +47,11 @@ class Depformer:
         self.limit = config.audio_limit
         self.text = depformer.text_embed if config.depformer_text else None
         assert self.text is None or isinstance(self.text, TextEmbedding)
-        self.net = _depth(config, depformer, rotary, quantize=quantize)
+        self.team = new_team() if quantize else None
+        self.net = _depth(config, depformer, rotary, self.team)
+        large = config.depformer.width * config.depformer.hidden > LARGE
+        self.helps = large and torch.get_num_threads() > 1
+        self.frames, self.took = 0, [0.0, 0.0]  # how long a frame takes alone, and with help
         begun = time.perf_counter()
         frame = plain.Frame(config, branches, None, torch.device("cpu"), torch.float32)
         nothing = torch.zeros(1, 2, dtype=torch.int64)
@@ -92,8 +102,34 @@ class Depformer:
         tokens[:, 0] = first
         this = self._frame(hidden, text, tokens, frame)
         stages = (0, self.stages)
-        done = column(stages, tuple(self.net), tuple(this), tuple(drawing))
+        with self._helped():
+            done = column(stages, tuple(self.net), tuple(this), tuple(drawing))
         return tokens if done else None
+
+    @contextmanager
+    def _helped(self) -> Iterator[None]:
+        """With a second thread at large int8 matrices, if that is quicker at present.
+
+        It is not where other programs want the processors: now and then the other way is tried.
+        """
+        if self.team is None or not self.helps:
+            yield
+            return
+        self.frames += 1
+        helped = (self.took[1] <= self.took[0]) != (self.frames % _PROBE == 0)
+        begun = time.perf_counter()
+        self.team[STOP] = 0
+        helper = Thread(target=help_out, args=(self.team,), name="dia2-helper")
+        if helped:
+            helper.start()
+        try:
+            yield
+        finally:
+            self.team[STOP] = 1
+            if helped:
+                helper.join()
+        took = time.perf_counter() - begun
+        self.took[helped] = (self.took[helped] + took) / 2
 
     def _frame(self, hidden: Tensor, text: Tensor, tokens: Tensor, frame: plain.Frame) -> Frame:
         width = self.net.audio.shape[2]
@@ -107,7 +143,7 @@ class Depformer:
 
 
 def _depth(
-    config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None, *, quantize: bool
+    config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None, team: Team | None
 ) -> Depth:
     sets = sorted(set(config.schedule))
     layers: list[plain.Layer] = list(depformer.layers)  # type: ignore[arg-type]
@@ -125,7 +161,7 @@ def _depth(
         turns = torch.cat(angles, 1).numpy()
     first, second = (ACTIVATIONS.index(name) for name in config.depformer.activations)
     audio = [take(each) for each in depformer.audio_embeds]
-    matrices = _bytes if quantize else _floats
+    matrices = _floats if team is None else partial(_bytes, team)
     return Depth(
         inputs=matrices([depformer.depformer_in[str(each)] for each in sets]),
         qkv=matrices(in_proj, before),
@@ -170,9 +206,12 @@ def _floats(
 
 
 def _bytes(
-    modules: list[nn.Module], norms: list[Tensor] | None = None, limit: int | None = None
+    team: Team,
+    modules: list[nn.Module],
+    norms: list[Tensor] | None = None,
+    limit: int | None = None,
 ) -> Bytes:
     """The same in int8."""
     each = [to_bytes(weight) for weight in _weights(modules, norms, limit)]
     weights, scales, sums = (torch.stack(part).numpy() for part in zip(*each, strict=True))
-    return weights, scales, sums
+    return weights, scales, sums, team

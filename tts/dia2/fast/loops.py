@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-Bytes = tuple[NDArray[np.int8], Floats, NDArray[np.int32]]
-"""Matrices of int8 weights [n, all], their outputs' scales and sums of weights [n, outputs]."""
+Bytes = tuple[NDArray[np.int8], Floats, NDArray[np.int32], Integers]
+"""int8 weights [n, all], scales and sums of weights of each output [n, outputs], and the `Team`."""
 F = TypeVar("F", bound=Callable[..., object])
 
 ACTIVATIONS = ("linear", "silu", "gelu", "relu")  # by their numbers
