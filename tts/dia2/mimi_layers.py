@@ -62,12 +62,19 @@ class Memory:
         self.tail[slot].zero_()
         self.fresh = True
 
-    def join(self, x: Tensor, active: Tensor | None) -> Tensor:
+    def join(self, x: Tensor, active: Tensor | None, *, elu: bool = False) -> Tensor:
         """Put what is remembered before x [slots, time, width], and remember x's own end.
 
-        `active` [slots] is true where a slot moves on; the others keep what they have.
+        `active` [slots] is true where a slot moves on; the others keep what they have. With `elu`
+        x goes through that unit on the way, which saves a copy.
         """
-        joined = torch.cat((self.tail, x), dim=1)
+        if elu:
+            context = self.tail.shape[1]
+            joined = x.new_empty(x.shape[0], context + x.shape[1], x.shape[2])
+            joined[:, :context] = self.tail
+            torch.ops.aten.elu.out(x, out=joined[:, context:])
+        else:
+            joined = torch.cat((self.tail, x), dim=1)
         tail = joined[:, joined.shape[1] - self.tail.shape[1] :]
         if active is not None:
             tail = torch.where(active[:, None, None], tail, self.tail)
@@ -118,15 +125,14 @@ class Conv:
         A convolution of one tap has no memory. An incomplete last block is filled up, so only the
         end of a signal may have one.
         """
-        if self.elu:
-            x = functional.elu(x)
         x = self._blocks(x)
         if memory is None:
-            y = self.linear(x)
+            y = self.linear(functional.elu(x) if self.elu else x)
         else:
             windows = self._windows(x, memory, active)
             tiles = torch.split(windows, max(1, TILE // (self.taps * self.width)), 1)
-            y = torch.cat([self.linear(tile.flatten(2)) for tile in tiles], 1)
+            parts = [self.linear(tile.flatten(2)) for tile in tiles]
+            y = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
         return y.view(x.shape[0], -1, self.channels)
 
     def _blocks(self, x: Tensor) -> Tensor:
@@ -142,7 +148,7 @@ class Conv:
         slots, blocks, width = x.shape
         if self.repeat and memory.fresh:
             memory.tail.copy_(x[:, :1, : width // self.block].repeat(1, 1, self.block))
-        joined = memory.join(x, active)
+        joined = memory.join(x, active, elu=self.elu)
         per_slot, per_block, _ = joined.stride()
         return joined.as_strided(
             (slots, blocks, self.taps, width), (per_slot, per_block, self.dilation * per_block, 1)

@@ -1,18 +1,17 @@
 """Mimi's transformers: causal, over a sliding window of a few seconds."""
 
-from collections.abc import Callable, Iterable
-from itertools import chain
-from typing import NamedTuple, Self
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import ModuleType
+from typing import NamedTuple, Protocol, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from tts.dia2.mimi_checkpoint import MimiConfig, Weights
-from tts.dia2.mimi_layers import Linear
-
-Step = Callable[..., None]
+from tts.dia2.mimi_layers import FEW_ROWS, Linear
 
 
 class Past:
@@ -119,24 +118,61 @@ class Layer:
         self.up, self.down = Linear(parts.up, gelu=True), Linear(parts.down)
         self.norms = parts.norms
 
-    def __call__(self, x: Tensor, ring: Tensor, rows: Tensor, mask: Tensor, turn: Tensor) -> Tensor:
-        """[slots, time, width] to the same; writes keys and values into `ring` at `rows`."""
-        x = x + self.out(self._attend(self.qkv(self._norm(x, 0)), ring, rows, mask, turn))
-        return x + self.down(self.up(self._norm(x, 1)))
+    def __call__(self, x: Tensor, shape: torch.Size, ring: Tensor, look: "Look") -> Tensor:
+        """Rows [n, width], which change, to the same; `ring` gets keys and values.
 
-    def _attend(
-        self, qkv: Tensor, ring: Tensor, rows: Tensor, mask: Tensor, turn: Tensor
-    ) -> Tensor:
-        qkv = qkv.view(*qkv.shape[:2], *self.shape)
-        qkv[:, :, :2] = rotate(qkv[:, :, :2], turn)
-        ring.flatten(0, 3).index_copy_(0, rows, qkv[:, :, 1:].flatten(0, 3))
-        q, (k, v) = qkv[:, :, 0].transpose(1, 2), ring
-        y = functional.scaled_dot_product_attention(q, k, v, mask)
-        return y.transpose(1, 2).flatten(2)
+        The first are the [slots, time] of `shape`; those after them count for nothing.
+        """
+        count = shape.numel()
+        qkv = self.qkv(self._norm(x, 0))[:count]
+        read = look(qkv.view(*shape, *self.shape), ring)
+        x[:count] += self.out(read.flatten(0, 1))
+        return x + self.down(self.up(self._norm(x, 1)))
 
     def _norm(self, x: Tensor, which: int) -> Tensor:
         weight, bias = self.norms[which]
         return functional.layer_norm(x, (self.width,), weight, bias, self.eps)
+
+
+class Look(Protocol):
+    """Attention at the next few positions of a stream."""
+
+    def __call__(self, qkv: Tensor, ring: Tensor) -> Tensor:
+        """[slots, time, 3, heads, dim] to what is read [slots, time, heads * dim].
+
+        Writes keys and values into a layer's `ring`.
+        """
+
+
+class Masked:
+    """By PyTorch's attention, over the whole ring."""
+
+    def __init__(self, past: Past, time: int, frequencies: Tensor) -> None:
+        positions, self.rows, self.mask = past.places(time)
+        angles = positions.float()[:, :, None, None, None] * frequencies
+        self.turn = torch.polar(torch.ones_like(angles), angles)
+
+    def __call__(self, qkv: Tensor, ring: Tensor) -> Tensor:
+        qkv[:, :, :2] = rotate(qkv[:, :, :2], self.turn)
+        ring.flatten(0, 3).index_copy_(0, self.rows, qkv[:, :, 1:].flatten(0, 3))
+        q, (k, v) = qkv[:, :, 0].transpose(1, 2), ring
+        y = functional.scaled_dot_product_attention(q, k, v, self.mask)
+        return y.transpose(1, 2).flatten(2)
+
+
+class Compiled:
+    """By a compiled loop, on a CPU, which reads only what the window holds."""
+
+    def __init__(self, loops: ModuleType, past: Past, time: int, frequencies: Tensor) -> None:
+        self.attend = loops.attend
+        self.window = past.rings.shape[4] if past.window is None else past.window
+        self.positions = past.position.numpy()
+        self.turns = loops.angles(self.positions, time, frequencies.numpy())
+
+    def __call__(self, qkv: Tensor, ring: Tensor) -> Tensor:
+        rows = qkv.reshape(qkv.shape[:2].numel(), -1).numpy()
+        read = self.attend(rows, ring.numpy(), self.positions, self.window, self.turns)
+        return torch.from_numpy(read).view(*qkv.shape[:2], -1)
 
 
 class Transformer:
@@ -144,72 +180,40 @@ class Transformer:
 
     def __init__(self, weights: Weights, name: str, config: MimiConfig) -> None:
         self.heads, self.head_dim = config.num_attention_heads, config.head_dim
-        self.count = config.num_hidden_layers
         exponent = torch.arange(0, self.head_dim, 2, dtype=torch.float32) / self.head_dim
-        names = [f"{name}.layers.{each}" for each in range(self.count)]
-        rest = (Parts.take(weights, each, config) for each in names)
-        first = next(rest)
-        self.like = first.norms
+        self.layers = [
+            Layer(Parts.take(weights, f"{name}.layers.{each}", config), config)
+            for each in range(config.num_hidden_layers)
+        ]
+        self.like = self.layers[0].norms
         self.frequencies = (1.0 / config.rope_theta**exponent).to(self.like.device)
-        parts = chain((first,), rest)
-        step = loops(self.like)
-        self.layers = [] if step else [Layer(each, config) for each in parts]
-        self.compiled = Compiled(step, parts, self.frequencies, config) if step else None
+        self.look: Callable[[Past, int, Tensor], Look] = Masked
+        if self.like.device.type == "cpu" and self.like.dtype == torch.float32:
+            with suppress(ImportError):  # there is nothing that compiles
+                from tts.dia2.fast import mimi_loops
+
+                self.look = partial(Compiled, mimi_loops)
+                self(self.like.new_zeros(1, 1, config.hidden_size), self.past(1, 1, 1))
 
     def past(self, slots: int, longest: int, window: int | None) -> Past:
         """What a new stream remembers, if stepped by at most `longest` positions at a time."""
         places = longest - 1 + (longest if window is None else window)
-        shape = (self.count, 2, slots, self.heads, places, self.head_dim)
+        shape = (len(self.layers), 2, slots, self.heads, places, self.head_dim)
         return Past(self.like.new_zeros(shape), window)
 
     def __call__(self, x: Tensor, past: Past, active: Tensor | None = None) -> Tensor:
         """The next outputs for the next inputs."""
         time = x.shape[1]
         past.grow(time)
-        x = self._run(x, past) if self.compiled is None else self.compiled(x, past)
-        past.advance(time, active)
-        return x
-
-    def _run(self, x: Tensor, past: Past) -> Tensor:
-        positions, rows, mask = past.places(x.shape[1])
-        angles = positions.float()[:, :, None, None, None] * self.frequencies
-        turn = torch.polar(torch.ones_like(angles), angles)
+        look = self.look(past, time, self.frequencies)
+        shape = x.shape[:2]
+        # As many rows as a product has anyhow, for all of them.
+        missing = max(0, FEW_ROWS - shape.numel())
+        rows = functional.pad(x.flatten(0, 1), (0, 0, 0, missing))
         for layer, ring in zip(self.layers, past.rings, strict=True):
-            x = layer(x, ring, rows, mask, turn)
-        return x
-
-
-class Compiled:
-    """All layers in one call, on a CPU: it takes a layer's weights as they come."""
-
-    def __init__(
-        self, step: Step, parts: Iterable[Parts], frequencies: Tensor, config: MimiConfig
-    ) -> None:
-        self.step = step
-        layers = [
-            [each.T.contiguous().numpy() for each in part[:4]] + [part.norms.numpy()]
-            for part in parts
-        ]
-        stacked = [np.stack(each) for each in zip(*layers, strict=True)]
-        self.weights = (*stacked, frequencies.numpy(), config.norm_eps)
-
-    def __call__(self, x: Tensor, past: Past) -> Tensor:
-        y = x.clone(memory_format=torch.contiguous_format)
-        window = past.rings.shape[4] if past.window is None else past.window
-        rings, positions = past.rings.numpy(), past.position.numpy()
-        self.step(y.numpy(), rings, positions, window, self.weights)
-        return y
-
-
-def loops(like: Tensor) -> Step | None:
-    """What computes with numbers like these in one call, if there is what compiles it."""
-    if like.device.type != "cpu" or like.dtype != torch.float32:
-        return None
-    try:
-        from tts.dia2.fast.mimi_loops import step
-    except ImportError:
-        return None
-    return step
+            rows = layer(rows, shape, ring, look)
+        past.advance(time, active)
+        return rows[: shape.numel()].view(x.shape)
 
 
 def rotate(x: Tensor, turn: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from tests.tts.dia2.plain_mimi import TINY, RandomWeights, random_mimi
 from tts.dia2.mimi import Mimi, StreamingDecoder, Window
 from tts.dia2.mimi_checkpoint import MimiConfig
+from tts.dia2.mimi_transformer import Masked
 
 GOLDENS = Path(__file__).parent / "goldens/c6"
 torch.set_num_threads(1)  # these networks are too small to share out
@@ -229,10 +230,10 @@ def test_without_numba(mimi: Mimi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tts.dia2.fast.mimi_loops", None)
     other = Mimi.load(GOLDENS / "mimi")
     transformers = (mimi.decoder_transformer, other.decoder_transformer)
-    assert [each.compiled is None for each in transformers] == [False, True]
+    assert [each.look is Masked for each in transformers] == [False, True]
     codes = random_codes(mimi, 40)
     whole = mimi.decode(codes)
-    torch.testing.assert_close(other.decode(codes), whole, rtol=0, atol=1e-6)
+    torch.testing.assert_close(other.decode(codes), whole, rtol=0, atol=2e-6)
     pieces = stream(other.decoder(), codes, [1, 4, 2, 3] * 4)
-    torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-6)
+    torch.testing.assert_close(pieces, whole, rtol=0, atol=2e-6)
     assert torch.equal(other.encode(whole), mimi.encode(whole))

@@ -1,77 +1,11 @@
-"""Mimi's transformer in one call: a few positions through all layers."""
-
-from typing import Any, NamedTuple
+"""Attention in Mimi's transformer, of a few positions."""
 
 import numpy as np
 
-from tts.dia2.fast.loops import (
-    ACTIVATIONS,
-    Floats,
-    Integers,
-    activate,
-    add_product,
-    compiled,
-    kept,
-)
-from tts.dia2.fast.matrix_loops import multiply
-
-_GELU = ACTIVATIONS.index("gelu")
-
-
-class Layers(NamedTuple):
-    """The weights; the learnt scales folded into the last matrix of each branch."""
-
-    qkv: Floats
-    """[layers, width, 3 * heads * dim], the halves of a query's and key's pairs interleaved"""
-    out: Floats
-    """[layers, heads * dim, width]"""
-    up: Floats
-    """[layers, width, hidden]"""
-    down: Floats
-    """[layers, hidden, width]"""
-    norms: Floats
-    """[layers, 2, 2, width]: of both branches weights and biases"""
-    frequencies: Floats
-    """[dim / 2]"""
-    eps: float
+from tts.dia2.fast.loops import Floats, Integers, compiled, kept
 
 
 @kept
-def step(
-    x: Floats,
-    rings: Floats,
-    positions: Integers,
-    window: int,
-    weights: tuple[Any, ...],
-) -> None:
-    """x [slots, time, width], which changes, from `positions` [slots] on, through `Layers`.
-
-    `rings` [layers, 2, slots, heads, places, dim] are written, then read as far back as `window`.
-    """
-    run(x, rings, positions, window, Layers(*weights))
-
-
-@compiled
-def run(x: Floats, rings: Floats, positions: Integers, window: int, net: Layers) -> None:
-    slots, time, width = x.shape
-    rows = x.reshape(slots * time, width)
-    normed = np.empty_like(rows)
-    parts = np.empty((len(rows), net.qkv.shape[2]), np.float32)
-    wide = np.empty((len(rows), net.up.shape[2]), np.float32)
-    turns = angles(positions, time, net.frequencies)
-    for layer in range(len(net.qkv)):
-        norm(rows, net.norms[layer, 0], net.eps, normed)
-        multiply(normed, net.qkv, layer, parts)
-        read = attend(parts, rings[layer], positions, window, turns)
-        add_product(read, net.out[layer], rows)
-        norm(rows, net.norms[layer, 1], net.eps, normed)
-        multiply(normed, net.up, layer, wide)
-        for r in range(len(rows)):
-            activate(wide[r], _GELU)
-        add_product(wide, net.down[layer], rows)
-
-
-@compiled
 def angles(positions: Integers, time: int, frequencies: Floats) -> Floats:
     """Cosines and sines [slots * time, 2, dim / 2]."""
     turns = np.empty((len(positions) * time, 2, frequencies.size), np.float32)
@@ -83,23 +17,7 @@ def angles(positions: Integers, time: int, frequencies: Floats) -> Floats:
     return turns
 
 
-@compiled
-def norm(x: Floats, weights: Floats, eps: float, y: Floats) -> None:
-    """y = layer norm of x's rows; `weights` [2, width] are its weight and bias."""
-    width = x.shape[1]
-    for r in range(len(x)):
-        mean, square = np.float32(0), np.float32(0)
-        for i in range(width):
-            mean += x[r, i]
-        mean /= np.float32(width)
-        for i in range(width):
-            square += (x[r, i] - mean) * (x[r, i] - mean)
-        share = np.float32(1) / np.sqrt(square / np.float32(width) + np.float32(eps))
-        for i in range(width):
-            y[r, i] = (x[r, i] - mean) * share * weights[0, i] + weights[1, i]
-
-
-@compiled
+@kept
 def attend(parts: Floats, ring: Floats, positions: Integers, window: int, turns: Floats) -> Floats:
     """Queries, keys and values [slots * time, 3 * heads * dim] to what is read [.., heads * dim].
 
