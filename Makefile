@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Each sets up what it needs, once.
 VENV := .venv
 BIN := $(VENV)/bin
+ARITHMETIC := tests/tts/dia2 tests/stt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -19,8 +20,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# Arithmetic first, on two processors; then what hears and speaks in real time, and wants them.
 unit: $(VENV)/.dev
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 $(ARITHMETIC)
+	$(BIN)/pytest $(ARITHMETIC:%=--ignore %)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -163,6 +163,9 @@ WORDS = tuple(sorted({word for text in TRAINED for word in text.split()}))
 _CLEAR = tuple(sorted({*WORDS} - {"to", "two", "for", "four", "right", "write"}))
 """Words that need no neighbours to tell how they are written."""
 
+_LITTLE = tuple("a and at do for i in is my of on that the to we you".split())  # noqa: SIM905
+"""Words that are said in passing, and must be heard where no sentence expects them."""
+
 
 def recombined(split: str) -> list[str]:
     """Sentences of known words that are not trained; `split` is dev or test."""
@@ -173,8 +176,11 @@ def recombined(split: str) -> list[str]:
     return texts
 
 
-def salad(count: int, seed: int) -> list[str]:
-    """Words in no order that a sentence has, so that no decoder learns sentences by heart."""
+def salad(count: int, seed: int, *, little: bool = False) -> list[str]:
+    """Words in no order that a sentence has, so that no decoder learns sentences by heart.
+
+    `little` words are in between where that is wanted.
+    """
     chance = random.Random(seed)
     held_out = {*recombined("dev"), *recombined("test")}
     texts: list[str] = []
@@ -182,6 +188,8 @@ def salad(count: int, seed: int) -> list[str]:
         words: list[str] = []
         for _ in range(chance.randint(1, 5)):
             words += _chunk(chance) if chance.random() < 0.6 else [chance.choice(_CLEAR)]
+            if little:
+                words.append(chance.choice([word for word in _LITTLE if word != words[-1]]))
         if " ".join(words) not in held_out and len(words) <= 12:
             texts.append(" ".join(words))
     return texts

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.assets.corpus import HOMOPHONES
 from tests.assets.speech import SAMPLE_RATE, Speech
 
 LONGEST = 9.3
@@ -31,6 +32,7 @@ class Listening:
 
     def __init__(self, sentences: list[Speech], salad: list[Speech], seed: int) -> None:
         self._sentences, self._salad = sentences, salad
+        self._named = [s for s in salad if not HOMOPHONES.keys().isdisjoint(s.text.split())]
         self._chance = random.Random(seed)
         self._noise = np.random.default_rng(seed)
 
@@ -62,8 +64,9 @@ class Listening:
         return Example(np.clip(pcm, -1, 1), example.text, example.phones, example.words)
 
     def _speech(self) -> Example:
+        kind = self._chance.random()
         speech = self._chance.choice(
-            self._sentences if self._chance.random() < 0.2 else self._salad
+            self._sentences if kind < 0.2 else self._named if kind < 0.26 else self._salad
         )
         pcm: Pcm = speech.pcm.astype(np.float32) / np.float32(32768)
         return Example(pcm, speech.text, list(speech.phones), list(speech.words))

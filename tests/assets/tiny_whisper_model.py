@@ -73,6 +73,12 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(WIDTH)
         self.wide, self.narrow = nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
 
+    def mute(self) -> None:
+        """Change nothing at first."""
+        for layer in (self.self_attention.out, self.narrow):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
     def forward(
         self, x: Tensor, bias: Tensor, memory: Tensor | None = None, seen: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -102,10 +108,9 @@ class TinyWhisper(nn.Module):
         self.phones = nn.Linear(WIDTH, phones)  # only to learn from
         self.register_buffer("places", _sinusoids(), persistent=False)
         nn.init.normal_(self.embedding.weight, std=0.05)
-        for block in self.encoder[2:]:  # they start as nothing, and join in when they have learnt
-            for layer in (block.self_attention.out, block.narrow):
-                nn.init.zeros_(layer.weight)
-                nn.init.zeros_(layer.bias)
+        for block in self.encoder[2:]:
+            assert isinstance(block, Block)
+            block.mute()  # two layers learn sooner; these join in when they have learnt
 
     def encode(self, mel: Tensor, window: int = WINDOW) -> tuple[Tensor, Tensor]:
         """Mel [B, 80, 2T], padded with zeros, as part of a padded window of `window` positions.

@@ -1,4 +1,4 @@
-"""A tool in a live conversation: real sound cards, the real command, a server over HTTP."""
+"""A tool in a live conversation: sound cards, Whisper, the real command, a server over HTTP."""
 
 import signal
 from pathlib import Path
@@ -15,7 +15,9 @@ from tests.soundcards import SoundCards
 
 pytestmark = pytest.mark.anyio
 
+WHISPER = Path(__file__).parents[1] / "assets" / "tiny_whisper"
 SETTINGS = """
+stt: {{engine: whisper, model: "{model}", device: cpu}}
 llm: {{adapter: openai, base_url: "{url}", model: timer, api_key: none}}
 tools: [timer]
 session: {{save: "{folder}"}}
@@ -31,7 +33,7 @@ def anyio_backend() -> str:
 async def test_a_timer_is_set_and_speaks_up(soundcards: SoundCards, tmp_path: Path) -> None:
     parts: list[NDArray[np.float32]] = []
     with serving() as server:
-        settings = CONFIG + SETTINGS.format(url=server.url, folder=tmp_path / "kept")
+        settings = CONFIG + SETTINGS.format(model=WHISPER, url=server.url, folder=tmp_path / "kept")
         async with (
             parley_talk(tmp_path, soundcards, settings) as (process, log),
             soundcards.speaker.record(RATE) as recording,
@@ -56,6 +58,6 @@ async def test_a_timer_is_set_and_speaks_up(soundcards: SoundCards, tmp_path: Pa
     assert np.abs(np.concatenate(parts[heard_from:])).max() > 0.1
     # The model heard what was asked, and saw what came of it.
     first, second = server.exchanges[-2:]
-    assert "timer" in first.body["messages"][-1]["content"]
+    assert first.body["messages"][-1]["content"] == "set a timer for ten minutes"
     assert second.body["messages"][-1]["content"] == returned["result"]
     assert not log.of("error")

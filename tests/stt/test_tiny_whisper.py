@@ -55,7 +55,9 @@ def transcribe_files(
     return [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
 
 
-@pytest.mark.parametrize(("name", "snr", "bar"), [("trained", None, 0.01)])
+@pytest.mark.parametrize(
+    ("name", "snr", "bar"), [("trained", None, 0.01), ("recombined", 20, 0.04)]
+)
 def test_word_error_rate(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, snr: float | None, bar: float
 ) -> None:
@@ -98,9 +100,15 @@ def test_the_model_itself_hears_no_words_in_noise(model: WhisperModel) -> None:
 
 SAID = {
     "question_capital": "what is the capital of france",
+    "question_weather": "please tell me a story about the weather in london today",
+    "command_lights": "turn on the lights in the kitchen and play some music",
     "command_timer": "set a timer for ten minutes",
     "greeting": "how are you today",
     "interruption_question": "wait what time is it",
+    "interruption_stop": "stop that is enough",
+    "pause_0.4": "i would like to order a large pizza with mushrooms",
+    "pause_0.8": "i would like to order a large pizza with mushrooms",
+    "pause_1.2": "i would like to order a large pizza with mushrooms",
     "long_request": "i am going to the market this afternoon and i would like you to help me "
     "write a short list of the things that we need for dinner",
 }
