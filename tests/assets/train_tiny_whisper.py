@@ -6,7 +6,8 @@
 
 It needs flite and the `dev` extra. Training goes on where it stopped; fewer `--steps` than
 planned end it properly. The committed model had two layers in its encoder for its first 6,250
-steps, and the salad with little words for its last 1,500. `score --split test` is for the finished model: choose with `dev`.
+steps, and the salad with little words for its last 1,500. `score --split test` is for the
+finished model: choose with `dev`.
 """
 
 import argparse
