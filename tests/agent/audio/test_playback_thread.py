@@ -13,8 +13,6 @@ from agent.audio.playback import Playback
 pytestmark = pytest.mark.anyio
 
 RATE = 48000
-LAST = 600
-"""Blocks of 64 samples: the ramp is not over by then, however long the other thread sleeps."""
 
 
 @pytest.fixture
@@ -26,14 +24,10 @@ def eager_threads() -> Iterator[None]:
 
 
 class CallbackThread:
-    """A driver in a thread of its own, as fast as it can, as a sound card would call.
-
-    It waits at block `LAST` until it is told to go on.
-    """
+    """A driver in a thread of its own, as fast as it can, as a sound card would call."""
 
     def __init__(self, playback: Playback) -> None:
         self.blocks: list[NDArray[np.float32]] = []
-        self.go_on = Event()
         self._playback = playback
         self._done = Event()
         self._thread = Thread(target=self._run)
@@ -42,8 +36,6 @@ class CallbackThread:
     def _run(self) -> None:
         when = 0.0
         while not self._done.is_set():
-            if len(self.blocks) == LAST:
-                self.go_on.wait()
             out = np.empty(64, np.float32)
             self._playback.render(out, when)
             self.blocks.append(out)
@@ -59,16 +51,17 @@ class CallbackThread:
 async def test_played_is_exact_against_a_thread() -> None:
     ramp = (np.arange(RATE) / RATE).astype(np.float32)
     cut_short = 0
-    for turn in range(40):
+    for turn in range(1000):
+        if turn >= 40 and cut_short:  # on a busy machine the driver may often play all of it
+            break
         playback = Playback(RATE, prebuffer=0.001)
         track = playback.open(RATE)
         await track.write(ramp)
         driver = CallbackThread(playback)
         while track.played < 100:  # past the fade in, which would disturb the ramp
             await anyio.lowlevel.checkpoint()
-        for _ in range(turn):
+        for _ in range(turn % 40):
             await anyio.lowlevel.checkpoint()
-        driver.go_on.set()
         track.stop()
         played = track.played
         out = driver.join()
