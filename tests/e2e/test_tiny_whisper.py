@@ -67,7 +67,7 @@ def test_word_error_rate(
     tmp_path: Path, server: ChatServer, name: str, snr: float | None, bar: float
 ) -> None:
     """Renderings that were not trained; sentences that were not."""
-    sentences = TRAINED[10::80] if name == "trained" else recombined("test")[::3]
+    sentences = TRAINED[10::80] if name == "trained" else recombined("test")[::2]
     random = np.random.default_rng(4)
     sounds = []
     for speech in render_all(sentences, seed=4):
