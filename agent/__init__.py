@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from agent.audio.files import WavMicrophone, WavSpeaker
     from agent.audio.microphone import DeviceMicrophone
     from agent.audio.speaker import DeviceSpeaker
-    from agent.config import Config, load_config
+    from agent.config.load import Config, load_config
     from agent.errors import AudioError, ConfigError, ParleyError, StageError
     from agent.events import Audio, Event
     from agent.graph import Graph, Stage
@@ -22,7 +22,7 @@ _HOMES = {
     "Agent": "agent.agent",
     "Audio": "agent.events",
     "AudioError": "agent.errors",
-    "Config": "agent.config",
+    "Config": "agent.config.load",
     "ConfigError": "agent.errors",
     "DeviceMicrophone": "agent.audio.microphone",
     "DeviceSpeaker": "agent.audio.speaker",
@@ -35,7 +35,7 @@ _HOMES = {
     "StageError": "agent.errors",
     "WavMicrophone": "agent.audio.files",
     "WavSpeaker": "agent.audio.files",
-    "load_config": "agent.config",
+    "load_config": "agent.config.load",
     "source": "agent.stages",
 }
 

@@ -10,21 +10,21 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
-from agent.audio.echo import Echo
+from agent.audio.echo.stage import Echo
 from agent.audio.files import PacedSpeaker
 from agent.audio.tap import Speaker
-from agent.config import Config, load_config, public
-from agent.controls import Controls
-from agent.ears import Ears
-from agent.engines import create_llm, create_stt, create_tts
+from agent.config.engines import create_llm, create_stt, create_tts
+from agent.config.load import Config, load_config, public
+from agent.conversation.controls import Controls
+from agent.conversation.session import Session
 from agent.events import Audio, Event, SessionEnded, SessionStarted
 from agent.graph import Graph, Stage, only
-from agent.interruption import insistent
-from agent.session import Session
-from agent.smart_turn import SmartTurn, TurnModel
 from agent.tools import Toolbox
-from agent.transcribe import Transcribe
-from agent.vad import SileroVad, Vad
+from agent.turns.interruption import insistent
+from agent.turns.segmenter import TurnSegmenter
+from agent.turns.smart_turn import SmartTurn, TurnModel
+from agent.turns.transcriber import Transcriber
+from agent.turns.vad import SileroVad, Vad
 from llm_adapters import LanguageModel, Message
 from stt import SpeechToText
 from tts import ConversationalSpeech, TextToSpeech
@@ -185,7 +185,7 @@ class Agent:
 
     def _graph(self, echo: Echo, session: Session, report: Report) -> Graph[Audio, Any]:
         turn = self.config.turn
-        ears = Ears(
+        ears = TurnSegmenter(
             self._vad,
             self.config.vad,
             turn,
@@ -194,7 +194,7 @@ class Agent:
             threshold=lambda time: echo.threshold(time, self.config.vad.start),
             report=report,
         )
-        transcribe = Transcribe(
+        transcribe = Transcriber(
             self.stt,
             report,
             keep_sound=isinstance(self.tts, ConversationalSpeech),

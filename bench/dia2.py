@@ -28,10 +28,10 @@ from bench import dia2_sizes as sizes
 from bench.dia2_bundle import codec
 from bench.dia2_published import Published
 from bench.dia2_speakers import FILLED, PHASES, Result, Speakers, now, share
-from tts.dia2.config import Dia2Config
-from tts.dia2.fast.mimi_graph import FrameDecoder
+from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
 from tts.dia2.fast.model import NETWORKS
-from tts.dia2.model import Model, Network
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.model import Model, Network
 
 WARM_UP = 3
 BURST = 2  # frames of one kind in a turn

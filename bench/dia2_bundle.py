@@ -11,17 +11,17 @@ import numpy as np
 import torch
 
 from bench import dia2_sizes as sizes
-from tests.tts.dia2.plain_mimi import TINY, RandomWeights
-from tts.dia2.config import Dia2Config
+from tests.tts.dia2.mimi.plain_mimi import TINY, RandomWeights
 from tts.dia2.dia2 import Dia2
-from tts.dia2.fast.graphs import capture
+from tts.dia2.fast.gpu.graphs import capture
 from tts.dia2.fast.model import quickest
-from tts.dia2.mimi import Mimi
-from tts.dia2.mimi_checkpoint import MimiConfig
-from tts.dia2.prefix import Part, Word, plan
-from tts.dia2.script import TAGS
-from tts.dia2.tokenizer import Tokenizer
-from tts.dia2.windows import Opening
+from tts.dia2.mimi.checkpoint import MimiConfig
+from tts.dia2.mimi.codec import Mimi
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.serving.windows import Prefix
+from tts.dia2.text.prefix import Part, Word, plan
+from tts.dia2.text.script import TAGS
+from tts.dia2.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ def bundle(size: str, device: torch.device, dtype: torch.dtype, slots: int = 1) 
     return Dia2(config, words, model, codec(size, device), source=size, fingerprint=size)
 
 
-def voice(dia2: Dia2, seconds: float) -> Opening:
+def voice(dia2: Dia2, seconds: float) -> Prefix:
     """A voice of noise that says two words a second."""
     rate = dia2.frame_rate
     said = int(2 * (seconds - 1))
     words = tuple(Word(f"word{n}", n / 2, n / 2 + 0.4) for n in range(said))
     frames = round(seconds * rate)
     codes = np.random.default_rng(0).integers(0, 64, (dia2.config.codebooks, frames))
-    return Opening(plan([Part(0, words, frames)], dia2.tokenizer, rate), codes.astype(np.int32))
+    return Prefix(plan([Part(0, words, frames)], dia2.tokenizer, rate), codes.astype(np.int32))

@@ -23,16 +23,18 @@ from bench import dia2_sizes as sizes
 from bench.dia2_bundle import bundle, voice
 from bench.dia2_published import Published
 from tts.dia2.dia2 import Dia2
-from tts.dia2.fast.capture import synchronize
-from tts.dia2.recall import block_size
-from tts.dia2.sampling import Sampling
-from tts.dia2.scheduler import Scheduler
-from tts.dia2.speech import Item, Manner, Speaking, Warmed
+from tts.dia2.fast.gpu.capture import synchronize
+from tts.dia2.network.sampling import Sampling
+from tts.dia2.serving.prefix_cache import block_size
+from tts.dia2.serving.scheduler import Scheduler
+from tts.dia2.serving.utterance import Item, PrefilledPrefix, Speaking, VoiceSettings
 
 REST = "and then some more of them follow "
 
 
-def first_audio(dia2: Dia2, scheduler: Scheduler, manner: Manner, warmed: Warmed) -> float:
+def first_audio(
+    dia2: Dia2, scheduler: Scheduler, manner: VoiceSettings, warmed: PrefilledPrefix
+) -> float:
     """Milliseconds from the third word to the first piece of sound."""
     items: list[Item] = []
     speaking = Speaking(dia2, manner, warmed, items.append)
@@ -113,7 +115,7 @@ def main() -> None:
     device = torch.device(options.device)
     dtype = options.dtype or ("float32" if device.type == "cpu" else "bfloat16")
     dia2 = bundle(options.model, device, getattr(torch, dtype))
-    scheduler, manner = Scheduler(dia2), Manner(Sampling(), seed=1)
+    scheduler, manner = Scheduler(dia2), VoiceSettings(Sampling(), seed=1)
     warmed = scheduler.warm(voice(dia2, options.voice), manner)
     took = [first_audio(dia2, scheduler, manner, warmed) for _ in range(options.times + 2)][2:]
     median, worst = statistics.median(took), max(took)

@@ -28,19 +28,19 @@ from torch.nn import functional
 from bench import dia2_sizes as sizes
 from bench.dia2 import _bandwidth
 from bench.dia2_launches import frame, resources
-from tts.dia2.cache import FixedStep
-from tts.dia2.config import Dia2Config
 from tts.dia2.fast.depformer import Frame
-from tts.dia2.fast.kernels.check import find_fault
-from tts.dia2.fast.kernels.draw import draw
-from tts.dia2.fast.kernels.embed import embed
-from tts.dia2.fast.kernels.layer import Layer, Seen
-from tts.dia2.fast.kernels.model import KernelModel
-from tts.dia2.fast.kernels.project import Matrix, project
+from tts.dia2.fast.gpu.check import find_fault
+from tts.dia2.fast.gpu.kernels.draw import draw
+from tts.dia2.fast.gpu.kernels.embed import embed
+from tts.dia2.fast.gpu.kernels.layer import Layer, Seen
+from tts.dia2.fast.gpu.kernels.project import Matrix, project
+from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.fast.layers import attend
-from tts.dia2.layers import ACTIVATIONS
-from tts.dia2.sampling import FIRST_CODEBOOK, Sampling, random_numbers
-from tts.dia2.stepper import new_sampler
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.kv_cache import FixedStep
+from tts.dia2.network.layers import ACTIVATIONS
+from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampling, random_numbers
+from tts.dia2.serving.stepper import new_sampler
 
 H200 = 4.3e12  # bytes a second that a copy moves
 GAP = 2.0e-6  # seconds that a kernel costs beside its reading, in a graph: a guess

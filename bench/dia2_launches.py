@@ -16,10 +16,10 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
-from tts.dia2.config import Dia2Config
-from tts.dia2.fast.kernels.model import KernelModel
-from tts.dia2.model import Network
-from tts.dia2.stepper import new_sampler
+from tts.dia2.fast.gpu.model import KernelModel
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.model import Network
+from tts.dia2.serving.stepper import new_sampler
 
 HOPPER = GPUTarget("cuda", 90, 32)
 # Operations that launch nothing: they look at memory in another way, or take some.

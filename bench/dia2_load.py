@@ -22,8 +22,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
-from tts.dia2 import quiet
-from tts.dia2.settings import Settings
+from tts.dia2 import torch_loading as quiet
+from tts.dia2.serving.settings import Settings
 
 BAR = 1.15
 _MAKE = "import sys; from pathlib import Path; from tests.tiny_dia2 import real_size; "
@@ -41,8 +41,8 @@ def load(folder: str, device: str) -> dict[str, float]:
     begun = time.perf_counter()
     with quiet.loading():
         quiet.link_torch()
-        from tts.dia2.prepare import prepare
-        from tts.dia2.speech import Item, Speaking
+        from tts.dia2.serving.prepare import prepare
+        from tts.dia2.serving.utterance import Item, Speaking
 
         with _tokenizer():
             prepared = prepare(_settings(folder, device))
@@ -65,7 +65,7 @@ def _tokenizer() -> AbstractContextManager[object]:
     from bench.dia2_bundle import tokenizer
 
     words = tokenizer(dia2_sizes.config("1b"))
-    return patch("tts.dia2.tokenizer.Tokenizer.from_folder", lambda *_: words)
+    return patch("tts.dia2.text.tokenizer.Tokenizer.from_folder", lambda *_: words)
 
 
 def _settings(folder: str, device: str) -> Settings:

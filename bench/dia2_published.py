@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2.config import Dia2Config, Transformer
-from tts.dia2.model import Network
+from tts.dia2.network.config import Dia2Config, Transformer
+from tts.dia2.network.model import Network
 
 Weights = dict[str, Tensor]
 Angles = tuple[Tensor, Tensor]

@@ -2,8 +2,8 @@
 
 import torch
 
-from tts.dia2.config import Dia2Config
-from tts.dia2.model import Network
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.model import Network
 
 Size = tuple[int, int, int, int, int, int]
 """Layers, width, hidden, query heads, key-value heads, head dim."""

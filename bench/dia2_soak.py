@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from bench import dia2_sizes as sizes
-from tts.dia2.fast.graphs import Graphs, new_stepper
+from tts.dia2.fast.gpu.graphs import Graphs, new_stepper
 from tts.dia2.fast.model import quickest
-from tts.dia2.model import Model
-from tts.dia2.sampling import Sampling, random_numbers
-from tts.dia2.script import Entry
-from tts.dia2.stepper import Stepper
-from tts.dia2.take import Take
+from tts.dia2.network.model import Model
+from tts.dia2.network.sampling import Sampling, random_numbers
+from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.stepper import Stepper
+from tts.dia2.text.script import Entry
 
 KINDS = 12  # of utterances, which come again and again
 JOINS = 0.3  # chance of a free slot's being taken in a step

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from tts.dia2.fast.graphs import Graphs, GraphStepper
-from tts.dia2.model import Model
-from tts.dia2.sampling import Sampling, random_numbers
-from tts.dia2.script import Entry
-from tts.dia2.stepper import Stepper
-from tts.dia2.take import Take
+from tts.dia2.fast.gpu.graphs import Graphs, GraphStepper
+from tts.dia2.network.model import Model
+from tts.dia2.network.sampling import Sampling, random_numbers
+from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.stepper import Stepper
+from tts.dia2.text.script import Entry
 
 PHASES = ("backbone", "depformer", "sampling", "host")
 FILLED = 200  # entries in every slot's cache when it begins: 16 seconds

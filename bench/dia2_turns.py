@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.tiny_dia2 import real_size
-from tests.tts.dia2.utterances import settings
+from tests.tts.dia2.serving.utterances import settings
 from tts import Heard, SpokenWord
-from tts.dia2.prepare import Prepared, frame_seconds, prepare
-from tts.dia2.rehearsal import Rehearsal
-from tts.dia2.speech import Item, Speaking
+from tts.dia2.serving.context_prefill import ContextPrefill
+from tts.dia2.serving.prepare import Prepared, frame_seconds, prepare
+from tts.dia2.serving.utterance import Item, Speaking
 
 WORDS = "how are you this fine morning my dear"
 TEXT = "Well, this is a text and it has words. "
@@ -39,7 +39,7 @@ def turn(number: int, seed: int) -> Heard:
     return Heard("user" if number % 2 else "agent", pcm, rate, tuple(words))
 
 
-def between(prepared: Prepared, rehearsal: Rehearsal) -> list[float]:
+def between(prepared: Prepared, rehearsal: ContextPrefill) -> list[float]:
     """All that is done while nobody speaks: seconds of each piece."""
     pieces, begun = [], time.perf_counter()
     while prepared.scheduler.step() or rehearsal.step():
@@ -48,7 +48,7 @@ def between(prepared: Prepared, rehearsal: Rehearsal) -> list[float]:
     return pieces
 
 
-def first_frame(prepared: Prepared, rehearsal: Rehearsal) -> float:
+def first_frame(prepared: Prepared, rehearsal: ContextPrefill) -> float:
     """Seconds from opening a reply, with its text there, to its first frame."""
     items: list[Item] = []
     begun = time.perf_counter()

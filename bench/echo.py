@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.table import Table
 from trio.testing import MockClock
 
-from agent.audio.echo import CERTAIN, Echo
+from agent.audio.echo.stage import CERTAIN, Echo
 from agent.audio.playback import Playback
+from agent.config.sections import EchoMode, TurnSettings, VadSettings
 from agent.events import MICROPHONE_RATE, Event
-from agent.settings import EchoMode, TurnSettings, VadSettings
-from agent.turns import Began, Insisted, Noticed, TurnDetector
-from agent.vad import CONTEXT, WINDOW, SileroVad
+from agent.turns.detector import Began, Insisted, Noticed, TurnDetector
+from agent.turns.vad import CONTEXT, WINDOW, SileroVad
 from bench.echo_room import RATE, Devices, Heard, Room
 from bench.full_duplex.texts import ANSWERS, INTERRUPTIONS, QUESTIONS
 from bench.full_duplex.voices import VOICES, speak

@@ -12,7 +12,7 @@ import soxr
 from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
 
-from agent.audio.echo import Echo
+from agent.audio.echo.stage import Echo
 from agent.audio.playback import Playback
 from agent.events import MICROPHONE_RATE, Audio
 

@@ -21,7 +21,7 @@ import openai
 from anyio.abc import ByteStream
 
 from llm_adapters import Message, TextDelta
-from llm_adapters.openai import OpenAI
+from llm_adapters.openai.adapter import OpenAI
 
 BAR = 0.1
 """Milliseconds."""

@@ -30,10 +30,10 @@ from rich.table import Table
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker, WavMicrophone
 from agent.audio.playback import Playback
-from agent.config import Config, load_config
-from agent.ears import SpeechBegan, SpeechEnded, SpeechInsisted
-from agent.session import Session
-from agent.transcribe import Understood, UserWords
+from agent.config.load import Config, load_config
+from agent.conversation.session import Session
+from agent.turns.segmenter import SpeechEnded, SpeechProgress, SpeechStarted
+from agent.turns.transcriber import TurnTranscript, UserWords
 from llm_adapters import Message, TextDelta, ToolSpec
 from tts import Speech, SpokenWord
 
@@ -165,14 +165,14 @@ async def _turns(
         tasks.start_soon(session, receive, nothing)
         for turn in range(1, turns + 1):
             now = anyio.current_time()
-            await send.send(SpeechBegan(turn))
+            await send.send(SpeechStarted(turn))
             await send.send(SpeechEnded(turn, 1.0, now, now, cut=False))
-            await send.send(Understood(turn, "go", final=True))
+            await send.send(TurnTranscript(turn, "go", final=True))
             while len(driver.starts) < turn:
                 await anyio.lowlevel.checkpoint()
             if interrupt:
                 decided.append(perf_counter())
-                await send.send(SpeechInsisted(turn, 0.3))
+                await send.send(SpeechProgress(turn, 0.3))
             while len(driver.fades) < turn or driver.sounding:
                 await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()

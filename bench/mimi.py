@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from tests.tts.dia2.plain_mimi import random_mimi
+from tests.tts.dia2.mimi.plain_mimi import random_mimi
 
 WARM_UP = 10
 FRAME_MS = 80

@@ -22,8 +22,8 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.whisper import SAMPLE_RATE, Whisper
-from tests.stt import tiny_whisper
+from stt.whisper.engine import SAMPLE_RATE, Whisper
+from tests.stt.whisper import tiny_whisper
 
 SIZES = {"tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
 """Width, heads, and layers of encoder and decoder each."""
@@ -46,7 +46,7 @@ def main() -> None:
     print(f"{len(pcm) / SAMPLE_RATE:.1f} s of speech, {TOKENS} tokens, medians of {args.runs} runs")
     print("size    trimmed: ms   cpu    RTF    padded: ms   cpu    RTF    ratio: ms   cpu")
     for size in args.sizes.split(","):
-        with patch("stt.whisper_decoder.flaw", return_value=None):
+        with patch("stt.whisper.decoder.flaw", return_value=None):
             (trimmed, cpu), (padded, padded_cpu) = anyio.run(_measure, size, pcm, args.runs)
         seconds = len(pcm) / SAMPLE_RATE
         print(

@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
-from agent.config import Config
+from agent.config.load import Config
 from agent.events import Audio, Event, TurnLatency
 from bench.stt import CLIP, SIZES, TOKENS, WORDS
-from stt.whisper import SAMPLE_RATE, Whisper
+from stt.whisper.engine import SAMPLE_RATE, Whisper
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeTts
-from tests.stt import tiny_whisper
+from tests.stt.whisper import tiny_whisper
 
 BLOCK = 512
 PAUSE = 3 * BLOCK
@@ -50,7 +50,7 @@ def main() -> None:
     print("milliseconds: p50 / max    pause, no partials    pause, partials    endpoint")
     with ExitStack() as stack:
         # What random weights write would be rejected, or decoded again.
-        for check in ("stt.whisper_decoder.flaw", "stt.whisper.ghost"):
+        for check in ("stt.whisper.decoder.flaw", "stt.whisper.engine.ghost"):
             stack.enter_context(patch(check, return_value=None))
         for size in args.sizes.split(","):
             columns = anyio.run(_measure, size, args.turns)

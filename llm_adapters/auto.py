@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from llm_adapters.discover import SERVERS, Found, discover
-from llm_adapters.openai import OpenAI
-from llm_adapters.openai_client import NO_KEY
+from llm_adapters.openai.adapter import OpenAI
+from llm_adapters.openai.client import NO_KEY
 from llm_adapters.protocol import LanguageModelError, Message, Notice, ReplyItem, ToolSpec
 
 

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from stt.ghosts import LEAST_VOICE
+from stt.hallucinations import LEAST_VOICE
 from stt.protocol import SpeechToTextError, Transcript, Word
-from stt.voice import Voice
+from stt.vad import Voice
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncAPIResponse, AsyncOpenAI

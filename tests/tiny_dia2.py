@@ -13,10 +13,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from tts.dia2.config import Dia2Config
-from tts.dia2.mimi import Mimi
-from tts.dia2.mimi_checkpoint import MimiConfig, Weights
-from tts.dia2.model import Network
+from tts.dia2.mimi.checkpoint import MimiConfig, Weights
+from tts.dia2.mimi.codec import Mimi
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.model import Network
 
 Shapes = Mapping[str, tuple[int, ...]]
 

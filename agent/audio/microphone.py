@@ -13,8 +13,8 @@ from agent.audio.resample import Resampler
 from agent.audio.ring import Ring
 from agent.audio.stream import DeviceStream
 from agent.audio.wakeup import Wakeup
+from agent.config.sections import MicrophoneSettings
 from agent.events import MICROPHONE_RATE, Audio, Event, WarningEvent
-from agent.settings import MicrophoneSettings
 
 _RING = 2.0  # seconds that the loop may be late
 _SHORTEST, _LONGEST = 0.01, 0.02  # seconds in a block

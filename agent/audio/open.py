@@ -8,9 +8,9 @@ from agent.audio.files import WavMicrophone, WavSpeaker
 from agent.audio.microphone import DeviceMicrophone
 from agent.audio.speaker import DeviceSpeaker
 from agent.audio.tap import Speaker
+from agent.config.sections import MicrophoneSettings, SpeakerSettings
 from agent.events import Audio, Event
 from agent.graph import Stage
-from agent.settings import MicrophoneSettings, SpeakerSettings
 
 Report = Callable[[Event], None]
 

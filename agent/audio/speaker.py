@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from agent.audio.playback import Playback
 from agent.audio.stream import DeviceStream
+from agent.config.sections import SpeakerSettings
 from agent.events import Event
-from agent.settings import SpeakerSettings
 
 
 class DeviceSpeaker:

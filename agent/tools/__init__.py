@@ -1,8 +1,8 @@
 """Tools: what the language model can do besides talk."""
 
+from agent.config.tools import ToolSettings
 from agent.tools.builtin import Controls
 from agent.tools.events import ToolCalled, ToolReturned
-from agent.tools.settings import ToolSettings
 from agent.tools.tool import Say, Tool, ToolError
 from agent.tools.toolbox import Toolbox
 

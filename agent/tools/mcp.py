@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import anyio
 import anyio.to_thread
 
+from agent.config.tools import ToolSettings
 from agent.graph import only
-from agent.tools.settings import ToolSettings
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
 

@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from agent.config.tools import ToolSettings
 from agent.errors import ConfigError
 from agent.events import Event, WarningEvent
 from agent.graph import only
@@ -21,7 +22,6 @@ from agent.tools.confirmation import Question
 from agent.tools.events import ToolCalled, ToolReturned
 from agent.tools.function import find_function, function_tool
 from agent.tools.mcp import McpServer
-from agent.tools.settings import ToolSettings
 from agent.tools.tool import Action, Say, Tool, ToolError
 from llm_adapters import ToolCall, ToolSpec
 

@@ -13,7 +13,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from agent.audio.microphone import DeviceMicrophone
 from agent.audio.speaker import DeviceSpeaker
 from agent.events import Audio
-from agent.vad import SileroVad
+from agent.turns.vad import SileroVad
 from bench.full_duplex.performance import Performance, Setting, Show
 from bench.full_duplex.room import BLOCK, Placed, Room
 from bench.full_duplex.scenes import Scene

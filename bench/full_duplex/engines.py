@@ -12,7 +12,7 @@ import anyio.lowlevel
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.vad import SileroVad
+from agent.turns.vad import SileroVad
 from bench.full_duplex import texts
 from bench.full_duplex.voices import RATE, Clip, Float32, fluent, frame_power, speak
 from llm_adapters import Message, TextDelta

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
 from agent.audio.tap import Speaker
-from agent.config import Config
+from agent.config.load import Config
 from agent.events import Audio, Event
 from agent.graph import Stage
-from agent.vad import Vad
+from agent.turns.vad import Vad
 from bench.full_duplex.engines import ClipTts, InlineVad, Oracle, ScriptedLlm, ScriptedStt
 from bench.full_duplex.listening import Stretch, stretches
 from bench.full_duplex.room import Placed, Room, RoomMicrophone

@@ -8,7 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from agent.agent import Agent
-from agent.config import Config
+from agent.config.load import Config
 from agent.errors import StageError
 from agent.events import AssistantDone, Audio, Event, SessionEnded, SessionStarted
 from agent.graph import Graph

@@ -11,8 +11,7 @@ import pytest
 import llm_adapters
 import stt
 import tts
-
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
 
 HEAVY = {
     *("torch", "transformers", "tokenizers", "onnxruntime", "ctranslate2", "faster_whisper", "av"),
@@ -85,7 +84,7 @@ def test_importing_every_module_is_light(package: str) -> None:
 
 
 def test_the_command_line_starts_light() -> None:
-    found = imported("from agent.cli import main; main(['--version'])")
+    found = imported("from agent.cli.main import main; main(['--version'])")
     assert "agent" in found
     assert not found & (HEAVY | {"torch"})
 

@@ -15,9 +15,9 @@ MODULES = (
     "bench.dia2_load",
     "bench.dia2_soak",
     "bench.dia2_gpu",
-    "tts.dia2.verify",
+    "bench.dia2_verify.__main__",
     "tts.dia2.generate",
-    "tts.dia2.prepare",
+    "tts.dia2.serving.prepare",
     "tests.tiny_dia2",
 )
 
@@ -34,12 +34,12 @@ for name in {MODULES}:
 import torch
 from bench.dia2_bundle import bundle, voice
 from bench.dia2_first import first_audio
-from tts.dia2.sampling import Sampling
-from tts.dia2.scheduler import Scheduler
-from tts.dia2.speech import Manner
+from tts.dia2.network.sampling import Sampling
+from tts.dia2.serving.scheduler import Scheduler
+from tts.dia2.serving.utterance import VoiceSettings
 torch.set_num_threads(1)
 dia2 = bundle("tiny", torch.device("cpu"), torch.float32)
-scheduler, manner = Scheduler(dia2), Manner(Sampling(), seed=1)
+scheduler, manner = Scheduler(dia2), VoiceSettings(Sampling(), seed=1)
 warmed = scheduler.warm(voice(dia2, 3), manner)
 assert first_audio(dia2, scheduler, manner, warmed) > 0
 """

@@ -1,6 +1,5 @@
 """A conversation in real time, without sound cards, for recognisers: the user says a clip."""
 
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
 from agent.audio.wav import read_audio
-from agent.config import Config
+from agent.config.load import Config
 from agent.events import Audio, Event
 from stt import SpeechToText
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeTts
+from tests.paths import AUDIO
 
-AUDIO = Path(__file__).parents[1] / "audio"
 SILENCE = 1.1
 """Seconds after each clip."""
 

@@ -9,8 +9,7 @@ import pytest
 import soxr
 
 from agent.audio.wav import WavWriter, read_audio
-
-AUDIO = Path(__file__).parents[1] / "audio"
+from tests.paths import AUDIO
 
 
 def parley(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -21,11 +21,11 @@ from anyio.streams.text import TextReceiveStream
 from numpy.typing import NDArray
 
 from agent.audio.wav import read_audio
+from tests.paths import AUDIO
 from tests.soundcards import Recording, SoundCards
 
 pytestmark = pytest.mark.anyio
 
-AUDIO = Path(__file__).parents[1] / "audio"
 RATE = 24000
 CONFIG = """
 microphone: {latency: 0.05}

@@ -15,9 +15,9 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from agent.audio.microphone import DeviceMicrophone
 from agent.audio.speaker import DeviceSpeaker
 from agent.audio.wakeup import Wakeup
+from agent.config.sections import MicrophoneSettings, SpeakerSettings
 from agent.events import Audio
 from agent.graph import Graph
-from agent.settings import MicrophoneSettings, SpeakerSettings
 from tests.soundcards import Reports, SoundCards, impurity, sounding, tone
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from agent.agent import Agent
 from agent.audio.wav import read_audio
-from agent.config import load_config
+from agent.config.load import load_config
+from agent.conversation.heard import heard_words
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -28,10 +29,9 @@ from agent.events import (
     Event,
 )
 from agent.graph import Graph
-from agent.heard import heard_words
 from tests.agent.fakes import FakeStt, LoudnessVad, Scripted
 from tests.soundcards import SoundCards
-from tests.tts.dia2.utterances import checkpoint
+from tests.tts.dia2.serving.utterances import checkpoint
 from tts import SpokenWord
 from tts.dia2.dia2 import Dia2
 

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.audio.wav import WavWriter, read_audio
+from tests.paths import AUDIO
 
-AUDIO = Path(__file__).parents[1] / "audio"
 BLOCK, FADE = 0.02, 0.005
 
 

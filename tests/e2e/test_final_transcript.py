@@ -2,18 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stt.whisper import Whisper
-from stt.whisper_decoder import Decoder
+from stt.whisper.decoder import Decoder
+from stt.whisper.engine import Whisper
 from tests.e2e.spoken import converse
+from tests.paths import ASSETS
 
 pytestmark = pytest.mark.anyio
 
-MODEL = Path(__file__).parents[1] / "assets" / "tiny_whisper"
+MODEL = ASSETS / "tiny_whisper"
 DECODING = 0.15
 """Seconds that a decoding takes at least, as those of larger models do."""
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
-from agent.config import Config
+from agent.config.load import Config
 from agent.events import Audio, Event
-from llm_adapters.openai import OpenAI
+from llm_adapters.openai.adapter import OpenAI
 from tests.agent.fakes import TTS_RATE, FakeStt, FakeTts, LoudnessVad
 from tests.llm_adapters.chat_server import serving
 

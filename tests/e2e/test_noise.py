@@ -3,8 +3,6 @@
 Only the recogniser is a fake, which hears no words where there are none.
 """
 
-from pathlib import Path
-
 import anyio
 import numpy as np
 import pytest
@@ -14,14 +12,14 @@ from agent.agent import Agent
 from agent.audio.microphone import DeviceMicrophone
 from agent.audio.speaker import DeviceSpeaker
 from agent.audio.wav import read_audio
-from agent.config import Config
+from agent.config.load import Config
 from agent.events import AssistantDone, AssistantSpeechStarted, Event
 from tests.agent.fakes import TTS_RATE, WORD, FakeLlm, FakeStt, FakeTts
+from tests.paths import AUDIO
 from tests.soundcards import Reports, SoundCards
 
 pytestmark = pytest.mark.anyio
 
-AUDIO = Path(__file__).parents[1] / "audio"
 WORDS = 30
 SETTLED = 0.1
 """Seconds at an edge of the sound in which levels are between two others."""

@@ -3,13 +3,12 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from agent.config import parse_config
+from agent.config.load import parse_config
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 # Dia2's needs a download; what it calls is tested with a checkpoint that the tests make.
 PROGRAMS = [

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import main
+from agent.cli.main import main
 from tests.llm_adapters.chat_server import REPLY, serving
+from tests.paths import AUDIO
 
-QUESTION = Path(__file__).parents[1] / "audio" / "question_capital.wav"
+QUESTION = AUDIO / "question_capital.wav"
 
 
 def talk_and_be_killed(arguments: list[str], events: Path) -> None:

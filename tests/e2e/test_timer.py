@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from tests.e2e.test_conversation import CONFIG, RATE, parley_talk, record_into, say
 from tests.llm_adapters import strange  # noqa: F401  (adds its behaviours to the server's)
 from tests.llm_adapters.chat_server import serving
+from tests.paths import ASSETS
 from tests.soundcards import SoundCards
 
 pytestmark = pytest.mark.anyio
 
-WHISPER = Path(__file__).parents[1] / "assets" / "tiny_whisper"
+WHISPER = ASSETS / "tiny_whisper"
 SETTINGS = """
 stt: {{engine: whisper, model: "{model}", device: cpu}}
 llm: {{adapter: openai, base_url: "{url}", model: timer, api_key: none}}

@@ -16,9 +16,9 @@ from tests.assets.corpus import TRAINED, edits, recombined
 from tests.assets.listening import no_speech, with_noise
 from tests.assets.speech import SAMPLE_RATE, render_all
 from tests.llm_adapters.chat_server import ChatServer, serving
+from tests.paths import ASSETS, AUDIO
 
-MODEL = Path(__file__).parents[1] / "assets" / "tiny_whisper"
-CLIPS = Path(__file__).parents[1] / "audio"
+MODEL = ASSETS / "tiny_whisper"
 CONFIG = """
 stt: {{engine: whisper, model: {model}, device: cpu}}
 llm: {{adapter: openai, base_url: "{url}", model: good, api_key: none}}
@@ -57,7 +57,7 @@ def understood(events: list[dict[str, Any]]) -> list[str]:
 
 
 def clip(name: str) -> NDArray[np.float32]:
-    return read_audio(CLIPS / f"{name}.wav")[0]
+    return read_audio(AUDIO / f"{name}.wav")[0]
 
 
 @pytest.mark.parametrize(

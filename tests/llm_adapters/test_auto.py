@@ -13,7 +13,7 @@ import pytest
 from llm_adapters import GivesWay, LanguageModelError, Message, Notice, TextDelta, WarmsUp, discover
 from llm_adapters.auto import Auto, choose
 from llm_adapters.discover import OPENAI_MODEL, Found
-from llm_adapters.openai import FIRST_TOKEN_SOON
+from llm_adapters.openai.adapter import FIRST_TOKEN_SOON
 from tests.llm_adapters.chat_server import REPLY, ChatServer
 
 pytestmark = pytest.mark.anyio

@@ -8,6 +8,6 @@ import pytest
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model with random weights."""
-    from tests.stt import tiny_whisper
+    from tests.stt.whisper import tiny_whisper
 
     return tiny_whisper.make(tmp_path_factory.mktemp("tiny"))

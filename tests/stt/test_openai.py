@@ -3,7 +3,6 @@
 import io
 import wave
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 
 from stt import SpeechToTextError, Transcript, Word
 from stt.openai import OpenAI
+from tests.paths import AUDIO
 from tests.stt.transcription_server import Server, serving
 
 pytestmark = pytest.mark.anyio
-
-CLIPS = Path(__file__).parent.parent / "audio"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def server(running: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 def _speech() -> NDArray[np.float32]:
-    with wave.open(str(CLIPS / "greeting.wav")) as clip:
+    with wave.open(str(AUDIO / "greeting.wav")) as clip:
         pcm = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
     return (pcm / 32768).astype(np.float32)
 

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from stt import SpeechToTextError, Transcript
 from stt.pocketsphinx import Pocketsphinx
+from tests.paths import AUDIO
 
 pytestmark = pytest.mark.anyio
-
-CLIPS = Path(__file__).parent.parent / "audio"
 
 
 def read(name: str) -> NDArray[np.float32]:
     """A 16 kHz clip as float32 [n]."""
-    with wave.open(str(CLIPS / f"{name}.wav")) as clip:
+    with wave.open(str(AUDIO / f"{name}.wav")) as clip:
         assert clip.getframerate() == Pocketsphinx.sample_rate
         pcm = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
     return (pcm / 32768).astype(np.float32)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tts.dia2.config import Dia2Config
+from tts.dia2.network.config import Dia2Config
 from tts.protocol import TextToSpeechError
 
 MIMI = "kyutai/mimi"

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from tts.dia2.cache import entries
 from tts.dia2.checkpoint import Checkpoint
-from tts.dia2.config import Dia2Config
-from tts.dia2.fast.graphs import capture, new_stepper
-from tts.dia2.fast.mimi_graph import FrameDecoder
+from tts.dia2.fast.gpu.graphs import capture, new_stepper
+from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
 from tts.dia2.fast.model import quickest
-from tts.dia2.mimi import Mimi
-from tts.dia2.model import Model, Network
-from tts.dia2.sampling import Sampling
-from tts.dia2.stepper import Stepper
-from tts.dia2.tokenizer import Tokenizer
-from tts.dia2.weights import NoInitialValues
+from tts.dia2.mimi.codec import Mimi
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.kv_cache import entries
+from tts.dia2.network.model import Model, Network
+from tts.dia2.network.sampling import Sampling
+from tts.dia2.network.weights import NoInitialValues
+from tts.dia2.serving.stepper import Stepper
+from tts.dia2.text.tokenizer import Tokenizer
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.generate import Result
-    from tts.dia2.voice import Voice
+    from tts.dia2.voices.voice import Voice
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

@@ -15,15 +15,15 @@ import anyio.to_thread
 from pydantic import Field
 
 from tts.clean import SOUNDS
-from tts.dia2 import quiet
-from tts.dia2.mailbox import Mailbox
-from tts.dia2.settings import Settings
+from tts.dia2 import torch_loading as quiet
+from tts.dia2.serving.mailbox import Mailbox
+from tts.dia2.serving.settings import Settings
 from tts.protocol import Heard, Speech, TextToSpeechError
 
 if TYPE_CHECKING:
-    from tts.dia2.prepare import Prepared
-    from tts.dia2.speech import Item, Speaking
-    from tts.dia2.worker import Worker
+    from tts.dia2.serving.prepare import Prepared
+    from tts.dia2.serving.utterance import Item, Speaking
+    from tts.dia2.serving.worker import Worker
 
 
 class Dia2Speech:
@@ -149,7 +149,7 @@ class Dia2Speech:
 
         Raises TextToSpeechError if the engine is not loaded, or the process was forked since.
         """
-        from tts.dia2.speech import Item, Speaking
+        from tts.dia2.serving.utterance import Item, Speaking
 
         prepared, worker = self._ready()
         mailbox = Mailbox[Item]()
@@ -219,8 +219,8 @@ def _import() -> None:
     with quiet.loading():
         quiet.link_torch()
         try:
-            import_module("tts.dia2.prepare")
-            import_module("tts.dia2.worker")
+            import_module("tts.dia2.serving.prepare")
+            import_module("tts.dia2.serving.worker")
         except ImportError as error:
             raise TextToSpeechError(
                 f"Dia2 needs PyTorch ({error}): pip install 'parley[dia2]'"
@@ -228,8 +228,8 @@ def _import() -> None:
 
 
 def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
-    from tts.dia2.prepare import prepare
-    from tts.dia2.worker import Worker
+    from tts.dia2.serving.prepare import prepare
+    from tts.dia2.serving.worker import Worker
 
     with quiet.loading():
         prepared = prepare(settings)

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.dia2.grid import Codes, pcm16
-from tts.dia2.prompt import prompt
-from tts.dia2.sampling import Sampling, random_numbers
-from tts.dia2.script import Entry, parse_script
-from tts.dia2.stepper import Stepper
-from tts.dia2.take import Take
-from tts.dia2.windows import Opening, Window, check_length
+from tts.dia2.network.delays import Codes, pcm16
+from tts.dia2.network.sampling import Sampling, random_numbers
+from tts.dia2.serving.prompt import prompt
+from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.stepper import Stepper
+from tts.dia2.serving.windows import Prefix, Window, check_length
+from tts.dia2.text.script import Entry, parse_script
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.dia2 import Dia2
-    from tts.dia2.voice import Voice
+    from tts.dia2.voices.voice import Voice
 
 Progress = Callable[[int, int | None], None]
 Words = list[tuple[str, int]]
@@ -88,9 +88,9 @@ def generate(
     if not 0 <= seed <= LARGEST_SEED:
         raise TextToSpeechError(f"a seed is a whole number from 0 to {LARGEST_SEED}, not {seed}")
     sampling = sampling or Sampling(scale=2.0 if dia2.model.branches > 1 else 1.0)
-    opening = Opening.nothing(dia2.config)
+    opening = Prefix.nothing(dia2.config)
     if voices:
-        opening = Opening(*prompt(voices, dia2.tokenizer, dia2.mimi, reference=reference))
+        opening = Prefix(*prompt(voices, dia2.tokenizer, dia2.mimi, reference=reference))
     job = _Job(dia2, entries, opening, sampling, seed, initial_padding, progress or _quiet)
     with dia2.exclusively() as stepper:
         if reference:
@@ -110,7 +110,7 @@ class _Job:
 
     dia2: "Dia2"
     entries: tuple[Entry, ...]
-    opening: Opening
+    opening: Prefix
     sampling: Sampling
     seed: int
     initial_padding: int

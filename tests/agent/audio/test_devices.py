@@ -7,7 +7,7 @@ import pytest
 import sounddevice as sd
 
 from agent.audio.devices import Device, find_device, list_devices
-from agent.commands import devices as command
+from agent.cli.commands import devices as command
 from agent.errors import AudioError
 from tests.soundcards import SoundCards
 

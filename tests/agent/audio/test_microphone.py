@@ -11,10 +11,10 @@ import sounddevice as sd
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from agent.audio.microphone import DeviceMicrophone
+from agent.config.sections import MicrophoneSettings
 from agent.errors import StageError
 from agent.events import Audio
 from agent.graph import Graph
-from agent.settings import MicrophoneSettings
 from tests.soundcards import Float32, Reports, SoundCards, impurity, sounding, tone
 
 pytestmark = pytest.mark.anyio

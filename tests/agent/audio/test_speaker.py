@@ -10,8 +10,8 @@ import pytest
 import sounddevice as sd
 
 from agent.audio.speaker import DeviceSpeaker
+from agent.config.sections import SpeakerSettings
 from agent.errors import AudioError
-from agent.settings import SpeakerSettings
 from tests.soundcards import Float32, Recording, Reports, SoundCards, impurity, sounding, tone
 
 pytestmark = pytest.mark.anyio

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from agent.thinking import Thinking
+from agent.conversation.generation import Generation
 from agent.tools import Toolbox, ToolCalled
 from agent.tools.confirmation import Question
 from agent.tools.function import function_tool
@@ -101,7 +101,7 @@ class Lock:
 
 async def converse(
     answer: str, replies: list[list[str | ReplyItem | Exception]], *, confirm: bool | str = True
-) -> tuple[list[str], Lock, FakeLlm, Thinking]:
+) -> tuple[list[str], Lock, FakeLlm, Generation]:
     """What is said in two turns: the request and the user's answer to the question."""
     lock = Lock()
     llm = FakeLlm(replies)
@@ -112,7 +112,7 @@ async def converse(
     async with Toolbox.open([], Muted(), lambda _: None) as toolbox:
         toolbox.add(function_tool(lock.unlock, confirm=confirm))
         for turn in (1, 2):
-            thinking = Thinking(
+            thinking = Generation(
                 llm, messages, toolbox, turn=turn, report=lambda _: None, committed=committed
             )
             text = "".join([delta.text async for delta in thinking.text()])
@@ -169,7 +169,7 @@ async def test_no_yes_before_the_turn_is_the_users_last_word() -> None:
     async with Toolbox.open([], Muted(), events.append) as toolbox:
         toolbox.add(function_tool(lock.unlock, confirm=True))
         toolbox.question = QUESTION
-        thinking = Thinking(
+        thinking = Generation(
             FakeLlm([["It is open."]]),
             heard(TEXT, "yes"),
             toolbox,

@@ -5,13 +5,12 @@ from typing import Any
 
 import torch
 
-from tts.dia2.config import Dia2Config
-from tts.dia2.model import Model
-from tts.dia2.sampling import random_numbers
-from tts.dia2.script import Entry
-from tts.dia2.take import Take
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.model import Model
+from tts.dia2.network.sampling import random_numbers
+from tts.dia2.serving.sequence import Take
+from tts.dia2.text.script import Entry
 
-GOLDENS = Path(__file__).parent / "goldens"
 torch.set_num_threads(1)  # these networks are too small to share out
 
 

@@ -18,7 +18,7 @@ from tests.tts.dia2 import networks  # noqa: F401 - PyTorch in one thread
 from tts import TextToSpeechError
 from tts.dia2 import Dia2
 from tts.dia2 import dia2 as module
-from tts.dia2.config import Dia2Config
+from tts.dia2.network.config import Dia2Config
 
 
 @pytest.fixture(scope="module")

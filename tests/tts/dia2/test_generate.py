@@ -13,14 +13,14 @@ import torch
 from safetensors.numpy import load_file
 
 from tests import tiny_dia2
-from tests.tts.dia2.networks import GOLDENS
-from tests.tts.dia2.utterances import settings, speak
+from tests.paths import GOLDENS
+from tests.tts.dia2.serving.utterances import settings, speak
 from tts import TextToSpeechError
 from tts.dia2 import Dia2, Sampling, generate
-from tts.dia2.prefix import Word
-from tts.dia2.prepare import prepare
-from tts.dia2.voice import Voice, signature
-from tts.dia2.voice_making import from_result
+from tts.dia2.serving.prepare import prepare
+from tts.dia2.text.prefix import Word
+from tts.dia2.voices.making import from_result
+from tts.dia2.voices.voice import Voice, signature
 
 SCRIPT = "[S1] Hello there, how are you? [S2] Fine (laughs) and you?"
 WORDS = ["Hello", "there,", "how", "are", "you?", "Fine", "(laughs)", "and", "you?"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths import ROOT
 from tests.tiny_dia2 import save
 
 TENSORS, SIDE = 12, 1448
@@ -16,8 +17,8 @@ import sys
 from pathlib import Path
 import torch
 from torch import nn
-from tts.dia2.mimi_checkpoint import open_weights
-from tts.dia2.weights import load_weights
+from tts.dia2.mimi.checkpoint import open_weights
+from tts.dia2.network.weights import load_weights
 
 tensors, side, folder = int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 
@@ -47,7 +48,7 @@ def test_weights_are_in_memory_once(tmp_path: Path, which: str) -> None:
     save(tmp_path / "model.safetensors", {str(n): (SIDE, SIDE) for n in range(TENSORS)})
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, which, str(TENSORS), str(SIDE), str(tmp_path)],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,

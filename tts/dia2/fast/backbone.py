@@ -4,16 +4,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2 import backbone as plain
-from tts.dia2.cache import Memory, Step
-from tts.dia2.config import Dia2Config
-from tts.dia2.fast.layers import HeadsNorm, Mlp, Unit, attend, interleaved, take, weight_of
+from tts.dia2.fast.layers import HeadsNorm, Mlp, RMSScale, attend, interleaved, take, weight_of
 from tts.dia2.fast.linear import Linear, pack
-from tts.dia2.layers import Rotary
+from tts.dia2.network import backbone as plain
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.kv_cache import Memory, Step
+from tts.dia2.network.layers import Rotary
 
 
 class Layer:
-    def __init__(self, config: Dia2Config, layer: plain.Layer, unit: Unit, *, quantize: bool):
+    def __init__(self, config: Dia2Config, layer: plain.Layer, unit: RMSScale, *, quantize: bool):
         shape, attention = config.decoder, layer.attn
         dim = shape.head_dim
         qkv = torch.cat(
@@ -45,7 +45,7 @@ class Layer:
 
 
 class Backbone:
-    """Takes the weights of `tts.dia2.backbone.Backbone`, which is left without them."""
+    """Takes the weights of `tts.dia2.network.backbone.Backbone`, which is left without them."""
 
     def __init__(self, config: Dia2Config, backbone: plain.Backbone, *, quantize: bool) -> None:
         self.pad = config.pad
@@ -56,7 +56,7 @@ class Backbone:
         self.audio = stack([take(each) for each in backbone.audio_embeds])
         device = self.audio.device
         self.offsets = torch.arange(config.codebooks, device=device) * config.audio_vocab
-        unit = Unit(config.decoder.width, config.eps, self.audio)
+        unit = RMSScale(config.decoder.width, config.eps, self.audio)
         self.layers = [
             Layer(config, layer, unit, quantize=quantize)  # type: ignore[arg-type]
             for layer in backbone.layers

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from tts.dia2 import depformer as plain
-from tts.dia2.config import Dia2Config
-from tts.dia2.fast.layers import HeadsNorm, Mlp, Unit, attend, interleaved, take, weight_of
+from tts.dia2.fast.layers import HeadsNorm, Mlp, RMSScale, attend, interleaved, take, weight_of
 from tts.dia2.fast.linear import Linear, pack
-from tts.dia2.layers import Rotary, TextEmbedding
+from tts.dia2.network import depformer as plain
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.layers import Rotary, TextEmbedding
 
 
 class Frame(plain.Frame):
@@ -29,7 +29,7 @@ class Frame(plain.Frame):
 
 class Layer:
     def __init__(
-        self, config: Dia2Config, number: int, layer: plain.Layer, unit: Unit, *, quantize: bool
+        self, config: Dia2Config, number: int, layer: plain.Layer, unit: RMSScale, *, quantize: bool
     ) -> None:
         self.number = number
         shape, attention = config.depformer, layer.self_attention
@@ -61,7 +61,7 @@ class Layer:
 
 
 class Depformer:
-    """Takes the weights of `tts.dia2.depformer.Depformer`, which is left without them."""
+    """Takes the weights of `tts.dia2.network.depformer.Depformer`, which is left without them."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Depformer:
             for weights in sorted(set(config.schedule))
         }
         like = self.audio[0]
-        unit = Unit(shape.width, config.eps, like)
+        unit = RMSScale(shape.width, config.eps, like)
         self.layers = [
             Layer(config, number, layer, unit, quantize=quantize)  # type: ignore[arg-type]
             for number, layer in enumerate(depformer.layers)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2.config import Transformer
 from tts.dia2.fast.linear import Linear, pack
-from tts.dia2.layers import ACTIVATIONS, Gated, Norm
+from tts.dia2.network.config import Transformer
+from tts.dia2.network.layers import ACTIVATIONS, Gated, Norm
 
 
 def take(module: torch.nn.Module) -> Tensor:
@@ -29,7 +29,7 @@ def interleaved(weight: Tensor, dim: int) -> Tensor:
     return torch.unflatten(weight, 0, (-1, 2, dim // 2)).transpose(1, 2).flatten(0, 2)
 
 
-class Unit:
+class RMSScale:
     """x / sqrt(x x + width eps): a root-mean-square norm but for its weight and sqrt(width)."""
 
     def __init__(self, width: int, eps: float, like: Tensor) -> None:
@@ -48,7 +48,7 @@ class Unit:
 
 
 def weight_of(norm: Norm) -> Tensor:
-    """What a `Unit` in this norm's place is to be multiplied with."""
+    """What a `RMSScale` in this norm's place is to be multiplied with."""
     return norm.weight.detach() * math.sqrt(norm.weight.shape[0])
 
 
@@ -56,7 +56,7 @@ class Mlp:
     """x + wo(first(gate) * second(up)) of x's norm."""
 
     def __init__(
-        self, norm: Norm, mlp: Gated, shape: Transformer, unit: Unit, *, quantize: bool
+        self, norm: Norm, mlp: Gated, shape: Transformer, unit: RMSScale, *, quantize: bool
     ) -> None:
         self.unit = unit
         self.wi: Linear = pack(take(mlp.wi).mul_(weight_of(norm)), quantize=quantize)
@@ -76,7 +76,7 @@ class HeadsNorm:
     def __init__(self, q_norm: Norm, k_norm: Norm, heads: int, kv_heads: int, eps: float) -> None:
         self.count = heads + kv_heads
         self.dim = q_norm.weight.shape[0]
-        self.unit = Unit(self.dim, eps, q_norm.weight)
+        self.unit = RMSScale(self.dim, eps, q_norm.weight)
         self.weight = torch.cat(
             [
                 interleaved(weight_of(norm), self.dim).expand(count, -1)

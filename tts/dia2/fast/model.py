@@ -1,4 +1,4 @@
-"""The model for speed: `tts.dia2.model.Model` with its network fused and packed."""
+"""The model for speed: `tts.dia2.network.model.Model` with its network fused and packed."""
 
 import logging
 from collections.abc import Callable
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from tts.dia2 import depformer
-from tts.dia2 import model as plain
-from tts.dia2.cache import Memory, Step
-from tts.dia2.config import Dia2Config
 from tts.dia2.fast.backbone import Backbone, LastStep
 from tts.dia2.fast.depformer import Depformer, Frame
-from tts.dia2.model import Network
-from tts.dia2.sampling import FIRST_CODEBOOK, Sampler
+from tts.dia2.network import depformer
+from tts.dia2.network import model as plain
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.kv_cache import Memory, Step
+from tts.dia2.network.model import Network
+from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
-    from tts.dia2.fast import compiled
+    from tts.dia2.fast.cpu import depformer as compiled
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ class FastModel(plain.Model):
         if self.device.type != "cpu" or self.dtype != torch.float32:
             return None
         try:
-            from tts.dia2.fast import byte_loops, compiled
+            from tts.dia2.fast.cpu import depformer as compiled
+            from tts.dia2.fast.cpu import int8_loops as byte_loops
         except ImportError as error:
             _log.info("Dia2 is slower without Numba: pip install numba (%s)", error)
             return None
@@ -129,7 +130,7 @@ def quickest(
 def _on_gpu() -> type[FastModel]:
     """The one with kernels of its own, where there is Triton to compile them."""
     try:
-        kernels = import_module("tts.dia2.fast.kernels.model")
+        kernels = import_module("tts.dia2.fast.gpu.model")
     except ImportError:
         return FastModel
     found: type[FastModel] = kernels.KernelModel

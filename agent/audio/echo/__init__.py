@@ -1,0 +1,1 @@
+"""Echo: the agent does not hear itself."""

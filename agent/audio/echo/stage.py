@@ -1,0 +1,219 @@
+"""The agent does not hear itself: the stage between the microphone and the ears.
+
+Three ways. *Cancel* takes what the speaker plays out of what the microphone hears, and the user
+can interrupt. *Half duplex* makes the microphone silent while the agent sounds: nothing to
+install, no interruptions. *Off* is for headphones. *Auto* cancels until it has listened to the
+agent speak, and goes on only if there is an echo.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from numpy.typing import NDArray
+
+from agent.audio.echo.activity import ROOM, PlaybackActivity
+from agent.audio.echo.canceller import DELAY, FRAME, Canceller
+from agent.audio.echo.meter import EchoMeter, Measurement, Sample
+from agent.audio.echo.reference import Reference
+from agent.audio.echo.timeline import Frames
+from agent.audio.monitor import Monitor
+from agent.audio.playback import Playback
+from agent.config.sections import EchoMode
+from agent.errors import AudioError
+from agent.events import MICROPHONE_RATE, Audio, Event, WarningEvent
+
+CERTAIN = 0.7
+"""The voice probability at which speech begins while the agent's own is being cancelled."""
+
+GUARD = 0.2
+"""Seconds from the beginning of the agent's speech in which nobody can interrupt it."""
+
+_PATIENCE = 4  # frames that wait for what the speaker has played meanwhile
+_FRAME_S = FRAME / MICROPHONE_RATE
+_MARGIN = 0.02  # seconds by which a device may be wrong about when it plays
+_SILENT = 2  # measurements in a row without an echo: headphones
+_TWICE = 120.0  # seconds in which a second interruption without words is one too many
+
+
+@dataclass(frozen=True, slots=True)
+class EchoHandled(Event):
+    """What `auto` has decided: `code` is `echo.off` or `echo.cancel`.
+
+    `level_db`: how loud the echo is, compared with what is played.
+    """
+
+    type: ClassVar[str] = "echo"
+    code: str
+    message: str
+    level_db: float | None = None
+
+
+class Echo:
+    """A stage: the microphone's Audio in, the same without the agent's voice out.
+
+    What comes out is 16 kHz, and every sample keeps its time.
+    """
+
+    def __init__(
+        self, setting: EchoMode, playback: Playback, report: Callable[[Event], None]
+    ) -> None:
+        """Raises AudioError when `cancel` is wanted and pywebrtc-audio is not installed."""
+        self.floor = PlaybackActivity()
+        self._setting = setting
+        self._playback = playback
+        self._report = report
+        self._mode: Literal["cancel", "half_duplex", "off"] = "off"
+        self._decided = False  # whether `auto` has said so
+        self._canceller: Canceller | None = None
+        self._meter = EchoMeter()
+        self._without = 0  # measurements in a row that found no echo
+        self._interrupted = -_TWICE  # when the agent last seemed to interrupt itself
+        self._reference = Reference()
+        self._frames = Frames(FRAME)
+        self._pending: deque[tuple[float, NDArray[np.float32]]] = deque()
+        self._behind = np.zeros(DELAY, np.float32)  # as far as the canceller is behind
+        self._share = 0.0  # how much of what comes out has been worked on: all or nothing, faded
+        self._choose()
+
+    @property
+    def mode(self) -> Literal["cancel", "half_duplex", "off"]:
+        """What is being done now."""
+        return self._mode
+
+    def threshold(self, time: float, start: float) -> float:
+        """The voice probability at which speech begins at `time`: `start`, or more.
+
+        More than any is when the agent has only just begun to sound.
+        """
+        since = self.floor.since(time) if self._mode == "cancel" else None
+        if since is None:
+            return start
+        return math.inf if time - since < GUARD else max(start, CERTAIN)
+
+    def self_interrupted(self) -> None:
+        """The agent was interrupted, and there were no words: it may have heard itself."""
+        if self._mode != "cancel":
+            return
+        now = anyio.current_time()
+        again = now - self._interrupted < _TWICE
+        self._interrupted = now
+        if again:
+            self._fall_back(
+                "the agent seems to interrupt itself: from now on the microphone is off while it "
+                "speaks; use headphones, or turn the speaker down"
+            )
+
+    async def __call__(
+        self, receive: MemoryObjectReceiveStream[Audio], send: MemoryObjectSendStream[Audio], /
+    ) -> None:
+        """Run until the microphone ends."""
+        if self._setting == "off":
+            async for block in receive:
+                await send.send(block)
+            return
+        async with anyio.create_task_group() as tasks:
+            with closing(self._playback.monitor()) as monitor:
+                tasks.start_soon(self._follow, monitor)
+                async for block in receive:
+                    for cleaned in self._hear(block):
+                        await send.send(cleaned)
+                    if sample := self._meter.take():
+                        tasks.start_soon(self._measure, sample)
+                tasks.cancel_scope.cancel()
+
+    def _choose(self) -> None:
+        """Begin with what the setting says."""
+        if self._setting in ("off", "half_duplex"):
+            self._mode = self._setting
+            return
+        try:
+            self._canceller = Canceller()
+        except AudioError as error:
+            if self._setting == "cancel":
+                raise
+            self._fall_back(f"the microphone is off while the agent speaks: {error}")
+        else:
+            self._mode = "cancel"
+
+    def _fall_back(self, message: str) -> None:
+        self._mode = "half_duplex"
+        self._report(WarningEvent("echo", "echo.half_duplex", message))
+
+    async def _follow(self, monitor: Monitor) -> None:
+        async for block in monitor:
+            self.floor.add(block)
+            self._reference.add(block)
+
+    async def _measure(self, sample: Sample) -> None:
+        self._judge(await anyio.to_thread.run_sync(sample.measure))
+
+    def _judge(self, echo: Measurement) -> None:
+        """Go on cancelling, begin again or stop, by what was measured."""
+        if self._mode == "half_duplex":  # meanwhile
+            return
+        self._without = 0 if echo.found else self._without + 1
+        if echo.found and not (self._mode == "cancel" and self._decided):
+            self._decide("cancel", f"the microphone hears the agent at {echo.level:.0f} dB", echo)
+        elif self._without == _SILENT and self._mode == "cancel":
+            self._decide("off", "the microphone does not hear the agent: headphones?", echo)
+
+    def _decide(self, mode: Literal["cancel", "off"], message: str, echo: Measurement) -> None:
+        self._mode, self._decided = mode, True
+        level = round(echo.level, 1) if echo.found else None
+        self._report(EchoHandled(f"echo.{mode}", message, level))
+
+    def _hear(self, block: Audio) -> list[Audio]:
+        """What can be said of the microphone now, nearly always all of it, in one piece."""
+        self._pending.extend(self._frames.add(block))
+        if len(self._pending) > _PATIENCE and not self._ready():
+            self._reference.hurry()
+        pieces: list[Audio] = []
+        while self._pending and self._ready():
+            time, near = self._pending.popleft()
+            pcm = self._work(time, near)
+            time -= DELAY / MICROPHONE_RATE
+            last = pieces[-1] if pieces else None
+            if last and last.time and abs(last.time + last.duration - time) < _FRAME_S / 2:
+                pcm, time = np.concatenate((last.pcm, pcm)), last.time
+                pieces.pop()
+            pieces.append(Audio(pcm, MICROPHONE_RATE, time))
+        return pieces
+
+    def _ready(self) -> bool:
+        return self._reference.covers(self._pending[0][0], _FRAME_S)
+
+    def _work(self, time: float, near: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A frame of the microphone without the agent, `DELAY` samples later."""
+        raw = np.concatenate((self._behind, near))
+        self._behind = raw[FRAME:]
+        raw = raw[:FRAME]
+        far, follows = self._reference.read(time, FRAME)
+        cleaned = np.zeros(FRAME, np.float32)
+        if self._canceller is not None:
+            if not follows:
+                self._canceller.reset()
+            cleaned = self._canceller.clean(near, far)
+        if self._mode == "half_duplex":
+            cleaned[:] = 0
+        sounds = self._sounds(time)
+        user = self._canceller is not None and self._canceller.certain
+        if sounds and not user and self._setting == "auto" and self._mode != "half_duplex":
+            self._meter.add(near, far, cleaned)
+        share = float(sounds and self._mode != "off")
+        slope = np.linspace(self._share, share, FRAME, dtype=np.float32)
+        self._share = share
+        return raw + slope * (cleaned - raw)
+
+    def _sounds(self, time: float) -> bool:
+        """Whether the agent's voice, or what is left of it in the room, may be heard."""
+        # A canceller may work on for longer than it must, a closed microphone must not.
+        late = 0.0 if self._mode == "half_duplex" else ROOM
+        return any(self.floor.since(at) is not None for at in (time + _MARGIN, time, time - late))

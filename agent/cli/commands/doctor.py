@@ -1,0 +1,54 @@
+"""`parley doctor`: is everything there that the configuration needs, and if not, what to do."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.doctor.finding import Finding
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("doctor", help="check what a configuration needs to run")
+    parser.add_argument(
+        "config", nargs="?", metavar="CONFIG", help="a YAML file, or the name of a preset"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line for each finding; the status is 1 if something is missing."""
+    import anyio
+
+    from agent.config.load import Config, load_config, locate, place_name
+    from agent.doctor.checks import OF_ENGINES, OF_MACHINE, examine
+    from agent.doctor.finding import Finding
+    from agent.errors import ConfigError
+
+    checks = [*OF_MACHINE, *OF_ENGINES]
+    try:
+        place = locate(args.config)
+        config = load_config(args.config)
+        findings = [Finding("ok", "config", place_name(place))]
+    except ConfigError as error:
+        findings = [Finding("missing", "config", line) for line in str(error).splitlines()]
+        # What the engines need is unknown; the machine can be looked at all the same.
+        config, checks = Config(), [*OF_MACHINE]
+    findings += anyio.run(examine, config, checks)
+    print("\n".join(lines(findings)))
+    missing = sum(finding.state == "missing" for finding in findings)
+    if missing:
+        print(f"\n{missing} missing")
+    return 1 if missing else 0
+
+
+def lines(findings: Sequence["Finding"]) -> list[str]:
+    """The findings as a table: state, subject, what was found and, indented, how to fix it."""
+    width = max(len(finding.subject) for finding in findings)
+    table = []
+    for finding in findings:
+        table.append(f"{finding.state:7}  {finding.subject:{width}}  {finding.detail}")
+        if finding.fix and finding.state != "ok":
+            table.append(f"{'':7}  {'':{width}}  -> {finding.fix}")
+    return table

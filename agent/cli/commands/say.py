@@ -1,0 +1,161 @@
+"""`parley say`: text is spoken, also while it is still being written."""
+
+import argparse
+import json
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import ExitStack, aclosing
+from functools import partial
+from pathlib import Path
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from agent.audio.open import open_speaker
+from agent.audio.playback import Track
+from agent.audio.tap import Speaker
+from agent.audio.wav import WavWriter
+from agent.cli.commands import say_script
+from agent.cli.commands.talk import with_devices
+from agent.cli.stdin import read_text
+from agent.config.engines import TTS, EngineSection, create_tts
+from agent.config.load import load_config, parse_config
+from agent.errors import ParleyError
+from agent.events import Event, WarningEvent
+from tts import ExpressiveSpeech, TextToSpeech, Utterance
+from tts.clean import SpeechText
+
+_SLICE = 500  # characters cleaned at once: the loop is never held for long
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser("say", help="speak a text")
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="?", help="what to say; - for stdin, spoken while it arrives"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="write a WAV file instead of speaking; give --speaker, too, for both",
+    )
+    parser.add_argument("--tts", metavar="ENGINE", help=f"the voice: {', '.join(TTS.builtin)}")
+    parser.add_argument(
+        "--config", metavar="CONFIG", help="a YAML file or a preset's name, for its `tts` section"
+    )
+    parser.add_argument(
+        "--speaker", metavar="DEVICE", help="part of a device's name, its index, or a WAV file"
+    )
+    say_script.add(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Speak the text. Raises ConfigError, AudioError, ParleyError or TextToSpeechError."""
+    config = with_devices(load_config(args.config), None, args.speaker)
+    if args.script is not None:
+        return say_script.run(args, config)
+    say_script.check_absent(args)
+    if args.text is None:
+        raise ParleyError("nothing to say: give a TEXT, - for stdin, or a --script")
+    tts = create_tts(config.tts if args.tts is None else _engine(args.tts, config.tts))
+    speaker = None
+    if args.speaker is not None or args.output is None:
+        speaker = partial(open_speaker, config.speaker, _warn)
+    anyio.run(_say, args.text, tts, speaker, args.output)
+    return 0
+
+
+async def _say(
+    text: str,
+    tts: TextToSpeech,
+    open_speaker: Callable[[int], Speaker] | None,
+    output: Path | None,
+) -> None:
+    fragments = read_text() if text == "-" else _slices(text)
+    try:
+        if sys.stderr.isatty():  # progress bars, if any, follow
+            print("loading the voice …", file=sys.stderr)
+        await tts.load()
+        async with aclosing(fragments), anyio.create_task_group() as tasks:
+            track = None
+            if open_speaker is not None:
+                speaker = open_speaker(tts.sample_rate)
+                await tasks.start(speaker.run)
+                track = speaker.playback.open(tts.sample_rate)
+            await say(fragments, tts, track, output)
+            tasks.cancel_scope.cancel()
+    finally:
+        await tts.aclose()
+
+
+async def say(
+    fragments: AsyncIterator[str], tts: TextToSpeech, track: Track | None, output: Path | None
+) -> None:
+    """Speak a text while it comes, on a track, into a WAV file, or both, until all was heard.
+
+    The file is made when there is something to write. What came before a failure of `fragments`
+    is spoken before it is raised. Raises ParleyError if there was nothing to say.
+    """
+    text = _Text(fragments, sounds=isinstance(tts, ExpressiveSpeech))
+    spoken = False
+    with ExitStack() as files:
+        async with tts.open() as utterance, anyio.create_task_group() as tasks:
+            tasks.start_soon(text.feed, utterance)
+            async for speech in utterance:
+                if output is not None:
+                    if not spoken:
+                        file = files.enter_context(WavWriter(output, tts.sample_rate))
+                    file.write(speech.pcm)
+                if track is not None:
+                    await track.write(speech.pcm)
+                spoken = True
+    if track is not None:
+        await track.drain()
+    if text.failure is not None:
+        raise text.failure
+    if not spoken:
+        raise ParleyError("nothing to say: the text has no words in it")
+
+
+class _Text:
+    """What is to be said, cleaned on its way to an utterance."""
+
+    def __init__(self, fragments: AsyncIterator[str], *, sounds: bool) -> None:
+        """`sounds`: the voice can make those that are no words."""
+        self._sounds = sounds
+        self.failure: ParleyError | None = None
+        self._fragments = fragments
+
+    async def feed(self, utterance: Utterance) -> None:
+        """Feed it all, or all there was before the failure."""
+        cleaner = SpeechText(sounds=self._sounds)
+        try:
+            async for fragment in self._fragments:
+                await utterance.feed(cleaner.feed(fragment))
+        except ParleyError as error:
+            self.failure = error
+        await utterance.feed(cleaner.finish())
+        await utterance.finish()
+
+
+async def _slices(text: str) -> AsyncGenerator[str, None]:
+    for start in range(0, len(text), _SLICE):
+        await checkpoint()
+        yield text[start : start + _SLICE]
+
+
+def _engine(name: str, configured: EngineSection) -> EngineSection:
+    """The engine `name`, with its settings where it is the one that is configured."""
+    if name == configured.engine_name:
+        return configured
+    # Told as if it stood in a file of its own: what is wrong with it reads the same.
+    document = json.dumps({"tts": {TTS.selector: name}}).encode()
+    return parse_config(document, f"--tts {name}").tts
+
+
+def _warn(event: Event) -> None:
+    if isinstance(event, WarningEvent):
+        print(f"parley: {event.message}", file=sys.stderr)

@@ -1,0 +1,190 @@
+"""`parley say --script`: a dialogue rendered by Dia2 as a whole, into a file or to the speaker."""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.cli.commands.voice_tools import model_name, play
+from agent.config.load import Config
+from agent.errors import AudioError, ConfigError, ParleyError
+
+if TYPE_CHECKING:
+    from tts.dia2 import Dia2, Sampling
+    from tts.dia2.generate import Progress
+    from tts.dia2.voices.voice import Voice
+
+ENGINE = "dia2"
+_LOADING = ("device", "dtype", "mimi", "tokenizer")
+"""The engine's settings that loading takes, too."""
+
+_OWN = ("model", "voice_1", "voice_2", "cfg", "temperature", "top_k", "seed", "include_prefix")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options to those of `parley say`."""
+    group = parser.add_argument_group("a whole script, with Dia2")
+    group.add_argument(
+        "--script",
+        metavar="FILE",
+        help='a dialogue: [S1] and [S2] begin turns, <break time="0.5s"/> is a pause; - for stdin',
+    )
+    group.add_argument("--model", metavar="MODEL", help="a Hugging Face repository or a folder")
+    group.add_argument("--voice-1", metavar="VOICE", help="a voice for [S1]: its name or file")
+    group.add_argument("--voice-2", metavar="VOICE", help="a voice for [S2]")
+    group.add_argument("--cfg", type=_number(1), metavar="X", help="guidance by the text, 1: none")
+    group.add_argument(
+        "--temperature", type=_number(0), metavar="T", help="of the draws, 0: none are made"
+    )
+    group.add_argument("--top-k", type=_whole, metavar="K", help="tokens to draw from, 0: all")
+    group.add_argument("--seed", type=_whole, metavar="N", help="the same seed sounds the same")
+    group.add_argument(
+        "--include-prefix", action="store_true", help="let the voices' own recordings come out, too"
+    )
+
+
+def check_absent(args: argparse.Namespace) -> None:
+    """Raise ParleyError if an option is given that only a script has."""
+    for name in _OWN:
+        value = getattr(args, name)
+        if value is not None and value is not False:
+            raise ParleyError(
+                f"--{name.replace('_', '-')} is for a whole script: add --script FILE"
+            )
+
+
+def run(args: argparse.Namespace, config: Config) -> int:
+    """Render the script, write it or play it.
+
+    Raises ParleyError, AudioError, ConfigError or TextToSpeechError.
+    """
+    if args.text is not None:
+        raise ParleyError("there is a text and a --script: give one of them")
+    if args.tts not in (None, ENGINE):
+        raise ConfigError(f"--script is for Dia2: leave out --tts {args.tts}")
+    told = config.tts.arguments() if config.tts.engine_name == ENGINE else {}
+    script = _read(args.script)
+    if args.output is not None:
+        _check_output(args.output)
+    voices = _voices(args.voice_1 or told.get("voice"), args.voice_2)
+    sampling = _sampling(args, told)
+    dia2 = _load(model_name(args.model, config), told, guidance=sampling.scale != 1)
+    seed = told.get("seed") if args.seed is None else args.seed
+    started = time.monotonic()
+    try:
+        with _bar() as progress:
+            result = dia2.generate(
+                script,
+                voices=voices,
+                sampling=sampling,
+                seed=seed,
+                include_prefix=args.include_prefix,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        return 130  # nothing has been said or written
+    took = time.monotonic() - started
+    seconds = len(result.waveform) / result.sample_rate
+    print(f"{seconds:.1f} s of speech in {took:.1f} s, seed {result.seed}", file=sys.stderr)
+    if args.output is not None:
+        result.save(args.output)
+    if args.output is None or args.speaker is not None:
+        play(result.waveform, result.sample_rate, config.speaker)
+    return 0
+
+
+def _read(name: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise ParleyError(f"{name} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ParleyError(f"{name} is not a text in UTF-8: save it as one") from None
+
+
+def _check_output(path: Path) -> None:
+    """Raise AudioError before the long work rather than after it."""
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _voices(first: str | None, second: str | None) -> "list[Voice]":
+    if first is None and second is None:
+        return []
+    if first is None:
+        raise ParleyError("--voice-2 needs --voice-1: [S1] opens every script")
+    from tts.dia2.voices import folder as voices
+
+    return [voices.load(name) for name in (first, second) if name is not None]
+
+
+def _sampling(args: argparse.Namespace, told: dict[str, Any]) -> "Sampling":
+    """As on the command line, else as configured, else as usual.
+
+    `--temperature` and `--top-k` are, as published, for the words' timing and the sound alike.
+    """
+    from tts.dia2 import Sampling
+
+    configured = {field.name: told[field.name] for field in fields(Sampling) if field.name in told}
+    chosen = {
+        "scale": told.get("cfg") if args.cfg is None else args.cfg,
+        "text_temperature": args.temperature,
+        "audio_temperature": args.temperature,
+        "text_top_k": args.top_k,
+        "audio_top_k": args.top_k,
+    }
+    named = {name: value for name, value in chosen.items() if value is not None}
+    return Sampling(**{**configured, **named})
+
+
+def _load(model: str, told: dict[str, Any], *, guidance: bool) -> "Dia2":
+    from tts.dia2 import Dia2
+
+    print(f"loading {model}", file=sys.stderr)
+    settings = {name: told[name] for name in _LOADING if name in told}
+    return Dia2.load(model, guidance=guidance, **settings)
+
+
+@contextmanager
+def _bar() -> "Iterator[Progress]":
+    """A progress bar on a terminal: words taken up, of all."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("words"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("", total=None)
+        yield lambda taken, of: bars.update(bar, completed=taken, total=of)
+
+
+def _number(low: float) -> Callable[[str], float]:
+    """How argparse reads a number that is not below `low`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"a number from {low:g} on is needed, not {text}")
+        return value
+
+    return read
+
+
+def _whole(text: str) -> int:
+    """How argparse reads a whole number from 0 on."""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"a whole number from 0 on is needed, not {text}")
+    return int(text)

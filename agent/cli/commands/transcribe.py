@@ -1,0 +1,226 @@
+"""`parley transcribe`: audio files to text, as it is recognised."""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TextIO
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.audio.resample import Resampler
+from agent.audio.wav import read_audio
+from agent.config.engines import STT, EngineSection, create_stt
+from agent.config.load import load_config
+from agent.config.sections import TurnSettings, VadSettings
+from agent.errors import AudioError
+from agent.turns.detector import Ended, TurnDetector
+from agent.turns.vad import SAMPLE_RATE, WINDOW, SileroVad, Vad
+from stt import SpeechToText, SpeechToTextError, Transcript
+
+CUTS = TurnSettings(silence=0.5, max_length=28.0)
+"""Where a file is cut into utterances; with its margins, none is longer than Whisper's 30 s."""
+
+TAIL = 0.3
+"""Seconds of what follows the last voiced window that still belong to the utterance."""
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("transcribe", help="turn audio files into text")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="an audio file of any kind")
+    parser.add_argument("--stt", metavar="ENGINE", help=f"the recogniser: {', '.join(STT.builtin)}")
+    parser.add_argument(
+        "--config", metavar="CONFIG", help="a YAML file or a preset's name, for its `stt` section"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON document per file, with word times"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Transcribe the files; the status is 1 when one of them could not be.
+
+    Raises ConfigError, ParleyError or SpeechToTextError when none of them can be.
+    """
+    config = load_config(args.config)
+    section = config.stt
+    if args.stt not in (None, section.engine_name):
+        section = STT.schema(args.stt).model_validate({STT.selector: args.stt})
+    engine = create_stt(_with_word_times(section) if args.json else section)
+    output = JsonOutput() if args.json else TextOutput(sys.stdout, titles=len(args.files) > 1)
+    return anyio.run(partial(transcribe, args.files, engine, SileroVad(), config.vad, output))
+
+
+def _with_word_times(section: EngineSection) -> EngineSection:
+    """The same engine, told to find out word times if it has to be told."""
+    if "word_times" not in type(section).model_fields:
+        return section
+    return section.model_copy(update={"word_times": True})
+
+
+class TextOutput:
+    """A line per utterance; on a terminal, the line grows while it is recognised."""
+
+    def __init__(self, stream: TextIO, *, titles: bool) -> None:
+        self._stream = stream
+        self._titles = titles
+        self._live = stream.isatty()
+        self._shown = 0  # characters of the line that is growing
+
+    def begin(self, path: str) -> None:
+        """A file begins."""
+        if self._titles:
+            print(f"{path}:", file=self._stream, flush=True)
+
+    def partial(self, text: str) -> None:
+        """What is understood of an utterance so far."""
+        if self._live:
+            self._replace(text[-(shutil.get_terminal_size().columns - 1) :])
+            self._stream.flush()
+
+    def final(self, transcript: Transcript) -> None:
+        """All of an utterance."""
+        if self._live:
+            self._replace("")
+        if transcript.text:
+            print(transcript.text, file=self._stream, flush=True)
+
+    def end(self, path: str, utterances: Sequence[Transcript]) -> None:
+        """A file has been transcribed."""
+        if not any(transcript.text for transcript in utterances):
+            reasons = dict.fromkeys(t.rejected for t in utterances if t.rejected)
+            why = f" ({'; '.join(reasons)})" if reasons else ""
+            print(f"parley: {path}: no speech in it{why}", file=sys.stderr)
+
+    def _replace(self, text: str) -> None:
+        """Write over the growing line; ends at its beginning when `text` is empty."""
+        self._stream.write("\r" + text + " " * (self._shown - len(text)))
+        if not text:
+            self._stream.write("\r")
+        self._shown = len(text)
+
+
+class JsonOutput:
+    """A JSON document per file, each on a line of its own."""
+
+    def begin(self, path: str) -> None:
+        """A file begins."""
+
+    def partial(self, text: str) -> None:
+        """What is understood of an utterance so far."""
+
+    def final(self, transcript: Transcript) -> None:
+        """All of an utterance."""
+
+    def end(self, path: str, utterances: Sequence[Transcript]) -> None:
+        """A file has been transcribed; the times of its words count from the file's beginning."""
+        text = " ".join(transcript.text for transcript in utterances if transcript.text)
+        words = [asdict(word) for transcript in utterances for word in transcript.words]
+        document = {"file": path, "text": text, "words": words}
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+
+
+async def transcribe(
+    files: Sequence[str],
+    engine: SpeechToText,
+    vad: Vad,
+    settings: VadSettings,
+    output: TextOutput | JsonOutput,
+) -> int:
+    """Transcribe one file after the other; a bad one is told on stderr and makes the status 1."""
+    status = 0
+    if sys.stderr.isatty():  # progress bars, if any, follow
+        print("loading the recogniser …", file=sys.stderr)
+    await vad.load()
+    await engine.load()
+    try:
+        for path in files:
+            try:
+                pcm = await anyio.to_thread.run_sync(_read, path)
+                await engine.load()  # a file is a conversation of its own
+                output.begin(path)
+                async with aclosing(utterances(pcm, vad, settings)) as spans:
+                    heard = [
+                        await _recognise(engine, pcm[start:stop], start / SAMPLE_RATE, output)
+                        async for start, stop in spans
+                    ]
+                output.end(path, heard)
+            except AudioError as error:
+                print(f"parley: {error}", file=sys.stderr)
+                status = 1
+            except SpeechToTextError as error:
+                print(f"parley: {path}: {error}", file=sys.stderr)
+                status = 1
+    finally:
+        with anyio.CancelScope(shield=True):
+            await engine.aclose()
+    return status
+
+
+async def utterances(
+    pcm: NDArray[np.float32], vad: Vad, settings: VadSettings
+) -> AsyncGenerator[tuple[int, int]]:
+    """Where in 16 kHz audio somebody speaks: first sample and end of each utterance, in order."""
+    turns = TurnDetector(settings, CUTS)
+    vad.reset()
+    windows = 0
+    done = 0  # end of the last utterance
+    for position in range(0, len(pcm), SAMPLE_RATE):
+        block = pcm[position : position + SAMPLE_RATE]
+        if position + SAMPLE_RATE >= len(pcm):  # complete the last window
+            block = np.append(block, np.zeros(-len(pcm) % WINDOW, np.float32))
+        ends = []
+        for probability in await vad.feed(block):
+            start, windows = windows * WINDOW / SAMPLE_RATE, windows + 1
+            ends += turns.update(probability, start, windows * WINDOW / SAMPLE_RATE)
+        if position + SAMPLE_RATE >= len(pcm):
+            ends += turns.flush()
+        for end in ends:
+            if isinstance(end, Ended):
+                first = max(done, round((end.start - CUTS.pre_roll) * SAMPLE_RATE))
+                tail = 0.0 if end.cut else TAIL
+                done = min(len(pcm), round((end.stop + tail) * SAMPLE_RATE))
+                yield first, done
+
+
+def _read(path: str) -> NDArray[np.float32]:
+    """The file's sound, 16 kHz mono."""
+    pcm, rate = read_audio(path)
+    return _resample(pcm, rate, SAMPLE_RATE)
+
+
+def _resample(pcm: NDArray[np.float32], source: int, target: int) -> NDArray[np.float32]:
+    resampler = Resampler(source, target, "high")
+    return np.concatenate((resampler.process(pcm), resampler.flush()))
+
+
+async def _recognise(
+    engine: SpeechToText,
+    pcm: NDArray[np.float32],
+    offset: float,
+    output: TextOutput | JsonOutput,
+) -> Transcript:
+    """The transcript of one utterance that begins `offset` seconds into its file."""
+    pcm = _resample(pcm, SAMPLE_RATE, engine.sample_rate)
+    step = engine.sample_rate // 2
+    async with engine.listen() as recognition:
+        for start in range(0, len(pcm), step):
+            transcript = await recognition.feed(pcm[start : start + step])
+            if transcript is not None:
+                output.partial(transcript.text)
+        transcript = await recognition.finish()
+    output.final(transcript)
+    words = tuple(
+        replace(word, start=round(word.start + offset, 3), end=round(word.end + offset, 3))
+        for word in transcript.words
+    )
+    return replace(transcript, words=words)

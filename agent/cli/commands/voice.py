@@ -1,0 +1,182 @@
+"""`parley voice`: the voices that Dia2 speaks in, invented, taken from recordings, kept."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.cli.commands.voice_tools import CANDIDATES, confirm, load_codec, play, settings, warn
+from tts import TextToSpeechError
+
+DEFAULT_TEXT = (
+    "[S1] Hello there, it is good to hear from you. I was just thinking about the weekend, and "
+    "how nice a long walk by the sea would be. What do you say, shall we go together?"
+)
+"""About ten seconds, in which the voice states, wishes and asks."""
+
+CONSENT = "A voice may be made from a recording only if its speaker agrees."
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command and its own commands."""
+    parser = subparsers.add_parser("voice", help="make, hear and remove the voices of Dia2")
+    commands = parser.add_subparsers(dest="voice_command", metavar="COMMAND", required=True)
+    _add_new(commands)
+    _add_add(commands)
+
+    listing = commands.add_parser("list", help="show the voices that there are")
+    listing.set_defaults(run=run_list)
+
+    playing = commands.add_parser("play", help="hear a voice")
+    playing.add_argument("name", metavar="NAME", help="a voice's name, or its file")
+    _add_options(playing, speaker=True)
+    playing.set_defaults(run=run_play)
+
+    removing = commands.add_parser("remove", help="delete a voice")
+    removing.add_argument("name", metavar="NAME", help="the voice's name")
+    removing.add_argument("--yes", action="store_true", help="do not ask")
+    removing.set_defaults(run=run_remove)
+
+
+def _add_new(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("new", help="let the model invent a voice")
+    parser.add_argument("name", metavar="NAME", help="what to call it")
+    parser.add_argument(
+        "--seed",
+        type=_at_least(0),
+        metavar="N",
+        help="of the first candidate, the others follow (default: random); "
+        "the same seed gives the same voice on the same device",
+    )
+    parser.add_argument(
+        "--candidates",
+        type=_at_least(1),
+        default=3,
+        metavar="N",
+        help="voices to choose from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=_at_least(1),
+        metavar="K",
+        help="keep the K-th candidate: nothing is played or asked",
+    )
+    parser.add_argument("--text", default=DEFAULT_TEXT, help="what they say, 5 to 15 s long")
+    parser.add_argument("--yes", action="store_true", help="replace a voice of that name")
+    _add_options(parser, speaker=True)
+    parser.set_defaults(run=run_new)
+
+
+def _add_add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("add", help="make a voice from a recording", description=CONSENT)
+    parser.add_argument("name", metavar="NAME", help="what to call it")
+    parser.add_argument(
+        "clip", metavar="CLIP", type=Path, help="an audio file of any kind, 3 to 20 s of one person"
+    )
+    parser.add_argument(
+        "--words",
+        metavar="FILE",
+        type=Path,
+        help="what is said in it and when, as parley transcribe --json prints it "
+        "(default: Whisper finds out)",
+    )
+    parser.add_argument(
+        "--consent", action="store_true", help="the speaker has agreed: do not ask, record it"
+    )
+    parser.add_argument("--yes", action="store_true", help="replace a voice of that name")
+    _add_options(parser, speaker=False)
+    parser.set_defaults(run=run_add)
+
+
+def _add_options(parser: argparse.ArgumentParser, *, speaker: bool) -> None:
+    parser.add_argument(
+        "--model", metavar="MODEL", help="a Dia2 model: a folder, or a repository (owner/name)"
+    )
+    parser.add_argument(
+        "--config", metavar="CONFIG", help="a YAML file or a preset's name, for its sections"
+    )
+    if speaker:
+        parser.add_argument(
+            "--speaker", metavar="DEVICE", help="part of a device's name, its index, or a WAV file"
+        )
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    """How argparse reads a whole number that is not below `low`."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < low:
+            raise argparse.ArgumentTypeError(f"a whole number from {low} on is needed, not {text}")
+        return int(text)
+
+    return read
+
+
+def run_list(_: argparse.Namespace) -> int:
+    """One voice a line: name, length, words, where it comes from."""
+    from tts.dia2.voices import folder as voices
+
+    names = voices.names()
+    if not names:
+        print(f"no voices in {voices.folder()} yet: parley voice new, or parley voice add")
+    width = max(map(len, names), default=0)
+    status = 0
+    for name in names:
+        try:
+            voice = voices.load(name)
+        except TextToSpeechError as error:
+            warn(str(error))
+            status = 1
+            continue
+        source = voice.provenance.get("source", "of unknown origin")
+        print(f"{name:{width}}  {voice.seconds:5.1f} s  {len(voice.words):3} words  {source}")
+    return status
+
+
+def run_play(args: argparse.Namespace) -> int:
+    """Decode a voice and play it. Raises TextToSpeechError, AudioError or ConfigError."""
+    from tts.dia2.voices import folder as voices
+
+    voice = voices.load(args.name)
+    config = settings(args)
+    codec = load_codec(args.model, config)
+    voice.check(codec)
+    print(f"{voice.name}: {voice.text}", flush=True)
+    for key, value in voice.provenance.items():
+        print(f"  {key}: {value}", flush=True)
+    play(codec.decode(voice.codes).cpu().numpy(), codec.sample_rate, config.speaker)
+    return 0
+
+
+def run_remove(args: argparse.Namespace) -> int:
+    """Delete a voice of the folder, and the candidates it was chosen from."""
+    import shutil
+
+    from tts.dia2.voices import folder as voices
+
+    path = voices.path_of(args.name)
+    if not path.is_file():
+        voices.find(args.name)  # says which ones there are
+    if not args.yes and not confirm(f"remove the voice '{args.name}'?", otherwise="--yes"):
+        print("nothing removed")
+        return 1
+    try:
+        path.unlink()
+        shutil.rmtree(voices.folder() / CANDIDATES / args.name, ignore_errors=True)
+    except OSError as error:
+        raise TextToSpeechError(f"{path} cannot be removed: {error.strerror}") from None
+    print(f"removed {args.name}")
+    return 0
+
+
+def run_new(args: argparse.Namespace) -> int:
+    """Let the model invent a voice: see `agent.cli.commands.voice_new`."""
+    from agent.cli.commands.voice_new import run
+
+    return run(args)
+
+
+def run_add(args: argparse.Namespace) -> int:
+    """Make a voice from a recording: see `agent.cli.commands.voice_add`."""
+    from agent.cli.commands.voice_add import run
+
+    return run(args)

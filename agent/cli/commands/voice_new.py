@@ -1,0 +1,167 @@
+"""`parley voice new`: the model invents voices, somebody listens and keeps one."""
+
+import argparse
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.audio.devices import find_device
+from agent.audio.open import is_file
+from agent.audio.wav import WavWriter
+from agent.cli.commands.voice_tools import (
+    CANDIDATES,
+    free_name,
+    model_name,
+    need_dia2,
+    now,
+    on_terminal,
+    play,
+    settings,
+    warn,
+)
+from agent.config.load import Config
+from agent.config.sections import SpeakerSettings
+from agent.errors import AudioError, ParleyError
+from tts import TextToSpeechError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from tts.dia2.dia2 import Dia2
+    from tts.dia2.generate import Result
+    from tts.dia2.voices.voice import Voice
+
+SEEDS = 1_000_000
+"""Random seeds are below this: short enough to be typed again."""
+
+LOADING = ("device", "dtype", "mimi", "tokenizer")
+"""The settings of the engine that loading the model takes, too."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render the candidates, let them be heard, keep one.
+
+    Raises ParleyError, ConfigError, AudioError or TextToSpeechError.
+    """
+    if args.keep is not None and args.keep > args.candidates:
+        raise ParleyError(f"--keep {args.keep}: there are {args.candidates} candidates")
+    if args.keep is None and not on_terminal():
+        raise ParleyError("there is no terminal to ask on which voice to keep: add --keep K")
+    path = free_name(args.name, replace=args.yes)
+    config = settings(args)
+    seed = secrets.randbelow(SEEDS) if args.seed is None else args.seed
+    seeds = range(seed, seed + args.candidates)
+
+    candidates = _render(args, config, seeds)
+    kept = args.keep or _choose(candidates, config.speaker)
+    if kept is None:
+        print("none kept")
+        return 1
+    if kept not in candidates:
+        raise ParleyError(f"candidate {kept} is no voice: keep another, or take another --seed")
+    candidates[kept].voice.save(path)
+    print(f"kept candidate {kept} (seed {seeds[kept - 1]}) as '{args.name}': {path}")
+    return 0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A voice that may be kept, and how it sounds."""
+
+    voice: "Voice"
+    result: "Result"
+
+
+def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> dict[int, Candidate]:
+    """The candidates by number, each written as a WAV file; a bar shows how far they are."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from tts.dia2.voices import folder as voices
+    from tts.dia2.voices.making import from_result
+
+    model = model_name(args.model, config)
+    print(f"loading {model}", file=sys.stderr)
+    dia2 = _load(model, config)
+    folder = voices.folder() / CANDIDATES / args.name
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    candidates = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        for number, seed in enumerate(seeds, 1):
+            bar = bars.add_task(f"candidate {number} of {len(seeds)}", total=None)
+
+            def show(done: int, total: int | None, bar: "TaskID" = bar) -> None:
+                bars.update(bar, completed=done, total=total)
+
+            result = dia2.generate(args.text, seed=seed, progress=show)
+            bars.update(bar, completed=1, total=1)
+            try:
+                voice = from_result(args.name, result, dia2.mimi, _provenance(dia2, seed))
+            except TextToSpeechError as error:
+                warn(f"candidate {number} (seed {seed}): {error}")
+                continue
+            wav = folder / f"{number}.wav"
+            with WavWriter(wav, result.sample_rate) as file:
+                file.write(result.waveform)
+            candidates[number] = Candidate(voice, result)
+            seconds = len(result.waveform) / result.sample_rate
+            bars.console.print(
+                f"candidate {number} (seed {seed}, {seconds:.1f} s): {wav}",
+                soft_wrap=True,
+                markup=False,
+                highlight=False,
+            )
+    return candidates
+
+
+def _load(model: str, config: Config) -> "Dia2":
+    """The model, where and in the type that the configuration says if it is for Dia2."""
+    need_dia2()
+    from tts.dia2.dia2 import Dia2
+
+    configured = config.tts.arguments() if config.tts.engine_name == "dia2" else {}
+    return Dia2.load(model, **{key: configured[key] for key in LOADING if key in configured})
+
+
+def _provenance(dia2: "Dia2", seed: int) -> dict[str, str]:
+    return {
+        "source": f"invented by {dia2.source}, seed {seed}",
+        "made": now(),
+        "model": dia2.source,
+        "fingerprint": dia2.fingerprint,
+        "seed": str(seed),
+        "consent": "not needed: nobody's voice",
+    }
+
+
+def _choose(candidates: Mapping[int, Candidate], speaker: SpeakerSettings) -> int | None:
+    """Play the candidates if there is a speaker, and ask; None for none of them."""
+    _play_all(candidates, speaker)
+    numbers = " ".join(map(str, candidates))
+    while candidates:
+        try:
+            answer = input(f"keep which ({numbers}, p to play again, Enter for none)? ").strip()
+        except EOFError:
+            print()
+            return None
+        if answer.isdecimal() and int(answer) in candidates:
+            return int(answer)
+        if not answer:
+            return None
+        if answer == "p":
+            _play_all(candidates, speaker)
+    return None
+
+
+def _play_all(candidates: Mapping[int, Candidate], speaker: SpeakerSettings) -> None:
+    try:
+        if not is_file(speaker.device):
+            find_device("output", speaker.device)
+        for number, candidate in candidates.items():
+            print(f"playing candidate {number}", flush=True)
+            play(candidate.result.waveform, candidate.result.sample_rate, speaker)
+    except AudioError as error:
+        print(f"not heard here, only written: {error}", flush=True)

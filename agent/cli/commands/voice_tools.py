@@ -1,0 +1,124 @@
+"""What the commands about voices share: asking, playing, and the model they are for."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.audio.open import open_speaker
+from agent.cli.commands.talk import with_devices
+from agent.config.load import Config, load_config
+from agent.config.sections import SpeakerSettings
+from agent.errors import ParleyError
+from agent.events import Event, WarningEvent
+from tts import TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.mimi.codec import Mimi
+
+MODEL = "nari-labs/Dia2-1B"
+"""The model where neither the command line nor the configuration names one."""
+
+CANDIDATES = "candidates"
+"""The folder beside the voices with what there was to choose from."""
+
+
+def settings(args: argparse.Namespace) -> Config:
+    """The configuration, with the speaker of the command line. Raises ConfigError."""
+    return with_devices(load_config(args.config), None, getattr(args, "speaker", None))
+
+
+def model_name(named: str | None, config: Config) -> str:
+    """The Dia2 model: as named, as configured, or the small one."""
+    configured = config.tts if config.tts.engine_name == "dia2" else None
+    return named or getattr(configured, "model", None) or MODEL
+
+
+def load_codec(named: str | None, config: Config) -> "Mimi":
+    """Only the codec of a model. Raises TextToSpeechError."""
+    need_dia2()
+    from tts.dia2.checkpoint import find_codec
+    from tts.dia2.mimi.codec import Mimi
+
+    checkpoint, folder = find_codec(model_name(named, config))
+    return Mimi.load(folder, checkpoint.codebooks)
+
+
+def need_dia2() -> None:
+    """Raise TextToSpeechError if what Dia2 needs is not installed."""
+    try:
+        import safetensors  # noqa: F401 - only to tell whether it is there
+        import tokenizers  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise TextToSpeechError(f"Dia2 needs {error.name}: pip install 'parley[dia2]'") from None
+
+
+def free_name(name: str, *, replace: bool) -> Path:
+    """The file of a new voice. Raises TextToSpeechError or ParleyError if it must not be written.
+
+    Where there is such a voice, it is asked on a terminal whether to replace it.
+    """
+    from tts.dia2.voices import folder as voices
+
+    path = voices.path_of(name)
+    if path.exists() and not replace:
+        question = f"there is a voice '{name}' already; replace it?"
+        if not confirm(question, otherwise="--yes"):
+            raise ParleyError(f"the voice '{name}' stays as it is: choose another name")
+    return path
+
+
+def on_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+def confirm(question: str, *, otherwise: str) -> bool:
+    """Ask on the terminal; no is the default.
+
+    Raises ParleyError where there is no terminal, naming the option `otherwise`.
+    """
+    if not on_terminal():
+        raise ParleyError(f"{question} There is no terminal to ask on: say so with {otherwise}")
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        print()
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
+def play(pcm: NDArray[np.float32], sample_rate: int, speaker: SpeakerSettings) -> None:
+    """Play samples [n] in [-1, 1] to their end. Raises AudioError if there is no such speaker."""
+    anyio.run(_play, pcm, sample_rate, speaker)
+
+
+async def _play(pcm: NDArray[np.float32], sample_rate: int, settings: SpeakerSettings) -> None:
+    async with anyio.create_task_group() as tasks:
+        speaker = open_speaker(settings, _report, sample_rate)
+        await tasks.start(speaker.run)
+        track = speaker.playback.open(sample_rate)
+        await track.write(pcm)
+        await track.drain()
+        tasks.cancel_scope.cancel()
+
+
+def _report(event: Event) -> None:
+    if isinstance(event, WarningEvent):
+        warn(event.message)
+
+
+def warn(message: str) -> None:
+    """A line on stderr."""
+    print(f"parley: {message}", file=sys.stderr)
+
+
+def now() -> str:
+    """The time, for a voice's provenance: UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,122 @@
+"""A conversation at a terminal: an agent with microphone, speaker, view, log and recording."""
+
+import gc
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from agent.agent import Agent
+from agent.audio.files import PacedSpeaker
+from agent.audio.open import is_file, open_microphone, open_speaker
+from agent.audio.tap import Speaker, Tap, TappedSpeaker
+from agent.cli.event_log import EventLog
+from agent.cli.explain import Explain
+from agent.cli.native_stderr import silenced
+from agent.cli.recorder import Recorder
+from agent.cli.view import open_view
+from agent.config.load import Config
+from agent.conversation.session import Session
+from agent.conversation.store import open_store
+from agent.events import Audio, Event
+from agent.graph import Graph
+
+MARGIN = 0.5
+"""Seconds of silence after a file's end beyond what ends a turn."""
+
+
+async def talk(
+    config: Config,
+    *,
+    events: Path | None = None,
+    record: Path | None = None,
+    copy: Callable[[Audio], None] | None = None,
+    silent: bool = False,
+    resume: str | None = None,
+    explain: bool = False,
+) -> Session:
+    """Converse as `config` says until the microphone ends; a device never does.
+
+    `events`: the log's file; `record`: the recording's folder; `copy` is told of every block that
+    the speaker plays; `silent` plays in time without a device; `explain` writes why turn-taking
+    did what it did; `resume`: a conversation kept in `session.save` that this one goes on with.
+    Raises what people should be told.
+    """
+    if silent or is_file(config.microphone.device) or is_file(config.speaker.device):
+        config = config.model_copy(update={"echo": "off"})  # nothing goes through the air
+    console = Console(highlight=False)
+    watchers: list[Callable[[Event], None]] = []
+    hearing_user: list[Callable[[Audio], None]] = []
+    hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]
+    report = _all(watchers)
+    # Before the engines are loaded: a file that cannot be read is said at once.
+    microphone = open_microphone(config.microphone, report, silence=config.turn.unfinished + MARGIN)
+    async with AsyncExitStack() as stack:
+        if (memory := open_store(config.session, resume)) is not None:
+            watchers.append(stack.enter_context(memory))
+        agent = await stack.enter_async_context(_loaded(config, console))
+        stack.enter_context(silenced())
+        view = stack.enter_context(open_view(config.agent.name, console))
+        watchers.append(view)
+        if explain:
+            watchers.append(Explain(console))
+        hearing_user.append(view.user)
+        hearing_agent.append(view.agent)
+        rate = agent.tts.sample_rate
+        if events is not None:
+            watchers.append(stack.enter_context(EventLog(events)))
+        if record is not None:
+            recorder = stack.enter_context(Recorder(record, rate))
+            watchers.append(recorder.event)
+            hearing_user.append(recorder.user)
+            hearing_agent.append(recorder.agent)
+        speaker: Speaker = (
+            PacedSpeaker(rate, _nowhere) if silent else open_speaker(config.speaker, report, rate)
+        )
+        return await agent.converse(
+            Graph(microphone, name="microphone").then(Tap(_all(hearing_user))),
+            TappedSpeaker(speaker, _all(hearing_agent)),
+            report,
+            earlier=memory.messages if memory is not None else (),
+        )
+
+
+@asynccontextmanager
+async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, None]:
+    """The agent, loaded: long work shows itself."""
+    agent = Agent(config)
+    done: list[str] = []
+
+    def loaded(part: str, seconds: float) -> None:
+        done.append(f"{part} {seconds:.1f} s")
+
+    try:
+        # No spinner: it would hold back the progress bars of what is downloaded meanwhile.
+        console.print("loading …", style="dim")
+        await agent.load(loaded)
+        # A full collection of all that was just loaded would hold the loop for 25 ms: never again.
+        gc.collect()
+        gc.freeze()
+        console.print(f"loaded: {', '.join(done)}", style="dim")
+        yield agent
+    finally:
+        await agent.aclose()
+
+
+async def _nowhere(_pcm: NDArray[np.float32], _when: float) -> None:
+    """Where a speaker that nobody has plays."""
+
+
+T = TypeVar("T")
+
+
+def _all(listeners: Sequence[Callable[[T], None]]) -> Callable[[T], None]:
+    def tell(item: T) -> None:
+        for listener in listeners:
+            listener(item)
+
+    return tell

@@ -1,0 +1,166 @@
+"""The command line: what every command has in common; each is a module of `agent.cli.commands`.
+
+A command module offers `add(subparsers)`, which describes it and sets `run`, and imports what it
+needs inside `run`: the command line itself must start at once.
+"""
+
+import argparse
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+COMMANDS = (
+    *("talk", "say", "transcribe", "history", "voice"),
+    *("demo", "devices", "doctor", "config"),
+)
+"""The commands in the order of the help, each a module of `agent.cli.commands`."""
+
+CONVERSATIONS = ("talk", "say")
+"""Commands that Ctrl-C ends as intended."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes `--debug`, as do all its sub-commands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.add_argument(
+            "--debug",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show the traceback of an error",
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the status is 0, or 1 after an error, told in a line on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    args = parser.parse_args(arguments)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"parley {version('parley')}")
+        return 0
+    if args.command is None:
+        parser.print_help()
+        return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a character shows another one.
+        sys.stdout.reconfigure(errors="replace")
+    with _signals():
+        try:
+            status: int = args.run(args)
+            sys.stdout.flush()
+        except BaseException as error:
+            failure = _failure(error, args.command, debug="debug" in args)
+            if failure is None:
+                raise
+            return failure
+    return status
+
+
+def _parser(arguments: Sequence[str]) -> Parser:
+    parser = Parser(
+        prog="parley",
+        usage="parley [-h] [--debug] [--version] COMMAND ...",
+        description="Talk with your computer, in real time.",
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    # As wide as the longest name and its indent, which argparse forgets when it makes columns.
+    metavar = f"{'COMMAND':{max(map(len, COMMANDS)) + 2}}"
+    subparsers = parser.add_subparsers(
+        dest="command", metavar=metavar, title="commands", prog="parley"
+    )
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    # Only the help without a command needs them all.
+    for name in [command] if command in COMMANDS else COMMANDS:
+        import_module(f"agent.cli.commands.{name}").add(subparsers)
+    if command is not None and command not in COMMANDS:
+        near = get_close_matches(command, COMMANDS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(COMMANDS)}"
+        parser.error(f"unknown command '{command}', {hint}")
+    return parser
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """End in the same clean way on SIGTERM as on Ctrl-C.
+
+    A shell starts background commands with SIGINT ignored, so it is set here too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGTERM: signal.signal(
+            signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)
+        ),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _failure(error: BaseException, command: str, *, debug: bool) -> int | None:
+    """Tell what went wrong and give the exit status; None for what is no failure of ours."""
+    leaves = list(_leaves(error))
+    if any(isinstance(leaf, SystemExit | GeneratorExit) for leaf in leaves):
+        return None
+    if all(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
+        return 0 if command in CONVERSATIONS else 130
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+        return 1
+    if all(isinstance(_origin(leaf), BrokenPipeError) for leaf in leaves):
+        # Nobody reads our output any more; Python flushes once more at exit, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    # The same failure may have come up in several tasks: each message once.
+    for line in dict.fromkeys(line for leaf in leaves for line in _lines(leaf)):
+        print(f"parley: {line}", file=sys.stderr)
+    return 1
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What a stage of a graph raised, or the error itself."""
+    from agent.errors import StageError
+
+    return (error.__cause__ or error) if isinstance(error, StageError) else error
+
+
+def _lines(error: BaseException) -> list[str]:
+    """An error that was raised for people is its own message; any other one is a defect."""
+    from agent.errors import ParleyError
+    from llm_adapters import LanguageModelError
+    from stt import SpeechToTextError
+    from tts import TextToSpeechError
+
+    expected = (ParleyError, LanguageModelError, SpeechToTextError, TextToSpeechError)
+    if isinstance(error, expected) and isinstance(_origin(error), expected):
+        return str(error).splitlines()
+    if isinstance(error, KeyboardInterrupt):
+        return []
+    message = " ".join(str(error).split())
+    what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return [f"unexpected {what} (run again with --debug for the traceback)"]

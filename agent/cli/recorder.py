@@ -1,0 +1,136 @@
+"""`--record DIR`: the conversation as a two-channel WAV, and its transcript."""
+
+import math
+from collections import deque
+from pathlib import Path
+from typing import Self
+
+import anyio
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.audio.resample import Resampler
+from agent.audio.wav import WavWriter
+from agent.cli.event_log import create_text
+from agent.events import AssistantDone, AssistantInterrupted, Audio, Event, TurnCommitted
+
+GAP = 0.05
+"""Seconds by which a block may be early or late before it counts as a gap: devices jitter."""
+
+PATIENCE = 2.0
+"""Seconds that one side may be silent (an unplugged device) before the other is written alone."""
+
+
+class Recorder:
+    """User left, agent right, on one timeline; each side is placed by the times of its blocks."""
+
+    def __init__(self, folder: str | Path, sample_rate: int) -> None:
+        """Write `conversation.wav` at `sample_rate` Hz and `transcript.txt` into `folder`.
+
+        Raises ParleyError or AudioError if that cannot be done.
+        """
+        self._start = anyio.current_time()
+        self._rate = sample_rate
+        self._wav = WavWriter(Path(folder) / "conversation.wav", sample_rate, channels=2)
+        self._transcript = create_text(Path(folder) / "transcript.txt")
+        self._user = _Channel(self._start, sample_rate)
+        self._agent = _Channel(self._start, sample_rate)
+
+    def user(self, block: Audio) -> None:
+        """A block from the microphone."""
+        self._user.add(block)
+        self._write(max(self._user.length, self._agent.length) - round(PATIENCE * self._rate))
+
+    def agent(self, block: Audio) -> None:
+        """A block that leaves the speaker, silence included."""
+        self._agent.add(block)
+        self._write(max(self._user.length, self._agent.length) - round(PATIENCE * self._rate))
+
+    def event(self, event: Event) -> None:
+        """A line of the transcript, if the event is one."""
+        match event:
+            case TurnCommitted(text=text):
+                self._line("user", text)
+            case AssistantDone(text=text):
+                self._line("agent", text)
+            case AssistantInterrupted(heard=heard):
+                self._line("agent", f"{heard} [interrupted]".strip())
+
+    def _line(self, who: str, text: str) -> None:
+        minutes, seconds = divmod(anyio.current_time() - self._start, 60)
+        self._transcript.write(f"[{minutes:02.0f}:{seconds:04.1f}] {who}: {text}\n")
+        self._transcript.flush()
+
+    def _write(self, at_least: int) -> None:
+        """Write what both sides have, and the longer one alone up to `at_least`."""
+        length = max(min(self._user.length, self._agent.length), at_least)
+        user, agent = self._user.take(length), self._agent.take(length)
+        if len(user):
+            self._wav.write(np.column_stack((user, agent)))
+
+    def __enter__(self) -> Self:
+        self._wav.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._user.flush()
+        self._agent.flush()
+        self._write(max(self._user.length, self._agent.length))
+        self._transcript.close()
+        self._wav.__exit__(None, None, None)
+
+
+class _Channel:
+    """One side: blocks in, samples on the recording's timeline out."""
+
+    def __init__(self, start: float, sample_rate: int) -> None:
+        self._start = start
+        self._rate = sample_rate
+        self._resampler: Resampler | None = None
+        self._end = start  # where the next block belongs if nothing is missing
+        self._blocks: deque[NDArray[np.float32]] = deque()
+        self._queued = 0
+        self._taken = 0
+
+    @property
+    def length(self) -> int:
+        """Samples of the timeline that are known."""
+        return self._taken + self._queued
+
+    def add(self, block: Audio) -> None:
+        """Place a block by its time; a gap before it is silence."""
+        begin = anyio.current_time() - block.duration if block.time is None else block.time
+        if self._resampler is None or abs(begin - self._end) > GAP:
+            self.flush()
+            missing = math.floor((begin - self._start) * self._rate) - self.length
+            self._push(np.zeros(max(0, missing), np.float32))
+            self._resampler = Resampler(block.sample_rate, self._rate, "high")
+            self._end = begin
+        self._end += block.duration
+        self._push(self._resampler.process(block.pcm))
+
+    def flush(self) -> None:
+        """Nothing follows the last block directly: let go of what the resampler holds back."""
+        if self._resampler is not None:
+            self._push(self._resampler.flush())
+
+    def take(self, length: int) -> NDArray[np.float32]:
+        """Everything up to `length` on the timeline that has not been taken; zeros at the end."""
+        count = max(0, length - self._taken)
+        out = np.zeros(count, np.float32)
+        filled = 0
+        while filled < count and self._blocks:
+            block = self._blocks.popleft()
+            part = block[: count - filled]
+            out[filled : filled + len(part)] = part
+            filled += len(part)
+            if len(part) < len(block):
+                self._blocks.appendleft(block[len(part) :])
+        self._queued -= filled
+        self._taken += count
+        return out
+
+    def _push(self, pcm: NDArray[np.float32]) -> None:
+        if len(pcm):
+            self._blocks.append(pcm)
+            self._queued += len(pcm)

@@ -1,0 +1,110 @@
+"""What pydantic finds wrong with a configuration, told to the person who wrote the file."""
+
+import re
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from agent.config.engines import FAMILIES, EngineSection
+from agent.config.sections import is_secret
+from agent.config.yaml_source import KeyPath, Source
+from agent.errors import ConfigError
+
+
+def report(error: ValidationError, source: Source, config: type[BaseModel]) -> None:
+    """Note every problem of `error` in `source`, one a key; `config` knows the valid keys."""
+    problems: dict[KeyPath, list[ErrorDetails]] = {}
+    for details in error.errors():
+        path = _in_file(details, source.data)
+        problems.setdefault(path, []).append(details)
+    for path, found in problems.items():
+        source.report(path, _explain(path, found, source, config))
+
+
+def _in_file(details: ErrorDetails, data: Any) -> KeyPath:
+    """The key a problem belongs to: its location without pydantic's own marks for unions."""
+    path: KeyPath = ()
+    for part in details["loc"]:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return details["loc"] if details["type"] == "missing" else path
+        path = (*path, part)
+    return path
+
+
+def _explain(
+    path: KeyPath, found: list[ErrorDetails], source: Source, config: type[BaseModel]
+) -> str:
+    kind = found[0]["type"]
+    if kind == "extra_forbidden":
+        return "unknown key" + _nearest_key(path, source.data, config)
+    if kind == "missing":
+        return "is required"
+    if kind == "engine":
+        return found[0]["msg"]
+    if kind in ("model_type", "model_attributes_type"):
+        message = "should be a mapping of keys to values"
+    else:
+        message = " or ".join(dict.fromkeys(_plain(details["msg"]) for details in found))
+        message = message.replace(" or should be ", " or ")
+    return message + _got(path, found[0]["input"], source)
+
+
+def _plain(message: str) -> str:
+    """Pydantic's words without their subject and their second half."""
+    message = message.removeprefix("Input ").removeprefix("Value error, ")
+    return re.sub(r", (unable|got) .*", "", message)
+
+
+def _got(path: KeyPath, value: Any, source: Source) -> str:
+    """What stands in the file, unless it is, or may have come from, a secret."""
+    if any(isinstance(part, str) and is_secret(part) for part in path):
+        return ""
+    if isinstance(value, dict | BaseModel):
+        return ""
+    if isinstance(value, list):
+        return " (got a list)"
+    text = source.verbatim.get(path) or ("null" if value is None else repr(value))
+    if isinstance(value, bool):
+        text = text.lower()
+    return f" (got {text if len(text) <= 60 else text[:57] + '...'})"
+
+
+def _nearest_key(path: KeyPath, data: dict[str, Any], config: type[BaseModel]) -> str:
+    """The end of the message about an unknown key: what may have been meant."""
+    unknown = str(path[-1])
+    here = _keys(path[:-1], data, config)
+    near = get_close_matches(unknown, here, n=1)
+    if not near:
+        elsewhere = {
+            f"{section}.{key}": key
+            for section in config.model_fields
+            for key in _keys((section,), data, config)
+        }
+        near = [path for path, key in elsewhere.items() if key == unknown]
+    if near:
+        return f", did you mean '{near[0]}'?"
+    return f"; there are {', '.join(here)}" if here else ""
+
+
+def _keys(path: KeyPath, data: dict[str, Any], config: type[BaseModel]) -> list[str]:
+    """The valid keys of the mapping at `path`."""
+    if not path:
+        return list(config.model_fields)
+    section = path[0]
+    field = config.model_fields.get(str(section))
+    if len(path) > 1 or field is None:
+        return []
+    model = field.annotation
+    if model is EngineSection:
+        family = FAMILIES[str(section)]
+        values = data.get(family.section)
+        name = values.get(family.selector, family.default) if isinstance(values, dict) else None
+        try:
+            model = family.schema(str(name or family.default))
+        except ConfigError:
+            return []
+    return list(model.model_fields) if isinstance(model, type) else []

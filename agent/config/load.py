@@ -1,0 +1,161 @@
+"""An agent's whole configuration: one YAML file, every key validated, every default known."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from agent.config.engines import FAMILIES, LLM, STT, TTS, EngineSection
+from agent.config.errors import report
+from agent.config.sections import (
+    MASK,
+    AgentSettings,
+    EchoMode,
+    IdleSettings,
+    InterruptionSettings,
+    MicrophoneSettings,
+    Section,
+    SpeakerSettings,
+    Switch,
+    ThinkingSettings,
+    TurnSettings,
+    VadSettings,
+    is_secret,
+)
+from agent.config.tools import ToolSettings
+from agent.config.yaml_source import read_source
+from agent.conversation.store import SessionSettings
+from agent.errors import ConfigError
+
+
+class Config(Section):
+    """Everything that describes an agent."""
+
+    agent: AgentSettings = AgentSettings()
+    microphone: MicrophoneSettings = MicrophoneSettings()
+    speaker: SpeakerSettings = SpeakerSettings()
+    vad: VadSettings = VadSettings()
+    echo: Switch[EchoMode] = Field(
+        default="auto",
+        description="What keeps the agent from hearing itself: echo cancellation (the extra "
+        "`echo`), a microphone that is deaf while the agent speaks, nothing (headphones), or "
+        "whichever of them fits.",
+    )
+    turn: TurnSettings = TurnSettings()
+    interruption: InterruptionSettings = InterruptionSettings()
+    idle: IdleSettings = IdleSettings()
+    thinking: ThinkingSettings = ThinkingSettings()
+    session: SessionSettings = SessionSettings()
+    tools: list[ToolSettings] = Field(
+        default=[], description="What the agent may do besides talking."
+    )
+    stt: SerializeAsAny[EngineSection] = Field(default_factory=lambda: STT.validate({}))
+    llm: SerializeAsAny[EngineSection] = Field(default_factory=lambda: LLM.validate({}))
+    tts: SerializeAsAny[EngineSection] = Field(default_factory=lambda: TTS.validate({}))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_section_is_default(cls, data: object) -> object:
+        """`turn:` with nothing below it, or all of it commented out, is null in YAML."""
+        if isinstance(data, Mapping):
+            return {key: value for key, value in data.items() if value is not None}
+        return data
+
+    @field_validator("stt", "llm", "tts", mode="before")
+    @classmethod
+    def _engine(cls, value: object, info: ValidationInfo) -> EngineSection:
+        return FAMILIES[info.field_name or ""].validate(value)
+
+
+def load_config(name_or_path: str | Path | None = None) -> Config:
+    """Read a configuration: a preset's name, a path, or None for the one `find_config` finds.
+
+    Raises ConfigError with one line, `FILE:LINE: key: what is wrong`, for every problem.
+    """
+    place = locate(name_or_path)
+    name = place_name(place)
+    try:
+        content = place.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read ({error.strerror})") from error
+    return parse_config(content, name)
+
+
+def parse_config(content: bytes, name: str) -> Config:
+    """Read YAML in memory; `name` is how messages call it. Raises ConfigError."""
+    source = read_source(content, name)
+    try:
+        config = Config.model_validate(source.data)
+    except ValidationError as error:
+        report(error, source, Config)
+    source.raise_problems()
+    return config
+
+
+def presets() -> list[str]:
+    """The names of the configurations that come with Parley."""
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in files("configs").iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def locate(name_or_path: str | Path | None) -> Traversable:
+    """The file that `load_config` reads. Raises ConfigError if there is none such."""
+    if name_or_path is None:
+        return find_config() or files("configs") / "offline.yaml"
+    if name_or_path in presets():
+        return files("configs") / f"{name_or_path}.yaml"
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        return path
+    names = presets()
+    near = get_close_matches(path.stem, names, n=1)
+    hint = f", did you mean '{near[0]}'?" if near else ""
+    raise ConfigError(f"{name_or_path}: no such file or preset{hint} (presets: {', '.join(names)})")
+
+
+def find_config() -> Path | None:
+    """The user's own configuration: `parley.yaml` here, or `config.yaml` in their folder."""
+    if sys.platform == "win32":
+        folder = os.environ.get("APPDATA") or Path.home() / "AppData/Roaming"
+    else:
+        folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    candidates = (Path("parley.yaml"), Path(folder, "parley", "config.yaml"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def place_name(place: Traversable) -> str:
+    """How people call a file that `locate` found: a preset is `configs/NAME.yaml`."""
+    return f"configs/{place.name}" if place in files("configs").iterdir() else str(place)
+
+
+def public(config: Section) -> dict[str, Any]:
+    """The configuration as plain data without its secrets, for people and logs."""
+    return {key: _public(key, value) for key, value in config.model_dump(mode="json").items()}
+
+
+def _public(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {inner: _public(inner, item) for inner, item in value.items()}
+    if isinstance(value, list):
+        return [_public(key, item) for item in value]
+    if value and is_secret(key):
+        return MASK
+    # A password may also stand in an address: http://user:password@host.
+    return re.sub(r"(?<=://)[^/@\s]+(?=@)", MASK, value) if isinstance(value, str) else value

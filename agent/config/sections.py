@@ -1,0 +1,220 @@
+"""The sections of an agent's configuration, with every default and its meaning.
+
+`agent.config.load` reads them from YAML; the engines' own sections are made from their
+constructors.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from agent.conversation.prompt import PREAMBLE
+
+# Nothing here is longer than this; milliseconds by mistake are noticed.
+Seconds = Annotated[float, Field(ge=0, le=10)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+Choice = TypeVar("Choice")
+# YAML reads a bare `off` as false.
+Switch = Annotated[Choice, BeforeValidator(lambda value: "off" if value is False else value)]
+
+
+class Section(BaseModel):
+    """A mapping in the YAML file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `silence: true`, which pydantic would take as one second."""
+        if isinstance(value, bool) and info.field_name:
+            annotation = cls.model_fields[info.field_name].annotation
+            if not _admits_bool(annotation):
+                raise PydanticCustomError("not_bool", "should not be true or false")
+        return value
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for key, value in super().__repr_args__():
+            yield key, MASK if value and is_secret(key or "") else value
+
+
+MASK = "********"
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of a key of this name must never be shown."""
+    return re.search(r"(^|_)(key|token|password|secret)$", key) is not None
+
+
+def _admits_bool(annotation: Any) -> bool:
+    return annotation in (Any, bool) or any(
+        isinstance(part, bool) or _admits_bool(part) for part in get_args(annotation)
+    )
+
+
+EchoMode = Literal["auto", "cancel", "half_duplex", "off"]
+
+
+class AgentSettings(Section):
+    """Who the agent is and what it says by itself."""
+
+    name: str = Field(default="Parley", description="Shown in the terminal.")
+    instructions: str = Field(
+        default="You are a helpful assistant.",
+        description="Who the agent is: the part of the system message that is yours.",
+    )
+    preamble: str = Field(
+        default=PREAMBLE,
+        description="The part before it: that the language model is heard, not read.",
+    )
+    sounds: bool = Field(
+        default=True,
+        description="Tell the language model which sounds, such as (laughs), the voice can make.",
+    )
+    greeting: str = Field(
+        default="", description="Spoken when the session starts; empty for silence."
+    )
+    apology: str = Field(
+        default="Sorry, something went wrong. Please try again.",
+        description="Spoken when a reply fails; empty for silence.",
+    )
+
+
+class MicrophoneSettings(Section):
+    """Where the user's voice comes from."""
+
+    device: str | int | None = Field(
+        default=None, description="Part of a device's name, or its index; null for the default."
+    )
+    latency: Seconds = Field(default=0.04, description="What is asked of the device, in seconds.")
+
+
+class SpeakerSettings(Section):
+    """Where the agent's voice goes."""
+
+    device: str | int | None = Field(
+        default=None, description="Part of a device's name, or its index; null for the default."
+    )
+    latency: Seconds = Field(default=0.06, description="What is asked of the device, in seconds.")
+    prebuffer: Seconds = Field(
+        default=0.08, description="Audio gathered before a reply starts to play, against stutter."
+    )
+
+
+class VadSettings(Section):
+    """When a sound is a voice (Silero v6, one probability per 32 ms)."""
+
+    start: Probability = Field(default=0.5, description="Speech begins at this probability.")
+    stop: Probability = Field(
+        default=0.35, description="Speech goes on down to this probability (hysteresis)."
+    )
+
+    @model_validator(mode="after")
+    def _hysteresis(self) -> Self:
+        if self.stop > self.start:
+            raise PydanticCustomError("hysteresis", "stop should not be greater than start")
+        return self
+
+
+class TurnSettings(Section):
+    """When the user has begun and when they have finished. All lengths in seconds.
+
+    How much silence ends a turn depends on how finished it sounds (`agent.turns.detector`).
+    """
+
+    detector: Literal["smart_turn", "words", "silence"] = Field(
+        default="words",
+        description="What judges whether a turn is finished: its sound (Smart-Turn v3, downloaded "
+        "at the first start) and words, its words alone, or nothing but silence.",
+    )
+    model: str = Field(
+        default="pipecat-ai/smart-turn-v3",
+        description="Smart-Turn v3: its repository on Hugging Face, a folder or an .onnx file.",
+    )
+    min_speech: Seconds = Field(
+        default=0.1, description="Voice shorter than this is a click, not speech."
+    )
+    pause: Seconds = Field(
+        default=0.09, description="Silence after which a turn's end is guessed and prepared for."
+    )
+    complete: Seconds = Field(
+        default=0.1, description="Silence that ends a turn that surely sounds finished."
+    )
+    silence: Seconds = Field(
+        default=1.0,
+        description="Silence that ends a turn of which nothing is known; a turn that sounds "
+        "finished never takes more, one that sounds unfinished never less.",
+    )
+    unfinished: Seconds = Field(
+        default=2.5, description="Silence that ends a turn that surely sounds unfinished."
+    )
+    speculate: Switch[Literal["off", "stt", "llm", "all"]] = Field(
+        default="all",
+        description="How far a reply is prepared in a pause, before the turn is surely over: not "
+        "at all, its words recognised, the model asked, or all of it but the playing.",
+    )
+    max_guesses: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=4, description="Replies prepared in vain per turn; further ones wait for its end."
+    )
+    pre_roll: Seconds = Field(default=0.3, description="Audio kept from before speech was noticed.")
+    max_length: Annotated[float, Field(gt=1)] = Field(
+        default=60.0, description="A longer monologue is cut into turns of this length."
+    )
+
+
+class InterruptionSettings(Section):
+    """What stops the agent while it speaks. It only speaks more softly at first."""
+
+    allow: bool | Annotated[str, Field(pattern=r"^after \d+(\.\d+)? s$")] = Field(
+        default=True, description="Whether at all; `after 2 s` spares the first seconds of a reply."
+    )
+    min_speech: Seconds = Field(
+        default=0.2, description="Voice that stops the agent, once there are words in it."
+    )
+    min_words: Annotated[int, Field(ge=0, le=20)] = Field(
+        default=0, description="Words that it takes besides; 0 asks for none."
+    )
+
+    @property
+    def spared(self) -> float:
+        """Seconds of a reply that cannot be interrupted."""
+        if isinstance(self.allow, str):
+            return float(self.allow.split()[1])
+        return 0.0 if self.allow else math.inf
+
+
+class IdleSettings(Section):
+    """What the agent does in a long silence."""
+
+    after: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Seconds of silence before the agent speaks up; null for never."
+    )
+    prompt: str = Field(default="Are you still there?", description="What it says then.")
+    prompts: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=1, description="How often, before it sleeps until the user speaks."
+    )
+
+
+class ThinkingSettings(Section):
+    """A sign of life while the user waits for a reply."""
+
+    after: Seconds | None = Field(
+        default=2.5, description="Seconds without a sound before it; null for none."
+    )
+    say: str = Field(default="", description="Spoken then; empty for a soft tone.")

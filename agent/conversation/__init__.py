@@ -1,0 +1,1 @@
+"""The conversation: what is said, heard, interrupted and remembered."""

@@ -1,0 +1,322 @@
+"""One reply: language model, speech and playback of one turn, in one cancel scope.
+
+It may be prepared before the user's turn is surely over: nothing of it is played or told then,
+and it either takes its turn (`commit`) or leaves no trace (`discard`). What survives a cancelled
+reply is one fact: what the listener really heard.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import anyio
+import numpy as np
+from anyio.streams.memory import MemoryObjectSendStream
+from numpy.typing import NDArray
+
+from agent.audio.playback import Playback, Track
+from agent.conversation.heard import heard_words, split_at
+from agent.conversation.latency import Stopwatch
+from agent.conversation.reply_source import ReplySource
+from agent.events import (
+    AssistantDone,
+    AssistantInterrupted,
+    AssistantResumed,
+    AssistantSpeechStarted,
+    AssistantText,
+    ErrorEvent,
+    Event,
+)
+from agent.graph import only
+from llm_adapters import LanguageModelError
+from tts import (
+    ConversationalSpeech,
+    ExpressiveSpeech,
+    Heard,
+    SpokenWord,
+    TextToSpeech,
+    TextToSpeechError,
+    Utterance,
+)
+from tts.clean import SpeechText
+
+UNDERSTOOD = 1.0
+"""Seconds before the end of a question from which on people answer it."""
+
+AHEAD = 1000
+"""Fragments that the language model may be ahead of the voice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reply ended: the words heard, and whether the user or a failure cut it short.
+
+    `sound`: how it sounded, where the voice wants to know.
+    """
+
+    heard: str
+    interrupted: bool
+    sound: Heard | None = None
+
+
+class Reply:
+    """The answer to one turn. `run` it once; `commit`, `hold`, `resume`, `stop` at any time."""
+
+    def __init__(
+        self,
+        turn: int,
+        thoughts: ReplySource,
+        tts: TextToSpeech,
+        playback: Playback,
+        report: Callable[[Event], None],
+        *,
+        apology: str,
+        committed: anyio.Event,
+        speak_ahead: bool = True,
+    ) -> None:
+        """`apology` is spoken in the place of what an engine's failure leaves missing.
+
+        `committed` is set by `commit`, for `thoughts` that have to wait for it. `speak_ahead`: the
+        voice begins before that, not only the model.
+        """
+        self.turn = turn
+        self.thoughts = thoughts
+        self.outcome: Outcome | None = None
+        self.committed = committed
+        self.watch = Stopwatch()
+        self.tokens = 0  # fragments that the model gave
+        self.failure = ""  # what an engine said that failed
+        self.mute = False  # there were words, and no sound came of them
+        self._tts = tts
+        self._tell = report
+        self._untold: list[Event] = []
+        self._apology = apology
+        self._speak_ahead = speak_ahead
+        self._scope = anyio.CancelScope()
+        self._track: Track = playback.open(tts.sample_rate, held=True)
+        self._began: float | None = None  # when its first sample was heard
+        self._all_spoken = False  # into the track
+        self._cut = False  # silenced in mid-speech, and that has been told
+        self._text = ""  # as the model gave it
+        self._spoken = ""  # as the synthesiser was given it
+        self._words: list[SpokenWord] = []
+        self._generated = 0  # samples
+        self._voice_remembers = isinstance(tts, ConversationalSpeech)
+        self._pcm: list[NDArray[np.float32]] = []  # kept for a voice that remembers
+
+    @property
+    def sounding(self) -> bool:
+        """Whether it can be heard: begun, neither held nor over."""
+        return self._began is not None and self.outcome is None and not self._track.held
+
+    @property
+    def starved(self) -> bool:
+        """Whether all that there is of it so far has been heard, and more is awaited."""
+        return self.sounding and self._track.dry
+
+    @property
+    def held(self) -> bool:
+        """Whether `hold` silences it."""
+        return self.committed.is_set() and self.outcome is None and self._track.held
+
+    @property
+    def spoken_for(self) -> float | None:
+        """Seconds since its first sample was heard; None before that."""
+        return None if self._began is None else anyio.current_time() - self._began
+
+    @property
+    def said(self) -> str:
+        """The words heard so far."""
+        return split_at(self._spoken, self._heard())[0]
+
+    @property
+    def heard_out(self) -> bool:
+        """Whether it has been heard to its end."""
+        return self.outcome is not None and not self.outcome.interrupted
+
+    @property
+    def asks(self) -> bool:
+        """Whether it ends with a question that the user can have understood by now."""
+        left = (self._generated - self._track.furthest) / self._tts.sample_rate
+        return self._all_spoken and left < UNDERSTOOD and self._text.rstrip().endswith("?")
+
+    async def run(self) -> None:
+        """Speak the thoughts until all of it has been heard, or `stop` or `discard`."""
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._announce)
+                    complete = await self._speak_or_apologise()
+                    self._all_spoken = True
+                    await self._track.drain()
+                    await self.committed.wait()
+                    tasks.cancel_scope.cancel()
+                self._settle(complete=complete)
+        finally:
+            self._track.stop()
+            if self.committed.is_set():
+                self._settle(complete=False)
+
+    def commit(self, watch: Stopwatch) -> None:
+        """It is its turn: play and tell from now on. `watch` has the moments of the user's turn."""
+        self.watch.adopt(watch)
+        self.committed.set()
+        for event in self._untold:
+            self._tell(event)
+        self._untold.clear()
+        self._track.release()
+
+    def discard(self) -> None:
+        """It was prepared in vain: nothing of it is ever heard or told."""
+        self._track.stop()
+        self._scope.cancel()
+
+    def hold(self) -> None:
+        """Silence within one block of the device, until `resume` or `stop`."""
+        sounded = self.sounding
+        self._track.hold()
+        if sounded:
+            self._cut = True
+            self._tell_interrupted()
+
+    def resume(self) -> None:
+        """Go on with the word in which it was silenced, for it was for nothing."""
+        if not self.held:
+            return
+        starts = [word.start for word in self._words if word.start <= self._track.played]
+        self._track.release(self._track.played - starts[-1] if starts and self._cut else 0)
+        if self._cut:
+            self._cut = False
+            self._report(AssistantResumed(self.turn))
+
+    def stop(self) -> None:
+        """Silence within one block of the device; what was heard by then is the outcome."""
+        self._track.stop()
+        self._settle(complete=False)
+        self._scope.cancel()
+
+    async def _speak_or_apologise(self) -> bool:
+        send, text = anyio.create_memory_object_stream[str](AHEAD)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._think, send)
+                if not self._speak_ahead:
+                    await self.committed.wait()
+                await self._speak(text)
+        except Exception as error:  # noqa: BLE001  (P6: a dead engine ends a turn, never more)
+            self._fail("tts", error)
+        else:
+            return True
+        finally:
+            text.close()
+        try:
+            await self._speak(_once(self._apology))
+        except Exception as error:  # noqa: BLE001
+            self._fail("tts", error)
+        return False
+
+    async def _speak(self, text: AsyncIterator[str]) -> None:
+        offset = self._generated
+        async with self._tts.open() as utterance, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._feed, utterance, text)
+            async for speech in utterance:
+                self.watch.mark("first_audio")
+                self._words += [SpokenWord(w.text, w.start + offset) for w in speech.words]
+                self._generated += len(speech.pcm)
+                if self._voice_remembers:
+                    self._pcm.append(speech.pcm)
+                await self._track.write(speech.pcm)
+        if not self._generated and any(character.isalnum() for character in self._spoken):
+            self.mute = True
+            raise TextToSpeechError("the synthesiser gave no sound for a reply with words in it")
+
+    async def _feed(self, utterance: Utterance, text: AsyncIterator[str]) -> None:
+        cleaner = SpeechText(sounds=isinstance(self._tts, ExpressiveSpeech))
+        async for fragment in text:
+            await self._say(utterance, cleaner.feed(fragment))
+        await self._say(utterance, cleaner.finish())
+        await utterance.finish()
+
+    async def _say(self, utterance: Utterance, text: str) -> None:
+        if text:
+            self._spoken += text
+            await utterance.feed(text)
+
+    async def _think(self, send: MemoryObjectSendStream[str]) -> None:
+        """The model's text, ended with the apology where the model fails."""
+        failure: Exception | None = None
+        with send:
+            try:
+                async with aclosing(self.thoughts.text()) as deltas:
+                    async for delta in deltas:
+                        self.watch.mark("first_token")
+                        self.tokens += 1
+                        self._text += delta.text
+                        self._report(AssistantText(self.turn, delta.text))
+                        await send.send(delta.text)
+            except anyio.BrokenResourceError:
+                return  # the voice has failed, and said so
+            except Exception as error:  # noqa: BLE001  (P6)
+                failure = error
+            if failure is None and not self._text.strip() and not self.thoughts.silent:
+                failure = LanguageModelError("the language model gave an empty reply")
+            if failure is not None:
+                self._fail("llm", failure)
+                # What was said stays said; a sentence that broke off is ended before the apology.
+                apology = f" … {self._apology}" if self._text.strip() else self._apology
+                self._text += apology
+                await send.send(apology)
+
+    async def _announce(self) -> None:
+        when = await self._track.started()
+        if when is not None:
+            self._began = when
+            self.watch.mark("first_sample", when)
+            self._report(AssistantSpeechStarted(self.turn))
+            self._report(self.watch.latency(self.turn))
+
+    def _fail(self, stage: str, error: Exception) -> None:
+        cause = only(error)
+        self.failure = f"{stage}: {cause}"
+        self._report(ErrorEvent(stage, type(cause).__name__, str(cause), recovered=True))
+
+    def _report(self, event: Event) -> None:
+        if self.committed.is_set():
+            self._tell(event)
+        else:
+            self._untold.append(event)
+
+    def _settle(self, *, complete: bool) -> None:
+        """Fix the outcome, once."""
+        if self.outcome is not None:
+            return
+        if complete:
+            text = self._text.strip()
+            heard = text if self._spoken.strip() else ""
+            self.outcome = Outcome(heard, interrupted=False, sound=self._sound(self._words))
+            self._report(AssistantDone(self.turn, text))
+            return
+        words = self._heard()
+        heard, _ = split_at(self._spoken, words)
+        self.outcome = Outcome(heard, interrupted=True, sound=self._sound(words))
+        if not self._cut:
+            self._tell_interrupted()
+
+    def _tell_interrupted(self) -> None:
+        self._report(AssistantInterrupted(self.turn, *split_at(self._spoken, self._heard())))
+
+    def _heard(self) -> Sequence[SpokenWord]:
+        rate = self._tts.sample_rate
+        return heard_words(self._words, self._track.furthest, self._generated, rate)
+
+    def _sound(self, words: Sequence[SpokenWord]) -> Heard | None:
+        """What left the speaker, with the words that were heard in it."""
+        if not self._pcm or not words:
+            return None
+        pcm = np.concatenate(self._pcm)[: self._track.furthest]
+        return Heard("agent", pcm, self._tts.sample_rate, tuple(words))
+
+
+async def _once(text: str) -> AsyncGenerator[str, None]:
+    if text:
+        yield text

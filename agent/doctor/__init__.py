@@ -1,0 +1,1 @@
+"""`parley doctor`: what works, what is missing, how to fix it."""

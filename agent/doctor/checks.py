@@ -1,0 +1,238 @@
+"""What a configuration needs of the machine, and whether it is there.
+
+A check never raises and looks only; its blocking part runs in a thread.
+"""
+
+import platform
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+
+from agent.audio.devices import STAGE, Kind, find_device, load
+from agent.audio.open import is_file
+from agent.config.engines import EngineSection, LlmSection, create_llm, create_stt, create_tts
+from agent.config.load import Config
+from agent.doctor.checks_llm import endpoint, servers, tools
+from agent.doctor.finding import Finding
+from agent.doctor.model_caches import dia2_model, smart_turn_model, whisper_model
+from agent.errors import AudioError
+from llm_adapters import LanguageModelError
+from stt import SpeechToTextError
+from tts import TextToSpeechError
+
+PATIENCE = 2.0
+"""Seconds that a device, a program or a server has to answer."""
+
+
+Check = Callable[[Config], Awaitable[list[Finding]]]
+
+
+async def examine(config: Config, checks: Sequence[Check]) -> list[Finding]:
+    """Run `checks`, all at the same time; the findings are in their order."""
+    results: list[list[Finding]] = [[] for _ in checks]
+
+    async def run(index: int, check: Check) -> None:
+        results[index] = await check(config)
+
+    async with anyio.create_task_group() as tasks:
+        for index, check in enumerate(checks):
+            tasks.start_soon(run, index, check)
+    return [finding for findings in results for finding in findings]
+
+
+async def python(_: Config) -> list[Finding]:
+    """The interpreter; an older one could not have started Parley."""
+    return [Finding("ok", "python", f"{platform.python_version()} ({sys.executable})")]
+
+
+async def packages(config: Config) -> list[Finding]:
+    """The packages that every agent needs, and those of the configured engines."""
+    names = dict.fromkeys(_BASE)
+    for section in (config.stt, *_language_models(config), config.tts):
+        names.update(dict.fromkeys(OF_ENGINE.get(section.engine_name, ())))
+    if any(tool.mcp is not None for tool in config.tools):
+        names["mcp"] = None
+    if config.echo in ("auto", "cancel"):
+        names["pywebrtc-audio"] = None
+    return [_package(name) for name in names]
+
+
+_BASE = (
+    *("numpy", "anyio", "pydantic", "PyYAML", "rich", "sounddevice", "soxr"),
+    *("onnxruntime", "faster-whisper"),  # voice activity: the model comes with faster-whisper
+)
+OF_ENGINE = {
+    "auto": ("openai",),
+    "pocketsphinx": ("pocketsphinx",),
+    "whisper": ("ctranslate2", "huggingface_hub"),
+    "openai": ("openai",),
+    "espeak": ("espeakng-loader",),
+    "dia2": ("torch", "safetensors", "tokenizers", "huggingface_hub"),
+}
+_DIA2 = "'parley[dia2]'"
+_EXTRAS = {
+    **dict.fromkeys(("torch", "safetensors", "tokenizers"), _DIA2),
+    "mcp": "'parley[mcp]'",
+    "pywebrtc-audio": "'parley[echo]'",
+}
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding("ok", name, version(name))
+    except PackageNotFoundError:
+        fix = f"pip install {_EXTRAS.get(name, name)}"
+        return Finding("missing", name, "not installed", fix)
+
+
+async def gpu(config: Config) -> list[Finding]:
+    """The NVIDIA GPU, which nothing needs unless the configuration says so."""
+    command = [
+        "nvidia-smi",
+        "--query-gpu=name,memory.total,driver_version",
+        "--format=csv,noheader",
+    ]
+    found: list[str] = []
+    with anyio.move_on_after(PATIENCE):
+        try:
+            process = await anyio.run_process(command, check=False)
+        except OSError:
+            pass
+        else:
+            if process.returncode == 0:
+                found = process.stdout.decode(errors="replace").strip().splitlines()
+    if found:
+        return [Finding("ok", "gpu", line) for line in found]
+    for section, engine in (("stt", config.stt), ("tts", config.tts)):
+        if getattr(engine, "device", None) == "cuda":
+            fix = f"install the NVIDIA driver, or set {section}.device to auto"
+            detail = f"no NVIDIA GPU found, and {section}.device is cuda"
+            return [Finding("missing", "gpu", detail, fix)]
+    if config.tts.engine_name == "dia2":
+        fix = "without one it speaks slower than real time; tts: {engine: espeak} needs none"
+        return [Finding("note", "gpu", "no NVIDIA GPU found, and Dia2 wants one", fix)]
+    return [Finding("note", "gpu", "no NVIDIA GPU found; this configuration needs none")]
+
+
+async def sound(config: Config) -> list[Finding]:
+    """PortAudio, and the microphone and speaker that the configuration names."""
+    with anyio.move_on_after(PATIENCE):
+        return await anyio.to_thread.run_sync(_sound, config, abandon_on_cancel=True)
+    detail = f"the sound system does not answer within {PATIENCE:g} s"
+    return [Finding("missing", "sound", detail, "restart it, or unplug the last device plugged in")]
+
+
+def _sound(config: Config) -> list[Finding]:
+    devices: dict[Kind, str | int | None] = {
+        "input": config.microphone.device,
+        "output": config.speaker.device,
+    }
+    try:
+        library = Finding("ok", "portaudio", load().get_portaudio_version()[1])
+    except AudioError as error:
+        needed = not all(is_file(device) for device in devices.values())
+        library = Finding("missing" if needed else "note", "portaudio", str(error))
+    findings = [library]
+    for kind, device in devices.items():
+        if is_file(device):
+            findings.append(_audio_file(kind, Path(str(device))))
+        elif library.state == "ok":
+            findings.append(_device(kind, device))
+    return findings
+
+
+def _audio_file(kind: Kind, path: Path) -> Finding:
+    if kind == "input" and not path.is_file():
+        return Finding("missing", STAGE[kind], f"no such file: {path}")
+    return Finding("ok", STAGE[kind], f"the file {path}")
+
+
+def _device(kind: Kind, wanted: str | int | None) -> Finding:
+    try:
+        device = find_device(kind, wanted)
+    except AudioError as error:
+        return Finding("missing", STAGE[kind], str(error))
+    return Finding("ok", STAGE[kind], f"{device.index} '{device.name}', {device.sample_rate} Hz")
+
+
+async def hears(config: Config) -> list[Finding]:
+    """The recogniser and what judges a turn's end: their data, or the cached models."""
+    findings = []
+    if config.turn.detector == "smart_turn":
+        findings.append(await anyio.to_thread.run_sync(smart_turn_model, config.turn.model))
+    if config.stt.engine_name == "whisper":
+        findings.append(await anyio.to_thread.run_sync(whisper_model, config.stt))
+    else:
+        finding = await _loads("stt", config.stt, create_stt)
+        if finding.state == "ok" and config.stt.engine_name == "openai":
+            finding = await endpoint(config.stt, "stt")
+        findings.append(finding)
+    return findings
+
+
+async def thinks(config: Config) -> list[Finding]:
+    """The language model and its fallbacks: whether their endpoints answer and have the models."""
+    return [await _thinks(section) for section in _language_models(config)]
+
+
+async def _thinks(section: EngineSection) -> Finding:
+    finding = await _loads("llm", section, create_llm)
+    if finding.state != "ok" or section.engine_name != "openai":
+        return finding
+    return await endpoint(section)
+
+
+def _language_models(config: Config) -> list[EngineSection]:
+    """The configured one, then its fallbacks, each on its own."""
+    section = config.llm
+    others = section.fallback if isinstance(section, LlmSection) else []
+    return [section.model_copy(update={"fallback": []}), *others]
+
+
+async def speaks(config: Config) -> list[Finding]:
+    """The synthesiser: its library and data, its program, or the cached model."""
+    if config.tts.engine_name == "dia2":
+        return [await anyio.to_thread.run_sync(dia2_model, config.tts)]
+    return [await _loads("tts", config.tts, create_tts)]
+
+
+class _Engine(Protocol):
+    async def load(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+_LIGHT = ("pocketsphinx", "eliza", "auto", "openai", "espeak", "command")
+"""Engines that are loaded in a moment and download nothing: loading them is the best check."""
+
+
+async def _loads(
+    family: str, section: EngineSection, create: Callable[[EngineSection], _Engine]
+) -> Finding:
+    subject = f"{family} {section.engine_name}"
+    if section.engine_name not in _LIGHT:
+        return Finding("note", subject, "installed; not tried, as loading it may take long")
+    try:
+        engine = create(section)
+        try:
+            with anyio.fail_after(_LOAD_PATIENCE):
+                await engine.load()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await engine.aclose()
+    except TimeoutError:
+        return Finding("missing", subject, f"not ready after {_LOAD_PATIENCE:g} s")
+    except (SpeechToTextError, LanguageModelError, TextToSpeechError) as error:
+        return Finding("missing", subject, str(error))
+    return Finding("ok", subject, "loads")
+
+
+_LOAD_PATIENCE = 10.0
+
+
+OF_MACHINE: Sequence[Check] = (python, packages, gpu, sound, servers)
+OF_ENGINES: Sequence[Check] = (hears, thinks, speaks, tools)

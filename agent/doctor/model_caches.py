@@ -1,0 +1,69 @@
+"""Whether a large model is on this machine already, without loading or downloading it."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from agent.config.engines import EngineSection
+from agent.doctor.finding import Finding
+from agent.turns.smart_turn import FILE as SMART_TURN
+
+_DOWNLOADS = "parley talk downloads it when it first starts with this configuration"
+
+
+def whisper_model(section: EngineSection) -> Finding:
+    """The model that faster-whisper would load. Blocking."""
+    model = str(section.arguments().get("model"))
+    subject = "stt whisper"
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        from faster_whisper import download_model
+
+        try:
+            folder = Path(download_model(model, local_files_only=True))
+        except ValueError as error:
+            return Finding("missing", subject, str(error), "correct stt.model")
+        except OSError:
+            folder = Path()
+    if (folder / "model.bin").is_file():
+        return Finding("ok", subject, f"model {model} is in {folder}")
+    return Finding("missing", subject, f"model {model} is not downloaded yet", _DOWNLOADS)
+
+
+def smart_turn_model(model: str) -> Finding:
+    """The model that judges a turn's end by its sound. Blocking."""
+    from huggingface_hub import try_to_load_from_cache
+
+    subject, path = "turn smart-turn", Path(model).expanduser()
+    if path.is_file() or (path / SMART_TURN).is_file():
+        return Finding("ok", subject, f"model {path} is there")
+    if path.is_dir():
+        return Finding("missing", subject, f"{path} has no {SMART_TURN}", "correct turn.model")
+    if isinstance(try_to_load_from_cache(model, SMART_TURN), str):
+        return Finding("ok", subject, f"model {model} is downloaded")
+    return Finding("missing", subject, f"model {model} is not downloaded yet", _DOWNLOADS)
+
+
+def dia2_model(section: EngineSection) -> Finding:
+    """The checkpoint that Dia2 would load, and its codec. Blocking."""
+    from huggingface_hub import try_to_load_from_cache
+
+    model, subject = str(section.arguments().get("model")), "tts dia2"
+    if find_spec("torch") is None:
+        return Finding("missing", subject, "PyTorch is not installed", "pip install 'parley[dia2]'")
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        if (folder / "config.json").is_file():
+            return Finding("ok", subject, f"model {folder} is there")
+        return Finding("missing", subject, f"{folder} has no config.json", "correct tts.model")
+    codec = str(section.arguments().get("mimi") or "kyutai/mimi")
+    parts = {model: "config.json", codec: "config.json"}
+    missing = [
+        repository
+        for repository, file in parts.items()
+        if not Path(repository).expanduser().is_dir()
+        and not isinstance(try_to_load_from_cache(repository, file), str)
+    ]
+    if missing:
+        detail = f"not downloaded yet: {', '.join(missing)}"
+        return Finding("missing", subject, detail, _DOWNLOADS)
+    return Finding("ok", subject, f"model {model} is downloaded")

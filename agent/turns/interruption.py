@@ -1,0 +1,80 @@
+"""What it means that the user is heard while the agent speaks. Pure logic."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.config.sections import InterruptionSettings
+from agent.turns.backchannel import could_become_backchannel, is_backchannel
+
+BACKCHANNEL = 1.0
+"""Seconds of voice beyond which the shortest of words are meant to interrupt."""
+
+EARLY = 1.5
+"""Seconds from the beginning of a reply in which a voice is likely to be the user going on."""
+
+GOING_ON = 0.12
+"""Seconds of voice, with words, that stop the agent then."""
+
+_COUGH = 0.2
+"""Seconds of voice without words more than it takes with words, where words come while they are
+spoken: one that has none by then may be a cough."""
+
+_BLIND = 0.05
+"""And where they do not: then nobody can tell."""
+
+
+def wordless(settings: InterruptionSettings, *, partials: bool) -> float:
+    """Seconds of voice without words that stop the agent. `partials`: words come as spoken."""
+    return settings.min_speech + (_COUGH if partials else _BLIND)
+
+
+def insistent(settings: InterruptionSettings) -> tuple[float, ...]:
+    """The lengths of voice, in seconds, at which `weigh` may decide anew."""
+    limits = {GOING_ON, settings.min_speech, BACKCHANNEL}
+    limits |= {wordless(settings, partials=partials) for partials in (False, True)}
+    return tuple(sorted(limits))
+
+
+Meaning = Literal["stop", "wait", "backchannel", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`stop` the agent; `wait`: nobody knows yet; it was but a `backchannel`, or `nothing`."""
+
+    meaning: Meaning
+    why: str
+
+
+def weigh(
+    settings: InterruptionSettings,
+    *,
+    spoken: float,
+    voice: float,
+    text: str,
+    final: bool,
+    partials: bool,
+) -> Verdict:
+    """What the user wants who has been heard for `voice` seconds saying `text` so far.
+
+    `spoken`: seconds that the reply has been heard for. `final`: the user has come to a pause, and
+    the words are all there are. `partials`: see `wordless`.
+    """
+    words = len(text.split())
+    if final:
+        if not words:
+            return Verdict("nothing", "no words in it")
+        if is_backchannel(text) and voice <= BACKCHANNEL:
+            return Verdict("backchannel", f"'{text}'")
+    else:
+        enough = settings.min_speech if words else wordless(settings, partials=partials)
+        if words and spoken < EARLY:
+            enough = min(enough, GOING_ON)
+        if voice < enough:
+            return Verdict("wait", f"{voice:.2f} s of voice (interruption.min_speech)")
+        if words and could_become_backchannel(text) and voice < BACKCHANNEL:
+            return Verdict("wait", f"'{text}' may be a backchannel")
+    if words < settings.min_words:
+        few = f"{words} of {settings.min_words} words (interruption.min_words)"
+        return Verdict("nothing" if final else "wait", few)
+    return Verdict("stop", f"'{text}'" if words else f"{voice:.2f} s of voice")

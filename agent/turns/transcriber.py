@@ -1,0 +1,265 @@
+"""The user's turns to words: the stage between the ears and the conversation.
+
+Everything that is not audio passes at once, so that an interruption never waits for the
+recogniser. Turns are recognised one after the other, each while it is being spoken; in a pause
+the recogniser finishes what it has, so that the words are there when the pause turns out the end.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import numpy as np
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from numpy.typing import NDArray
+
+from agent.audio.resample import Resampler
+from agent.events import ErrorEvent, Event, WarningEvent
+from agent.turns.completeness import Judgement, judge
+from agent.turns.segmenter import (
+    SpeechAudio,
+    SpeechCandidate,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechProgress,
+    SpeechRejected,
+    SpeechResumed,
+    SpeechStarted,
+    UserSpeech,
+)
+from agent.turns.vad import SAMPLE_RATE
+from stt import Recognition, SpeechToText, SpeechToTextError, Transcript
+from tts import Heard, SpokenWord
+
+BACKLOG = 8
+"""Turns that may wait for the recogniser before the microphone has to."""
+
+PATIENCE = 30.0
+"""Seconds that the recogniser may take for a turn's last words: then it is said to have failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTranscript:
+    """What the recogniser makes of turn `turn` so far; `final` when it is all.
+
+    `sound`: how it sounded, with the final words, where somebody wants to know.
+    """
+
+    turn: int
+    text: str
+    final: bool
+    sound: Heard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreemptiveTranscript:
+    """All words of turn `turn`, should its pause number `pause` turn out to be its end."""
+
+    turn: int
+    pause: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionFailed:
+    """The recogniser failed on turn `turn`: something was said, nobody knows what."""
+
+    turn: int
+
+
+UserWords = (
+    SpeechCandidate
+    | SpeechRejected
+    | SpeechStarted
+    | SpeechProgress
+    | SpeechPaused
+    | SpeechResumed
+    | SpeechEnded
+    | TurnTranscript
+    | PreemptiveTranscript
+    | TranscriptionFailed
+)
+
+_Item = SpeechAudio | SpeechPaused | SpeechResumed
+_Utterance = tuple[int, MemoryObjectReceiveStream[_Item]]
+
+
+class Transcriber:
+    """A stage: UserSpeech in, UserWords out."""
+
+    def __init__(
+        self,
+        stt: SpeechToText,
+        report: Callable[[Event], None],
+        *,
+        keep_sound: bool = False,
+        guess: bool = False,
+        judge: Callable[[int, int, Judgement], None] = lambda _turn, _pause, _judgement: None,
+    ) -> None:
+        """`report` is told of failures; a failed turn does not end the stage.
+
+        `keep_sound`: final words come with their sound. `guess`: the recogniser finishes in every
+        pause. `judge` is told how finished the words read in a pause.
+        """
+        self._stt = stt
+        self._report = report
+        self._keep_sound = keep_sound
+        self._guess = guess
+        self._judge = judge
+        self._pause: tuple[int, int] | None = None  # turn and number of the pause that lasts
+
+    async def __call__(
+        self,
+        receive: MemoryObjectReceiveStream[UserSpeech],
+        send: MemoryObjectSendStream[UserWords],
+    ) -> None:
+        """Recognise every turn until the input ends."""
+        todo, utterances = anyio.create_memory_object_stream[_Utterance](BACKLOG)
+        items: MemoryObjectSendStream[_Item] | None = None
+        async with anyio.create_task_group() as tasks, receive:
+            tasks.start_soon(self._recognise_all, utterances, send)
+            with todo:
+                async for item in receive:
+                    if isinstance(item, SpeechPaused):
+                        self._pause = item.turn, item.pause
+                    elif isinstance(item, SpeechResumed):
+                        self._pause = None
+                    if isinstance(item, _Item) and items is not None:
+                        items.send_nowait(item)
+                    if isinstance(item, SpeechAudio):
+                        continue
+                    await send.send(item)
+                    if isinstance(item, SpeechStarted):
+                        # Unbounded but for the turn's maximum length: its audio must not wait
+                        # behind the recogniser, or the next interruption would wait with it.
+                        items, heard = anyio.create_memory_object_stream[_Item](math.inf)
+                        await todo.send((item.turn, heard))
+                    elif isinstance(item, SpeechEnded) and items is not None:
+                        items.close()
+                        items = None
+                if items is not None:
+                    items.close()
+
+    async def _recognise_all(
+        self,
+        utterances: MemoryObjectReceiveStream[_Utterance],
+        send: MemoryObjectSendStream[UserWords],
+    ) -> None:
+        async with utterances:
+            async for turn, items in utterances:
+                async with items:
+                    try:
+                        await self._recognise(turn, items, send)
+                    except Exception as error:  # noqa: BLE001  (P6: a dead engine ends a turn only)
+                        code = type(error).__name__
+                        self._report(ErrorEvent("stt", code, str(error), recovered=True))
+                        async for _ in items:
+                            pass
+                        await send.send(TranscriptionFailed(turn))
+
+    async def _recognise(
+        self,
+        turn: int,
+        items: MemoryObjectReceiveStream[_Item],
+        send: MemoryObjectSendStream[UserWords],
+    ) -> None:
+        async with self._stt.listen() as recognition:
+            listening = _Listening(turn, recognition, self._stt.sample_rate, self._keep_sound)
+            async for item in items:
+                if isinstance(item, SpeechAudio):
+                    text = await listening.feed(item.pcm)
+                    if text is not None:
+                        await send.send(TurnTranscript(turn, text, final=False))
+                elif isinstance(item, SpeechResumed):
+                    await listening.go_on()
+                elif self._guess:
+                    await self._guess_end(item, listening, send)
+                else:
+                    self._judge(turn, item.pause, judge(listening.text))
+            transcript = await _in_time(recognition)
+        if transcript.rejected is not None:
+            message = f"turn {turn} is not taken for speech: {transcript.rejected}"
+            self._report(WarningEvent("stt", "stt.rejected", message))
+        sound = listening.sound(transcript)
+        await send.send(TurnTranscript(turn, transcript.text.strip(), final=True, sound=sound))
+
+    async def _guess_end(
+        self,
+        paused: SpeechPaused,
+        listening: "_Listening",
+        send: MemoryObjectSendStream[UserWords],
+    ) -> None:
+        listening.pause()
+        if self._pause != (paused.turn, paused.pause):
+            return  # the recogniser lags behind: the user has gone on long since
+        transcript = await _in_time(listening.recognition)
+        text = transcript.text.strip()
+        if self._pause == (paused.turn, paused.pause):
+            if text:
+                self._judge(paused.turn, paused.pause, judge(text))
+            await send.send(PreemptiveTranscript(paused.turn, paused.pause, text))
+
+
+class _Listening:
+    """One turn on its way into a recognition: in a pause, what comes next is held back."""
+
+    def __init__(
+        self, turn: int, recognition: Recognition, sample_rate: int, keep_sound: bool
+    ) -> None:
+        self.turn = turn
+        self.recognition = recognition
+        self.text = ""  # the latest partial transcript
+        self._resampler = Resampler(SAMPLE_RATE, sample_rate, "light")
+        self._held: list[NDArray[np.float32]] | None = None
+        self._kept: list[NDArray[np.float32]] | None = [] if keep_sound else None
+
+    async def feed(self, pcm: NDArray[np.float32]) -> str | None:
+        """Hear more; a new partial transcript, if there is one."""
+        if self._held is not None:
+            self._held.append(pcm)
+            return None
+        if self._kept is not None:
+            self._kept.append(pcm)
+        partial = await self.recognition.feed(self._resampler.process(pcm))
+        if partial is None:
+            return None
+        self.text = partial.text.strip()
+        return self.text
+
+    def pause(self) -> None:
+        """What follows is silence, unless the user goes on: the transcript shall stand."""
+        if self._held is None:
+            self._held = []
+
+    async def go_on(self) -> None:
+        """It was a pause: it and what follows are heard after all."""
+        held, self._held = self._held or [], None
+        for pcm in held:
+            await self.feed(pcm)
+
+    def sound(self, transcript: Transcript) -> Heard | None:
+        """The turn as it sounded, if it was kept."""
+        return how_it_sounded(np.concatenate(self._kept), transcript) if self._kept else None
+
+
+async def _in_time(recognition: Recognition) -> Transcript:
+    with anyio.move_on_after(PATIENCE):
+        return await recognition.finish()
+    raise SpeechToTextError(f"the recogniser gave no transcript within {PATIENCE:.0f} s")
+
+
+def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> Heard:
+    """The user's utterance [n] at 16 kHz with its words.
+
+    A recogniser that gives no word times has them estimated: a letter is as long as another.
+    """
+    if transcript.words:
+        words = [SpokenWord(w.text, round(w.start * SAMPLE_RATE)) for w in transcript.words]
+    else:
+        letters = 0
+        words = []
+        for text in transcript.text.split():
+            words.append(SpokenWord(text, len(pcm) * letters // max(1, len(transcript.text))))
+            letters += len(text) + 1
+    return Heard("user", pcm, SAMPLE_RATE, tuple(words))

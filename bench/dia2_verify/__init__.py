@@ -1,0 +1,1 @@
+"""Checks an implementation of Dia2 against golden data."""

@@ -1,0 +1,107 @@
+"""Eliza: a conversation partner made of rules, always there and without any model."""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+
+import anyio.lowlevel
+
+from llm_adapters.eliza.rules import (
+    AUXILIARIES,
+    CHAT,
+    CONTRACTIONS,
+    FALLBACKS,
+    INTENTS,
+    REFLECTIONS,
+    SILENCE,
+    VERBS,
+)
+from llm_adapters.eliza.skills import SKILLS, Turn
+from llm_adapters.protocol import Message, TextDelta, ToolSpec
+
+LONGEST = 1500
+"""Characters of a message that are looked at: over a minute of speech, milliseconds of work."""
+
+
+class Eliza:
+    """Answers at once and streams a word at a time; it keeps nothing but what is in `messages`."""
+
+    async def load(self) -> None:
+        """Nothing to do."""
+
+    async def aclose(self) -> None:
+        """Nothing to do."""
+
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[TextDelta, None]:
+        """Stream the answer to the last user message; no rule calls a tool."""
+        del tools
+        for word in re.findall(r"\s*\S+", respond(messages, datetime.now().astimezone())):
+            await anyio.lowlevel.checkpoint()
+            yield TextDelta(word)
+
+
+def respond(messages: Sequence[Message], now: datetime) -> str:
+    """The answer to the last user message, at the local time `now`.
+
+    Where there are several answers they are taken in turn, one per user message.
+    """
+    *earlier, last = [m.content for m in messages if m.role == "user"] or [""]
+    said = last.strip()[:LONGEST]
+    sentences = split(said)
+    turn = Turn(
+        said=said,
+        text=" ".join(sentences).lower(),
+        earlier=tuple(earlier),
+        last_reply=next((m.content for m in reversed(messages) if m.role == "assistant"), ""),
+        now=now,
+    )
+    if not sentences:
+        return SILENCE[turn.number % len(SILENCE)]
+    for skill in SKILLS:
+        if answer := skill(turn):
+            return answer
+    for rules in (INTENTS, CHAT):
+        for sentence in reversed(sentences):
+            for pattern, answers in rules:
+                if found := re.search(pattern, sentence, re.I):
+                    answer = answers[turn.number % len(answers)]
+                    return answer.format(*(reflect(group) for group in found.groups("")))
+    return FALLBACKS[turn.number % len(FALLBACKS)]
+
+
+def split(text: str) -> list[str]:
+    """The sentences of `text`, contractions spelled out, without punctuation."""
+    text = text.replace("’", "'")
+    for short, long in CONTRACTIONS.items():
+        text = re.sub(rf"\b{short}\b", long, text, flags=re.I)
+    sentences = (re.findall(r"[\w'-]+", part) for part in re.split(r"[.?!;]+(?:\s|$)", text))
+    return [" ".join(words) for words in sentences if words]
+
+
+def reflect(text: str) -> str:
+    """`text` as the other person would say it: "you and my dog" is "me and your dog"."""
+    words = text.split()
+    lower = [word.lower() for word in words]
+    reflected: list[str] = []
+    index = 0
+    while index < len(words):
+        pair = " ".join(lower[index : index + 2])
+        if pair in REFLECTIONS:
+            reflected.append(REFLECTIONS[pair])
+            index += 2
+            continue
+        if lower[index] == "you" and is_subject(lower, index):
+            reflected.append("I")
+        else:
+            reflected.append(REFLECTIONS.get(lower[index], words[index]))
+        index += 1
+    return " ".join(reflected)
+
+
+def is_subject(words: Sequence[str], index: int) -> bool:
+    """Whether the word at `index` is whom a verb next to it is about."""
+    before = words[index - 1] if index else ""
+    after = words[index + 1] if index + 1 < len(words) else ""
+    return before in AUXILIARIES or after in AUXILIARIES or after in VERBS

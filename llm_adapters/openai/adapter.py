@@ -1,0 +1,280 @@
+"""Any OpenAI-compatible endpoint: OpenAI, llama.cpp, Ollama, vLLM, LM Studio and the like."""
+
+import os
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import anyio
+import anyio.to_thread
+from pydantic import Field
+
+from llm_adapters.openai.client import check_url, find_key, make_client
+from llm_adapters.openai.errors import EmptyReplyError, Endpoint, RequestError
+from llm_adapters.openai.reply import Reply
+from llm_adapters.openai.request import Request
+from llm_adapters.openai.stream import DRAIN, BadReplyError, Delta, DeltaReader, body_errors, parse
+from llm_adapters.protocol import (
+    Message,
+    Notice,
+    ReplyItem,
+    TextDelta,
+    ToolCall,
+    ToolSpec,
+    Usage,
+)
+from llm_adapters.reasoning_filter import opens_in_thought
+
+if TYPE_CHECKING:
+    from openai import AsyncAPIResponse, AsyncOpenAI
+
+BACKOFF = 0.2
+"""Seconds before the first retry; doubled before each further one."""
+LONGEST_WAIT, SHORT_WAIT = 5.0, 1.0
+"""A server that asks for a longer wait than this is not waited for: someone is listening. The
+other one where another model is there to answer."""
+FIRST_TOKEN, FIRST_TOKEN_SOON = 30.0, 6.0
+"""Seconds until a reply must begin, likewise: a large model is read from disk, or swapped in."""
+PATIENCE = 300.0
+"""Seconds that a warm-up may take: a large model is read from disk."""
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class OpenAI:
+    """Chat completions, streamed. Nothing is imported or connected before `load`."""
+
+    def __init__(
+        self,
+        *,
+        model: Annotated[str, Field(min_length=1, description="Name of the model.")],
+        base_url: Annotated[
+            str | None,
+            Field(description="Endpoint, e.g. http://127.0.0.1:8080/v1; null for OpenAI's own."),
+        ] = None,
+        api_key: Annotated[
+            str | None,
+            Field(description="Its key; null for OPENAI_API_KEY, or for a server that needs none."),
+        ] = None,
+        temperature: Annotated[
+            float | None, Field(ge=0, le=2, description="Null for the endpoint's own default.")
+        ] = None,
+        max_tokens: Annotated[
+            int | None, Field(ge=1, description="Longest reply in tokens; null for no limit.")
+        ] = None,
+        context: Annotated[
+            int,
+            Field(ge=256, description="Longest conversation in tokens; older turns are left out."),
+        ] = 8000,
+        connect_timeout: Annotated[
+            Seconds, Field(description="Seconds until the endpoint must be connected.")
+        ] = 5.0,
+        first_token_timeout: Annotated[
+            Seconds | None,
+            Field(
+                description="Seconds until the reply must begin; null for 30, or for 6 where "
+                "there is a fallback to go on to."
+            ),
+        ] = None,
+        token_timeout: Annotated[
+            Seconds, Field(description="Longest pause in seconds inside a reply.")
+        ] = 10.0,
+        retries: Annotated[
+            int,
+            Field(ge=0, le=10, description="Further tries when a request fails before its reply."),
+        ] = 2,
+    ) -> None:
+        self._model = model
+        self._base_url = (
+            base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        )
+        self._api_key = api_key
+        self._request = Request(
+            model, "//api.openai.com" in self._base_url, context, temperature, max_tokens
+        )
+        self._connect_timeout = connect_timeout
+        self._first_token_timeout = first_token_timeout or FIRST_TOKEN
+        self._may_hurry = first_token_timeout is None
+        self._longest_wait = LONGEST_WAIT
+        self._token_timeout = token_timeout
+        self._retries = retries
+        self._client: AsyncOpenAI | None = None
+        self._opens_in_thought = opens_in_thought(model, official=self._request.is_openai)
+        self._replies = 0
+        self._notices: list[Notice] = []  # of the warm-up
+
+    async def load(self) -> None:
+        """Make the client; no request is sent. Raises LanguageModelError."""
+        if self._client is None:
+            key = find_key(self._api_key, needed=self._request.is_openai)
+            check_url(self._base_url)
+            self._client = await anyio.to_thread.run_sync(
+                make_client, self._base_url, key, self._connect_timeout
+            )
+            self._endpoint = Endpoint(self._base_url, self._model, key)
+
+    def give_way(self) -> None:
+        """Another model is there to answer, and the user need not wait for this one."""
+        self._longest_wait = SHORT_WAIT
+        if self._may_hurry:
+            self._first_token_timeout = FIRST_TOKEN_SOON
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> None:
+        """Have the endpoint load the model and read what every request begins with.
+
+        The first reply need not wait for it then. Raises LanguageModelError.
+        """
+        await self.load()
+        asked = (*messages, Message("user", "Hello."))
+        try:
+            async with aclosing(self._reply(asked, tools, longest=1, patience=PATIENCE)) as reply:
+                async for item in reply:
+                    if isinstance(item, Notice):
+                        self._notices.append(item)
+        except EmptyReplyError:
+            pass  # its single token was no word
+
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """Stream the answer to `messages`; closing the generator closes the connection at once.
+
+        A failure that may pass is tried again, but only before the first fragment: nothing is
+        ever said twice. Raises LanguageModelError.
+        """
+        await self.load()
+        while self._notices:
+            yield self._notices.pop(0)
+        patience = self._first_token_timeout
+        async with aclosing(self._reply(messages, tools, patience=patience)) as reply:
+            async for item in reply:
+                yield item
+
+    async def _reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        *,
+        patience: float,
+        longest: int | None = None,
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """As many tries as it takes, each of which must begin within `patience` seconds."""
+        failures = 0
+        while True:
+            begun = False
+            try:
+                body = self._request.body(messages, tools, longest=longest)
+                async with aclosing(self._try(body, patience)) as items:
+                    async for item in items:
+                        begun = True
+                        yield item
+            except RequestError as error:
+                if begun:
+                    raise
+                notice = self._request.relent(error.refusal, tools=bool(tools))
+                if notice is None:
+                    wait = BACKOFF * 2**failures if error.retry_after is None else error.retry_after
+                    failures += 1
+                    if not error.passes or wait > self._longest_wait or failures > self._retries:
+                        raise
+            else:
+                return
+            if notice is not None:
+                yield notice
+            else:
+                await anyio.sleep(wait)
+
+    async def _try(
+        self, body: dict[str, Any], patience: float
+    ) -> AsyncGenerator[TextDelta | ToolCall | Usage, None]:
+        """One try: the reply as it comes. Raises RequestError."""
+        reply = Reply(opens_in_thought=self._opens_in_thought)
+        async with aclosing(self._events(body, patience)) as events:
+            async for event in events:
+                if text := reply.feed(event):
+                    yield TextDelta(text)
+        if text := reply.finish():
+            yield TextDelta(text)
+        self._opens_in_thought = reply.opens_in_thought
+        if reply.empty:
+            raise self._endpoint.empty_reply(reply.ended)
+        if reply.ended is None:
+            raise self._endpoint.broken_off()
+        self._replies += 1
+        for item in reply.rest(f"call_{self._replies}_"):
+            yield item
+
+    async def _events(self, body: dict[str, Any], patience: float) -> AsyncGenerator[Delta, None]:
+        """The events of a reply, each in time. Raises RequestError."""
+        from openai import OpenAIError
+
+        failures: tuple[type[Exception], ...] = (OpenAIError, *body_errors())
+        alive = ended = False
+        deadline = anyio.current_time() + patience
+        try:
+            async with AsyncExitStack() as stack:
+                with within(deadline):
+                    response = await stack.enter_async_context(self._open(body))
+                    await self._check_kind(response)
+                reader = DeltaReader(response.iter_bytes())
+                stack.push_async_callback(reader.aclose)
+                while True:
+                    with within(deadline):
+                        delta = await reader.next()
+                    if delta is None:
+                        return
+                    yield delta
+                    if delta.last:
+                        return
+                    ended = ended or delta.finish is not None
+                    if ended:  # what it cost may follow, but not for long
+                        deadline = anyio.current_time() + DRAIN
+                    elif delta.text or delta.thinking or delta.calls:
+                        alive = True
+                        deadline = anyio.current_time() + self._token_timeout
+        except TimeoutError:
+            if not ended:
+                raise self._too_slow(patience, alive=alive) from None
+        except BadReplyError as error:
+            raise self._endpoint.bad_reply(str(error)) from None
+        except failures as error:
+            if not ended:
+                raise self._endpoint.explain(error, begun=alive) from None
+
+    def _open(self, body: dict[str, Any]) -> "AbstractAsyncContextManager[AsyncAPIResponse[Any]]":
+        """The request, which is sent when the context is entered."""
+        assert self._client is not None
+        return self._client.chat.completions.with_streaming_response.create(**body)
+
+    async def _check_kind(self, response: "AsyncAPIResponse[Any]") -> None:
+        """Raises RequestError for an answer that is not a stream at all."""
+        kind = response.headers.get("content-type", "")
+        if "html" in kind:
+            raise self._endpoint.web_page()
+        if "application/json" in kind:
+            parse(await response.read())  # raises for the error that it most likely holds
+            raise BadReplyError("does not stream its replies")
+
+    def _too_slow(self, patience: float, *, alive: bool) -> RequestError:
+        if alive:
+            return self._endpoint.bad_reply(
+                f"stopped in the middle of its reply: nothing more for {self._token_timeout:g} s "
+                "(llm.token_timeout)"
+            )
+        return self._endpoint.bad_reply(
+            f"sent no reply within {patience:g} s (llm.first_token_timeout): "
+            "is the model still loading?"
+        )
+
+
+@contextmanager
+def within(deadline: float) -> Iterator[None]:
+    """Raises TimeoutError at `deadline` (`anyio.current_time()`)."""
+    with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
+        yield

@@ -1,0 +1,5 @@
+"""Whisper, by faster-whisper."""
+
+from stt.whisper.engine import Whisper
+
+__all__ = ["Whisper"]

@@ -1,0 +1,287 @@
+"""Whisper through faster-whisper (CTranslate2): many languages, on the CPU or an NVIDIA GPU."""
+
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from stt import hallucinations as ghosts
+from stt.hallucinations import Hypothesis, ghost
+from stt.protocol import SpeechToTextError, Transcript, Word
+from stt.vad import Voice
+from stt.whisper.cuda_libraries import preload
+from stt.whisper.decoder import Decoder
+from stt.whisper.files import find_model, first_line
+from stt.whisper.recognition import WhisperRecognition
+
+SAMPLE_RATE = 16000
+
+COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("float16", "int8", "float32")}
+"""For `compute_type: auto`, the best first; the first that the processor supports is taken."""
+
+THREADS = 4
+"""Processor cores that decoding uses at most: with more it is hardly faster."""
+
+SURE, LONG_ENOUGH = 0.8, 1.0
+"""Probability of a language, and seconds of voice, from which on it is the conversation's."""
+
+Temperature = Annotated[float, Field(ge=0, le=1)]
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class Whisper:
+    """OpenAI's Whisper, run by faster-whisper. One utterance is decoded at a time, in a thread."""
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(
+        self,
+        *,
+        model: Annotated[
+            str,
+            Field(
+                description="A name such as tiny, base, small.en or turbo, the folder of a "
+                "CTranslate2 model, or a Hugging Face repository (owner/name) that holds one."
+            ),
+        ] = "base",
+        device: Annotated[
+            Literal["auto", "cpu", "cuda"],
+            Field(description="auto takes an NVIDIA GPU if there is one that works."),
+        ] = "auto",
+        compute_type: Annotated[
+            Literal["auto", "int8", "int8_float16", "float16", "bfloat16", "float32"],
+            Field(description="auto is int8 on the CPU, float16 on a GPU."),
+        ] = "auto",
+        language: Annotated[
+            str,
+            Field(
+                description="The language that is spoken, such as en or de; auto detects it, and "
+                "keeps to it once a turn leaves no doubt."
+            ),
+        ] = "auto",
+        hotwords: Annotated[
+            list[str], Field(description="Names and rare words that are likely to be said.")
+        ] = [],  # noqa: B006  (never changed)
+        trim_encoder: Annotated[
+            Literal["auto", "off"],
+            Field(
+                description="auto hears a short utterance without padding it to 30 s, which is "
+                "many times faster, and again in full when the result looks wrong."
+            ),
+        ] = "auto",
+        temperature: Annotated[
+            Temperature | Annotated[list[Temperature], Field(min_length=1)],
+            Field(
+                description="Of sampling; 0 takes the likeliest words. A list such as [0, 0.4] "
+                "tries again while the result looks wrong, which takes time."
+            ),
+        ] = 0.0,
+        partials: Annotated[
+            bool,
+            Field(
+                description="Show words while they are spoken: every half second, less often on a "
+                "computer so slow that the final transcript would have to wait for them."
+            ),
+        ] = True,
+        word_times: Annotated[
+            bool, Field(description="Find out when each word was said; takes more time.")
+        ] = False,
+    ) -> None:
+        self._name = model
+        self._device = device
+        self._compute_type = compute_type
+        self._language = language
+        self._partials = partials
+        self._how: dict[str, Any] = {
+            "trim": trim_encoder == "auto",
+            "temperatures": tuple(temperature if isinstance(temperature, list) else [temperature]),
+            "hotwords": " ".join(hotwords),
+            "word_times": word_times,
+        }
+        self.draft_took = 0.0
+        """Seconds that the latest partial transcript took."""
+        self._decoder: Decoder | None = None
+        self._limiter = anyio.CapacityLimiter(1)
+        self._lock = threading.Lock()  # a job that was given up may still be at it
+        self._found: str | None = None  # the language of this conversation
+
+    async def load(self) -> None:
+        """Read the model, downloading it (with a progress bar) when it is not on this machine.
+
+        Again, it begins a new conversation: the language is found out anew. Raises
+        SpeechToTextError.
+        """
+        self._found = None
+        if self._decoder is None:
+            # Abandoned when cancelled: Ctrl-C does not wait for the end of a download.
+            self._decoder = await anyio.to_thread.run_sync(
+                self._load, limiter=self._limiter, abandon_on_cancel=True
+            )
+
+    async def aclose(self) -> None:
+        """Free the model."""
+        self._decoder = None
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator[WhisperRecognition]:
+        """Recognise one utterance. Several may be open; they are decoded one after the other."""
+        if self._decoder is None:
+            raise SpeechToTextError("whisper is not loaded: await load() first")
+        recognition = WhisperRecognition(self)
+        if not self._partials:
+            yield recognition
+            return
+        failure: Exception | None = None  # of the caller's, which the group would wrap
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(recognition.show_partials)
+            try:
+                yield recognition
+            except Exception as error:  # noqa: BLE001  (raised again below)
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    @property
+    def idle(self) -> bool:
+        """Whether a decoding that starts now delays no other."""
+        return self._limiter.borrowed_tokens == 0
+
+    async def run(self, job: Callable[[], _T]) -> _T:
+        """Do what computes, one job at a time; one that is cancelled is left to end by itself.
+
+        Raises SpeechToTextError.
+        """
+
+        def alone() -> _T:
+            with self._lock:
+                return job()
+
+        try:
+            return await anyio.to_thread.run_sync(
+                alone, limiter=self._limiter, abandon_on_cancel=True
+            )
+        except RuntimeError as error:
+            raise SpeechToTextError(f"whisper failed: {first_line(error)}") from error
+
+    def hear(
+        self,
+        pcm: NDArray[np.float32],
+        voice: Voice,
+        wanted: Callable[[], bool] | None = None,
+    ) -> Transcript:
+        """What is said in 16 kHz mono audio in which `voice` was found. Blocks: for `run`.
+
+        With `wanted` it is a draft, which is given up when it is not wanted any more.
+        """
+        if voice.seconds < ghosts.LEAST_VOICE:
+            return Transcript("", rejected=f"only {voice.seconds:.2f} s of voice")
+        decoder = self._decoder
+        if decoder is None:
+            raise SpeechToTextError("whisper has been closed")
+        language = self._found if self._language == "auto" else self._language
+        kept: list[Hypothesis] = []
+        reasons: list[str] = []
+        for hypothesis in decoder.decode(pcm, language, wanted):
+            if why := ghost(hypothesis, voice):
+                reasons.append(f"{why}: {hypothesis.text}")
+            else:
+                kept.append(hypothesis)
+        long_enough = wanted is None and voice.seconds >= LONG_ENOUGH
+        if kept and long_enough and kept[0].language_probability >= SURE:
+            self._found = kept[0].language
+        return _transcript(kept, "; ".join(reasons) or None)
+
+    def _load(self) -> Decoder:
+        try:
+            import ctranslate2
+            import faster_whisper  # noqa: F401  (both are needed below)
+        except ImportError as error:
+            raise SpeechToTextError(
+                f"whisper needs faster-whisper ({error}): pip install faster-whisper"
+            ) from error
+        folder = find_model(self._name)
+        if self._device != "cpu":
+            preload()
+        if self._device == "cpu" or ctranslate2.get_cuda_device_count() == 0:
+            if self._device == "cuda":
+                raise SpeechToTextError(
+                    "whisper: device is cuda, but there is no NVIDIA GPU with a working driver; "
+                    "use device: auto or cpu"
+                )
+            return self._open(folder, "cpu")
+        try:
+            return self._open(folder, "cuda")
+        except SpeechToTextError as error:
+            if self._device == "cuda":
+                raise
+            _log.warning("whisper runs on the CPU: %s", error)
+            return self._open(folder, "cpu")
+
+    def _open(self, folder: Path, device: str) -> Decoder:
+        from ctranslate2 import get_supported_compute_types
+        from faster_whisper import WhisperModel
+
+        compute_type: str = self._compute_type
+        try:
+            if compute_type == "auto":
+                supported = get_supported_compute_types(device)
+                compute_type = next(kind for kind in COMPUTE_TYPES[device] if kind in supported)
+            model = WhisperModel(
+                str(folder),
+                device=device,
+                compute_type=compute_type,
+                cpu_threads=min(THREADS, os.cpu_count() or 1),
+            )
+            self._check_language(model)
+            decoder = Decoder(model, **self._how)
+            # The first run is slow, and a missing CUDA library only shows when it computes.
+            noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+            decoder.decode(noise, None)
+            Voice().feed(noise)
+        except (RuntimeError, ValueError, OSError) as error:
+            hint = ""
+            if device == "cuda":
+                hint = (
+                    "; GPUs need pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, or device: cpu"
+                )
+            raise SpeechToTextError(
+                f"whisper model '{self._name}' cannot be used on {device} as {compute_type}: "
+                f"{first_line(error)}{hint}"
+            ) from error
+        return decoder
+
+    def _check_language(self, model: Any) -> None:
+        known = ["auto", *model.supported_languages]
+        if self._language not in known:
+            near = get_close_matches(self._language, known, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else "use a code such as en, or auto"
+            raise SpeechToTextError(
+                f"whisper model '{self._name}' does not know the language '{self._language}'; "
+                f"{hint}"
+            )
+
+
+def _transcript(kept: list[Hypothesis], rejected: str | None) -> Transcript:
+    if not kept:
+        return Transcript("", rejected=rejected)
+    words: tuple[Word, ...] = tuple(word for hypothesis in kept for word in hypothesis.words)
+    return Transcript(
+        " ".join(hypothesis.text for hypothesis in kept),
+        words,
+        language=kept[0].language,
+        confidence=float(np.exp(np.mean([hypothesis.log_probability for hypothesis in kept]))),
+        rejected=rejected,
+    )

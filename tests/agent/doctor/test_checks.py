@@ -1,0 +1,399 @@
+import json
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from agent.cli.main import main
+from agent.config.load import Config
+from agent.doctor import checks, checks_llm
+from agent.doctor.finding import Finding
+from agent.doctor.model_caches import dia2_model
+from agent.errors import AudioError
+from llm_adapters import discover
+from tests.paths import AUDIO
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = AUDIO / "question_weather.wav"
+
+Serve = Callable[[int, str, bytes], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts an HTTP server that answers every GET with a status, a content type and a body."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def serve(status: int, kind: str, body: bytes) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                known = self.path == "/v1/models" and self.headers["authorization"]
+                self.send_response(status if known else 500)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/v1"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def models(*names: str) -> bytes:
+    return json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode()
+
+
+def config(**sections: Any) -> Config:
+    return Config.model_validate(sections)
+
+
+async def endpoint(base_url: str, model: str = "m") -> Finding:
+    llm = {"adapter": "openai", "model": model, "base_url": base_url, "api_key": "sk-secret"}
+    (finding,) = await checks.thinks(config(llm=llm))
+    assert "sk-secret" not in f"{finding}"
+    return finding
+
+
+class TestEndpoint:
+    @pytest.mark.parametrize("listed", ["m", "m:latest"])
+    async def test_it_has_the_model(self, serve: Serve, listed: str) -> None:
+        url = serve(200, "application/json", models("other", listed))
+        assert await endpoint(url) == Finding("ok", "llm endpoint", f"{url} answers and has m")
+
+    async def test_it_has_others(self, serve: Serve) -> None:
+        finding = await endpoint(serve(200, "application/json", models("a", "b")))
+        assert finding.state == "missing"
+        assert finding.detail.endswith("answers, but does not list m (it has: a, b)")
+        assert finding.fix == "download m, or correct llm.model"
+
+    @pytest.mark.parametrize("body", [models(), b'{"object": "list", "data": null}'])
+    async def test_it_has_none(self, serve: Serve, body: bytes) -> None:
+        finding = await endpoint(serve(200, "application/json", body))
+        assert finding.state == "missing"
+        assert finding.detail.endswith("(it has: none)")
+
+    async def test_a_single_model_may_take_any_name(self, serve: Serve) -> None:
+        finding = await endpoint(serve(200, "application/json", models("/models/x.gguf")))
+        assert finding.state == "note"
+
+    async def test_no_list_is_no_failure(self, serve: Serve) -> None:
+        finding = await endpoint(serve(404, "application/json", b"{}"))
+        assert finding.state == "note"
+
+    @pytest.mark.parametrize(
+        ("status", "kind", "body", "told"),
+        [
+            (200, "text/html", b"<html>", "answers, but not with a list of models"),
+            (200, "application/json", b"[1]", "answers, but not with a list of models"),
+            (200, "application/json", b'{"data": 5}', "answers, but not with a list of models"),
+            (200, "application/json", b"{", "answers, but not with a list of models"),
+            (401, "application/json", b"{}", "does not accept the API key"),
+            (503, "text/plain", b"starting", "failed (503)"),
+        ],
+    )
+    async def test_a_bad_answer(
+        self, serve: Serve, status: int, kind: str, body: bytes, told: str
+    ) -> None:
+        finding = await endpoint(serve(status, kind, body))
+        assert finding.state == "missing"
+        assert told in finding.detail
+
+    async def test_nothing_is_there(self) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            finding = await endpoint(f"http://127.0.0.1:{unused.getsockname()[1]}/v1")
+        assert finding.state == "missing"
+        assert "start the server or set llm.base_url" in finding.detail
+
+    async def test_it_never_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checks_llm, "PATIENCE", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            finding = await endpoint(f"http://127.0.0.1:{mute.getsockname()[1]}/v1")
+        assert finding.state == "missing"
+        assert finding.detail.endswith("/v1 in 0.1 s")
+
+    async def test_no_address(self) -> None:
+        finding = await endpoint("localhost:11434")
+        assert finding.subject == "llm openai"
+        assert finding.detail.startswith("llm.base_url is not a URL")
+
+
+class TestTranscriptionEndpoint:
+    """`stt: {engine: openai}`, with the same client."""
+
+    @staticmethod
+    async def find(base_url: str) -> Finding:
+        stt = {"engine": "openai", "model": "m", "base_url": base_url, "api_key": "sk-secret"}
+        (finding,) = await checks.hears(config(stt=stt))
+        return finding
+
+    async def test_it_answers(self, serve: Serve) -> None:
+        url = serve(200, "application/json", models("m"))
+        assert await self.find(url) == Finding("ok", "stt endpoint", f"{url} answers and has m")
+        assert (await self.find(serve(200, "application/json", models()))).state == "note"
+
+    async def test_it_does_not(self, serve: Serve) -> None:
+        finding = await self.find(serve(401, "application/json", b"{}"))
+        assert finding.state == "missing"
+        assert finding.detail.endswith("set OPENAI_API_KEY or stt.api_key")
+        finding = await self.find("http://127.0.0.1:1/v1")
+        assert finding.detail.endswith("start the server or set stt.base_url")
+
+
+class TestLanguageModels:
+    async def test_fallbacks_are_looked_at_too(self, serve: Serve) -> None:
+        url = serve(200, "application/json", models("m"))
+        good = {"adapter": "openai", "model": "m", "base_url": url, "api_key": "sk-secret"}
+        bad = {**good, "model": "other"}
+        llm = {**good, "fallback": [bad, {"adapter": "eliza"}]}
+        found = await checks.thinks(config(llm=llm))
+        assert [finding.state for finding in found] == ["ok", "note", "ok"]
+        assert found[2] == Finding("ok", "llm eliza", "loads")
+        subjects = {finding.subject for finding in await checks.packages(config(llm=bad))}
+        assert "openai" in subjects
+
+    async def test_what_could_be_used(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+        monkeypatch.setattr(discover, "SERVERS", {})
+        (finding,) = await checks_llm.servers(Config())
+        assert finding.state == "note"
+        assert finding.detail.startswith("none found (Ollama, LM Studio")
+
+        monkeypatch.setattr(discover, "PATIENCE", 30)
+        url = serve(200, "application/json", models("a", "b"))
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        here, openai = await checks_llm.servers(Config())
+        assert here == Finding("ok", "llm servers", f"OPENAI_BASE_URL at {url}: a, b")
+        assert openai.detail.startswith("OpenAI at https://api.openai.com/v1: ")
+
+    async def test_auto_needs_something(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+        monkeypatch.setattr(discover, "SERVERS", {})
+        (finding,) = await checks.thinks(config(llm={"adapter": "auto"}))
+        assert finding.state == "missing"
+        assert "no language model was found: start one" in finding.detail
+
+
+class TestTools:
+    @pytest.mark.parametrize(
+        ("tool", "state", "told"),
+        [
+            ("timer", "ok", "timer"),
+            ("os.path:basename", "missing", "basename has no usable signature"),
+            ("tests.agent.tools.examples:light", "ok", "tests.agent.tools.examples:light"),
+            ("no.such:tool", "missing", "cannot be imported"),
+            ({"mcp": {"command": [sys.executable]}}, "ok", "can be started"),
+            ({"mcp": {"command": ["no-such-program"]}}, "missing", "no no-such-program to start"),
+            ({"mcp": {"url": "http://127.0.0.1:1/mcp"}}, "note", "not tried"),
+        ],
+    )
+    async def test_a_tool(self, tool: object, state: str, told: str) -> None:
+        (finding,) = await checks_llm.tools(config(tools=[tool]))
+        assert finding.state == state
+        assert told in finding.detail
+
+    async def test_mcp_needs_its_package(self) -> None:
+        found = await checks.packages(config(tools=[{"mcp": {"command": ["x"]}}]))
+        assert "mcp" in {finding.subject for finding in found}
+
+
+class TestEngines:
+    async def test_the_embedded_ones_load(self) -> None:
+        found = await checks.examine(Config(), checks.OF_ENGINES)
+        assert found == [
+            Finding("ok", "stt pocketsphinx", "loads"),
+            Finding("ok", "llm eliza", "loads"),
+            Finding("ok", "tts espeak", "loads"),
+        ]
+
+    async def test_an_engine_that_does_not_load_says_why(self) -> None:
+        tts = {"engine": "command", "command": ["a-program-that-is-not-there"]}
+        (finding,) = await checks.speaks(config(tts=tts))
+        assert finding.state == "missing"
+        assert "a-program-that-is-not-there" in finding.detail
+
+    async def test_a_whisper_model_on_disk(self, tmp_path: Path) -> None:
+        stt = {"engine": "whisper", "model": str(tmp_path)}
+        (finding,) = await checks.hears(config(stt=stt))
+        assert finding.state == "missing"
+        (tmp_path / "model.bin").touch()
+        (finding,) = await checks.hears(config(stt=stt))
+        assert finding == Finding("ok", "stt whisper", f"model {tmp_path} is in {tmp_path}")
+
+    @pytest.mark.parametrize(
+        ("model", "told"),
+        [("nobody/nothing-at-all", "is not downloaded yet"), ("huge", "Invalid model size 'huge'")],
+    )
+    async def test_a_whisper_model_that_is_not_there(self, model: str, told: str) -> None:
+        (finding,) = await checks.hears(config(stt={"engine": "whisper", "model": model}))
+        assert finding.state == "missing"
+        assert told in finding.detail
+
+
+class TestMachine:
+    async def test_packages_of_the_configured_engines(self) -> None:
+        found = await checks.packages(config(llm={"adapter": "openai", "model": "m"}))
+        assert {finding.state for finding in found} == {"ok"}
+        assert {"numpy", "sounddevice", "pocketsphinx", "openai"} <= {f.subject for f in found}
+        assert "openai" not in {finding.subject for finding in await checks.packages(Config())}
+
+    async def test_a_package_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(checks.OF_ENGINE, "eliza", ("no-such-package",))
+        found = await checks.packages(Config())
+        fix = "pip install no-such-package"
+        assert Finding("missing", "no-such-package", "not installed", fix) in found
+
+    async def test_files_need_no_sound_card(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(checks, "load", _no_portaudio)
+        speaker = tmp_path / "out.wav"
+        devices = {"microphone": {"device": str(QUESTION)}, "speaker": {"device": str(speaker)}}
+        assert await checks.sound(config(**devices)) == [
+            Finding("note", "portaudio", "no PortAudio: install it"),
+            Finding("ok", "microphone", f"the file {QUESTION}"),
+            Finding("ok", "speaker", f"the file {speaker}"),
+        ]
+
+    async def test_a_microphone_file_that_is_not_there(self) -> None:
+        found = await checks.sound(config(microphone={"device": "no/such.wav"}))
+        assert Finding("missing", "microphone", "no such file: no/such.wav") in found
+
+    async def test_no_portaudio(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checks, "load", _no_portaudio)
+        assert await checks.sound(Config()) == [
+            Finding("missing", "portaudio", "no PortAudio: install it")
+        ]
+
+    async def test_an_unknown_device(self) -> None:
+        found = await checks.sound(config(microphone={"device": "no such microphone"}))
+        assert found[0].subject == "portaudio"
+        assert found[1].state == "missing"
+
+    async def test_a_sound_system_that_hangs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked, released = threading.Event(), threading.Event()
+
+        def hang() -> None:
+            asked.set()
+            released.wait()
+            raise AudioError("too late")
+
+        monkeypatch.setattr(checks, "PATIENCE", 0.1)
+        monkeypatch.setattr(checks, "load", hang)
+        try:
+            (finding,) = await checks.sound(Config())
+        finally:
+            released.set()
+        assert asked.is_set()
+        assert finding.detail == "the sound system does not answer within 0.1 s"
+
+
+def _no_portaudio() -> None:
+    raise AudioError("no PortAudio: install it")
+
+
+class TestGpu:
+    """With programs of our own in the place of `nvidia-smi`."""
+
+    @pytest.fixture
+    def nvidia_smi(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        def install(script: str) -> None:
+            path = tmp_path / "nvidia-smi"
+            path.write_text(f"#!{sys.executable}\n{script}")
+            path.chmod(0o755)
+
+        return install
+
+    async def test_there_is_one(self, nvidia_smi: Callable[[str], None]) -> None:
+        nvidia_smi("print('NVIDIA RTX, 8192 MiB, 580.1')")
+        assert await checks.gpu(Config()) == [Finding("ok", "gpu", "NVIDIA RTX, 8192 MiB, 580.1")]
+
+    async def test_there_is_none(self, nvidia_smi: Callable[[str], None]) -> None:
+        assert [finding.state for finding in await checks.gpu(Config())] == ["note"]
+        nvidia_smi("print('no devices were found'); raise SystemExit(6)")
+        assert [finding.state for finding in await checks.gpu(Config())] == ["note"]
+        needed = config(stt={"engine": "whisper", "device": "cuda"})
+        assert [finding.state for finding in await checks.gpu(needed)] == ["missing"]
+
+    async def test_it_hangs(
+        self, nvidia_smi: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(checks, "PATIENCE", 0.1)
+        nvidia_smi("import threading; threading.Event().wait()")
+        with anyio.fail_after(10):
+            assert [finding.state for finding in await checks.gpu(Config())] == ["note"]
+
+
+class TestCommand:
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    def test_all_is_well(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "own.yaml"
+        out = tmp_path / "out.wav"
+        path.write_text(f"microphone: {{device: {QUESTION}}}\nspeaker: {{device: {out}}}\n")
+        assert main(["doctor", str(path)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == ["ok", "config", str(path)]
+        assert {line.split()[0] for line in lines} <= {"ok", "note"}
+        assert not out.exists()
+
+    def test_a_bad_configuration_is_told_with_the_rest(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(checks, "load", _no_portaudio)
+        path = tmp_path / "own.yaml"
+        path.write_text("turn:\n  silense: 1\nx: 1\n")
+        assert main(["doctor", str(path)]) == 1
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split(maxsplit=2)[2].startswith(f"{path}:2: turn.silense: unknown key")
+        assert lines[1].split(maxsplit=2)[2].startswith(f"{path}:3: x: unknown key")
+        assert lines[2].startswith("ok       python")
+        assert lines[-1] == "3 missing"
+
+    def test_the_fix_stands_below(self) -> None:
+        from agent.cli.commands.doctor import lines
+
+        found = [Finding("missing", "a", "not there", "do this"), Finding("ok", "long", "fine")]
+        assert lines(found) == [
+            "missing  a     not there",
+            f"{'':15}-> do this",
+            "ok       long  fine",
+        ]
+
+
+def test_dia2_that_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    section = Config.model_validate({"tts": {"engine": "dia2", "model": "nobody/nothing"}}).tts
+    finding = dia2_model(section)
+    assert finding.state == "missing"
+    assert "nobody/nothing, kyutai/mimi" in finding.detail
+
+
+def test_dia2_in_a_folder(tmp_path: Path) -> None:
+    section = Config.model_validate({"tts": {"engine": "dia2", "model": str(tmp_path)}}).tts
+    assert "no config.json" in dia2_model(section).detail
+    (tmp_path / "config.json").write_text("{}")
+    assert dia2_model(section).state == "ok"

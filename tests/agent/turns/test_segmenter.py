@@ -1,0 +1,186 @@
+"""Audio to turns: numbering, pre-roll, times, other rates, and a microphone that dies."""
+
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from trio.testing import MockClock
+
+from agent.config.sections import TurnSettings, VadSettings
+from agent.events import Audio, ErrorEvent, Event
+from agent.graph import Graph
+from agent.turns.completeness import Judgement
+from agent.turns.segmenter import (
+    SpeechAudio,
+    SpeechCandidate,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechProgress,
+    SpeechRejected,
+    SpeechResumed,
+    SpeechStarted,
+    TurnSegmenter,
+    UserSpeech,
+)
+from tests.agent.fakes import LoudnessVad, Scripted
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "trio", {"clock": MockClock(autojump_threshold=0)}
+
+
+async def listen(microphone: Any, ears: TurnSegmenter | None = None) -> list[UserSpeech]:
+    ears = ears or TurnSegmenter(LoudnessVad(), VadSettings(), TurnSettings())
+    async with Graph(microphone, name="microphone").then(ears).open() as (_, heard):
+        return [item async for item in heard]
+
+
+def pcm(items: list[UserSpeech], turn: int) -> NDArray[np.float32]:
+    return np.concatenate([i.pcm for i in items if isinstance(i, SpeechAudio) and i.turn == turn])
+
+
+async def test_two_turns_with_their_audio() -> None:
+    items = await listen(
+        Scripted([(1, False), (0.6, True), (1.6, False), (0.6, True), (1.5, False)])
+    )
+    others = [item for item in items if not isinstance(item, SpeechAudio)]
+    kinds = [SpeechCandidate, SpeechStarted, SpeechProgress, SpeechPaused, SpeechEnded]
+    assert [type(item) for item in others] == kinds * 2
+    turns = [o.turn for o in others if not isinstance(o, (SpeechCandidate, SpeechRejected))]
+    assert turns == [1] * 4 + [2] * 4
+    for turn in (1, 2):
+        audio = pcm(items, turn)
+        voiced = np.flatnonzero(audio > 0.25)
+        assert len(voiced) == 0.6 * 16000  # all of it, whole
+        assert 0.3 <= voiced[0] / 16000 <= 0.3 + 0.06  # after the pre-roll
+
+
+async def test_times_are_the_audios() -> None:
+    began = anyio.current_time()
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]))
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    assert ended.stopped - began == pytest.approx(1.64, abs=0.032)
+    assert ended.decided - began == pytest.approx(ended.stopped - began + 1.0, abs=0.052)
+    assert ended.speech_s == pytest.approx(0.64, abs=0.04)
+
+
+async def test_audio_without_times_is_now() -> None:
+    async def untimed(_: Any, send: Any, /) -> None:
+        for loud in [False] * 50 + [True] * 32 + [False] * 50:
+            await anyio.sleep(0.02)
+            await send.send(Audio(np.full(320, 0.5 if loud else 0, np.float32), 16000))
+
+    began = anyio.current_time()
+    items = await listen(untimed)
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    assert ended.stopped - began == pytest.approx(1.64, abs=0.032)
+
+
+async def test_another_rate_is_converted() -> None:
+    async def at_48k(_: Any, send: Any, /) -> None:
+        for loud in [False] * 50 + [True] * 50 + [False] * 50:
+            await anyio.sleep(0.02)
+            await send.send(Audio(np.full(960, 0.5 if loud else 0, np.float32), 48000))
+
+    items = await listen(at_48k)
+    assert len(np.flatnonzero(pcm(items, 1) > 0.25)) == pytest.approx(16000, abs=20)
+
+
+async def test_an_end_in_mid_speech_ends_the_turn() -> None:
+    items = await listen(Scripted([(0.5, False), (0.6, True)]))
+    assert isinstance(items[-1], SpeechEnded)
+
+
+async def test_a_stall_in_mid_speech_ends_the_turn_after_a_second() -> None:
+    began = anyio.current_time()
+    items = await listen(Scripted([(0.5, False), (0.6, True)], stall=10))
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    assert ended.decided - began == pytest.approx(1.1 + 1.0, abs=0.01)
+
+
+class Certain:
+    """A model of the turn's end that is sure of one thing, after a while."""
+
+    def __init__(self, certainty: float | Exception, takes: float = 0.03) -> None:
+        self.certainty = certainty
+        self.takes = takes
+        self.heard: list[NDArray[np.float32]] = []
+
+    async def load(self) -> None:
+        """Nothing to load."""
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def complete(self, pcm: NDArray[np.float32]) -> float:
+        self.heard.append(pcm)
+        await anyio.sleep(self.takes)
+        if isinstance(self.certainty, Exception):
+            raise self.certainty
+        return self.certainty
+
+
+SMART = TurnSettings(detector="smart_turn")
+
+
+async def test_a_turn_that_sounds_finished_ends_soon() -> None:
+    began = anyio.current_time()
+    model = Certain(0.99)
+    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), ears)
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    assert ended.decided - began == pytest.approx(1.64 + SMART.complete, abs=0.052)
+    assert ended.certainty == pytest.approx(0.98, abs=0.01)
+    # The model has heard the turn from before it was noticed up to the pause.
+    (heard,) = model.heard
+    assert len(heard) / 16000 == pytest.approx(0.3 + 0.64 + SMART.pause, abs=0.06)
+
+
+async def test_a_turn_that_sounds_unfinished_may_pause_for_long() -> None:
+    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=Certain(0.02))
+    items = await listen(Scripted([(1, False), (0.64, True), (2, False), (0.64, True)]), ears)
+    others = [item for item in items if not isinstance(item, SpeechAudio)]
+    assert [type(item) for item in others] == [
+        *(SpeechCandidate, SpeechStarted, SpeechProgress, SpeechPaused),
+        *(SpeechResumed, SpeechProgress, SpeechEnded),
+    ]
+
+
+async def test_the_model_hears_the_last_eight_seconds() -> None:
+    model = Certain(0.99)
+    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
+    await listen(Scripted([(1, False), (12, True), (2, False)]), ears)
+    assert len(model.heard[0]) == 8 * 16000
+
+
+async def test_a_model_that_fails_is_told_of_and_silence_decides() -> None:
+    told: list[Event] = []
+    began = anyio.current_time()
+    model = Certain(RuntimeError("no memory"))
+    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model, report=told.append)
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), ears)
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    assert ended.decided - began == pytest.approx(1.64 + SMART.silence, abs=0.052)
+    assert told == [ErrorEvent("turns", "RuntimeError", "no memory", recovered=True)]
+
+
+async def test_words_that_read_finished_end_the_turn_and_those_of_another_turn_do_not() -> None:
+    ears = TurnSegmenter(LoudnessVad(), VadSettings(), TurnSettings())
+    began = anyio.current_time()
+    decided = []
+    microphone = Scripted([(1, False), (0.64, True), (1.2, False), (0.64, True), (1.2, False)])
+    async with Graph(microphone, name="microphone").then(ears).open() as (_, heard):
+        async for item in heard:
+            if isinstance(item, SpeechPaused):
+                ears.read(1, item.pause, Judgement(0.99, "a question"))
+            elif isinstance(item, SpeechEnded):
+                decided.append((item.decided - began, item.why))
+    (first, why), (second, _) = decided
+    assert first == pytest.approx(1.64 + TurnSettings().complete, abs=0.052)
+    assert "a question" in why
+    assert second == pytest.approx(1.64 + 1.84 + TurnSettings().silence, abs=0.052)

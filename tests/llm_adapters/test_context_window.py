@@ -1,0 +1,78 @@
+"""A long conversation is cut to a budget: the persona and the latest turns are kept."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_adapters import Message, ToolCall, ToolSpec
+from llm_adapters.context_window import tokens, tool_tokens, within_budget
+
+PERSONA = Message("system", "Be brief.")
+CALL = ToolCall("1", "time", "{}")
+
+
+def turn(number: int, words: int, *, tool: bool = False) -> list[Message]:
+    """A turn of the user's and what followed from it."""
+    used = [Message("assistant", "", calls=(CALL,)), Message("tool", "noon", call_id="1")]
+    said = [Message("user", f"question {number}"), Message("assistant", "word " * words)]
+    return [said[0], *(used if tool else []), said[1]]
+
+
+TURNS = st.lists(
+    st.tuples(st.integers(0, 200), st.booleans()).map(lambda t: turn(0, t[0], tool=t[1])),
+    min_size=1,
+    max_size=30,
+)
+
+
+def cost(messages: Sequence[Message]) -> int:
+    return sum(map(tokens, messages))
+
+
+@given(TURNS, st.integers(0, 3000))
+def test_what_is_kept(turns: list[list[Message]], budget: int) -> None:
+    messages = [PERSONA, *(message for each in turns for message in each)]
+    kept = within_budget(messages, budget)
+    assert kept[0] == PERSONA
+    assert kept[1:] == tuple(messages[len(messages) - len(kept) + 1 :])
+    if cost(messages) <= budget:
+        assert kept == tuple(messages)
+    # Whole turns: the first is a user's, so that no call and no result stands alone.
+    assert kept[1].role == "user"
+    assert len(kept) > len(turns[-1])
+    assert cost(kept) <= budget or kept[1:] == tuple(turns[-1])
+
+
+def test_the_beginning_changes_seldom() -> None:
+    messages = [PERSONA]
+    beginnings = []
+    for number in range(200):
+        messages += turn(number, 40)
+        kept = within_budget(messages, 2000)
+        assert cost(kept) <= 2000
+        beginnings.append(kept[1].content)
+    changes = sum(a != b for a, b in pairwise(beginnings))
+    whole = cost(messages)
+    # Each change makes room for half a budget.
+    assert 1 < changes <= whole / 1000
+    assert beginnings[-1] != beginnings[0]
+
+
+def test_a_greeting_goes_with_the_oldest_turns() -> None:
+    messages = [PERSONA, Message("assistant", "Hello."), *turn(1, 200), *turn(2, 200)]
+    assert within_budget(messages, 350) == (PERSONA, *turn(2, 200))
+
+
+def test_no_turn_at_all() -> None:
+    assert within_budget([PERSONA], 1) == (PERSONA,)
+    assert within_budget([PERSONA, Message("assistant", "Hello.")], 1)[0] == PERSONA
+    assert within_budget([], 10) == ()
+
+
+def test_estimates_are_careful() -> None:
+    """More than a real tokenizer counts: about 13 for the sentence, a character for a Chinese."""
+    assert tokens(Message("user", "The quick brown fox jumps over the lazy dog, they say.")) > 13
+    assert tokens(Message("user", "敏捷的棕色狐狸")) >= 7
+    assert tool_tokens([ToolSpec("time", "The time.", {"type": "object", "properties": {}})]) > 10

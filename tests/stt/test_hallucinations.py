@@ -1,0 +1,111 @@
+"""What Whisper makes up is told from what was said, layer by layer."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stt.hallucinations import Hypothesis, flaw, ghost, repeated
+from stt.phantoms import PHANTOMS, is_phantom
+from stt.vad import Voice
+from stt.whisper.agreement import Agreement
+
+SAID = Hypothesis("Turn on the lights.", (1, 2, 3, 4, 5), -0.2, 0.02, "en")
+
+
+def voice(seconds: float = 1.5, clarity: float = 0.9) -> Voice:
+    """Of which so much was measured."""
+    heard = Voice()
+    heard._probabilities = [clarity] * round(seconds / 0.032)
+    if clarity < 0.5:  # pauses between windows that are just about voices
+        heard._probabilities = [0.5, *([2 * clarity - 0.5, 0.5] * round(seconds / 0.032))]
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("changes", "heard"),
+    [
+        ({}, voice()),
+        ({"no_speech": 0.9}, voice()),  # sure of its words, and a clear voice
+        ({"text": "Thank you.", "tokens": (1, 2, 3)}, voice(0.6)),
+        ({"text": "no no no", "tokens": (1, 1, 1)}, voice()),
+        ({"text": "five five five five", "tokens": (1, 1, 1, 1)}, voice(1.6)),
+        ({"text": "Yes.", "tokens": (1, 2)}, voice(0.26)),
+        ({"log_probability": -0.9}, voice()),
+    ],
+)
+def test_what_people_say_passes(changes: dict[str, Any], heard: Voice) -> None:
+    assert ghost(replace(SAID, **changes), heard) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "heard", "reason"),
+    [
+        ({"no_speech": 0.7, "log_probability": -0.8}, voice(), "no speech"),
+        ({"no_speech": 0.7}, voice(1.5, 0.4), "no speech"),
+        ({"ended": False}, voice(), "no end"),
+        ({"tokens": (7, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2)}, voice(), "5 times"),
+        ({"tokens": (1, 1, 1), "log_probability": -0.7}, voice(), "3 times"),
+        ({"text": "and so it goes on and " * 8, "tokens": ()}, voice(8), "in circles"),
+        ({"text": "A sentence that takes three seconds to say."}, voice(0.4), "characters a sec"),
+        ({"text": "Thank you.", "log_probability": -0.8}, voice(0.6), "heard in silence"),
+        ({"text": "Thank you.", "no_speech": 0.5}, voice(0.6), "heard in silence"),
+        ({"text": "Thank you.", "tokens": (1, 2)}, voice(0.6, 0.45), "heard in silence"),
+        ({"text": "Thanks for watching!"}, voice(0.6), "heard in silence"),
+        (
+            {"text": "Untertitel der Amara.org-Community", "language": "de", "no_speech": 0.5},
+            voice(2),
+            "heard in silence",
+        ),
+    ],
+)
+def test_what_nobody_said_is_rejected(changes: dict[str, Any], heard: Voice, reason: str) -> None:
+    told = ghost(replace(SAID, **changes), heard)
+    assert told is not None
+    assert reason in told
+
+
+def test_flaws_are_reasons_to_decode_again() -> None:
+    assert flaw(SAID) is None
+    assert flaw(replace(SAID, no_speech=0.99, log_probability=-3)) is None  # no better in full
+    assert flaw(replace(SAID, ended=False)) == "the text has no end"
+
+
+def test_repetitions_are_counted_whatever_their_length() -> None:
+    assert repeated([]) == 1
+    assert repeated([1, 2, 3, 4]) == 1
+    assert repeated([9, 1, 1, 1, 8]) == 3
+    assert repeated([1, 2, 3, 1, 2, 3, 1, 2, 3, 4]) == 3
+    assert repeated([1, 2, 1, 3, 1, 2, 1, 4]) == 1
+
+
+def test_phantoms_are_whole_transcripts() -> None:
+    assert is_phantom("  Thanks for watching!!", "en")
+    assert is_phantom("Thank you. Thank you. Bye.", "en")
+    assert is_phantom("Thank you.", "de")  # English ones appear everywhere
+    assert is_phantom("ご視聴ありがとうございました。", "ja")
+    assert not is_phantom("Thank you for the music.", "en")
+    assert not is_phantom("Vielen Dank", "en")
+    assert not is_phantom("", "en")
+    assert all(phrase for phrases in PHANTOMS.values() for phrase in phrases)
+
+
+def test_agreed_words_never_flicker() -> None:
+    agreement = Agreement()
+    assert agreement.update("I") is None
+    assert agreement.update("I want") == "I"
+    assert agreement.update("I won't go") is None
+    assert agreement.update("I won't go, now") == "I won't go,"
+    assert agreement.update("We will not go now then") is None
+    assert agreement.update("We will not go now then please") is None  # what is shown stays
+    assert agreement.update("") is None
+    assert agreement.update("I won't go. Now then please") is None
+    assert agreement.update("I won't go. Now then please sir") == "I won't go, Now then please"
+
+
+def test_the_newest_word_is_held_back() -> None:
+    agreement = Agreement()
+    for _ in range(3):
+        shown = agreement.update("stop that")
+    assert shown is None
+    assert agreement.update("stop that is") == "stop that"

@@ -1,0 +1,232 @@
+"""The decoder on a model with random weights: windows, prompts, what is tried again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faster_whisper import WhisperModel
+from numpy.typing import NDArray
+
+from stt import Word
+from stt.hallucinations import flaw
+from stt.whisper.decoder import Decoder, trimmed
+
+PCM = np.random.default_rng(5).normal(0, 0.1, 32000).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def whisper(model: Path) -> WhisperModel:
+    """Random weights; it babbles until it has no room left."""
+    return WhisperModel(str(model), device="cpu", compute_type="int8", cpu_threads=1)
+
+
+@pytest.fixture
+def seen(whisper: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """The model's work: the frames it encodes, and the prompts and options it writes with."""
+    seen: list[tuple[Any, ...]] = []
+
+    def spy(name: str, owner: Any, note: Callable[..., Any]) -> None:
+        plainly = getattr(owner, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            seen.append((name, note(*args, **options)))
+            return plainly(*args, **options)
+
+        monkeypatch.setattr(owner, name, call, raising=False)
+
+    spy("encode", whisper, lambda features: features.shape[-1])
+    # A CTranslate2 model takes no attributes: the one that is written to stands before it.
+    network = Network(whisper.model)
+    monkeypatch.setattr(whisper, "model", network)
+    spy("generate", network, lambda _, prompts, **options: (prompts[0], options))
+    return seen
+
+
+class Network:
+    """A CTranslate2 model that can be spied on."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+
+def work(seen: list[tuple[Any, ...]], name: str) -> list[Any]:
+    return [what for one, what in seen if one == name]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames"), [(0.3, 800), (5.3, 800), (5.5, 900), (10, 1300), (28, 3000), (30, 3000)]
+)
+def test_the_window_is_as_long_as_the_sound_needs(seconds: float, frames: int) -> None:
+    assert trimmed(round(seconds * 100)) == frames
+    assert frames >= min(3000, max(800, seconds * 100 + 260))
+
+
+def test_a_trimmed_window_that_looks_wrong_is_decoded_in_full(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    (hypothesis,) = Decoder(whisper).decode(PCM, "en")
+    assert work(seen, "encode") == [800, 3000]
+    assert hypothesis.text
+
+
+def test_one_that_looks_right_is_not(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stt.whisper.decoder.flaw", lambda _: None)
+    Decoder(whisper).decode(PCM, "en")
+    assert work(seen, "encode") == [800]
+
+
+def test_without_trimming_the_window_is_whispers_own(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    Decoder(whisper, trim=False).decode(PCM, "en")
+    assert work(seen, "encode") == [3000]
+
+
+def test_a_draft_is_decoded_once_and_in_small_steps(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    assert Decoder(whisper, temperatures=(0.0, 0.4)).decode(PCM, "en", lambda: True)
+    assert work(seen, "encode") == [800]
+    # The words so far stand in the prompt; CTranslate2 gives half of the length to the text.
+    lengths = [(len(prompt), options["max_length"]) for prompt, options in work(seen, "generate")]
+    assert lengths == [(4, 16), (12, 32)]
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_a_draft_that_is_not_wanted_any_more_is_given_up(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]], looks: int
+) -> None:
+    answers = iter([True] * looks + [False])
+    assert Decoder(whisper).decode(PCM, "en", lambda: next(answers)) == []
+    assert len(work(seen, "generate")) == looks
+
+
+@pytest.mark.parametrize("seconds", [1, 4, 9])
+def test_steps_change_nothing(
+    whisper: WhisperModel, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    monkeypatch.setattr("stt.whisper.decoder.flaw", lambda _: None)
+    pcm = np.tile(PCM, 5)[: seconds * 16000]
+    written = {}
+    for step in (4, 224):
+        monkeypatch.setattr("stt.whisper.decoder.FEW", step)
+        monkeypatch.setattr("stt.whisper.decoder.FASTEST", 1e9)  # as much as there is room for
+        (written[step],) = Decoder(whisper, trim=False).decode(pcm, "en")
+    assert written[4].tokens == written[224].tokens
+    assert len(written[4].tokens) == 224
+    assert written[4].log_probability == pytest.approx(written[224].log_probability, rel=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [1, 9])
+def test_babbling_ends_when_nobody_could_say_more_and_has_no_end(
+    whisper: WhisperModel, seconds: int
+) -> None:
+    (hypothesis,) = Decoder(whisper).decode(np.tile(PCM, 5)[: seconds * 16000], "en")
+    assert not hypothesis.ended
+    assert flaw(hypothesis)
+    assert 20 + 25 * seconds < len(hypothesis.text) < 20 + 25 * seconds + 32 * 8
+
+
+def test_it_is_greedy_and_tries_no_other_temperature(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    Decoder(whisper, trim=False).decode(PCM, "en")
+    _, options = work(seen, "generate")[0]
+    assert (options["beam_size"], options["sampling_topk"]) == (1, 1)
+
+
+def test_a_ladder_of_temperatures_if_one_is_wanted(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    Decoder(whisper, trim=False, temperatures=(0.0, 0.4, 0.8)).decode(PCM, "en")
+    tried = [options for prompt, options in work(seen, "generate") if len(prompt) == 4]
+    assert [options["sampling_temperature"] for options in tried] == [1.0, 0.4, 0.8]
+    assert [options["sampling_topk"] for options in tried] == [1, 0, 0]
+
+
+def test_hotwords_stand_before_the_transcript(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    Decoder(whisper, trim=False).decode(PCM, "de")
+    prompt, _ = work(seen, "generate")[0]
+    seen.clear()
+    Decoder(whisper, trim=False, hotwords="Parley").decode(PCM, "de")
+    named, _ = work(seen, "generate")[0]
+    tokens = whisper.hf_tokenizer
+    assert [tokens.id_to_token(i) for i in prompt] == [
+        "<|startoftranscript|>",
+        "<|de|>",
+        "<|transcribe|>",
+        "<|notimestamps|>",
+    ]
+    assert tokens.id_to_token(named[0]) == "<|startofprev|>"
+    assert tokens.decode(named[1 : -len(prompt)]) == " Parley"
+    assert named[-len(prompt) :] == prompt
+
+
+def test_many_hotwords_leave_room_for_the_transcript(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    (hypothesis,) = Decoder(whisper, trim=False, hotwords="Parley " * 200).decode(PCM, "en")
+    prompt, options = work(seen, "generate")[-1]
+    assert len(prompt) < 448
+    assert options["max_length"] <= 448
+    assert tokens_of_the_prompt(seen) < 230
+    assert hypothesis.text
+
+
+def tokens_of_the_prompt(seen: list[tuple[Any, ...]]) -> int:
+    return min(len(prompt) for prompt, _ in work(seen, "generate"))
+
+
+def test_a_language_nobody_named_is_detected(whisper: WhisperModel) -> None:
+    (hypothesis,) = Decoder(whisper).decode(PCM, None)
+    assert hypothesis.language in whisper.supported_languages
+    assert 0 < hypothesis.language_probability < 1
+    (hypothesis,) = Decoder(whisper).decode(PCM, "de")
+    assert (hypothesis.language, hypothesis.language_probability) == ("de", 1.0)
+
+
+def test_word_times_in_seconds_when_asked_for(whisper: WhisperModel) -> None:
+    (hypothesis,) = Decoder(whisper).decode(PCM, "en")
+    assert hypothesis.words == ()
+    (hypothesis,) = Decoder(whisper, word_times=True).decode(PCM, "en")
+    assert hypothesis.words
+    assert " ".join(word.text for word in hypothesis.words) == hypothesis.text
+    in_order(hypothesis.words, 2.0)
+
+
+def test_longer_sound_than_a_window_goes_on_where_a_sentence_ended(
+    whisper: WhisperModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    plainly = whisper.transcribe
+
+    def transcribe(pcm: NDArray[np.float32], **options: Any) -> Any:
+        asked.append(options)
+        return plainly(pcm, **options)
+
+    monkeypatch.setattr(whisper, "transcribe", transcribe)
+    pcm = np.tile(PCM, 16)
+    hypotheses = Decoder(whisper, word_times=True).decode(pcm, "de")
+    assert hypotheses
+    assert asked[0]["language"] == "de"
+    assert asked[0]["temperature"] == (0.0,)
+    assert asked[0]["condition_on_previous_text"] is False
+    assert "without_timestamps" not in asked[0]
+    in_order([word for hypothesis in hypotheses for word in hypothesis.words], 32.0)
+
+
+def in_order(words: Any, end: float) -> None:
+    times = [time for word in words for time in (word.start, word.end)]
+    assert all(isinstance(word, Word) for word in words)
+    assert all(type(time) is float for time in times)
+    assert times == sorted(times)
+    assert 0 <= times[0] <= times[-1] <= end

@@ -1,0 +1,275 @@
+"""Tests of the steps that a GPU captures: called as they are here, they draw the same tokens."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny_dia2 import make
+from tests.tts.dia2.networks import load_model, make_take, words
+from tts.dia2 import dia2
+from tts.dia2.dia2 import Dia2
+from tts.dia2.fast.gpu import graphs
+from tts.dia2.fast.gpu.capture import Capture
+from tts.dia2.fast.gpu.graphs import Graphs, GraphStepper, capture, new_stepper
+from tts.dia2.fast.model import FastModel
+from tts.dia2.network import model as plain
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.model import Model
+from tts.dia2.network.sampling import Sampling
+from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.stepper import Stepper
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("dia2"), codebooks=4)
+
+
+def fast(folder: Path, slots: int, dtype: torch.dtype = torch.float32) -> Model:
+    config = Dia2Config.from_file(folder / "config.json")
+    return FastModel(config, folder / "model.safetensors", slots=slots, dtype=dtype)
+
+
+def take(model: Model, seed: int) -> Take:
+    """Different texts, settings and lengths."""
+    sampling = [Sampling(), Sampling(audio_temperature=0), Sampling(scale=1)][seed % 3]
+    made = make_take(model.config, seed, sampling=sampling)
+    made.machine.add(words(*[1 + seed % 3] * (1 + seed)))
+    made.machine.close()
+    return made
+
+
+def joining(stepper: Stepper, count: int) -> list[Take]:
+    """Takes that come and go at odd times; the second one is broken off."""
+    chance, takes = random.Random(1), [take(stepper.model, seed) for seed in range(count)]
+    waiting = list(takes)
+    while waiting or any(stepper.takes):
+        while waiting and stepper.free and chance.random() < 0.3:
+            stepper.admit(waiting.pop(0))
+        stepper.step()
+        for slot, each in enumerate(stepper.takes):
+            if each is not None and (each.finished or (each is takes[1] and each.step == 12)):
+                stepper.release(slot)
+    return takes
+
+
+@pytest.mark.parametrize("kind", ["plain", "fast"])
+def test_the_same_tokens(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "SHORTEST", 16)  # so that the cache outgrows graphs
+    make_model: Callable[..., Model] = load_model if kind == "plain" else fast
+    wanted = joining(Stepper(load_model(folder, slots=3)), 6)
+    model = make_model(folder, slots=3)
+    stepper = GraphStepper(model, Graphs(model))
+    assert stepper.graphs.widths == [1, 2, 3]
+    assert stepper.graphs.spans[:3] == [16, 32, 64]
+    for got, want in zip(joining(stepper, 6), wanted, strict=True):
+        assert got.step == want.step
+        assert (got.grid == want.grid).all()
+    assert stepper.model.cache.filled == stepper.model.cache.lengths.tolist() == [0, 0, 0]
+
+
+def counted(graphs: Graphs) -> Counter[str]:
+    """How often each kind of graph is launched from now on."""
+    launched: Counter[str] = Counter()
+
+    def count(kind: str, run: Callable[[], object]) -> object:
+        launched[kind] += 1
+        return run()
+
+    for kind in ("thinking", "speaking", "framing"):
+        for key, run in (found := getattr(graphs, kind)).items():
+            found[key] = partial(count, kind, run)
+    return launched
+
+
+def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
+    """And while nothing would read the audio, it is the backbone's alone."""
+    model = fast(folder, 2)
+    model.graphs = Graphs(model)
+    launched, stepper = counted(model.graphs), new_stepper(model)
+    whole = take(model, 4)
+    stepper.admit(whole)
+    for _ in range(30):
+        assert stepper.step()
+    assert launched == {"thinking": 15, "framing": 15}  # the first codebook's delay is 16
+    assert whole.step == 30
+
+    launched.clear()
+    late = make_take(model.config, 7, reference=True)
+    late.machine.add(words(1, 1))
+    stepper.admit(late)
+    while not late.waiting:
+        assert stepper.step()
+    assert launched["thinking"] == launched["speaking"] >= 1
+    launched.clear()
+    for _ in range(5):
+        assert stepper.step()
+    assert launched == {"framing": 5}  # who waits holds up nobody
+    late.machine.close()
+    assert stepper.step()
+    assert launched == {"framing": 5, "thinking": 1, "speaking": 1}
+    assert not late.waiting
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_text_that_is_late_draws_the_same(folder: Path, seed: int) -> None:
+    """In whichever graphs the steps come meanwhile, and through a pause that is forced."""
+    model = fast(folder, 2)
+    model.graphs = Graphs(model)
+    grids = []
+    for stepper in (Stepper(model), new_stepper(model)):
+        chance = random.Random(seed)
+        takes = [make_take(model.config, seed, reference=n == 1) for n in range(2)]
+        slots = [stepper.admit(each) for each in takes]
+        left = [[*words(2, 1, 0, 3, 1), *words(1, 2, 2)] for _ in takes]
+        while not all(each.finished for each in takes):
+            if stepper.step() and chance.random() < 0.8:
+                continue
+            for each, rest in zip(takes, left, strict=True):
+                if each.waiting and chance.random() < 0.1:
+                    each.pause()
+                elif rest:
+                    each.machine.add([rest.pop(0)])
+                else:
+                    each.machine.close()
+        for slot in slots:
+            stepper.release(slot)
+        grids.append([each.grid for each in takes])
+    for got, want in zip(*grids, strict=True):
+        assert np.array_equal(got, want)
+
+
+def test_captured_once_for_all_steppers(folder: Path) -> None:
+    model = fast(folder, 2)
+    capture(model)
+    assert type(new_stepper(model)) is Stepper  # not on a GPU
+    model.graphs = Graphs(model)
+    runs = [joining(new_stepper(model), 3) for _ in range(2)]
+    for first, second in zip(*runs, strict=True):
+        assert np.array_equal(first.grid, second.grid)
+
+
+def test_capturing_is_replayed_from_the_first_step(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Capturing runs a graph's function several times: no slot may have moved by that."""
+
+    class Capturing(Capture):
+        def __call__(self, run: Callable[[], object]) -> Callable[[], object]:
+            for _ in range(3):
+                run()
+            return run
+
+    wanted = joining(Stepper(fast(folder, 2)), 2)
+    monkeypatch.setattr(graphs, "Capture", Capturing)
+    model = fast(folder, 2)
+    for got, want in zip(joining(GraphStepper(model, Graphs(model)), 2), wanted, strict=True):
+        assert (got.grid == want.grid).all()
+
+
+def test_progress_is_told(folder: Path) -> None:
+    told: list[tuple[int, int]] = []
+    made = Graphs(fast(folder, 3), progress=lambda done, count: told.append((done, count)))
+    assert told[-1] == (len(made), len(made))
+    assert len(told) == len(made.widths) * len(made.spans)
+
+
+def test_loaded_for_a_gpu_it_speaks_in_graphs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager = Dia2.load(folder, device="cpu")
+    monkeypatch.setattr(dia2, "capture", lambda model: setattr(model, "graphs", Graphs(model)))
+    quick = Dia2.load(folder, device="cpu")
+    with quick.exclusively() as stepper:
+        assert isinstance(stepper, GraphStepper)
+    one, other = (each.generate("one two three", seed=1) for each in (eager, quick))
+    assert np.array_equal(one.audio_tokens, other.audio_tokens)
+
+
+def test_without_graphs_it_steps_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> Graphs:
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")
+
+    model = fast(folder, 1)
+    monkeypatch.setattr(model, "device", torch.device("cuda"))
+    monkeypatch.setattr(graphs, "Graphs", full)
+    capture(model)
+    (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "without CUDA graphs" in record.message
+    assert "(CUDA out of memory.)" in record.message
+    monkeypatch.undo()
+    assert type(new_stepper(model)) is Stepper
+
+
+def test_what_capturing_asks_of_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a CUDA that only notes it: calls to warm up, then one in a capture, on a stream aside."""
+    told: list[object] = []
+
+    class Stream:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def wait_stream(self, _: object) -> None:
+            told.append("wait")
+
+        def synchronize(self) -> None:
+            told.append("synchronize")
+
+    class CUDAGraph:
+        def capture_begin(self, **options: object) -> None:
+            told.append(options)
+
+        def capture_end(self) -> None:
+            told.append("end")
+
+        def replay(self) -> None:
+            told.append("replay")
+
+    for name, value in {
+        "Stream": Stream,
+        "CUDAGraph": CUDAGraph,
+        "graph_pool_handle": lambda: "pool",
+        "device": lambda _: nullcontext(),
+        "stream": lambda _: nullcontext(),
+        "current_stream": Stream,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    make = Capture(torch.device("cuda"))
+    told.clear()
+    replay = make(lambda: told.append("run"))
+    begin = {"pool": "pool", "capture_error_mode": "thread_local"}
+    assert told == ["wait", "run", "run", "synchronize", begin, "run", "end", "wait"]
+    replay()
+    assert told[8:] == ["replay"]
+
+    def broken() -> None:
+        if begin in told[8:]:
+            raise RuntimeError("not while capturing")
+
+    with pytest.raises(RuntimeError, match="not while capturing"):
+        make(broken)
+    assert told[-1] == "end"
+
+
+def test_bfloat16_is_near(folder: Path) -> None:
+    wide, half = load_model(folder), fast(folder, 1, torch.bfloat16)
+    column, place = torch.full((1, 2, 6), 9), torch.zeros(1, dtype=torch.int64)
+    with torch.inference_mode():
+        states = [model.step(column, place, [True]) for model in (wide, half)]
+        logits = [
+            model.next_codebook(0, state, place, torch.tensor([[9, 4]]), model.new_frame())
+            for model, state in zip((wide, half), states, strict=True)
+        ]
+    assert states[1].dtype == torch.bfloat16
+    assert logits[1].dtype == torch.float32
+    torch.testing.assert_close(states[1].float(), states[0], rtol=0, atol=0.1)
+    torch.testing.assert_close(logits[1], logits[0], rtol=0, atol=0.1)

@@ -1,0 +1,268 @@
+"""Tests of slots stepped together: none notices the others, and text may come when it likes."""
+
+import copy
+import gc
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.tiny_dia2 import make
+from tests.tts.dia2.networks import load_model, make_take, words
+from tts import TextToSpeechError
+from tts.dia2.network.delays import Codes
+from tts.dia2.network.model import Model
+from tts.dia2.network.sampling import Sampling
+from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.stepper import Stepper
+from tts.dia2.text.prefix import PrefixPlan
+from tts.dia2.text.script import ScriptParser, parse_script
+from tts.dia2.text.tokenizer import Tokenizer
+
+PLAN = PrefixPlan(tuple(words(2, 1)), (3, 8), 14)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("dia2"), codebooks=4, max_steps=150)
+
+
+@pytest.fixture(scope="module")
+def single(folder: Path) -> Model:
+    return load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def triple(folder: Path) -> Model:
+    return load_model(folder, slots=3)
+
+
+def closed(take: Take, *sizes: int) -> Take:
+    take.machine.add(words(*sizes))
+    take.machine.close()
+    return take
+
+
+def voiced(model: Model, seed: int = 0) -> Take:
+    codes = np.arange(4 * 14, dtype=np.int32).reshape(4, 14) % 60
+    return make_take(model.config, seed, prefix=PLAN, codes=codes)
+
+
+def finish(stepper: Stepper, *takes: Take) -> None:
+    while not all(take.finished for take in takes):
+        assert stepper.step()
+
+
+def alone(model: Model, take: Take) -> Codes:
+    """The frames of a take with nothing beside it."""
+    stepper = Stepper(model)
+    stepper.admit(take)
+    finish(stepper, take)
+    return take.frames()
+
+
+def test_a_take_alone_and_beside_others(single: Model, triple: Model) -> None:
+    """In whichever slot, whatever begins or ends beside it meanwhile."""
+    manners = (Sampling(), Sampling(0.0, 1, 0.0, 1), Sampling(1.0, 0, 1.0, 0, scale=1.0))
+    sizes = ((2, 1, 3), (1, 0, 2, 4, 1), (3, 3))
+
+    def take(n: int) -> Take:
+        return closed(make_take(single.config, n, sampling=manners[n]), *sizes[n])
+
+    wanted = [alone(single, take(n)) for n in range(3)]
+    stepper, takes = Stepper(triple), [take(n) for n in range(3)]
+    stepper.admit(make_take(single.config))
+    for n, delay in ((2, 9), (0, 5)):
+        stepper.admit(takes[n])
+        for _ in range(delay):
+            assert stepper.step()
+    stepper.release(0)
+    assert stepper.admit(takes[1]) == 0
+    finish(stepper, *takes)
+    for each, frames in zip(takes, wanted, strict=True):
+        assert np.array_equal(each.frames(), frames)
+
+
+def test_a_waiting_slot_holds_up_nobody_and_keeps_its_draw(triple: Model) -> None:
+    wanted = alone(triple, closed(make_take(triple.config, 1), 2, 2, 2))
+    stepper = Stepper(triple)
+    late, other = make_take(triple.config, 1), closed(make_take(triple.config, 2), 1, 1)
+    stepper.admit(late)
+    stepper.admit(other)
+    finish(stepper, other)
+    assert late.waiting
+    assert not stepper.step()
+    at = late.step
+    closed(late, 2, 2, 2)
+    assert stepper.step()
+    assert late.step == at + 1  # the second half of the same step
+    finish(stepper, late)
+    assert np.array_equal(late.frames(), wanted)
+
+
+def test_nothing_that_is_heard_changes_where_less_is_computed(single: Model) -> None:
+    quick = closed(make_take(single.config), 2, 1)
+    exact = closed(make_take(single.config, reference=True), 2, 1)
+    frames = alone(single, quick)
+    assert np.array_equal(frames, alone(single, exact))
+    assert frames.shape[1] > 7
+    assert not np.array_equal(quick.grid, exact.grid)
+
+
+def test_a_prefix_is_the_same_in_one_pass_in_two_and_restored(single: Model, triple: Model) -> None:
+    wanted = alone(single, closed(voiced(single), 2, 1, 2))
+
+    late = voiced(triple)
+    stepper = Stepper(triple)
+    stepper.admit(late)
+    while stepper.step():
+        pass
+    assert 0 < late.warmed < PLAN.frames
+    kept = copy.copy(late)
+    closed(late, 2, 1, 2)
+    finish(stepper, late)
+    assert np.array_equal(late.frames(), wanted)
+
+    again = closed(copy.copy(kept), 2, 1, 2)
+    assert stepper.admit(again) == 1
+    assert again.warmed == 0
+    finish(stepper, again)
+    assert np.array_equal(again.frames(), wanted)
+
+
+def long_prefix(frames: int, same: int = 0) -> tuple[PrefixPlan, Codes]:
+    """A prefix whose first frames are those of any other one, and that says its words late."""
+    codes = np.random.default_rng(frames).integers(0, 60, (4, frames)).astype(np.int32)
+    codes[:, :same] = np.arange(same) % 60
+    return PrefixPlan(tuple(words(2, 1)), (frames - 12, frames - 6), frames), codes
+
+
+def after(stepper: Stepper, prefix: tuple[PrefixPlan, Codes]) -> Codes:
+    plan, codes = prefix
+    take = closed(make_take(stepper.model.config, 3, prefix=plan, codes=codes), 2, 1, 2)
+    slot = stepper.admit(take)
+    finish(stepper, take)
+    stepper.release(slot)
+    return take.frames()
+
+
+def test_what_was_heard_is_not_heard_again(single: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, other = long_prefix(80, same=80), long_prefix(90, same=70), long_prefix(60)
+    wanted = [after(Stepper(single), prefix) for prefix in (first, second, other)]
+    heard: list[int] = []
+    prefill = single.prefill
+
+    def counted(slot: int, columns: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        heard.append(int(positions[0]))
+        return prefill(slot, columns, positions)
+
+    monkeypatch.setattr(single, "prefill", counted)
+    stepper = Stepper(single)
+    for prefix, frames, begun in (
+        (first, wanted[0], [0, 32, 64, 68]),  # what shows the script comes by itself
+        (first, wanted[0], [68]),
+        (second, wanted[1], [64, 78]),
+        (first, wanted[0], [68]),
+        (other, wanted[2], [0, 32, 48]),
+        (second, wanted[1], [78]),
+    ):
+        heard.clear()
+        assert np.array_equal(after(stepper, prefix), frames)
+        assert heard == begun
+
+
+def test_a_freed_slot_remembers_nothing(single: Model) -> None:
+    wanted = alone(single, closed(make_take(single.config, 5), 2, 2))
+    stepper = Stepper(single)
+    slot = stepper.admit(closed(make_take(single.config, 6), 3, 1))
+    for _ in range(12):
+        stepper.step()
+    stepper.release(slot)
+    assert not stepper.step()
+    again = closed(make_take(single.config, 5), 2, 2)
+    stepper.admit(again)
+    finish(stepper, again)
+    assert np.array_equal(again.frames(), wanted)
+
+
+def test_many_cancelled_takes_leave_nothing_behind(single: Model) -> None:
+    stepper = Stepper(single)
+
+    def speak(times: int) -> int:
+        for seed in range(times):
+            slot = stepper.admit(closed(make_take(single.config, seed), 2))
+            for _ in range(3):
+                stepper.step()
+            stepper.release(slot)
+        gc.collect()
+        return sum(type(each) is torch.Tensor for each in gc.get_objects())
+
+    assert speak(5) == speak(200)
+
+
+def test_the_window_s_end_is_a_clean_stop(single: Model) -> None:
+    take = closed(make_take(single.config), *[3] * 60)
+    frames = alone(single, take)
+    assert take.step == single.config.max_steps
+    assert frames.shape[1] == single.config.max_steps + 1 - single.config.max_delay
+    long = closed(voiced(single), *[3] * 60)
+    long.reference = True
+    long.start = long.step = PLAN.frames - 1  # one step more than there are positions
+    alone(single, long)
+    assert single.cache.filled == [single.cache.size]
+
+
+def test_more_takes_than_slots(single: Model) -> None:
+    stepper = Stepper(single)
+    stepper.admit(make_take(single.config))
+    with pytest.raises(TextToSpeechError, match="all 1 slots are speaking"):
+        stepper.admit(make_take(single.config))
+
+
+def test_guidance_needs_two_branches(folder: Path, single: Model) -> None:
+    one = load_model(folder, branches=1)
+    with pytest.raises(TextToSpeechError, match="without guidance: the scale must be 1"):
+        Stepper(one).admit(make_take(one.config))
+    plain = Sampling(scale=1.0)
+    got = alone(one, closed(make_take(one.config, sampling=plain), 2, 1))
+    wanted = alone(single, closed(make_take(one.config, sampling=plain), 2, 1))
+    assert np.array_equal(got, wanted)
+
+
+PIECES = ["[S1]", "[S2]", " ", "\n", "a", "hello", "it\u2019s", "one:two", "(laughs)", "<", "!"]
+PIECES += ['<break time="0.2s"/>', '<break time="0.04s" />', "<break ti"]
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.sampled_from(PIECES), max_size=9), st.randoms(use_true_random=False))
+def test_text_in_any_fragments_with_any_stalls_gives_the_same_grid(
+    folder: Path, single: Model, pieces: list[str], chance: Random
+) -> None:
+    script = "".join(pieces)
+    tokenizer = Tokenizer.from_folder(folder, single.config.new_word)
+    whole = make_take(single.config, reference=True)
+    whole.machine.add(parse_script(script, tokenizer))
+    whole.machine.close()
+    alone(single, whole)
+
+    take, parser = make_take(single.config, reference=True), ScriptParser(tokenizer)
+    stepper = Stepper(single)
+    stepper.admit(take)
+    while not take.finished:
+        if stepper.step() and chance.random() < 0.7:
+            continue
+        if script:
+            size = chance.randint(1, 6)
+            take.machine.add(parser.feed(script[:size]))
+            script = script[size:]
+        elif not take.machine.closed:
+            take.machine.add(parser.finish())
+            take.machine.close()
+    assert np.array_equal(take.grid, whole.grid)
+    assert take.machine.transcript == whole.machine.transcript

@@ -1,0 +1,144 @@
+"""What the tests of the engine share: tiny checkpoints, and utterances stepped by hand."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.tiny_dia2 import make
+from tts.dia2.serving.prepare import Prepared
+from tts.dia2.serving.settings import Settings
+from tts.dia2.serving.utterance import Item, Speaking
+from tts.dia2.text.prefix import Word
+from tts.dia2.voices.voice import Voice, signature
+from tts.protocol import Speech, SpokenWord
+
+TEXT = "Well, this is a text: it has 12 words, (laughs) and some more of them at the end."
+
+
+def checkpoint(
+    folder: Path,
+    *,
+    codebooks: int = 3,
+    max_steps: int = 400,
+    delays: list[int] | None = None,
+    ahead: int = 2,
+) -> Path:
+    """A checkpoint that is quick: with few codebooks, and if wanted with short delays."""
+    make(folder, codebooks=codebooks, max_steps=max_steps)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["data"]["delay_pattern"] = delays or config["data"]["delay_pattern"]
+    config["data"]["second_stream_ahead"] = ahead
+    path.write_text(json.dumps(config))
+    return folder
+
+
+def settings(model: Path, **changed: Any) -> Settings:
+    """The engine's defaults, but for a fixed seed and without pauses of its own."""
+    given = {
+        "model": str(model),
+        "device": "cpu",
+        "dtype": "auto",
+        "quantize": "none",
+        "mimi": None,
+        "tokenizer": None,
+        "voice": None,
+        "cfg": 2.0,
+        "text_temperature": 0.6,
+        "text_top_k": 50,
+        "audio_temperature": 0.8,
+        "audio_top_k": 50,
+        "seed": 1,
+        "starve": "hold",
+        "starve_after": 0.1,
+        "slots": 1,
+        "context": 0,
+        **changed,
+    }
+    return Settings(**given)
+
+
+class Listening(Speaking):
+    """An utterance whose listener takes everything at once and keeps it, codes included."""
+
+    def __init__(self, prepared: Prepared, seed: int | None = None) -> None:
+        manner = prepared.manner
+        self.items: list[Item] = []
+        self.tokens: list[NDArray[np.int32]] = []
+        super().__init__(prepared.dia2, manner, prepared.warmed, self.take)
+        if seed is not None:
+            self._seed = seed
+            self.window.uniforms = self._draws()
+
+    def take(self, item: Item) -> None:
+        self.items.append(item)
+
+    def collect(self) -> None:
+        before = len(self.frames)
+        super().collect()
+        self.tokens += list(self.frames)[before:]
+
+    def listen(self) -> None:
+        """Take what has come."""
+        while self._unheard:
+            self.heard()
+
+    @property
+    def done(self) -> bool:
+        return self.items[-1:] == [None]
+
+    @property
+    def speech(self) -> list[Speech]:
+        return [item for item in self.items if isinstance(item, Speech)]
+
+    @property
+    def pcm(self) -> NDArray[np.float32]:
+        return np.concatenate([speech.pcm for speech in self.speech])
+
+    @property
+    def words(self) -> list[SpokenWord]:
+        return [word for speech in self.speech for word in speech.words]
+
+    @property
+    def codes(self) -> NDArray[np.int32]:
+        return np.stack(self.tokens, axis=1)
+
+
+def speak(prepared: Prepared, text: str, seed: int | None = None) -> Listening:
+    """The whole text at once, to the end."""
+    speaking = Listening(prepared, seed)
+    prepared.scheduler.open(speaking)
+    speaking.feed(text)
+    speaking.finish()
+    run(prepared, speaking)
+    return speaking
+
+
+def run(prepared: Prepared, *speaking: Listening) -> None:
+    """Step until all of them are done."""
+    while not all(each.done for each in speaking):
+        for each in speaking:
+            each.listen()
+        assert prepared.scheduler.step() or all(each.done for each in speaking), "it is stuck"
+
+
+def fragments(text: str, chance: random.Random) -> Iterator[str]:
+    """The text in pieces of up to 9 characters."""
+    while text:
+        size = chance.randint(1, 9)
+        yield text[:size]
+        text = text[size:]
+
+
+def make_voice(prepared: Prepared, frames: int = 40) -> Voice:
+    """A voice of noise that says three words."""
+    mimi = prepared.dia2.mimi
+    size = mimi.config.codebook_size
+    codes = np.random.default_rng(3).integers(0, size, (mimi.codebooks, frames)).astype(np.int32)
+    words = (Word("I", 0.2, 0.4), Word("speak", 0.5, 0.9), Word("now.", 1.0, 1.6))
+    return Voice("test", codes, words, signature(mimi))

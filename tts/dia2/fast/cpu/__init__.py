@@ -1,0 +1,1 @@
+"""Dia2 on a processor: loops that Numba compiles."""

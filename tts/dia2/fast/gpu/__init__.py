@@ -1,0 +1,1 @@
+"""Dia2 on a GPU: captured graphs, kernels."""

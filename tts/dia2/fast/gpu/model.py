@@ -1,0 +1,239 @@
+"""The model for a GPU: the fused network's weights, read by the kernels of this package.
+
+A frame of the 2B model is some 870 kernels (`python -m bench.dia2_kernels` counts them), each of
+which is bound by reading its matrix or by its own launch. A prefix is heard as by the fused
+network: with hundreds of rows a product is no longer bound by its matrix.
+"""
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tts.dia2.fast.depformer import Frame
+from tts.dia2.fast.gpu.check import find_fault
+from tts.dia2.fast.gpu.kernels.draw import Next, draw
+from tts.dia2.fast.gpu.kernels.embed import Tables, embed
+from tts.dia2.fast.gpu.kernels.layer import Layer, Seen, matrix
+from tts.dia2.fast.gpu.kernels.project import Matrix, project
+from tts.dia2.fast.model import FastModel
+from tts.dia2.network import depformer
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.kv_cache import Cache, FixedStep, Memory, Step
+from tts.dia2.network.model import SHORTEST, Network
+from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, GraphSampler, Sampler
+
+_log = logging.getLogger(__name__)
+
+
+class KernelModel(FastModel):
+    """The numbers of `FastModel` but for rounding; nothing it does waits for the device.
+
+    With `quantize`, int8 weights in all layers and heads but the action's; a prefix is heard with
+    those it was loaded with.
+    """
+
+    def __init__(
+        self,
+        config: Dia2Config,
+        weights: Path | Network,
+        *,
+        device: torch.device | str = "cuda",
+        dtype: torch.dtype = torch.bfloat16,
+        slots: int = 1,
+        branches: int = 2,
+        quantize: bool = False,
+    ) -> None:
+        """Load the weights, or take those of a network. Raises TextToSpeechError."""
+        super().__init__(
+            config, weights, device=device, dtype=dtype, slots=slots, branches=branches
+        )
+        self.quantized = quantize
+        with torch.inference_mode():
+            self._take(quantize)
+        if self.device.type == "cuda":
+            self.check()
+
+    def check(self) -> None:
+        """Become the fused network, with a warning, if a kernel does not do what it should."""
+        with self._here():
+            fault = find_fault(self)
+        if fault is not None:
+            _log.warning("Dia2 runs without its own GPU kernels, some times slower: %s", fault)
+            del self.tables
+            self.quantized = False
+            self.__class__ = FastModel  # type: ignore[assignment]  # it has all that one has
+
+    def _here(self) -> AbstractContextManager[object]:
+        """Triton launches on the current device: this one."""
+        return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
+
+    def _take(self, quantize: bool) -> None:
+        config, near, deep = self.config, self.fused, self.fused_depth
+        made: dict[int, Matrix] = {}  # the MLPs belong to all of the depformer's sets
+
+        def narrow(wide: Matrix) -> Matrix:
+            key = id(wide.weight)
+            if key not in made:
+                made[key] = wide.quantized() if quantize else wide
+            return made[key]
+
+        second = near.second(near.text)
+        second[config.pad] = 0
+        self.tables = Tables(near.main(near.text), second, near.audio, config.audio_vocab)
+        self.layers = [
+            Layer.of(config.decoder, (each.qkv, each.norm, each.out, each.mlp), narrow)
+            for each in near.layers
+        ]
+        self.action_head = matrix(near.action_head)
+        self.first_head = narrow(matrix(near.first_head))
+
+        self.sets = sorted(deep.inputs)
+        inputs = torch.cat([matrix(deep.inputs[number]).weight for number in self.sets])
+        self.inputs = narrow(Matrix(inputs))
+        self.depth = {
+            number: [
+                Layer.of(
+                    config.depformer,
+                    (each.qkv[number], each.norm, each.out[number], each.mlp),
+                    narrow,
+                )
+                for each in deep.layers
+            ]
+            for number in self.sets
+        }
+        self.heads = [narrow(matrix(head)) for head in deep.logits]
+        stages = torch.arange(len(self.heads), device=self.device)
+        self.numbers = stages
+        self.turns = None
+        if self.depth_rotary is not None:
+            cos, sin = self.depth_rotary.angles(stages, torch.float32)
+            self.turns = cos.flatten(1), sin.flatten(1)
+
+    def _compiled(self) -> None:
+        return None
+
+    def _step(self, active: list[bool]) -> Step:
+        return Step(self.cache, active)
+
+    @property
+    def spans(self) -> list[int]:
+        """Only how many programs share a head depends on them."""
+        return sorted({min(SHORTEST, self.cache.entries), self.cache.entries})
+
+    def fixed_step(self, active: Tensor, span: int) -> FixedStep:
+        return BareStep(self.cache, active, span)
+
+    def hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
+        if isinstance(memory, FixedStep):
+            keys, values, span = memory.keys, memory.values, memory.span
+        elif isinstance(memory, Step):
+            keys, values = memory.cache.keys, memory.cache.values
+            span = memory.cache.entries
+        else:
+            return super().hear(tokens, positions, memory)
+        cos, sin = self.rotary.angles(positions[:, 0], torch.float32)
+        angles = cos.flatten(1), sin.flatten(1)
+        with self._here():
+            x = embed(tokens.flatten(0, 1), self.tables)
+            for layer, k, v in zip(self.layers, keys, values, strict=True):
+                x = layer(x, angles, Seen(k, v, self.cache.lengths, self.branches, span))
+        return self.fused.norm(x).mul_(self.fused.weight).view(*tokens.shape[:-1], -1)
+
+    def actions(self, hidden: Tensor) -> Tensor:
+        return self._logits(hidden, self.action_head)
+
+    def first_codebook(self, hidden: Tensor) -> Tensor:
+        return self._logits(hidden, self.first_head)
+
+    def _logits(self, hidden: Tensor, head: Matrix) -> Tensor:
+        rows = hidden.flatten(0, -2)
+        with self._here():
+            logits = project(rows, head, dtype=torch.float32)
+        return logits.view(*hidden.shape[:-1], -1)
+
+    def action(self, hidden: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        if not _is_plain(sampler):
+            return super().action(hidden, sampler, steps)
+        tokens = steps.new_empty((len(hidden), 1))
+        with self._here():
+            draw(sampler, self.actions(hidden), ACTION, steps, tokens)
+        return tokens[:, 0]
+
+    def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        if not _is_plain(sampler):
+            return super().column(hidden, text, sampler, steps)
+        with self._here():
+            return self._column(hidden, text, sampler, steps)
+
+    def _column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
+        slots, codebooks = len(hidden), self.config.codebooks
+        frame = self.new_frame(slots)
+        tokens = steps.new_empty((slots, codebooks))
+        logits = self.first_codebook(hidden)
+        for number in range(codebooks):
+            following = None
+            if number < len(self.heads):
+                start = self._start(number, hidden, frame)
+                x = start.new_empty(start.shape)
+                following = Next(x, start, self.fused_depth.audio[number])
+            draw(sampler, logits, FIRST_CODEBOOK + number, steps, tokens, number, following)
+            if following is not None:
+                logits = self._stage(number, self._with_text(x, number, text), frame)
+        return tokens
+
+    def next_codebook(
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
+    ) -> Tensor:
+        assert isinstance(frame, Frame)
+        with self._here():
+            start = self._start(stage, hidden, frame)
+            heard = self.fused_depth.audio[stage].index_select(0, previous)
+            x = start + heard.repeat_interleave(self.branches, 0)
+            return self._stage(stage, self._with_text(x, stage, text), frame)
+
+    def _start(self, stage: int, hidden: Tensor, frame: Frame) -> Tensor:
+        """What a stage adds its token to, [rows, width]; rows lie apart."""
+        if not frame.starts:
+            all_sets = project(hidden.flatten(0, 1), self.inputs)
+            parts = all_sets.chunk(len(self.sets), 1)
+            frame.starts.update(zip(self.sets, parts, strict=True))
+        return frame.starts[self.config.schedule[stage]]
+
+    def _with_text(self, x: Tensor, stage: int, text: Tensor) -> Tensor:
+        embedding = self.fused_depth.text
+        if stage > 0 or embedding is None:
+            return x
+        heard: Tensor = embedding(text[:, 0], text[:, 1])
+        return x + heard.repeat_interleave(self.branches, 0)
+
+    def _stage(self, stage: int, x: Tensor, frame: Frame) -> Tensor:
+        """Logits [slots, branches, limit] from what a stage starts with."""
+        number = self.numbers[stage : stage + 1]
+        angles = None
+        if self.turns is not None:
+            cos, sin = self.turns
+            angles = cos[stage : stage + 1], sin[stage : stage + 1]
+        for layer, (keys, values) in zip(
+            self.depth[self.config.schedule[stage]], frame.seen, strict=True
+        ):
+            x = layer(x, angles, Seen(keys, values, number, self.branches, len(self.heads)))
+        logits = project(x, self.heads[stage], norm=self.config.eps, dtype=torch.float32)
+        return logits.view(-1, self.branches, logits.shape[1])
+
+
+def _is_plain(sampler: Sampler) -> bool:
+    """Whether it draws as the kernel does: others have more to do, such as to compare."""
+    return type(sampler) in (Sampler, GraphSampler)
+
+
+class BareStep(FixedStep):
+    """One that the kernels attend to: they read the lengths, and need no mask."""
+
+    def __init__(self, cache: Cache, active: Tensor, span: int) -> None:
+        n = len(active)
+        self.keys, self.values = cache.keys[:, :n], cache.values[:, :n]
+        self.lengths = cache.lengths[:n]
+        self.active, self.span = active, span

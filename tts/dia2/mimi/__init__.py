@@ -1,0 +1,1 @@
+"""Mimi, the codec."""

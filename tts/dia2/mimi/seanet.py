@@ -1,0 +1,107 @@
+"""SEANet, the convolutional halves of Mimi: waveform to features, and back."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from tts.dia2.mimi.checkpoint import MimiConfig, Weights
+from tts.dia2.mimi.layers import Conv, Memory, conv, transposed
+
+
+class Layer(Protocol):
+    """A causal layer; what it remembers of a stream is kept outside it."""
+
+    def memory(self, slots: int) -> Memory:
+        """What a new stream will have to remember."""
+
+    def __call__(self, x: Tensor, memory: Memory, active: Tensor | None) -> Tensor:
+        """The next outputs for the next inputs."""
+
+
+class Residual:
+    """x + conv(elu(conv(elu(x)))): the first convolution wide in time and narrow in channels."""
+
+    def __init__(
+        self, weights: Weights, name: str, channels: int, dilation: int, config: MimiConfig
+    ) -> None:
+        hidden = channels // config.compress
+        kernel = config.residual_kernel_size
+        first, second = f"{name}.block.1.conv", f"{name}.block.3.conv"
+        self.first = conv(weights, first, channels, hidden, kernel, dilation=dilation, elu=True)
+        self.second = conv(weights, second, hidden, channels, 1, elu=True)
+        self.shortcut: Conv | None = None
+        if config.use_conv_shortcut:
+            self.shortcut = conv(weights, f"{name}.shortcut.conv", channels, channels, 1)
+
+    def memory(self, slots: int) -> Memory:
+        """What the first convolution remembers; the others see one sample at a time."""
+        return self.first.memory(slots)
+
+    def __call__(self, x: Tensor, memory: Memory, active: Tensor | None = None) -> Tensor:
+        """[slots, time, channels] to the same."""
+        y = self.second(self.first(x, memory, active))
+        return y.add_(x if self.shortcut is None else self.shortcut(x))
+
+
+class Sequence:
+    """Layers one after the other."""
+
+    def __init__(self, layers: list[Layer]) -> None:
+        self.layers = layers
+
+    def memory(self, slots: int) -> list[Memory]:
+        """What a new stream will have to remember, layer by layer."""
+        return [layer.memory(slots) for layer in self.layers]
+
+    def __call__(self, x: Tensor, memory: list[Memory], active: Tensor | None = None) -> Tensor:
+        """The next outputs for the next inputs."""
+        for layer, past in zip(self.layers, memory, strict=True):
+            x = layer(x, past, active)
+        return x
+
+
+# In both halves the checkpoint counts the units (ELU) between the layers as layers too.
+
+
+def encoder(weights: Weights, config: MimiConfig) -> Sequence:
+    """Waveform [slots, time, 1] to features [slots, time / hop, hidden_size]."""
+    channels = config.num_filters
+    layers: list[Layer] = [conv(weights, "encoder.layers.0.conv", 1, channels, config.kernel_size)]
+    index = 1
+    for ratio in reversed(config.upsampling_ratios):
+        for each in range(config.num_residual_layers):
+            dilation = config.dilation_growth_rate**each
+            layers.append(Residual(weights, f"encoder.layers.{index}", channels, dilation, config))
+            index += 1
+        name = f"encoder.layers.{index + 1}.conv"
+        layers.append(
+            conv(weights, name, channels, 2 * channels, 2 * ratio, stride=ratio, elu=True)
+        )
+        index += 2
+        channels *= 2
+    name = f"encoder.layers.{index + 1}.conv"
+    layers.append(
+        conv(weights, name, channels, config.hidden_size, config.last_kernel_size, elu=True)
+    )
+    return Sequence(layers)
+
+
+def decoder(weights: Weights, config: MimiConfig) -> Sequence:
+    """Features [slots, time, hidden_size] to waveform [slots, hop * time, 1]."""
+    channels = config.num_filters * 2 ** len(config.upsampling_ratios)
+    layers: list[Layer] = [
+        conv(weights, "decoder.layers.0.conv", config.hidden_size, channels, config.kernel_size)
+    ]
+    index = 1
+    for ratio in config.upsampling_ratios:
+        name = f"decoder.layers.{index + 1}.conv"
+        layers.append(transposed(weights, name, channels, channels // 2, ratio, elu=True))
+        channels //= 2
+        index += 2
+        for each in range(config.num_residual_layers):
+            dilation = config.dilation_growth_rate**each
+            layers.append(Residual(weights, f"decoder.layers.{index}", channels, dilation, config))
+            index += 1
+    name = f"decoder.layers.{index + 1}.conv"
+    layers.append(conv(weights, name, channels, 1, config.last_kernel_size, elu=True))
+    return Sequence(layers)

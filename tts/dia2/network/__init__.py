@@ -1,0 +1,1 @@
+"""Dia2's reference network: readable, exact, below everything fast."""

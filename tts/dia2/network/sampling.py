@@ -1,0 +1,187 @@
+"""From logits to tokens, for all slots at once and without looking at any of them on the host.
+
+Guidance selects the candidates, then the conditional logits alone are sampled. Each slot brings
+its own settings and its own random numbers, so what it draws does not depend on its neighbours.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tts.dia2.fast.cpu.draw import draw_token
+
+ACTION, FIRST_CODEBOOK = 0, 1  # the draws of a step: the action, then one per codebook
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How one utterance is sampled. A temperature of 0 takes the likeliest token, a top-k of 0
+    lets every token in, and with a guidance scale of 1 there is no guidance.
+    """
+
+    text_temperature: float = 0.6
+    text_top_k: int = 50
+    audio_temperature: float = 0.8
+    audio_top_k: int = 50
+    scale: float = 2.0
+    filter_k: int = 50
+
+
+def guide(logits: Tensor, scale: Tensor, k: Tensor) -> Tensor:
+    """Keep the conditional logits of those tokens whose guided logits are among the k largest.
+
+    logits [slots, branches, vocabulary] (conditional first), scale and k [slots]; the others become
+    -inf. Ties at the edge all stay. A scale of 1 or a k of 0 keeps everything.
+    """
+    conditional = logits[:, 0]
+    if logits.shape[1] == 1:
+        return conditional
+    guided = torch.lerp(logits[:, 1], conditional, scale[:, None].expand_as(conditional))
+    edge = _kth_largest(guided, k)
+    everything = ((scale == 1) | (k <= 0))[:, None]
+    return conditional.masked_fill(~((guided >= edge) | everything), -math.inf)
+
+
+def forbid(logits: Tensor, ids: tuple[int, ...]) -> Tensor:
+    """Make ids impossible: by the smallest float, not -inf, which tells if nothing else is left."""
+    logits = logits.clone()
+    for token in ids:
+        if token < logits.shape[-1]:
+            logits[:, token] = torch.finfo(logits.dtype).min
+    return logits
+
+
+def distribution(logits: Tensor, temperature: Tensor, k: Tensor) -> Tensor:
+    """Probabilities [slots, vocabulary]: softmax at a temperature, exactly the k largest kept.
+
+    Where no token is possible all falls on token 0.
+    """
+    p = (logits / temperature.clamp(min=1e-6)[:, None]).softmax(-1)
+    p = p.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).clamp(min=0)
+    total = p.sum(-1, keepdim=True)
+    first = torch.zeros_like(p)
+    first[:, 0] = 1
+    p = torch.where(total > 0, p / total.clamp(min=1e-12), first)
+    largest, order = p.sort(stable=True, dim=-1, descending=True)
+    rank = torch.arange(p.shape[-1], device=p.device)
+    kept = torch.where((rank < k[:, None]) | (k <= 0)[:, None], largest, 0)
+    kept = kept / kept.sum(-1, keepdim=True).clamp(min=1e-12)
+    return torch.zeros_like(p).scatter(-1, order, kept)
+
+
+def pick(p: Tensor, uniform: Tensor) -> Tensor:
+    """Token [slots] at which the sum of p in order of ids passes `uniform` [slots] (float64)."""
+    sums = p.double().cumsum(-1)
+    passed = sums <= uniform[:, None] * sums[:, -1:]
+    return passed.sum(-1).clamp(max=p.shape[-1] - 1)
+
+
+def pick_native(p: Tensor, k: int) -> Tensor:
+    """Token [slots] in the order in which the published runtime uses PyTorch's own generator."""
+    if 0 < k < p.shape[-1]:
+        largest, order = p.topk(k, dim=-1)
+        return order.gather(-1, torch.multinomial(largest, 1))[:, 0]
+    return torch.multinomial(p, 1)[:, 0]
+
+
+def random_numbers(seed: int, steps: int, codebooks: int) -> Tensor:
+    """Uniforms [steps, 1 + codebooks] (float64, in [0, 1)) for a whole utterance, on the CPU.
+
+    Made in advance and on the CPU: one seed means the same numbers on every device, whichever
+    draws are skipped and whatever runs in the other slots.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand((steps, 1 + codebooks), generator=generator, dtype=torch.float64)
+
+
+class Sampler:
+    """The settings and random numbers of every slot, on the device."""
+
+    def __init__(
+        self,
+        slots: int,
+        steps: int,
+        codebooks: int,
+        forbidden: tuple[int, ...],
+        device: torch.device,
+    ) -> None:
+        """`forbidden` are the control ids that the first codebook's distribution contains."""
+        self.forbidden = forbidden
+        self.settings = [Sampling() for _ in range(slots)]
+        self.slots = torch.arange(slots, device=device)
+        self.scale = torch.ones(slots, device=device)
+        self.filter_k = torch.zeros(slots, device=device, dtype=torch.int64)
+        self.temperature = torch.zeros((2, slots), device=device)
+        self.top_k = torch.zeros((2, slots), device=device, dtype=torch.int64)
+        self.uniforms = torch.zeros(
+            (slots, steps, 1 + codebooks), device=device, dtype=torch.float64
+        )
+
+    def assign(self, slot: int, sampling: Sampling, uniforms: Tensor) -> None:
+        """A new utterance in a slot; `uniforms` as from `random_numbers`."""
+        self.settings[slot] = sampling
+        self.scale[slot] = sampling.scale
+        self.filter_k[slot] = sampling.filter_k
+        self.temperature[0, slot] = sampling.text_temperature
+        self.temperature[1, slot] = sampling.audio_temperature
+        self.top_k[0, slot] = sampling.text_top_k
+        self.top_k[1, slot] = sampling.audio_top_k
+        self.uniforms[slot, : len(uniforms)] = uniforms.to(self.uniforms.device)
+
+    def candidates(self, logits: Tensor, draw: int) -> Tensor:
+        """The logits [slots, vocabulary] that are sampled: after guidance and forbidden ids."""
+        n = len(logits)
+        kept = guide(logits, self.scale[:n], self.filter_k[:n])
+        return forbid(kept, self.forbidden) if draw == FIRST_CODEBOOK else kept
+
+    def probabilities(self, candidates: Tensor, draw: int) -> Tensor:
+        kind = int(draw != ACTION)
+        n = len(candidates)
+        return distribution(candidates, self.temperature[kind, :n], self.top_k[kind, :n])
+
+    def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        """Tokens [slots] for draw number `draw` of each slot's step (`steps` [slots], from 0)."""
+        if logits.device.type == "cpu":
+            found = [
+                self._one(slot, logits[slot], draw, step)
+                for slot, step in enumerate(steps.tolist())
+            ]
+            if None not in found:
+                return torch.tensor(found)
+        return self.sample_together(logits, draw, steps)
+
+    def _one(self, slot: int, logits: Tensor, draw: int, step: int) -> int | None:
+        """A slot's token for its own logits [branches, vocabulary], on the CPU."""
+        sampling, text = self.settings[slot], draw == ACTION
+        return draw_token(
+            logits,
+            scale=sampling.scale,
+            filter_k=sampling.filter_k,
+            temperature=sampling.text_temperature if text else sampling.audio_temperature,
+            top_k=sampling.text_top_k if text else sampling.audio_top_k,
+            forbidden=self.forbidden if draw == FIRST_CODEBOOK else (),
+            uniform=self.uniforms.numpy()[slot, step, draw],
+        )
+
+    def sample_together(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        """The same as `sample` without a look at any value; also for the first slots alone."""
+        candidates = self.candidates(logits, draw)
+        uniforms = self.uniforms[self.slots[: len(logits)], steps, draw]
+        drawn = pick(self.probabilities(candidates, draw), uniforms)
+        greedy = self.temperature[int(draw != ACTION), : len(logits)] <= 0
+        return torch.where(greedy, candidates.argmax(-1), drawn)
+
+
+class GraphSampler(Sampler):
+    """A sampler that never looks at a value, on a CPU neither: for graphs."""
+
+    def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        return self.sample_together(logits, draw, steps)
+
+
+def _kth_largest(x: Tensor, k: Tensor) -> Tensor:
+    """The k-th largest [slots, 1] along the last axis (the smallest if there are fewer)."""
+    place = k.clamp(1, x.shape[-1]) - 1
+    return x.sort(-1, descending=True).values.gather(-1, place[:, None])

@@ -1,0 +1,1 @@
+"""Serving: sequences in slots, stepped together."""

@@ -1,0 +1,130 @@
+"""The last turns of a conversation as what the next reply hears first: it goes on in their tone.
+
+The agent speaks as `[S1]`, in the configured voice if there is one, and the user, in their own
+voice, as `[S2]`. A turn is put into the codec's codes as soon as it has ended; of the window,
+`RESERVED` steps are left for the reply, and the oldest turns go first.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tts.dia2.dia2 import Dia2
+from tts.dia2.network.delays import Codes
+from tts.dia2.serving.prompt import with_tail
+from tts.dia2.serving.windows import Prefix, last_frame
+from tts.dia2.text.prefix import Part, Word, frames_needed, plan
+from tts.dia2.voices.making import trim
+from tts.dia2.voices.voice import Voice
+from tts.protocol import Heard, TextToSpeechError
+
+RESERVED = 400
+"""Steps of a window for the reply: 32 seconds; in a small window, half of it."""
+
+_USUAL = 125  # frames that are kept free for a user's turn: 10 seconds
+_PIECE = 4  # frames that are encoded at a time
+_SHORT_WORD_S = 0.2
+
+_SPEAKERS = {"agent": 0, "user": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    part: Part
+    codes: Codes
+    """[codebooks, part.frames]"""
+
+
+class ConversationContext:
+    """A voice and the last turns. Not for several threads at once."""
+
+    def __init__(self, dia2: Dia2, voice: Voice | None, turns: int) -> None:
+        """`voice` is heard before the turns, of which there are at most `turns`, the user's last.
+
+        Raises TextToSpeechError if the voice is another model's.
+        """
+        self._dia2 = dia2
+        self._voice = [] if voice is None else [self._voice_turn(voice)]
+        self._turns: deque[_Turn] = deque()
+        self._most = turns
+        last = last_frame(dia2.config)
+        self._room = last - min(RESERVED, last // 2)  # frames
+        self._room -= sum(turn.part.frames for turn in self._voice)
+        self._encoding: deque[Iterator[None]] = deque()  # turns that have ended
+
+    def add(self, turn: Heard) -> None:
+        """A turn has ended. One without words, or of nothing but silence, is left out."""
+        if turn.words:
+            self._encoding.append(self._encode(turn))
+
+    def advance(self) -> bool:
+        """Encode a little more, about a frame's worth of work; False if there is nothing left."""
+        while self._encoding:
+            try:
+                next(self._encoding[0])
+            except (StopIteration, TextToSpeechError):
+                # Or there is nothing to be heard in it, or its words do not fit the sound.
+                self._encoding.popleft()
+            else:
+                return True
+        return False
+
+    def opening(self) -> Prefix:
+        """What the next reply hears: the last turns, as many as there is room for."""
+        while self.advance():
+            pass
+        dia2, turns = self._dia2, [*self._voice, *self._turns]
+        if not turns:
+            return Prefix.nothing(dia2.config)
+        spoken = plan([turn.part for turn in turns], dia2.tokenizer, dia2.frame_rate)
+        return Prefix(spoken, np.concatenate([turn.codes for turn in turns], 1))
+
+    def _append(self, turn: _Turn) -> None:
+        """One more turn; the oldest make room.
+
+        After the agent's comes the user's, and a reply only then: what that will crowd out goes
+        already now, so that the others keep their places and have been heard by then.
+        """
+        self._turns.append(turn)
+        agent = turn.part.speaker == _SPEAKERS["agent"]
+        most = self._most - agent
+        room = self._room - (min(_USUAL, self._room // 2) if agent else 0)
+        frames = sum(each.part.frames for each in self._turns)
+        while self._turns and (len(self._turns) > most or frames > room):
+            frames -= self._turns.popleft().part.frames
+
+    def _encode(self, turn: Heard) -> Iterator[None]:
+        """Encode a turn piece by piece, and then have it among the others."""
+        import soxr
+
+        dia2 = self._dia2
+        # Nobody says where the last word ends; where the sound does, if that is later (`trim`).
+        shortly = turn.words[-1].start + round(_SHORT_WORD_S * turn.sample_rate)
+        ends = [*(word.start for word in turn.words[1:]), min(shortly, len(turn.pcm))]
+        words = [
+            Word(word.text, word.start / turn.sample_rate, end / turn.sample_rate)
+            for word, end in zip(turn.words, ends, strict=True)
+        ]
+        pcm = soxr.resample(turn.pcm, turn.sample_rate, dia2.sample_rate)
+        pcm, kept = trim(pcm, dia2.sample_rate, words)
+        encoder, codes = dia2.mimi.encoder(), []
+        size = _PIECE * dia2.mimi.frame_size
+        for start in range(0, len(pcm), size):
+            piece = torch.from_numpy(pcm[start : start + size]).to(dia2.mimi.device)
+            codes.append(encoder.finish(piece).cpu().numpy().astype(np.int32))
+            yield
+        self._append(self._turn(_SPEAKERS[turn.speaker], kept, np.concatenate(codes, 1)))
+
+    def _voice_turn(self, voice: Voice) -> _Turn:
+        voice.check(self._dia2.mimi)
+        return self._turn(0, voice.words, voice.codes)
+
+    def _turn(self, speaker: int, words: tuple[Word, ...], codes: Codes) -> _Turn:
+        """With enough silence at the end for every word to be taken in it."""
+        dia2 = self._dia2
+        needed = frames_needed(words, dia2.tokenizer, speaker, dia2.frame_rate)
+        codes = with_tail(codes, needed, dia2.mimi)
+        return _Turn(Part(speaker, words, codes.shape[1]), codes)

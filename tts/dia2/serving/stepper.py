@@ -1,0 +1,177 @@
+"""Steps all slots together: the network's pass, the drawn actions, the gate, then the audio.
+
+Everything on the device has fixed shapes and never depends on a value the host would have to look
+at; the host looks twice a step, at the actions and at the finished column.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tts.dia2.network.model import Model
+from tts.dia2.network.sampling import Sampler
+from tts.dia2.serving.prefix_cache import PrefixCache, block_size, name_of
+from tts.dia2.serving.sequence import Take
+from tts.protocol import TextToSpeechError
+
+
+class Stepper:
+    """The slots of a model and the takes in them."""
+
+    def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
+        self.model = model
+        self.takes: list[Take | None] = [None] * model.slots
+        self.recall = PrefixCache(model.config.max_steps)
+        self._heard = [b""] * model.slots  # the name of each slot's last block
+        self._block = block_size(model.device)
+        self.sampler = sampler or new_sampler(model)
+        self.spoke = 0
+        """How many slots the last step was for, if all had audio made and it did nothing else."""
+        width = model.config.decoder.width
+        self.hidden = torch.zeros(
+            (model.slots, model.branches, width), device=model.device, dtype=model.dtype
+        )
+
+    @property
+    def free(self) -> bool:
+        """Whether there is a slot for one more take."""
+        return None in self.takes
+
+    def admit(self, take: Take) -> int:
+        """Put a take that has not begun to speak in a free slot, and say which.
+
+        Raises TextToSpeechError if every slot is taken, or guidance needs a second branch.
+        """
+        if take.sampling.scale != 1 and self.model.branches == 1:
+            raise TextToSpeechError("this model was loaded without guidance: the scale must be 1")
+        if not self.free:
+            raise TextToSpeechError(f"all {len(self.takes)} slots are speaking")
+        slot = self.takes.index(None)
+        self.model.cache.truncate(slot)
+        self._heard[slot] = b""
+        take.rewind()
+        self.sampler.assign(slot, take.sampling, take.uniforms)
+        self.takes[slot] = take
+        return slot
+
+    def release(self, slot: int) -> None:
+        """Free a slot, whatever its take is doing."""
+        self.takes[slot] = None
+        self.model.cache.truncate(slot)
+
+    @torch.inference_mode()
+    def step(self) -> bool:
+        """Do what can be done in every slot, at most one step; False if that is nothing.
+
+        A prefix is heard block by block, so that it holds up the other slots for one block a step.
+        Those that are held hear theirs only where nothing else can be done.
+        """
+        moved = self._warm_up(held=False)
+        active = [take is not None and take.runs for take in self.takes]
+        audio = self._needs_audio(active)
+        going = self._advance(active)
+        self.spoke = sum(active) if audio and active == going and not moved else 0
+        return moved or any(active) or any(going) or self._warm_up(held=True)
+
+    def _advance(self, active: list[bool]) -> list[bool]:
+        """A step of the active slots; which slots have ended one: also those that had waited."""
+        if any(active):
+            self._think(active)
+        going = [take is not None and take.decide() for take in self.takes]
+        if any(going):
+            self._speak(going)
+        return going
+
+    def _warm_up(self, *, held: bool) -> bool:
+        """Feed the prefixes as far as their text is certain, one block of each."""
+        moved = False
+        for slot, take in enumerate(self.takes):
+            if take is not None and take.warming and take.held == held:
+                moved = self._hear(slot, take) or moved
+        return moved
+
+    def _hear(self, slot: int, take: Take) -> bool:
+        """Restore the next blocks of a prefix as far as they are known, and compute one more."""
+        restored = False
+        while len(columns := take.warm_up(self._block)):
+            columns = columns[:, : self.model.branches]
+            first = take.warmed - len(columns)
+            self._heard[slot] = name_of(self._heard[slot], columns)
+            known = self.recall.find(self._heard[slot])
+            if known is None:
+                positions = torch.arange(first, take.warmed, device=self.model.device)
+                self.model.prefill(slot, self._tensor(columns), positions)
+                if take.warmed <= take.common:
+                    self.recall.keep(self._heard[slot], self.model.cache.save(slot, first))
+                return True
+            self.model.cache.restore(slot, known)
+            restored = True
+        return restored
+
+    def _think(self, active: list[bool]) -> None:
+        """The backbone's pass for the active slots, and the action each of them draws."""
+        model = self.model
+        channels = 2 + model.config.codebooks
+        columns = np.zeros((model.slots, model.branches, channels), np.int64)
+        positions = np.zeros(model.slots, np.int64)
+        for slot, take in enumerate(self.takes):
+            if take is not None and active[slot]:
+                columns[slot] = take.column(take.step)[: model.branches]
+                positions[slot] = take.step
+        hidden = model.step(self._tensor(columns), self._tensor(positions), active)
+        fresh = torch.tensor(active, device=model.device)[:, None, None]
+        self.hidden = torch.where(fresh, hidden, self.hidden)  # a waiting slot keeps its own
+        drawn = model.action(self.hidden, self.sampler, self._steps())
+        for take, raw, runs in zip(self.takes, drawn.tolist(), active, strict=True):
+            if take is not None and runs:
+                take.raw = raw
+
+    def _speak(self, going: list[bool]) -> None:
+        """The audio column of the slots whose text is decided."""
+        if self._needs_audio(going):
+            columns = self._columns(going).astype(np.int32)
+        else:
+            columns = np.zeros((len(going), self.model.config.codebooks), np.int32)
+        for take, goes, column in zip(self.takes, going, columns, strict=True):
+            if take is not None and goes:
+                take.write(column)
+
+    def _needs_audio(self, going: list[bool]) -> bool:
+        """Whether anything will read what the depformer would draw for these slots."""
+        return any(
+            take is not None and goes and take.needs_audio
+            for take, goes in zip(self.takes, going, strict=True)
+        )
+
+    def _columns(self, going: list[bool]) -> NDArray[np.int64]:
+        """Audio tokens [slots, codebooks]."""
+        texts = [
+            take.text if take and goes else (0, 0)
+            for take, goes in zip(self.takes, going, strict=True)
+        ]
+        text = self._tensor(np.array(texts, np.int64))
+        drawn = self.model.column(self.hidden, text, self.sampler, self._steps())
+        columns: NDArray[np.int64] = drawn.cpu().numpy()
+        return columns
+
+    def _steps(self) -> Tensor:
+        """Each slot's steps since its start, which number its draws."""
+        return self._tensor(
+            np.array([take.step - take.start if take else 0 for take in self.takes])
+        )
+
+    def _tensor(self, array: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Tensor:
+        return torch.from_numpy(array.astype(np.int64)).to(self.model.device)
+
+
+def new_sampler(model: Model, kind: type[Sampler] = Sampler) -> Sampler:
+    """A sampler for a model's slots."""
+    config = model.config
+    return kind(
+        model.slots,
+        config.max_steps,
+        config.codebooks,
+        (config.audio_pad, config.audio_bos),
+        model.device,
+    )

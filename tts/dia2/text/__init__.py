@@ -1,0 +1,1 @@
+"""Dia2's text side: tokens, script, state machine."""

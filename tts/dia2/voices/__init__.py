@@ -1,0 +1,1 @@
+"""Voices: prefixes that say what a speaker sounds like."""

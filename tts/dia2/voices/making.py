@@ -1,0 +1,172 @@
+"""Making a voice: from what the model itself has said, or from a recording of somebody."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.dia2.text.prefix import Word
+from tts.dia2.voices.voice import Voice, signature
+from tts.protocol import TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.generate import Result
+    from tts.dia2.mimi.codec import Mimi
+
+LONGEST_S = 60.0
+SHORTEST_S = 1.0
+GOOD_S = (3.0, 20.0)
+"""Less does not say much about a voice; more takes time and leaves less room for the reply."""
+
+_LEAD = 2
+"""Frames after a word's beginning at which a prompt takes it."""
+
+_TAIL_S = 0.6  # of silence after the last word, so that it is not cut, and the prompt can end
+_BEFORE_S, _AFTER_S = 0.1, 0.25  # kept around the sound
+_WINDOW_S = 0.02
+_SILENT = 0.003  # the loudest window of a silent recording: -50 dBFS
+_BELOW = 0.01  # a window this much below the loudest is silence: -40 dB
+
+
+def from_result(
+    name: str, result: "Result", mimi: "Mimi", provenance: Mapping[str, str] | None = None
+) -> Voice:
+    """A voice from what the model said by itself, without a voice.
+
+    A word's time is such that a prompt takes it just where the model took it up.
+    Raises TextToSpeechError if no word was said, or so many that it took too long.
+    """
+    rate = mimi.frame_rate
+    seconds = len(result.waveform) / result.sample_rate
+    if seconds > LONGEST_S:
+        raise TextToSpeechError(
+            f"it took {seconds:.0f} s to say that, the limit is {LONGEST_S:.0f} s: shorten the text"
+        )
+    sound = _sound(result.waveform, result.sample_rate)
+    if not result.words or sound is None:
+        raise TextToSpeechError("the model said nothing: try another seed")
+    steps = [round(at * rate) for _, at in result.words]
+    early = max(0, _LEAD + 1 - steps[0])  # no prompt can take a word that soon: a bit of silence
+    silence = mimi.encode(np.zeros(early * mimi.frame_size, np.float32)).cpu().numpy()
+    codes = np.concatenate((silence, result.audio_tokens), 1).astype(np.int32)
+    starts = [(step + early - _LEAD) / rate for step in steps]
+    end = max(starts[-1] + 1 / rate, sound[1] / result.sample_rate + early / rate)
+    words = tuple(
+        Word(text, start, stop)
+        for (text, _), (start, stop) in zip(result.words, pairwise([*starts, end]), strict=True)
+    )
+    return Voice(name, codes, words, signature(mimi), rate, provenance=dict(provenance or {}))
+
+
+def check_recording(pcm: NDArray[np.float32], sample_rate: int) -> list[str]:
+    """What is less than good about a recording, in sentences; nothing if all is well.
+
+    Raises TextToSpeechError if no voice can be made from it: silence, too short, too long.
+    """
+    sound = _sound(pcm, sample_rate)
+    if sound is None:
+        raise TextToSpeechError("there is only silence in the recording: record it again, louder")
+    seconds = (sound[1] - sound[0]) / sample_rate
+    if seconds > LONGEST_S:
+        raise TextToSpeechError(
+            f"the recording is {seconds:.0f} s long, the limit is {LONGEST_S:.0f} s: "
+            f"{GOOD_S[0]:.0f} to {GOOD_S[1]:.0f} s are best"
+        )
+    if seconds < SHORTEST_S:
+        raise TextToSpeechError(
+            f"there are only {seconds:.1f} s of sound in the recording: "
+            f"{GOOD_S[0]:.0f} to {GOOD_S[1]:.0f} s are best"
+        )
+    warnings = []
+    if not GOOD_S[0] <= seconds <= GOOD_S[1]:
+        warnings.append(
+            f"the recording has {seconds:.1f} s of sound, "
+            f"{GOOD_S[0]:.0f} to {GOOD_S[1]:.0f} s are best"
+        )
+    if sample_rate < 16_000:
+        warnings.append(
+            f"the recording has {sample_rate} Hz, and the voice will sound like a telephone: "
+            "24000 Hz or more are best"
+        )
+    return warnings
+
+
+def trim(
+    pcm: NDArray[np.float32], sample_rate: int, words: Sequence[Word] | None = None
+) -> tuple[NDArray[np.float32], tuple[Word, ...]]:
+    """A recording [n] without the silence at both ends, and its words at their new times.
+
+    Raises TextToSpeechError if the words cannot be those of the recording, or it is silent.
+    """
+    sound = _sound(pcm, sample_rate)
+    if sound is None:
+        raise TextToSpeechError("there is only silence in the recording")
+    words = list(words or ())
+    _check_words(words, len(pcm) / sample_rate)
+    first, last = sound
+    if words:  # a soft word at either end is not silence
+        first = min(first, round(words[0].start * sample_rate))
+        last = max(last, min(len(pcm), round(words[-1].end * sample_rate)))
+    first = max(0, first - round(_BEFORE_S * sample_rate))
+    last = min(len(pcm), last + round(_AFTER_S * sample_rate))
+    begin, length = first / sample_rate, (last - first) / sample_rate
+    shifted = (
+        replace(word, start=word.start - begin, end=min(length, word.end - begin)) for word in words
+    )
+    return pcm[first:last], tuple(shifted)
+
+
+def from_recording(
+    name: str,
+    pcm: NDArray[np.float32],
+    words: Sequence[Word],
+    mimi: "Mimi",
+    provenance: Mapping[str, str] | None = None,
+) -> Voice:
+    """A voice from a recording [n] at the codec's rate, as `trim` gives it, and its words.
+
+    Silence is added where the recording ends soon after the last word. Raises TextToSpeechError if
+    there are no words, or they cannot be those of the recording.
+    """
+    if not words:
+        raise TextToSpeechError("there are no words in the recording: say a few sentences in it")
+    _check_words(words, len(pcm) / mimi.sample_rate)
+    missing = round((words[-1].end + _TAIL_S) * mimi.sample_rate) - len(pcm)
+    wave = np.pad(pcm, (0, max(0, missing)))
+    codes = mimi.encode(wave).cpu().numpy().astype(np.int32)
+    words = tuple(words)
+    return Voice(
+        name, codes, words, signature(mimi), mimi.frame_rate, provenance=dict(provenance or {})
+    )
+
+
+def _check_words(words: Sequence[Word], seconds: float) -> None:
+    """Raise TextToSpeechError if they are not in order, or go on after the recording's end."""
+    before = 0.0
+    for word in words:
+        if not word.text.strip() or not before <= word.start <= word.end:
+            raise TextToSpeechError(
+                f"the word '{word.text}' ({word.start:g} to {word.end:g} s) is empty, or out of "
+                f"order after {before:g} s"
+            )
+        before = word.start
+    if words and words[-1].end > seconds + 0.5:
+        raise TextToSpeechError(
+            f"the words go on until {words[-1].end:.1f} s, the recording ends at {seconds:.1f} s: "
+            "they are of another recording"
+        )
+
+
+def _sound(pcm: NDArray[np.float32], sample_rate: int) -> tuple[int, int] | None:
+    """First and last sample of what is not silence; None if everything is."""
+    size = max(1, round(_WINDOW_S * sample_rate))
+    windows = np.pad(pcm, (0, -len(pcm) % size)).reshape(-1, size)
+    loudness = np.sqrt(np.square(windows, dtype=np.float64).mean(1))
+    loudest = loudness.max(initial=0.0)
+    if loudest < _SILENT:
+        return None
+    (heard,) = np.nonzero(loudness >= max(_SILENT / 3, _BELOW * loudest))
+    return int(heard[0]) * size, min(len(pcm), (int(heard[-1]) + 1) * size)
