@@ -145,7 +145,7 @@ from types import SimpleNamespace
 
 import anyio
 
-from agent import cli
+from agent.cli import main as cli
 
 async def talk():
     try:

@@ -104,7 +104,8 @@ class TestStdin:
     """The command as a process."""
 
     def start(self, *arguments: str | Path) -> "subprocess.Popen[bytes]":
-        program = "import sys; from agent import cli; cli.COMMANDS = ('say',); sys.exit(cli.main())"
+        program = "import sys; from agent.cli import main as cli; cli.COMMANDS = ('say',); "
+        program += "sys.exit(cli.main())"
         return subprocess.Popen(
             [sys.executable, "-c", program, "say", "-", *map(str, arguments)],
             stdin=subprocess.PIPE,
