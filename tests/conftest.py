@@ -10,9 +10,18 @@ import pytest
 
 from tests.soundcards import SoundCards
 
+E2E = Path(__file__).parent / "e2e"
+
 # Before anything imports torch, here or in a program of its own: on tiny networks a second thread
 # gains nothing, and on a busy machine the two wait for each other most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `realtime` what runs from end to end, or on a sound card."""
+    for item in items:
+        if E2E in item.path.parents or "soundcards" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.realtime)
 
 
 @pytest.fixture
