@@ -29,6 +29,7 @@ from agent.config.sections import (
     InterruptionSettings,
     MicrophoneSettings,
     Section,
+    SessionSettings,
     SpeakerSettings,
     Switch,
     ThinkingSettings,
@@ -38,7 +39,6 @@ from agent.config.sections import (
 )
 from agent.config.tools import ToolSettings
 from agent.config.yaml_source import read_source
-from agent.conversation.store import SessionSettings
 from agent.errors import ConfigError
 
 

@@ -7,6 +7,7 @@ constructors.
 import math
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
@@ -19,8 +20,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
-
-from agent.conversation.prompt import PREAMBLE
 
 # Nothing here is longer than this; milliseconds by mistake are noticed.
 Seconds = Annotated[float, Field(ge=0, le=10)]
@@ -69,6 +68,17 @@ def _admits_bool(annotation: Any) -> bool:
 
 
 EchoMode = Literal["auto", "cancel", "half_duplex", "off"]
+
+
+PREAMBLE = (
+    "This is a spoken conversation: your words are read aloud as you write them, and the user's "
+    "words come from a speech recogniser, which may mishear. Answer as people talk: one to three "
+    "short sentences unless asked for more, the answer first. Write plain sentences only: no "
+    "lists, headings, tables, markdown, code, emoji or links. Write numbers, units and "
+    "abbreviations so that they can be said. When the user's words make no sense, ask. An answer "
+    "of yours that ends in a dash was interrupted there: the user did not hear the rest."
+)
+"""What every language model is told before its instructions: that it is heard, not read."""
 
 
 class AgentSettings(Section):
@@ -218,3 +228,17 @@ class ThinkingSettings(Section):
         default=2.5, description="Seconds without a sound before it; null for none."
     )
     say: str = Field(default="", description="Spoken then; empty for a soft tone.")
+
+
+class SessionSettings(Section):
+    """What is kept of a conversation."""
+
+    save: str | None = Field(
+        default=None,
+        description="Folder for conversations, see `parley history`; null to keep none.",
+    )
+
+    @property
+    def folder(self) -> Path | None:
+        """Where conversations are kept, if they are."""
+        return Path(self.save).expanduser() if self.save else None

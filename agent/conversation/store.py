@@ -15,9 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Self
 
-from pydantic import Field
-
-from agent.config.sections import Section
+from agent.config.sections import SessionSettings
 from agent.errors import ParleyError
 from agent.events import (
     AssistantDone,
@@ -35,20 +33,6 @@ _log = logging.getLogger(__name__)
 SUFFIX = ".jsonl"
 LAST = "last"
 """In the place of an id: the latest conversation."""
-
-
-class SessionSettings(Section):
-    """What is kept of a conversation."""
-
-    save: str | None = Field(
-        default=None,
-        description="Folder for conversations, see `parley history`; null to keep none.",
-    )
-
-    @property
-    def folder(self) -> Path | None:
-        """Where conversations are kept, if they are."""
-        return Path(self.save).expanduser() if self.save else None
 
 
 @dataclass(frozen=True, slots=True)

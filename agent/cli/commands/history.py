@@ -27,7 +27,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def run(args: argparse.Namespace) -> int:
     """Print the list, or one conversation. Raises ParleyError or ConfigError."""
     from agent.config.load import load_config
-    from agent.conversation.store import SessionSettings, conversations, read
+    from agent.config.sections import SessionSettings
+    from agent.conversation.store import conversations, read
     from agent.errors import ParleyError
 
     session = SessionSettings(save=args.dir) if args.dir else load_config(args.config).session

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from agent.conversation.prompt import PREAMBLE, system_message
+from agent.config.sections import PREAMBLE
+from agent.conversation.prompt import system_message
 from tests.agent.conversation.simulated import converse
 from tests.agent.fakes import FakeLlm, FakeStt, FakeTts, FakeUtterance, Scripted
 from tts.clean import SOUNDS, SpeechText

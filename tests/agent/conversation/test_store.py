@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.sections import SessionSettings
 from agent.conversation.store import (
     ConversationStore,
-    SessionSettings,
     conversations,
     open_store,
     read,
