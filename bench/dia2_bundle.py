@@ -12,7 +12,7 @@ import torch
 
 from bench import dia2_sizes as sizes
 from tests.tts.dia2.mimi.plain_mimi import TINY, RandomWeights
-from tts.dia2.dia2 import Dia2
+from tts.dia2.bundle import Bundle
 from tts.dia2.fast.gpu.graphs import capture
 from tts.dia2.fast.model import quickest
 from tts.dia2.mimi.checkpoint import MimiConfig
@@ -55,21 +55,21 @@ def codec(size: str, device: torch.device) -> Mimi:
         return Mimi(RandomWeights(0, str(device)), config, codebooks)
 
 
-def bundle(size: str, device: torch.device, dtype: torch.dtype, slots: int = 1) -> Dia2:
-    """What `Dia2.load` gives, its graphs captured if it is on a GPU."""
+def make_bundle(size: str, device: torch.device, dtype: torch.dtype, slots: int = 1) -> Bundle:
+    """What `Bundle.load` gives, its graphs captured if it is on a GPU."""
     config = sizes.config(size)
     network = sizes.network(config, device, dtype)
     model = quickest(config, network, device=device, dtype=dtype, slots=slots, branches=2)
     capture(model)
     words = tokenizer(config)
-    return Dia2(config, words, model, codec(size, device), source=size, fingerprint=size)
+    return Bundle(config, words, model, codec(size, device), source=size, fingerprint=size)
 
 
-def voice(dia2: Dia2, seconds: float) -> Prefix:
+def voice(bundle: Bundle, seconds: float) -> Prefix:
     """A voice of noise that says two words a second."""
-    rate = dia2.frame_rate
+    rate = bundle.frame_rate
     said = int(2 * (seconds - 1))
     words = tuple(Word(f"word{n}", n / 2, n / 2 + 0.4) for n in range(said))
     frames = round(seconds * rate)
-    codes = np.random.default_rng(0).integers(0, 64, (dia2.config.codebooks, frames))
-    return Prefix(plan([Part(0, words, frames)], dia2.tokenizer, rate), codes.astype(np.int32))
+    codes = np.random.default_rng(0).integers(0, 64, (bundle.config.codebooks, frames))
+    return Prefix(plan([Part(0, words, frames)], bundle.tokenizer, rate), codes.astype(np.int32))

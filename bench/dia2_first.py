@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 
 from bench import dia2_sizes as sizes
-from bench.dia2_bundle import bundle, voice
+from bench.dia2_bundle import make_bundle, voice
 from bench.dia2_published import Published
-from tts.dia2.dia2 import Dia2
+from tts.dia2.bundle import Bundle
 from tts.dia2.fast.gpu.capture import synchronize
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.prefix_cache import block_size
@@ -33,11 +33,11 @@ REST = "and then some more of them follow "
 
 
 def first_audio(
-    dia2: Dia2, scheduler: Scheduler, manner: VoiceSettings, warmed: PrefilledPrefix
+    bundle: Bundle, scheduler: Scheduler, manner: VoiceSettings, warmed: PrefilledPrefix
 ) -> float:
     """Milliseconds from the third word to the first piece of sound."""
     items: list[Item] = []
-    speaking = Speaking(dia2, manner, warmed, items.append)
+    speaking = Speaking(bundle, manner, warmed, items.append)
     scheduler.open(speaking)
     for word in ("Well, ", "this "):
         speaking.feed(word)
@@ -54,10 +54,10 @@ def first_audio(
 
 
 @torch.inference_mode()
-def hearing(dia2: Dia2, frames: int, times: int) -> dict[str, float]:
+def hearing(bundle: Bundle, frames: int, times: int) -> dict[str, float]:
     """Seconds, and the processor's, for so many frames: in blocks, and step by step both ways."""
-    model, size = dia2.model, block_size(dia2.model.device)
-    channels = 2 + dia2.config.codebooks
+    model, size = bundle.model, block_size(bundle.model.device)
+    channels = 2 + bundle.config.codebooks
     columns = torch.full((frames, model.branches, channels), 9, device=model.device)
     places = torch.arange(frames, device=model.device)
 
@@ -72,9 +72,9 @@ def hearing(dia2: Dia2, frames: int, times: int) -> dict[str, float]:
             model.step(every, places[n].expand(model.slots), active)
 
     device = model.device
-    network = sizes.network(dia2.config, device, torch.float32)
+    network = sizes.network(bundle.config, device, torch.float32)
     compute = torch.bfloat16 if device.type == "cuda" else torch.float32
-    published = Published(dia2.config, network, compute)
+    published = Published(bundle.config, network, compute)
 
     def as_published() -> None:
         for published.step in range(frames):
@@ -83,22 +83,22 @@ def hearing(dia2: Dia2, frames: int, times: int) -> dict[str, float]:
     found = {}
     tasks = (("blocks", in_blocks), ("steps", step_by_step), ("published", as_published))
     for name, task in tasks:
-        seconds, processor = _timed(task, dia2, times if name == "blocks" else 1)
+        seconds, processor = _timed(task, bundle, times if name == "blocks" else 1)
         found[name], found[f"{name} cpu"] = seconds, processor
     return found
 
 
-def _timed(task: Callable[[], None], dia2: Dia2, times: int) -> tuple[float, float]:
+def _timed(task: Callable[[], None], bundle: Bundle, times: int) -> tuple[float, float]:
     """Medians of seconds, and of the processor's, after a first call."""
     wall, processor = [], []
     for _ in range(times + 1):
-        dia2.model.cache.truncate(0)
+        bundle.model.cache.truncate(0)
         begun, used = time.perf_counter(), time.process_time()
         task()
-        synchronize(dia2.model.cache.keys)
+        synchronize(bundle.model.cache.keys)
         wall.append(time.perf_counter() - begun)
         processor.append(time.process_time() - used)
-    dia2.model.cache.truncate(0)
+    bundle.model.cache.truncate(0)
     return statistics.median(wall[1:]), statistics.median(processor[1:])
 
 
@@ -114,13 +114,13 @@ def main() -> None:
     options = parser.parse_args()
     device = torch.device(options.device)
     dtype = options.dtype or ("float32" if device.type == "cpu" else "bfloat16")
-    dia2 = bundle(options.model, device, getattr(torch, dtype))
-    scheduler, manner = Scheduler(dia2), VoiceSettings(Sampling(), seed=1)
-    warmed = scheduler.warm(voice(dia2, options.voice), manner)
-    took = [first_audio(dia2, scheduler, manner, warmed) for _ in range(options.times + 2)][2:]
+    bundle = make_bundle(options.model, device, getattr(torch, dtype))
+    scheduler, manner = Scheduler(bundle), VoiceSettings(Sampling(), seed=1)
+    warmed = scheduler.warm(voice(bundle, options.voice), manner)
+    took = [first_audio(bundle, scheduler, manner, warmed) for _ in range(options.times + 2)][2:]
     median, worst = statistics.median(took), max(took)
     print(f"third word to first sound: {median:.1f} ms (at most {worst:.1f}, {len(took)} times)")
-    heard = hearing(dia2, round(options.voice * dia2.frame_rate), max(2, options.times // 4))
+    heard = hearing(bundle, round(options.voice * bundle.frame_rate), max(2, options.times // 4))
     print(f"{options.voice:g} s of voice: in blocks {1000 * heard['blocks']:.1f} ms")
     for name, what in (("steps", "step by step"), ("published", "the published way")):
         ratio, processor = (heard[f"{name}{of}"] / heard[f"blocks{of}"] for of in ("", " cpu"))

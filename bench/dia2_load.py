@@ -48,7 +48,7 @@ def load(folder: str, device: str) -> dict[str, float]:
             prepared = prepare(_settings(folder, device))
     loaded, peak = time.perf_counter() - begun, memory("VmHWM")
     items: list[Item] = []
-    speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, items.append)
+    speaking = Speaking(prepared.bundle, prepared.manner, prepared.warmed, items.append)
     prepared.scheduler.open(speaking)
     speaking.feed("Well, this is a text, and it has all the words that are needed. ")
     speaking.finish()

@@ -52,7 +52,7 @@ def first_frame(prepared: Prepared, rehearsal: ContextPrefill) -> float:
     """Seconds from opening a reply, with its text there, to its first frame."""
     items: list[Item] = []
     begun = time.perf_counter()
-    speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, items.append)
+    speaking = Speaking(prepared.bundle, prepared.manner, prepared.warmed, items.append)
     speaking.begin_with(rehearsal.warmed())
     prepared.scheduler.open(speaking)
     speaking.feed(TEXT)
@@ -67,7 +67,7 @@ def measure(folder: Path, turns: int, times: int) -> None:
     prepared = prepare(settings(folder, context=turns))
     rehearsal = prepared.rehearsal
     assert rehearsal is not None
-    frame = frame_seconds(prepared.dia2, prepared.manner.sampling)
+    frame = frame_seconds(prepared.bundle, prepared.manner.sampling)
     heard = {"nothing": 0, "all but the last turn": turns - 1, "all of it": turns}
     took: dict[str, list[float]] = {name: [] for name in heard}
     took["there was none"] = [first_frame(prepared, rehearsal) for _ in range(times)]

@@ -32,16 +32,16 @@ from importlib import import_module
 for name in {MODULES}:
     import_module(name)
 import torch
-from bench.dia2_bundle import bundle, voice
+from bench.dia2_bundle import make_bundle, voice
 from bench.dia2_first import first_audio
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.utterance import VoiceSettings
 torch.set_num_threads(1)
-dia2 = bundle("tiny", torch.device("cpu"), torch.float32)
-scheduler, manner = Scheduler(dia2), VoiceSettings(Sampling(), seed=1)
-warmed = scheduler.warm(voice(dia2, 3), manner)
-assert first_audio(dia2, scheduler, manner, warmed) > 0
+bundle = make_bundle("tiny", torch.device("cpu"), torch.float32)
+scheduler, manner = Scheduler(bundle), VoiceSettings(Sampling(), seed=1)
+warmed = scheduler.warm(voice(bundle, 3), manner)
+assert first_audio(bundle, scheduler, manner, warmed) > 0
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

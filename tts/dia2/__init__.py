@@ -6,8 +6,8 @@ from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.dia2 import Dia2 as Dia2
-    from tts.dia2.generate import Result as Result
     from tts.dia2.network.sampling import Sampling as Sampling
+    from tts.dia2.result import Result as Result
 
 _HOMES = {"Dia2": "dia2", "Result": "generate", "Sampling": "network.sampling"}
 

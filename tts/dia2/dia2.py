@@ -1,168 +1,30 @@
-"""The bundle: a checkpoint loaded onto a device, ready to speak."""
+"""The public model: a whole script in, speech out."""
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
 
-import torch
-
-from tts.dia2.checkpoint import Checkpoint
-from tts.dia2.fast.gpu.graphs import capture, new_stepper
-from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
-from tts.dia2.fast.model import quickest
-from tts.dia2.mimi.codec import Mimi
-from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import entries
-from tts.dia2.network.model import Model, Network
+from tts.dia2.bundle import Bundle
+from tts.dia2.generate import Progress, generate
 from tts.dia2.network.sampling import Sampling
-from tts.dia2.network.weights import NoInitialValues
-from tts.dia2.serving.stepper import Stepper
-from tts.dia2.text.tokenizer import Tokenizer
-from tts.protocol import TextToSpeechError
-
-if TYPE_CHECKING:
-    from tts.dia2.generate import Result
-    from tts.dia2.voices.voice import Voice
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-SMALLER = "nari-labs/Dia2-1B"
-
-_MIMI_BYTES = 400 << 20  # the codec (float32) and what a stream of it keeps
-_WORK_BYTES = 512 << 20  # activations, and what CUDA takes for itself
+from tts.dia2.result import Result
+from tts.dia2.voices.voice import Voice
 
 
-class Dia2:
-    """A model, its tokenizer and its codec. Blocking: it computes in the thread that calls it."""
-
-    def __init__(
-        self,
-        config: Dia2Config,
-        tokenizer: Tokenizer,
-        model: Model,
-        mimi: Mimi,
-        *,
-        source: str,
-        fingerprint: str,
-    ) -> None:
-        self.config = config
-        self.tokenizer = tokenizer
-        self.model = model
-        self.mimi = mimi
-        self.source = source
-        """The folder or repository it was loaded from, as given."""
-        self.fingerprint = fingerprint
-        """Tells this checkpoint from others, for what is made with it and kept in files."""
-        self.sample_rate: int = mimi.sample_rate
-        """Of the waveform, in Hz."""
-        self.frame_rate: float = mimi.frame_rate
-        """Steps and frames a second."""
-        self._used = threading.Lock()
-        self._process = os.getpid()
-
-    @classmethod
-    def load(
-        cls,
-        source: str | Path,
-        *,
-        device: str | torch.device = "auto",
-        dtype: str | torch.dtype = "auto",
-        slots: int = 1,
-        guidance: bool = True,
-        quantize: bool = False,
-        mimi: str | Path | None = None,
-        tokenizer: str | Path | None = None,
-    ) -> Self:
-        """Load a folder, or a repository such as nari-labs/Dia2-2B, which is downloaded once.
-
-        `device` auto is an NVIDIA GPU if there is one; `dtype` auto is bfloat16 on it and float32
-        on a CPU. `slots` utterances can be stepped together. Without `guidance` only a scale of 1
-        can be used, in half of the time. `quantize` makes the weights int8: on a CPU several times
-        as fast, for a little less quality. `mimi` and `tokenizer` are folders or repositories that
-        replace those of the checkpoint. Raises TextToSpeechError.
-        """
-        place = _device(device)
-        kind = _dtype(dtype, place)
-        found = Checkpoint.find(source, tokenizer=tokenizer, mimi=mimi)
-        words = Tokenizer.from_folder(found.tokenizer, found.config.new_word)
-        branches = 2 if guidance else 1
-        _check_memory(found.config, kind, place, slots=slots, branches=branches)
-        try:
-            with NoInitialValues():
-                model = quickest(
-                    found.config,
-                    found.weights,
-                    device=place,
-                    dtype=kind,
-                    slots=slots,
-                    branches=branches,
-                    quantize=quantize,
-                )
-            capture(model)
-            codec = Mimi.load(found.mimi, found.config.codebooks, place)
-        except ImportError as error:
-            raise TextToSpeechError(
-                f"Dia2 needs {error.name} ({error}): pip install 'parley[dia2]'"
-            ) from error
-        except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
-            reason = str(error).partition("\n")[0]
-            raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error
-        if codec.config.codebook_size < found.config.audio_limit:
-            raise TextToSpeechError(
-                f"the model writes {found.config.audio_limit} different codes, the codec in "
-                f"{found.mimi} has {codec.config.codebook_size}: they do not belong together"
-            )
-        return cls(
-            found.config, words, model, codec, source=str(source), fingerprint=found.fingerprint
-        )
-
-    @cached_property
-    def decoder(self) -> FrameDecoder:
-        """The codec's streams, one for each of the model's slots, for whoever steps those."""
-        return FrameDecoder(self.mimi, self.model.slots)
-
-    def stepper(self) -> Stepper:
-        """What steps the model's slots, which are the same for all steppers."""
-        return new_stepper(self.model)
-
-    @contextmanager
-    def exclusively(self) -> Iterator[Stepper]:
-        """The model's slots, all free, for one user at a time.
-
-        Raises TextToSpeechError if somebody else has them, or in a process forked after `load`,
-        where neither CUDA nor PyTorch's threads would answer.
-        """
-        if os.getpid() != self._process:
-            raise TextToSpeechError(
-                f"{self.source} was loaded before this process was forked: load it in here, "
-                "or start processes by spawn"
-            )
-        if not self._used.acquire(blocking=False):
-            raise TextToSpeechError(f"{self.source} is in use: load it a second time, or wait")
-        try:
-            yield self.stepper()
-        finally:
-            self._used.release()
+class Dia2(Bundle):
+    """Speaks whole scripts. Blocking: it computes in the thread that calls it."""
 
     def generate(
         self,
         script: str | Sequence[str],
         *,
-        voices: Sequence["Voice"] = (),
+        voices: Sequence[Voice] = (),
         sampling: Sampling | None = None,
         seed: int | None = None,
         initial_padding: int = 2,
         include_prefix: bool = False,
         reference: bool = False,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> "Result":
+        progress: Progress | None = None,
+    ) -> Result:
         """Speak a whole script: see `tts.dia2.generate.generate`."""
-        from tts.dia2.generate import generate
-
         return generate(
             self,
             script,
@@ -174,70 +36,3 @@ class Dia2:
             reference=reference,
             progress=progress,
         )
-
-
-def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branches: int) -> int:
-    """Bytes on a GPU for the weights, the caches of slots and of prefixes, the codec, the work."""
-    with torch.device("meta"), NoInitialValues():
-        network = Network(config, dtype)
-    weights = sum(each.numel() * each.element_size() for each in network.parameters())
-    shape = config.decoder
-    entry = 2 * shape.layers * shape.kv_heads * shape.head_dim * dtype.itemsize
-    cache = entry * branches * (slots * entries(config) + config.max_steps)
-    return weights + cache + _MIMI_BYTES + _WORK_BYTES
-
-
-def _check_memory(
-    config: Dia2Config, dtype: torch.dtype, device: torch.device, *, slots: int, branches: int
-) -> None:
-    """Raise TextToSpeechError if a GPU has not enough free memory."""
-    if device.type != "cuda":
-        return
-    needed = memory_needed(config, dtype, slots=slots, branches=branches)
-    free, _ = torch.cuda.mem_get_info(device)
-    if needed <= free:
-        return
-    ways = []
-    if dtype == torch.float32:
-        ways.append("dtype bfloat16")
-    if slots > 1:
-        ways.append("fewer slots")
-    if config.decoder.width > 1024:
-        ways.append(f"the smaller {SMALLER}")
-    ways.append("device cpu")
-    raise TextToSpeechError(
-        f"the model needs {needed / 2**30:.1f} GiB of GPU memory and {free / 2**30:.1f} GiB are "
-        f"free on {device}: use {' or '.join(ways)}"
-    )
-
-
-def _device(wanted: str | torch.device) -> torch.device:
-    available = torch.cuda.is_available()
-    if wanted == "auto":
-        return torch.device("cuda" if available else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise TextToSpeechError(f"unknown device '{wanted}': use auto, cpu or cuda") from None
-    if device.type not in ("cpu", "cuda"):
-        raise TextToSpeechError(f"Dia2 does not run on '{wanted}': use auto, cpu or cuda")
-    if device.type == "cuda" and not available:
-        raise TextToSpeechError(
-            "device is cuda, but PyTorch finds no NVIDIA GPU with a working driver: "
-            "use device auto or cpu"
-        )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise TextToSpeechError(f"there is no {device}: use cuda")
-    return device
-
-
-def _dtype(wanted: str | torch.dtype, device: torch.device) -> torch.dtype:
-    if isinstance(wanted, torch.dtype):
-        dtype: torch.dtype | None = wanted if wanted in DTYPES.values() else None
-    elif wanted == "auto":
-        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    else:
-        dtype = DTYPES.get(wanted)
-    if dtype is None:
-        raise TextToSpeechError(f"unknown dtype '{wanted}': use auto, {' or '.join(DTYPES)}")
-    return dtype

@@ -116,7 +116,7 @@ class Dia2Speech:
     @property
     def sample_rate(self) -> int:
         """That of the codec, 24000 Hz. Raises TextToSpeechError before `load`."""
-        return self._ready()[0].dia2.sample_rate
+        return self._ready()[0].bundle.sample_rate
 
     async def load(self) -> None:
         """Read the model, downloading it (with progress bars) when it is not on this machine.
@@ -154,7 +154,7 @@ class Dia2Speech:
         prepared, worker = self._ready()
         mailbox = Mailbox[Item]()
         try:
-            speaking = Speaking(prepared.dia2, prepared.manner, prepared.warmed, mailbox.put)
+            speaking = Speaking(prepared.bundle, prepared.manner, prepared.warmed, mailbox.put)
             if (rehearsal := prepared.rehearsal) is not None:
                 worker.tell(speaking, lambda: speaking.begin_with(rehearsal.warmed()))
             worker.open(speaking)

@@ -1,28 +1,24 @@
 """Offline: a whole script to a waveform."""
 
 import secrets
-import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tts.dia2.network.delays import Codes, pcm16
+from tts.dia2.bundle import Bundle
+from tts.dia2.fast.gpu.graphs import new_stepper
+from tts.dia2.network.delays import Codes
 from tts.dia2.network.sampling import Sampling, random_numbers
+from tts.dia2.result import Result
 from tts.dia2.serving.prompt import prompt
 from tts.dia2.serving.sequence import Take
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.serving.windows import Prefix, Window, check_length
 from tts.dia2.text.script import Entry, parse_script
+from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
-
-if TYPE_CHECKING:
-    from tts.dia2.dia2 import Dia2
-    from tts.dia2.voices.voice import Voice
 
 Progress = Callable[[int, int | None], None]
 Words = list[tuple[str, int]]
@@ -30,38 +26,11 @@ Words = list[tuple[str, int]]
 LARGEST_SEED = (1 << 63) - 1
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A script as it was spoken."""
-
-    waveform: NDArray[np.float32]
-    """[samples], in [-1, 1]."""
-    sample_rate: int
-    audio_tokens: Codes
-    """[codebooks, frames]"""
-    words: list[tuple[str, float]]
-    """Each word that was spoken, and the second at which it was taken up."""
-    seed: int
-    """Makes the same again, with the same script and settings on the same kind of device."""
-
-    def save(self, path: str | Path) -> None:
-        """Write a WAV file (16 bit). Raises TextToSpeechError."""
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            with Path(path).open("wb") as opened, wave.open(opened, "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(self.sample_rate)
-                file.writeframes(pcm16(self.waveform).astype("<i2").tobytes())
-        except OSError as error:
-            raise TextToSpeechError(f"{path} cannot be written: {error.strerror}") from None
-
-
 def generate(
-    dia2: "Dia2",
+    bundle: Bundle,
     script: str | Sequence[str],
     *,
-    voices: Sequence["Voice"] = (),
+    voices: Sequence[Voice] = (),
     sampling: Sampling | None = None,
     seed: int | None = None,
     initial_padding: int = 2,
@@ -80,35 +49,36 @@ def generate(
     many there are; it may raise to stop. Raises TextToSpeechError, also for a script without a
     letter or digit, and for a word that is longer than a window has room for.
     """
-    entries = tuple(parse_script(script, dia2.tokenizer, dia2.frame_rate))
+    entries = tuple(parse_script(script, bundle.tokenizer, bundle.frame_rate))
     if not reference:
         _check(entries)
-        check_length(entries, dia2.config)
+        check_length(entries, bundle.config)
     seed = secrets.randbits(32) if seed is None else seed
     if not 0 <= seed <= LARGEST_SEED:
         raise TextToSpeechError(f"a seed is a whole number from 0 to {LARGEST_SEED}, not {seed}")
-    sampling = sampling or Sampling(scale=2.0 if dia2.model.branches > 1 else 1.0)
-    opening = Prefix.nothing(dia2.config)
+    sampling = sampling or Sampling(scale=2.0 if bundle.model.branches > 1 else 1.0)
+    opening = Prefix.nothing(bundle.config)
     if voices:
-        opening = Prefix(*prompt(voices, dia2.tokenizer, dia2.mimi, reference=reference))
-    job = _Job(dia2, entries, opening, sampling, seed, initial_padding, progress or _quiet)
-    with dia2.exclusively() as stepper:
+        opening = Prefix(*prompt(voices, bundle.tokenizer, bundle.mimi, reference=reference))
+    job = _Job(bundle, entries, opening, sampling, seed, initial_padding, progress or _quiet)
+    with bundle.exclusively():
+        stepper = new_stepper(bundle.model)
         if reference:
             codes, words = job.as_published(stepper, include_prefix=include_prefix)
         else:
             codes, words = job.speak(stepper, include_prefix=include_prefix)
     # A control id, which only a top-k of next to nothing lets through, is no code of the codec.
-    known = codes.clip(0, dia2.mimi.config.codebook_size - 1)
-    waveform = dia2.mimi.decode(known, window=None if reference else "codec")
-    times = [(text, frame / dia2.frame_rate) for text, frame in words]
-    return Result(waveform.cpu().numpy(), dia2.sample_rate, codes, times, seed)
+    known = codes.clip(0, bundle.mimi.config.codebook_size - 1)
+    waveform = bundle.mimi.decode(known, window=None if reference else "codec")
+    times = [(text, frame / bundle.frame_rate) for text, frame in words]
+    return Result(waveform.cpu().numpy(), bundle.sample_rate, codes, times, seed)
 
 
 @dataclass(frozen=True)
 class _Job:
     """What is to be spoken, and how. Its ways of speaking give codes, and words with frames."""
 
-    dia2: "Dia2"
+    bundle: Bundle
     entries: tuple[Entry, ...]
     opening: Prefix
     sampling: Sampling
@@ -118,9 +88,9 @@ class _Job:
 
     def speak(self, stepper: Stepper, *, include_prefix: bool) -> tuple[Codes, Words]:
         """Window after window, cut where a stream of the same text would be."""
-        config, tokenizer = self.dia2.config, self.dia2.tokenizer
+        config, tokenizer = self.bundle.config, self.bundle.tokenizer
         speakers = tokenizer.speakers if tokenizer.has_speakers else ()
-        self.opening.check(config, self.dia2.frame_rate)
+        self.opening.check(config, self.bundle.frame_rate)
         plan = self.opening.plan
         frames: list[Codes] = [self.opening.codes] if include_prefix else []
         words: Words = []
@@ -156,10 +126,10 @@ class _Job:
 
     def as_published(self, stepper: Stepper, *, include_prefix: bool) -> tuple[Codes, Words]:
         """One window, and what does not fit is not spoken."""
-        config, plan = self.dia2.config, self.opening.plan
+        config, plan = self.bundle.config, self.opening.plan
         take = Take(
             config,
-            bos=self.dia2.tokenizer.bos,
+            bos=self.bundle.tokenizer.bos,
             uniforms=random_numbers(self.seed, config.max_steps, config.codebooks),
             sampling=self.sampling,
             initial_padding=self.initial_padding,

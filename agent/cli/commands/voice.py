@@ -4,7 +4,15 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.cli.commands.voice_tools import CANDIDATES, confirm, load_codec, play, settings, warn
+from agent.cli.commands.voice_tools import (
+    CANDIDATES,
+    CONSENT,
+    confirm,
+    load_codec,
+    play,
+    settings,
+    warn,
+)
 from tts import TextToSpeechError
 
 DEFAULT_TEXT = (
@@ -12,8 +20,6 @@ DEFAULT_TEXT = (
     "how nice a long walk by the sea would be. What do you say, shall we go together?"
 )
 """About ten seconds, in which the voice states, wishes and asks."""
-
-CONSENT = "A voice may be made from a recording only if its speaker agrees."
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.audio.wav import read_audio
-from agent.cli.commands.voice_tools import confirm, free_name, load_codec, now, settings, warn
+from agent.cli.commands.voice_tools import (
+    CONSENT,
+    confirm,
+    free_name,
+    load_codec,
+    now,
+    settings,
+    warn,
+)
 from agent.config.engines import STT, create_stt
 from agent.config.load import Config
 from agent.errors import ParleyError
@@ -68,8 +76,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _consent(args: argparse.Namespace) -> str:
     """How and when the speaker's consent was confirmed. Raises ParleyError if it was not."""
-    from agent.cli.commands.voice import CONSENT
-
     if args.consent:
         return f"confirmed with --consent, {now()}"
     print(CONSENT, flush=True)

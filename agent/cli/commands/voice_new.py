@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from tts.dia2.dia2 import Dia2
-    from tts.dia2.generate import Result
+    from tts.dia2.result import Result
     from tts.dia2.voices.voice import Voice
 
 SEEDS = 1_000_000

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MODEL = "nari-labs/Dia2-1B"
 """The model where neither the command line nor the configuration names one."""
 
+CONSENT = "A voice may be made from a recording only if its speaker agrees."
+
 CANDIDATES = "candidates"
 """The folder beside the voices with what there was to choose from."""
 

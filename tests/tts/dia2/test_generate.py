@@ -16,7 +16,9 @@ from tests import tiny_dia2
 from tests.paths import GOLDENS
 from tests.tts.dia2.serving.utterances import settings, speak
 from tts import TextToSpeechError
-from tts.dia2 import Dia2, Sampling, generate
+from tts.dia2 import Dia2, Sampling
+from tts.dia2 import generate as module
+from tts.dia2.generate import LARGEST_SEED, generate
 from tts.dia2.serving.prepare import prepare
 from tts.dia2.text.prefix import Word
 from tts.dia2.voices.making import from_result
@@ -68,7 +70,7 @@ def test_seeds(dia2: Dia2) -> None:
     assert dia2.generate("Hello there.").seed != by_chance.seed
     other = dia2.generate("Hello there.", seed=by_chance.seed + 1)
     assert not np.array_equal(by_chance.audio_tokens[:, :10], other.audio_tokens[:, :10])
-    dia2.generate("Hello.", seed=generate.LARGEST_SEED - 1)
+    dia2.generate("Hello.", seed=LARGEST_SEED - 1)
     for seed in (-1, 1 << 63):
         with pytest.raises(TextToSpeechError, match="a seed is a whole number from 0 to"):
             dia2.generate("Hello.", seed=seed)
@@ -102,7 +104,7 @@ def test_as_published(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def recorded(_: int, steps: int, codebooks: int) -> torch.Tensor:
         return torch.from_numpy(tensors.get("uniforms", np.zeros((steps, 1 + codebooks))))
 
-    monkeypatch.setattr(generate, "random_numbers", recorded)
+    monkeypatch.setattr(module, "random_numbers", recorded)
     told: dict[str, Any] = trace["generation"]
     prefix: dict[str, Any] = trace.get("prefix") or {}
     voices = [
@@ -148,8 +150,8 @@ def test_a_stream_of_the_same_text_is_the_same(narrow: Path) -> None:
     prepared = prepare(settings(narrow, seed=5))
     text = "Number one comes first. Number two comes after, and then: three, four and five! " * 2
     streamed = speak(prepared, text)
-    whole = prepared.dia2.generate(text, seed=5)
-    assert whole.audio_tokens.shape[1] > prepared.dia2.config.max_steps
+    whole = generate(prepared.bundle, text, seed=5)
+    assert whole.audio_tokens.shape[1] > prepared.bundle.config.max_steps
     assert np.array_equal(whole.audio_tokens, streamed.codes)
     assert np.abs(whole.waveform - streamed.pcm).max() < 1e-4
 

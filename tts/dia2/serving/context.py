@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tts.dia2.dia2 import Dia2
+from tts.dia2.bundle import Bundle
 from tts.dia2.network.delays import Codes
 from tts.dia2.serving.prompt import with_tail
 from tts.dia2.serving.windows import Prefix, last_frame
@@ -41,16 +41,16 @@ class _Turn:
 class ConversationContext:
     """A voice and the last turns. Not for several threads at once."""
 
-    def __init__(self, dia2: Dia2, voice: Voice | None, turns: int) -> None:
+    def __init__(self, bundle: Bundle, voice: Voice | None, turns: int) -> None:
         """`voice` is heard before the turns, of which there are at most `turns`, the user's last.
 
         Raises TextToSpeechError if the voice is another model's.
         """
-        self._dia2 = dia2
+        self._bundle = bundle
         self._voice = [] if voice is None else [self._voice_turn(voice)]
         self._turns: deque[_Turn] = deque()
         self._most = turns
-        last = last_frame(dia2.config)
+        last = last_frame(bundle.config)
         self._room = last - min(RESERVED, last // 2)  # frames
         self._room -= sum(turn.part.frames for turn in self._voice)
         self._encoding: deque[Iterator[None]] = deque()  # turns that have ended
@@ -76,10 +76,10 @@ class ConversationContext:
         """What the next reply hears: the last turns, as many as there is room for."""
         while self.advance():
             pass
-        dia2, turns = self._dia2, [*self._voice, *self._turns]
+        bundle, turns = self._bundle, [*self._voice, *self._turns]
         if not turns:
-            return Prefix.nothing(dia2.config)
-        spoken = plan([turn.part for turn in turns], dia2.tokenizer, dia2.frame_rate)
+            return Prefix.nothing(bundle.config)
+        spoken = plan([turn.part for turn in turns], bundle.tokenizer, bundle.frame_rate)
         return Prefix(spoken, np.concatenate([turn.codes for turn in turns], 1))
 
     def _append(self, turn: _Turn) -> None:
@@ -100,7 +100,7 @@ class ConversationContext:
         """Encode a turn piece by piece, and then have it among the others."""
         import soxr
 
-        dia2 = self._dia2
+        bundle = self._bundle
         # Nobody says where the last word ends; where the sound does, if that is later (`trim`).
         shortly = turn.words[-1].start + round(_SHORT_WORD_S * turn.sample_rate)
         ends = [*(word.start for word in turn.words[1:]), min(shortly, len(turn.pcm))]
@@ -108,23 +108,23 @@ class ConversationContext:
             Word(word.text, word.start / turn.sample_rate, end / turn.sample_rate)
             for word, end in zip(turn.words, ends, strict=True)
         ]
-        pcm = soxr.resample(turn.pcm, turn.sample_rate, dia2.sample_rate)
-        pcm, kept = trim(pcm, dia2.sample_rate, words)
-        encoder, codes = dia2.mimi.encoder(), []
-        size = _PIECE * dia2.mimi.frame_size
+        pcm = soxr.resample(turn.pcm, turn.sample_rate, bundle.sample_rate)
+        pcm, kept = trim(pcm, bundle.sample_rate, words)
+        encoder, codes = bundle.mimi.encoder(), []
+        size = _PIECE * bundle.mimi.frame_size
         for start in range(0, len(pcm), size):
-            piece = torch.from_numpy(pcm[start : start + size]).to(dia2.mimi.device)
+            piece = torch.from_numpy(pcm[start : start + size]).to(bundle.mimi.device)
             codes.append(encoder.finish(piece).cpu().numpy().astype(np.int32))
             yield
         self._append(self._turn(_SPEAKERS[turn.speaker], kept, np.concatenate(codes, 1)))
 
     def _voice_turn(self, voice: Voice) -> _Turn:
-        voice.check(self._dia2.mimi)
+        voice.check(self._bundle.mimi)
         return self._turn(0, voice.words, voice.codes)
 
     def _turn(self, speaker: int, words: tuple[Word, ...], codes: Codes) -> _Turn:
         """With enough silence at the end for every word to be taken in it."""
-        dia2 = self._dia2
-        needed = frames_needed(words, dia2.tokenizer, speaker, dia2.frame_rate)
-        codes = with_tail(codes, needed, dia2.mimi)
+        bundle = self._bundle
+        needed = frames_needed(words, bundle.tokenizer, speaker, bundle.frame_rate)
+        codes = with_tail(codes, needed, bundle.mimi)
         return _Turn(Part(speaker, words, codes.shape[1]), codes)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tts.dia2.dia2 import SMALLER, Dia2
+from tts.dia2.bundle import SMALLER, Bundle
+from tts.dia2.fast.gpu.graphs import new_stepper
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network.kv_cache import doubling, is_static
 from tts.dia2.network.sampling import Sampling, random_numbers
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 class Prepared:
     """A model that is ready, and how it is to speak."""
 
-    dia2: Dia2
+    bundle: Bundle
     scheduler: Scheduler
     manner: VoiceSettings
     warmed: PrefilledPrefix
@@ -47,7 +48,7 @@ def prepare(settings: Settings) -> Prepared:
     Raises TextToSpeechError.
     """
     try:
-        dia2 = Dia2.load(
+        bundle = Bundle.load(
             settings.model,
             device=settings.device,
             dtype=settings.dtype,
@@ -60,31 +61,31 @@ def prepare(settings: Settings) -> Prepared:
         manner = VoiceSettings(
             _sampling(settings), settings.seed, settings.starve, settings.starve_after
         )
-        scheduler = Scheduler(dia2)
+        scheduler = Scheduler(bundle)
         voice = None if settings.voice is None else voices.load(settings.voice)
-        warmed = scheduler.warm(_opening(dia2, voice), manner)
+        warmed = scheduler.warm(_opening(bundle, voice), manner)
         rehearsal = None
         if settings.context:
-            conversation = ConversationContext(dia2, voice, settings.context)
+            conversation = ConversationContext(bundle, voice, settings.context)
             rehearsal = ContextPrefill(conversation, scheduler, manner, warmed)
-        _warn_if_slow(dia2, _measure(dia2, scheduler.pace, manner.sampling))
+        _warn_if_slow(bundle, _measure(bundle, scheduler.pace, manner.sampling))
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
-    return Prepared(dia2, scheduler, manner, warmed, rehearsal)
+    return Prepared(bundle, scheduler, manner, warmed, rehearsal)
 
 
-def frame_seconds(dia2: Dia2, sampling: Sampling, speaking: int = 1) -> float:
+def frame_seconds(bundle: Bundle, sampling: Sampling, speaking: int = 1) -> float:
     """How long a frame of so many utterances takes here at best: the quickest of a few."""
-    config, slots = dia2.config, dia2.model.slots
-    stepper, decoder = dia2.stepper(), dia2.decoder
+    config, slots = bundle.config, bundle.model.slots
+    stepper, decoder = new_stepper(bundle.model), bundle.decoder
     uniforms = random_numbers(0, config.max_steps, config.codebooks)
-    bos = dia2.tokenizer.bos
+    bos = bundle.tokenizer.bos
     taken = []
     for _ in range(speaking):
         # By the reference every step makes audio, from the first one on.
         take = Take(config, bos=bos, uniforms=uniforms, sampling=sampling, reference=True)
-        take.machine.add(parse_script("one two three four", dia2.tokenizer))
+        take.machine.add(parse_script("one two three four", bundle.tokenizer))
         take.machine.close()
         taken.append(stepper.admit(take))
     codes = np.zeros((slots, config.codebooks), np.int64)
@@ -100,17 +101,17 @@ def frame_seconds(dia2: Dia2, sampling: Sampling, speaking: int = 1) -> float:
     return min(seconds)
 
 
-def _measure(dia2: Dia2, pace: Admission, sampling: Sampling) -> float:
+def _measure(bundle: Bundle, pace: Admission, sampling: Sampling) -> float:
     """Tell what a frame takes, of one utterance and of more, up to where it is too much.
 
     Gives the seconds for one.
     """
     last, first = 0, 0.0
-    for speaking in doubling(1, dia2.model.slots):
-        seconds = frame_seconds(dia2, sampling, speaking)
+    for speaking in doubling(1, bundle.model.slots):
+        seconds = frame_seconds(bundle, sampling, speaking)
         first = first or seconds
         # Where shapes are fixed, those between take what the next larger graph takes.
-        between = range(last + 1, speaking) if is_static(dia2.model.device) else ()
+        between = range(last + 1, speaking) if is_static(bundle.model.device) else ()
         for count in (*between, speaking):
             pace.expect(count, seconds)
         last = speaking
@@ -129,22 +130,22 @@ def _sampling(settings: Settings) -> Sampling:
     )
 
 
-def _opening(dia2: Dia2, voice: Voice | None) -> Prefix:
+def _opening(bundle: Bundle, voice: Voice | None) -> Prefix:
     if voice is None:
-        return Prefix.nothing(dia2.config)
-    return Prefix(*prompt([voice], dia2.tokenizer, dia2.mimi))
+        return Prefix.nothing(bundle.config)
+    return Prefix(*prompt([voice], bundle.tokenizer, bundle.mimi))
 
 
-def _warn_if_slow(dia2: Dia2, frame: float) -> None:
-    pace = frame * dia2.frame_rate
+def _warn_if_slow(bundle: Bundle, frame: float) -> None:
+    pace = frame * bundle.frame_rate
     if pace <= 1:
         return
-    ways = ["an NVIDIA GPU"] if dia2.model.device.type == "cpu" else []
-    if isinstance(dia2.model, FastModel) and not dia2.model.quantized:
+    ways = ["an NVIDIA GPU"] if bundle.model.device.type == "cpu" else []
+    if isinstance(bundle.model, FastModel) and not bundle.model.quantized:
         ways.append("quantize: int8")
-    if dia2.config.decoder.width > 1024:
+    if bundle.config.decoder.width > 1024:
         ways.append(f"model: {SMALLER}")
-    if dia2.model.branches > 1:
+    if bundle.model.branches > 1:
         ways.append("cfg: 1")
     _log.warning(
         "Dia2 takes %.1f s or more for a second of speech on this machine (%.0f ms a frame): there "

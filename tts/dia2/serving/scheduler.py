@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tts.dia2.dia2 import Dia2
+from tts.dia2.bundle import Bundle
+from tts.dia2.fast.gpu.graphs import new_stepper
 from tts.dia2.network.sampling import random_numbers
 from tts.dia2.serving.admission import Admission
 from tts.dia2.serving.utterance import PrefilledPrefix, Speaking, VoiceSettings
@@ -36,14 +37,14 @@ class Scheduler:
     There may be slots left: as many speak as are in real time here, as far as has been measured.
     """
 
-    def __init__(self, dia2: Dia2, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, bundle: Bundle, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds; it matters where text is late, and to how many are let speak."""
-        self.pace = Admission(1 / dia2.frame_rate)
-        self._dia2 = dia2
+        self.pace = Admission(1 / bundle.frame_rate)
+        self._bundle = bundle
         self._clock = clock
-        self._stepper = dia2.stepper()
-        self._decoder = dia2.decoder
-        self._seats: list[_Seat | None] = [None] * dia2.model.slots
+        self._stepper = new_stepper(bundle.model)
+        self._decoder = bundle.decoder
+        self._seats: list[_Seat | None] = [None] * bundle.model.slots
         self._waiting: deque[Speaking] = deque()
         self._listener: Window | None = None  # hears what an utterance may begin with
         self._listens_at: int | None = None  # the network's slot, if it has one
@@ -54,7 +55,7 @@ class Scheduler:
 
         Raises TextToSpeechError if it leaves no room to speak.
         """
-        opening.check(self._dia2.config, self._dia2.frame_rate)
+        opening.check(self._bundle.config, self._bundle.frame_rate)
         warmed = self.listen(opening, manner)
         while self.step():
             pass
@@ -65,11 +66,11 @@ class Scheduler:
 
         An utterance that begins with it has to hear only what has not been heard by then.
         """
-        config = self._dia2.config
+        config = self._bundle.config
         window = Window(
             config,
             opening,
-            bos=self._dia2.tokenizer.bos,
+            bos=self._bundle.tokenizer.bos,
             uniforms=random_numbers(0, 1, config.codebooks),
             sampling=manner.sampling,
         )
@@ -172,7 +173,7 @@ class Scheduler:
 
     def _decode(self) -> None:
         """Send the frames that are complete: one of each slot at a time."""
-        config, mimi = self._dia2.config, self._dia2.mimi
+        config, mimi = self._bundle.config, self._bundle.mimi
         while any(seat.speaking.frames for _, seat in self._seated()):
             codes = np.zeros((len(self._seats), config.codebooks), np.int64)
             active = np.zeros(len(self._seats), bool)

@@ -21,7 +21,7 @@ from tts.dia2.text.script import Entry, ScriptParser
 from tts.protocol import Speech, SpokenWord, TextToSpeechError
 
 if TYPE_CHECKING:
-    from tts.dia2.dia2 import Dia2
+    from tts.dia2.bundle import Bundle
 
 _AHEAD = 12  # pieces of speech that the listener may be behind
 
@@ -53,7 +53,7 @@ class Speaking:
 
     def __init__(
         self,
-        dia2: "Dia2",
+        bundle: "Bundle",
         manner: VoiceSettings,
         warmed: PrefilledPrefix,
         deliver: Callable[[Item], None],
@@ -64,9 +64,9 @@ class Speaking:
         """Codes [codebooks] to be decoded and sent."""
         self.over = False
         """Nothing comes after `frames`."""
-        self._dia2 = dia2
+        self._bundle = bundle
         self._manner = manner
-        self._parser = ScriptParser(dia2.tokenizer, dia2.frame_rate)
+        self._parser = ScriptParser(bundle.tokenizer, bundle.frame_rate)
         self._wording = TextAligner()
         self._closed = False
         self._has_words = False
@@ -75,8 +75,8 @@ class Speaking:
         self._words: deque[tuple[str, int]] = deque()  # taken, and the frame of each
         self._sent = 0  # frames
         self._unheard = 0  # pieces that the listener has not taken
-        limit = dia2.config.max_delay + FLUSH
-        self._starvation = TextUnderrun(manner.starve_after, limit, 1 / dia2.frame_rate)
+        limit = bundle.config.max_delay + FLUSH
+        self._starvation = TextUnderrun(manner.starve_after, limit, 1 / bundle.frame_rate)
         self.begin_with(warmed)
 
     def begin_with(self, warmed: PrefilledPrefix) -> None:
@@ -148,14 +148,14 @@ class Speaking:
         self.window.held = self._unheard >= _AHEAD
 
     def _add(self, entries: list[Entry]) -> None:
-        check_length(entries, self._dia2.config)
+        check_length(entries, self._bundle.config)
         self.window.add(tuple(entries))
         letters = (letter for entry in entries for letter in entry.text)
         self._has_words = self._has_words or any(map(str.isalnum, letters))
 
     def _open_next(self, cut: int) -> None:
         """Go on in another window at frame `cut` of this one."""
-        old, tokenizer = self.window, self._dia2.tokenizer
+        old, tokenizer = self.window, self._bundle.tokenizer
         self._first += cut - (old.crop or 0)
         self._words = deque(word for word in self._words if word[1] < self._first)
         speakers = tokenizer.speakers if tokenizer.has_speakers else ()
@@ -165,9 +165,9 @@ class Speaking:
             return
         self._seed += 1
         self.window = Window(
-            self._dia2.config,
+            self._bundle.config,
             opening,
-            bos=self._dia2.tokenizer.bos,
+            bos=self._bundle.tokenizer.bos,
             uniforms=self._draws(),
             sampling=self._manner.sampling,
         )
@@ -177,5 +177,5 @@ class Speaking:
         self._hold()
 
     def _draws(self) -> Tensor:
-        config = self._dia2.config
+        config = self._bundle.config
         return random_numbers(self._seed, config.max_steps, config.codebooks)

@@ -13,8 +13,8 @@ from tts.dia2.voices.voice import Voice, signature
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
-    from tts.dia2.generate import Result
     from tts.dia2.mimi.codec import Mimi
+    from tts.dia2.result import Result
 
 LONGEST_S = 60.0
 SHORTEST_S = 1.0

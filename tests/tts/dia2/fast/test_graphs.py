@@ -13,7 +13,7 @@ import torch
 
 from tests.tiny_dia2 import make
 from tests.tts.dia2.networks import load_model, make_take, words
-from tts.dia2 import dia2
+from tts.dia2 import bundle
 from tts.dia2.dia2 import Dia2
 from tts.dia2.fast.gpu import graphs
 from tts.dia2.fast.gpu.capture import Capture
@@ -185,10 +185,10 @@ def test_loaded_for_a_gpu_it_speaks_in_graphs(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eager = Dia2.load(folder, device="cpu")
-    monkeypatch.setattr(dia2, "capture", lambda model: setattr(model, "graphs", Graphs(model)))
+    monkeypatch.setattr(bundle, "capture", lambda model: setattr(model, "graphs", Graphs(model)))
     quick = Dia2.load(folder, device="cpu")
-    with quick.exclusively() as stepper:
-        assert isinstance(stepper, GraphStepper)
+    with quick.exclusively():
+        assert isinstance(new_stepper(quick.model), GraphStepper)
     one, other = (each.generate("one two three", seed=1) for each in (eager, quick))
     assert np.array_equal(one.audio_tokens, other.audio_tokens)
 

@@ -62,7 +62,7 @@ class Machine:
     def __init__(self, prepared: Prepared, seconds: float) -> None:
         self.now, self.seconds = 0.0, seconds
         self.prepared = prepared
-        self.scheduler = Scheduler(prepared.dia2, lambda: self.now)
+        self.scheduler = Scheduler(prepared.bundle, lambda: self.now)
         self.scheduler.pace.expect(1, seconds)
         self._step = self.scheduler._stepper.step
         self.scheduler._stepper.step = self._slowly  # type: ignore[method-assign]

@@ -5,14 +5,14 @@ import pytest
 
 from tests.tiny_dia2 import make
 from tts import Heard, SpokenWord
-from tts.dia2.dia2 import Dia2
+from tts.dia2.bundle import Bundle
 from tts.dia2.serving.context import RESERVED, ConversationContext
 from tts.dia2.serving.windows import last_frame
 
 
 @pytest.fixture(scope="module")
-def dia2(tmp_path_factory: pytest.TempPathFactory) -> Dia2:
-    return Dia2.load(make(tmp_path_factory.mktemp("dia2")))
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return Bundle.load(make(tmp_path_factory.mktemp("dia2")))
 
 
 def turn(speaker: str, words: str, seconds: float = 2.0, rate: int = 16000) -> Heard:
@@ -28,12 +28,12 @@ def turn(speaker: str, words: str, seconds: float = 2.0, rate: int = 16000) -> H
     return Heard("agent" if speaker == "agent" else "user", pcm, rate, tuple(spoken))
 
 
-def test_no_turn_is_no_prefix(dia2: Dia2) -> None:
-    assert ConversationContext(dia2, None, 4).opening().plan.frames == 0
+def test_no_turn_is_no_prefix(bundle: Bundle) -> None:
+    assert ConversationContext(bundle, None, 4).opening().plan.frames == 0
 
 
-def test_turns_are_heard_in_order_each_by_its_speaker(dia2: Dia2) -> None:
-    conversation = ConversationContext(dia2, None, 4)
+def test_turns_are_heard_in_order_each_by_its_speaker(bundle: Bundle) -> None:
+    conversation = ConversationContext(bundle, None, 4)
     conversation.add(turn("user", "how are you"))
     conversation.add(turn("agent", "very well thanks", rate=24000))
     opening = conversation.opening()
@@ -45,39 +45,39 @@ def test_turns_are_heard_in_order_each_by_its_speaker(dia2: Dia2) -> None:
         "well",
         "thanks",
     ]
-    first, second = dia2.tokenizer.speakers
+    first, second = bundle.tokenizer.speakers
     assert opening.plan.entries[0].tokens[0] == second
     assert opening.plan.entries[3].tokens[0] == first
-    assert opening.codes.shape == (dia2.config.codebooks, opening.plan.frames)
+    assert opening.codes.shape == (bundle.config.codebooks, opening.plan.frames)
     assert opening.plan.drains
 
 
-def test_silence_around_a_turn_is_not_heard(dia2: Dia2) -> None:
-    conversation = ConversationContext(dia2, None, 4)
+def test_silence_around_a_turn_is_not_heard(bundle: Bundle) -> None:
+    conversation = ConversationContext(bundle, None, 4)
     conversation.add(turn("user", "how are you", seconds=4.0))
     # 4 s of sound in 8 s, a little around it, and the tail that the last word needs.
-    assert 4.0 <= conversation.opening().plan.frames / dia2.frame_rate <= 5.5
+    assert 4.0 <= conversation.opening().plan.frames / bundle.frame_rate <= 5.5
 
 
-def test_only_the_last_turns_are_kept(dia2: Dia2) -> None:
-    conversation = ConversationContext(dia2, None, 2)
+def test_only_the_last_turns_are_kept(bundle: Bundle) -> None:
+    conversation = ConversationContext(bundle, None, 2)
     for text in ("one", "two", "three"):
         conversation.add(turn("user", text))
     assert [entry.text for entry in conversation.opening().plan.entries] == ["two", "three"]
 
 
-def test_room_is_left_for_the_reply_and_the_oldest_go_first(dia2: Dia2) -> None:
-    conversation = ConversationContext(dia2, None, 100)
+def test_room_is_left_for_the_reply_and_the_oldest_go_first(bundle: Bundle) -> None:
+    conversation = ConversationContext(bundle, None, 100)
     for number in range(40):
         conversation.add(turn("user", f"turn{number}", seconds=4.0))
     opening = conversation.opening()
-    assert last_frame(dia2.config) - opening.plan.frames >= RESERVED
-    assert last_frame(dia2.config) - opening.plan.frames < RESERVED + 80
+    assert last_frame(bundle.config) - opening.plan.frames >= RESERVED
+    assert last_frame(bundle.config) - opening.plan.frames < RESERVED + 80
     assert opening.plan.entries[-1].text == "turn39"
 
 
-def test_what_cannot_be_heard_is_left_out(dia2: Dia2) -> None:
-    conversation = ConversationContext(dia2, None, 4)
+def test_what_cannot_be_heard_is_left_out(bundle: Bundle) -> None:
+    conversation = ConversationContext(bundle, None, 4)
     conversation.add(Heard("user", np.zeros(16000, np.float32), 16000, (SpokenWord("hush", 0),)))
     conversation.add(Heard("user", np.ones(16000, np.float32), 16000, ()))
     assert conversation.opening().plan.frames == 0

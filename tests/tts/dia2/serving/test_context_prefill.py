@@ -49,13 +49,13 @@ class Heard:
 
     def __init__(self, prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passes: list[tuple[int, int]] = []
-        prefill = prepared.dia2.model.prefill
+        prefill = prepared.bundle.model.prefill
 
         def noted(slot: int, columns: Tensor, positions: Tensor) -> Tensor:
             self.passes.append((int(positions[0]), len(columns)))
             return prefill(slot, columns, positions)
 
-        monkeypatch.setattr(prepared.dia2.model, "prefill", noted)
+        monkeypatch.setattr(prepared.bundle.model, "prefill", noted)
 
 
 def reply(prepared: Prepared, rehearsal: ContextPrefill) -> Listening:
@@ -159,15 +159,15 @@ def test_a_slot_that_is_wanted_is_given_up(model: Path) -> None:
     while rehearsal.step():
         pass
     assert prepared.scheduler.step()
-    assert prepared.dia2.model.cache.filled == [BLOCK]
+    assert prepared.bundle.model.cache.filled == [BLOCK]
     speaking = reply(prepared, rehearsal)
     speaking.feed("Some words to say.")
     assert prepared.scheduler.step()
-    assert prepared.dia2.model.cache.filled == [2 * BLOCK]
+    assert prepared.bundle.model.cache.filled == [2 * BLOCK]
     assert prepared.scheduler.open_ones == [speaking]
     prepared.scheduler.close(speaking)
     assert not rest(prepared, rehearsal)
-    assert prepared.dia2.model.cache.filled == [0]
+    assert prepared.bundle.model.cache.filled == [0]
 
 
 def test_a_pass_that_fails_is_given_up(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_a_pass_that_fails_is_given_up(model: Path, monkeypatch: pytest.MonkeyPa
     while rehearsal.step():
         pass
     with monkeypatch.context() as patched:
-        patched.setattr(prepared.dia2.model, "prefill", None)
+        patched.setattr(prepared.bundle.model, "prefill", None)
         with pytest.raises(TypeError):
             prepared.scheduler.step()
         assert not prepared.scheduler.step()

@@ -12,7 +12,7 @@ import pytest
 from tests.tts.dia2.serving.test_context import turn
 from tests.tts.dia2.serving.utterances import TEXT, checkpoint
 from tts import ConversationalSpeech
-from tts.dia2.dia2 import Dia2
+from tts.dia2.bundle import Bundle
 from tts.dia2.engine import Dia2Speech
 from tts.dia2.network.sampling import Sampling, random_numbers
 from tts.dia2.serving.context import ConversationContext
@@ -42,24 +42,24 @@ async def loaded(model: Path, **options: Any) -> AsyncGenerator[Dia2Speech, None
 
 def rendered_after(model: Path) -> np.ndarray[Any, Any]:
     """The text as one whole script after the turns, without the engine."""
-    dia2 = Dia2.load(model)
-    conversation = ConversationContext(dia2, None, 4)
+    bundle = Bundle.load(model)
+    conversation = ConversationContext(bundle, None, 4)
     for each in TURNS:
         conversation.add(each)
     window = Window(
-        dia2.config,
+        bundle.config,
         conversation.opening(),
-        bos=dia2.tokenizer.bos,
-        uniforms=random_numbers(1, dia2.config.max_steps, dia2.config.codebooks),
+        bos=bundle.tokenizer.bos,
+        uniforms=random_numbers(1, bundle.config.max_steps, bundle.config.codebooks),
         sampling=Sampling(),
     )
-    window.add(tuple(parse_script(TEXT, dia2.tokenizer, dia2.frame_rate)))
+    window.add(tuple(parse_script(TEXT, bundle.tokenizer, bundle.frame_rate)))
     window.machine.close()
-    stepper = Stepper(dia2.model)
+    stepper = Stepper(bundle.model)
     stepper.admit(window)
     while not window.finished:
         assert stepper.step()
-    return dia2.mimi.decode(window.frames()).numpy()
+    return bundle.mimi.decode(window.frames()).numpy()
 
 
 async def test_the_next_reply_goes_on_from_the_turns(model: Path, speak: Any) -> None:

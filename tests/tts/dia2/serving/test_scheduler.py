@@ -23,6 +23,7 @@ from tests.tts.dia2.serving.utterances import (
     settings,
     speak,
 )
+from tts.dia2.generate import generate
 from tts.dia2.serving.admission import Admission
 from tts.dia2.serving.prepare import Prepared, prepare
 from tts.dia2.serving.scheduler import Scheduler
@@ -65,7 +66,7 @@ def stream(prepared: Prepared, text: str, seed: int, chance: random.Random) -> L
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_stream_says_what_is_said_offline(prepared: Prepared, seed: int) -> None:
-    whole = prepared.dia2.generate(TEXT, seed=seed)
+    whole = generate(prepared.bundle, TEXT, seed=seed)
     streamed = stream(prepared, TEXT, seed, random.Random(seed))
     assert np.array_equal(streamed.codes, whole.audio_tokens)
     assert len(streamed.pcm) == len(whole.waveform)
@@ -77,7 +78,7 @@ def test_a_stream_says_what_is_said_offline(prepared: Prepared, seed: int) -> No
 def test_other_configurations(tmp_path: Path, ahead: int, delays: list[int] | None) -> None:
     prepared = prepare(settings(checkpoint(tmp_path, ahead=ahead, delays=delays)))
     text = TEXT + ' <break time="0.6s"/> [S2] And this.'
-    whole = prepared.dia2.generate(text, seed=3)
+    whole = generate(prepared.bundle, text, seed=3)
     streamed = stream(prepared, text, 3, random.Random(1))
     assert np.array_equal(streamed.codes, whole.audio_tokens)
     assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
@@ -102,18 +103,18 @@ MARKS = ["[S1]", "[S2]", ":", "<br", '<break time="0.4s"/>', '<break time="2s"/>
 )
 def test_any_text_however_it_comes(short: Prepared, pieces: list[str], seed: int) -> None:
     text = "so " + " ".join(pieces)
-    whole = short.dia2.generate(text, seed=9)
+    whole = generate(short.bundle, text, seed=9)
     streamed = stream(short, text, 9, random.Random(seed))
     assert np.array_equal(streamed.codes, whole.audio_tokens)
     assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
     said = " ".join(word.text for word in streamed.words).split()
     left = text.split()[len(said) :]
     assert said == text.split()[: len(said)]
-    assert not [entry for entry in parse_script(left, short.dia2.tokenizer) if entry.tokens]
+    assert not [entry for entry in parse_script(left, short.bundle.tokenizer) if entry.tokens]
 
 
 def test_words_start_in_the_frame_that_brings_them(prepared: Prepared) -> None:
-    whole = prepared.dia2.generate(TEXT, seed=1)
+    whole = generate(prepared.bundle, TEXT, seed=1)
     spoken = speak(prepared, TEXT)
     at = 0
     for speech in spoken.speech:
@@ -206,7 +207,7 @@ def test_leaving_frees_the_slot_at_once(prepared: Prepared) -> None:
     for each in speaking:
         prepared.scheduler.close(each)
     assert not prepared.scheduler.step()
-    assert prepared.dia2.model.cache.filled == [0, 0, 0]
+    assert prepared.bundle.model.cache.filled == [0, 0, 0]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "[S1] [S2]", '<break time="0.1s"/>', " … - !"])
@@ -243,15 +244,15 @@ def test_a_voice_is_heard_once_and_restored_every_time(
     voice.save(tmp_path / "voice.safetensors")
     prepared = prepare(settings(model, voice=str(tmp_path / "voice.safetensors"), slots=2))
     whole_voice = prepared.warmed.opening.plan.frames
-    whole = prepared.dia2.generate(TEXT, voices=[voice], seed=5)
+    whole = generate(prepared.bundle, TEXT, voices=[voice], seed=5)
     heard: list[int] = []
-    prefill = prepared.dia2.model.prefill
+    prefill = prepared.bundle.model.prefill
 
     def counted(slot: int, columns: Tensor, positions: Tensor) -> Tensor:
         heard.append(len(columns))
         return prefill(slot, columns, positions)
 
-    monkeypatch.setattr(prepared.dia2.model, "prefill", counted)
+    monkeypatch.setattr(prepared.bundle.model, "prefill", counted)
     for number in range(3):
         streamed = stream(prepared, TEXT, 5, random.Random(number))
         assert np.array_equal(streamed.codes, whole.audio_tokens)
@@ -272,7 +273,7 @@ def test_a_voice_must_leave_room(model: Path, tmp_path: Path) -> None:
 def test_starved_it_says_what_it_has_and_pauses(model: Path) -> None:
     clock = 100.0
     prepared = prepare(settings(model, starve="pad"))
-    prepared = replace(prepared, scheduler=Scheduler(prepared.dia2, lambda: clock))
+    prepared = replace(prepared, scheduler=Scheduler(prepared.bundle, lambda: clock))
     speaking = Listening(prepared)
     prepared.scheduler.open(speaking)
     speaking.feed("One two three four ")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.tts.dia2.serving.utterances import checkpoint, make_voice, settings, speak
+from tts.dia2.generate import generate
 from tts.dia2.serving.prepare import prepare
 from tts.dia2.serving.windows import Prefix, Window
 from tts.dia2.text.prefix import PrefixPlan
@@ -28,9 +29,9 @@ def test_a_reply_longer_than_the_window(
     if voice:
         make_voice(prepared, frames=30).save(tmp_path / "voice.safetensors")
         prepared = prepare(settings(small, voice=str(tmp_path / "voice.safetensors")))
-    dia2 = prepared.dia2
+    bundle = prepared.bundle
     positions: list[int] = []
-    step, prefill = dia2.model.step, dia2.model.prefill
+    step, prefill = bundle.model.step, bundle.model.prefill
 
     def watched_step(columns: Tensor, at: Tensor, active: list[bool]) -> Tensor:
         positions.extend(at.tolist())
@@ -40,17 +41,17 @@ def test_a_reply_longer_than_the_window(
         positions.extend(at.tolist())
         return prefill(slot, columns, at)
 
-    monkeypatch.setattr(dia2.model, "step", watched_step)
-    monkeypatch.setattr(dia2.model, "prefill", watched_prefill)
+    monkeypatch.setattr(bundle.model, "step", watched_step)
+    monkeypatch.setattr(bundle.model, "prefill", watched_prefill)
     spoken = speak(prepared, LONG)
-    assert len(spoken.speech) > 2 * dia2.config.max_steps
-    assert max(positions) < dia2.config.max_steps
+    assert len(spoken.speech) > 2 * bundle.config.max_steps
+    assert max(positions) < bundle.config.max_steps
     # Every word once, in order, in the piece that it starts in.
     assert " ".join(word.text for word in spoken.words) == LONG
     starts = [word.start for word in spoken.words]
     assert starts == sorted(set(starts))
     # One stream of audio: the codec never starts anew.
-    assert np.abs(spoken.pcm - dia2.mimi.decode(spoken.codes).numpy()).max() < 1e-4
+    assert np.abs(spoken.pcm - bundle.mimi.decode(spoken.codes).numpy()).max() < 1e-4
 
 
 def test_up_to_the_cut_it_is_what_a_larger_window_says(tmp_path: Path) -> None:
@@ -71,13 +72,13 @@ def window(tmp_path: Path, text: str, steps: int = 60) -> Window:
     """A window of a text, all steps of which were made; their audio is all zeros."""
     prepared = prepare(settings(checkpoint(tmp_path, max_steps=steps)))
     take = Window(
-        prepared.dia2.config,
+        prepared.bundle.config,
         NOTHING,
         bos=1,
         uniforms=torch.zeros(1),
         sampling=prepared.manner.sampling,
     )
-    parser = ScriptParser(prepared.dia2.tokenizer)
+    parser = ScriptParser(prepared.bundle.tokenizer)
     take.add((*parser.feed(text), *parser.finish()))
     take.machine.close()
     return take
@@ -159,13 +160,13 @@ def test_without_a_look_ahead_no_frame_is_lost_or_comes_twice(tmp_path: Path, pa
     prepared = prepare(settings(checkpoint(tmp_path, max_steps=60, ahead=0)))
     opening = Prefix(PrefixPlan((), (), 10), np.zeros((3, 10), np.int32), mid_speech=True)
     take = Window(
-        prepared.dia2.config,
+        prepared.bundle.config,
         opening,
         bos=1,
         uniforms=torch.zeros(1),
         sampling=prepared.manner.sampling,
     )
-    take.machine.add(ScriptParser(prepared.dia2.tokenizer).feed("ab ab "))
+    take.machine.add(ScriptParser(prepared.bundle.tokenizer).feed("ab ab "))
     take.machine.close()
     while take.warming:
         take.warm_up(256)
@@ -184,7 +185,7 @@ def test_the_silence_at_the_beginning_is_as_long_as_it_is_to_be(tmp_path: Path) 
     prepared = prepare(settings(checkpoint(tmp_path, ahead=0)))
     for padding in (0, 4):
         ours, published = (
-            prepared.dia2.generate("Well then.", seed=1, initial_padding=padding, reference=way)
+            generate(prepared.bundle, "Well then.", seed=1, initial_padding=padding, reference=way)
             for way in (False, True)
         )
         assert [text for text, _ in ours.words] == ["Well", "then."]

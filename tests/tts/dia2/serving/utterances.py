@@ -70,7 +70,7 @@ class Listening(Speaking):
         manner = prepared.manner
         self.items: list[Item] = []
         self.tokens: list[NDArray[np.int32]] = []
-        super().__init__(prepared.dia2, manner, prepared.warmed, self.take)
+        super().__init__(prepared.bundle, manner, prepared.warmed, self.take)
         if seed is not None:
             self._seed = seed
             self.window.uniforms = self._draws()
@@ -137,7 +137,7 @@ def fragments(text: str, chance: random.Random) -> Iterator[str]:
 
 def make_voice(prepared: Prepared, frames: int = 40) -> Voice:
     """A voice of noise that says three words."""
-    mimi = prepared.dia2.mimi
+    mimi = prepared.bundle.mimi
     size = mimi.config.codebook_size
     codes = np.random.default_rng(3).integers(0, size, (mimi.codebooks, frames)).astype(np.int32)
     words = (Word("I", 0.2, 0.4), Word("speak", 0.5, 0.9), Word("now.", 1.0, 1.6))
