@@ -46,7 +46,8 @@ $(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing Parley and its development tools into $(VENV) …"
-	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --constraint constraints.txt 'pip>=25.1'  # knows dependency groups
+	$(PIP) install --constraint constraints.txt --group dev --editable '.[all]'
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.system: $(BIN)/python .ci/system

@@ -84,6 +84,10 @@ def test_a_library_knows_neither_the_agent_nor_another(package: str) -> None:
     assert _packages(package) & {"agent", "configs", *LIBRARIES} <= {package}
 
 
+def test_what_knows_how_parley_is_installed_knows_nothing_else() -> None:
+    assert GRAPH["parley_voice"] == set()
+
+
 @pytest.mark.parametrize("package", PRODUCT)
 def test_the_product_knows_neither_bench_nor_tests(package: str) -> None:
     assert not _packages(package) & {"bench", "tests"}

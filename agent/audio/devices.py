@@ -9,6 +9,7 @@ from threading import RLock
 from typing import Any, Literal
 
 from agent.errors import AudioError
+from parley_voice import pip_install
 
 Kind = Literal["input", "output"]
 
@@ -52,7 +53,7 @@ def load() -> Any:
     try:
         import sounddevice
     except ImportError:
-        raise AudioError("sound cards need sounddevice: pip install sounddevice") from None
+        raise AudioError(f"sound cards need sounddevice: {pip_install('sounddevice')}") from None
     except OSError:  # its wheel has the library on macOS and Windows only
         raise AudioError(
             "sound cards need the PortAudio library: apt install libportaudio2 (Debian, Ubuntu) "

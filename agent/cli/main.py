@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.version:
         from importlib.metadata import version
 
-        print(f"parley {version('parley')}")
+        from parley_voice import NAME
+
+        print(f"parley {version(NAME)}")
         return 0
     if args.command is None:
         parser.print_help()

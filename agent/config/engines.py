@@ -32,6 +32,7 @@ import stt
 import tts
 from agent.config.sections import Section
 from agent.errors import ConfigError
+from parley_voice import NAME
 
 
 class EngineSection(Section):
@@ -124,7 +125,7 @@ class Family:
         try:
             return _schema(self, name, point.value)
         except Exception as error:
-            package = point.dist.name if point.dist else "parley"
+            package = point.dist.name if point.dist else NAME
             reason = f"{type(error).__name__}: {error}"
             raise ConfigError(
                 f"{self.selector} '{name}' of package {package} cannot be used: {reason}"

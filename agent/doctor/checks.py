@@ -19,9 +19,11 @@ from agent.config.engines import EngineSection, LlmSection, create_llm, create_s
 from agent.config.load import Config
 from agent.doctor.checks_llm import endpoint, servers, tools
 from agent.doctor.finding import Finding
+from agent.doctor.installation import installation
 from agent.doctor.model_caches import dia2_model, smart_turn_model, whisper_model
 from agent.errors import AudioError
 from llm_adapters import LanguageModelError
+from parley_voice import NAME, pip_install
 from stt import SpeechToTextError
 from tts import TextToSpeechError
 
@@ -74,11 +76,10 @@ OF_ENGINE = {
     "espeak": ("espeakng-loader",),
     "dia2": ("torch", "safetensors", "tokenizers", "huggingface_hub"),
 }
-_DIA2 = "'parley[dia2]'"
 _EXTRAS = {
-    **dict.fromkeys(("torch", "safetensors", "tokenizers"), _DIA2),
-    "mcp": "'parley[mcp]'",
-    "pywebrtc-audio": "'parley[echo]'",
+    **dict.fromkeys(("torch", "safetensors", "tokenizers"), f"{NAME}[dia2]"),
+    "mcp": f"{NAME}[mcp]",
+    "pywebrtc-audio": f"{NAME}[echo]",
 }
 
 
@@ -86,7 +87,7 @@ def _package(name: str) -> Finding:
     try:
         return Finding("ok", name, version(name))
     except PackageNotFoundError:
-        fix = f"pip install {_EXTRAS.get(name, name)}"
+        fix = pip_install(_EXTRAS.get(name, name))
         return Finding("missing", name, "not installed", fix)
 
 
@@ -234,5 +235,5 @@ async def _loads(
 _LOAD_PATIENCE = 10.0
 
 
-OF_MACHINE: Sequence[Check] = (python, packages, gpu, sound, servers)
+OF_MACHINE: Sequence[Check] = (python, installation, packages, gpu, sound, servers)
 OF_ENGINES: Sequence[Check] = (hears, thinks, speaks, tools)

@@ -6,6 +6,7 @@ from pathlib import Path
 from agent.config.engines import EngineSection
 from agent.doctor.finding import Finding
 from agent.turns.smart_turn import FILE as SMART_TURN
+from parley_voice import pip_install
 
 _DOWNLOADS = "parley talk downloads it when it first starts with this configuration"
 
@@ -49,7 +50,8 @@ def dia2_model(section: EngineSection) -> Finding:
 
     model, subject = str(section.arguments().get("model")), "tts dia2"
     if find_spec("torch") is None:
-        return Finding("missing", subject, "PyTorch is not installed", "pip install 'parley[dia2]'")
+        install = pip_install("parley-voice[dia2]")
+        return Finding("missing", subject, "PyTorch is not installed", install)
     folder = Path(model).expanduser()
     if folder.is_dir():
         if (folder / "config.json").is_file():

@@ -16,6 +16,7 @@ from agent.config.tools import ToolSettings
 from agent.graph import only
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
+from parley_voice import pip_install
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -138,9 +139,8 @@ class McpServer:
             # Half a second of imports.
             mcp = await anyio.to_thread.run_sync(importlib.import_module, "mcp")
         except ImportError as error:
-            raise ToolError(
-                f"MCP servers need the mcp package ({error}): pip install 'parley[mcp]'"
-            ) from None
+            install = pip_install("parley-voice[mcp]")
+            raise ToolError(f"MCP servers need the mcp package ({error}): {install}") from None
         if self._server.command:
             from mcp.client.stdio import StdioServerParameters, stdio_client
 

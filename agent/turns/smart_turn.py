@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.errors import ParleyError
+from parley_voice import NAME, pip_install
 
 SAMPLE_RATE = 16000
 """The rate in Hz of what `complete` expects."""
@@ -121,13 +122,12 @@ def _load_log_mel() -> Callable[..., Any]:
     """
     package = find_spec("faster_whisper")
     if package is None or package.origin is None:
-        raise ParleyError("Smart-Turn needs faster-whisper: pip install parley")
+        raise ParleyError(f"Smart-Turn needs faster-whisper: {pip_install(NAME)}")
     file = Path(package.origin).parent / "feature_extractor.py"
     spec = spec_from_file_location("parley_log_mel", file)
     if spec is None or spec.loader is None or not file.is_file():
-        raise ParleyError(
-            f"{file} is missing: pip install --force-reinstall 'faster-whisper>=1.2.1'"
-        )
+        install = pip_install("--force-reinstall", "faster-whisper>=1.2.1")
+        raise ParleyError(f"{file} is missing: {install}")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     extractor = module.FeatureExtractor(chunk_length=HEARD_S)
@@ -159,7 +159,7 @@ def _load_session(path: Path) -> Any:
         import onnxruntime
     except ImportError as error:
         raise ParleyError(
-            f"Smart-Turn needs onnxruntime ({error}): pip install onnxruntime"
+            f"Smart-Turn needs onnxruntime ({error}): {pip_install('onnxruntime')}"
         ) from error
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ParleyError
+from parley_voice import NAME, pip_install
 
 SAMPLE_RATE = 16000
 """The rate in Hz of what `feed` expects."""
@@ -89,17 +90,16 @@ def _load_session() -> Any:
     """An onnxruntime session of the model, on one thread: it needs 0.2 ms per window."""
     package = find_spec("faster_whisper")  # finds the files without importing the package
     if package is None or package.origin is None:
-        raise ParleyError("voice activity detection needs faster-whisper: pip install parley")
+        raise ParleyError(f"voice activity detection needs faster-whisper: {pip_install(NAME)}")
     model = Path(package.origin).parent / "assets" / "silero_vad_v6.onnx"
     if not model.is_file():
-        raise ParleyError(
-            f"{model} is missing: pip install --force-reinstall 'faster-whisper>=1.2.1'"
-        )
+        install = pip_install("--force-reinstall", "faster-whisper>=1.2.1")
+        raise ParleyError(f"{model} is missing: {install}")
     try:
         import onnxruntime
     except ImportError as error:
         raise ParleyError(
-            f"voice activity detection needs onnxruntime ({error}): pip install onnxruntime"
+            f"voice activity detection needs onnxruntime ({error}): {pip_install('onnxruntime')}"
         ) from error
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = 1

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from parley_voice import pip_install
 from stt import hallucinations as ghosts
 from stt.hallucinations import Hypothesis, ghost
 from stt.protocol import SpeechToTextError, Transcript, Word
@@ -210,7 +211,7 @@ class Whisper:
             import faster_whisper  # noqa: F401  (both are needed below)
         except ImportError as error:
             raise SpeechToTextError(
-                f"whisper needs faster-whisper ({error}): pip install faster-whisper"
+                f"whisper needs faster-whisper ({error}): {pip_install('faster-whisper')}"
             ) from error
         folder = find_model(self._name)
         if self._device != "cpu":
@@ -254,9 +255,8 @@ class Whisper:
         except (RuntimeError, ValueError, OSError) as error:
             hint = ""
             if device == "cuda":
-                hint = (
-                    "; GPUs need pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, or device: cpu"
-                )
+                install = pip_install("nvidia-cublas-cu12", "nvidia-cudnn-cu12")
+                hint = f"; GPUs need {install}, or device: cpu"
             raise SpeechToTextError(
                 f"whisper model '{self._name}' cannot be used on {device} as {compute_type}: "
                 f"{first_line(error)}{hint}"

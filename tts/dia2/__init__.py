@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from parley_voice import pip_install
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     except ImportError as error:
+        install = pip_install("parley-voice[dia2]")
         raise TextToSpeechError(
-            f"Dia2 needs {error.name or 'PyTorch'} ({error}): pip install 'parley[dia2]'"
+            f"Dia2 needs {error.name or 'PyTorch'} ({error}): {install}"
         ) from error

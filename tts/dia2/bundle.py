@@ -10,6 +10,7 @@ from typing import Self
 
 import torch
 
+from parley_voice import pip_install
 from tts.dia2.checkpoint import Checkpoint
 from tts.dia2.fast.gpu.graphs import capture
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
@@ -99,9 +100,8 @@ class Bundle:
             capture(model)
             codec = Mimi.load(found.mimi, found.config.codebooks, place)
         except ImportError as error:
-            raise TextToSpeechError(
-                f"Dia2 needs {error.name} ({error}): pip install 'parley[dia2]'"
-            ) from error
+            install = pip_install("parley-voice[dia2]")
+            raise TextToSpeechError(f"Dia2 needs {error.name} ({error}): {install}") from error
         except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
             reason = str(error).partition("\n")[0]
             raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from parley_voice import pip_install
 from tts.dia2.network.config import Dia2Config
 from tts.protocol import TextToSpeechError
 
@@ -171,9 +172,8 @@ def _fetch(
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError
     except ImportError as error:
-        raise TextToSpeechError(
-            f"downloading needs huggingface_hub ({error}): pip install 'parley[dia2]'"
-        ) from None
+        install = pip_install("parley-voice[dia2]")
+        raise TextToSpeechError(f"downloading needs huggingface_hub ({error}): {install}") from None
     wanted = [*needed, *patterns]
     try:
         cached = snapshot_download(

@@ -14,6 +14,7 @@ import anyio.lowlevel
 import anyio.to_thread
 from pydantic import Field
 
+from parley_voice import pip_install
 from tts.clean import SOUNDS
 from tts.dia2 import torch_loading as quiet
 from tts.dia2.serving.mailbox import Mailbox
@@ -222,9 +223,8 @@ def _import() -> None:
             import_module("tts.dia2.serving.prepare")
             import_module("tts.dia2.serving.worker")
         except ImportError as error:
-            raise TextToSpeechError(
-                f"Dia2 needs PyTorch ({error}): pip install 'parley[dia2]'"
-            ) from None
+            install = pip_install("parley-voice[dia2]")
+            raise TextToSpeechError(f"Dia2 needs PyTorch ({error}): {install}") from None
 
 
 def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":

@@ -15,14 +15,13 @@ from agent.audio.echo.bound import EchoBound
 from agent.audio.echo.kalman import LinearFilter
 from agent.errors import AudioError
 from agent.events import MICROPHONE_RATE
+from parley_voice import pip_install
 
 FRAME = MICROPHONE_RATE // 100
 """Samples in a frame (10 ms)."""
 
 DELAY = 128
 """Samples by which what comes out is behind what went in."""
-
-_INSTALL = "pip install 'parley[echo]'"
 
 
 class Canceller:
@@ -35,7 +34,8 @@ class Canceller:
         try:
             from pywebrtc_audio import EchoCanceller
         except ImportError as error:
-            raise AudioError(f"echo: cancel needs pywebrtc-audio ({error}): {_INSTALL}") from error
+            install = pip_install("parley-voice[echo]")
+            raise AudioError(f"echo: cancel needs pywebrtc-audio ({error}): {install}") from error
         self._aec: Any = EchoCanceller(MICROPHONE_RATE)
         self._filter = LinearFilter(FRAME)
         self._double_talk = DoubleTalk()

@@ -16,6 +16,7 @@ from agent.config.load import Config, load_config
 from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
 from agent.events import Event, WarningEvent
+from parley_voice import pip_install
 from tts import TextToSpeechError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def need_dia2() -> None:
         import tokenizers  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        raise TextToSpeechError(f"Dia2 needs {error.name}: pip install 'parley[dia2]'") from None
+        install = pip_install("parley-voice[dia2]")
+        raise TextToSpeechError(f"Dia2 needs {error.name}: {install}") from None
 
 
 def free_name(name: str, *, replace: bool) -> Path:

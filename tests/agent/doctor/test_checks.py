@@ -14,10 +14,12 @@ from agent.cli.main import main
 from agent.config.load import Config
 from agent.doctor import checks, checks_llm
 from agent.doctor.finding import Finding
+from agent.doctor.installation import installation
 from agent.doctor.model_caches import dia2_model
 from agent.errors import AudioError
 from llm_adapters import discover
-from tests.paths import AUDIO
+from parley_voice import NAME, pip_install
+from tests.paths import AUDIO, ROOT
 
 pytestmark = pytest.mark.anyio
 
@@ -256,10 +258,28 @@ class TestMachine:
         assert {"numpy", "sounddevice", "pocketsphinx", "openai"} <= {f.subject for f in found}
         assert "openai" not in {finding.subject for finding in await checks.packages(Config())}
 
+    async def test_parley_itself(self) -> None:
+        (found,) = await installation(Config())
+        assert found.state == "ok"
+        assert str(ROOT) in found.detail
+
+    async def test_a_stranger_with_a_package_of_the_same_name(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        stranger = tmp_path / "robot-1.0.dist-info"
+        stranger.mkdir()
+        (stranger / "METADATA").write_text("Metadata-Version: 2.1\nName: robot\nVersion: 1.0\n")
+        (stranger / "top_level.txt").write_text("agent\nrobot\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        _, found = await installation(Config())
+        assert found.state == "missing"
+        assert "'agent' is a package of robot too" in found.detail
+        assert pip_install("--force-reinstall", "--no-deps", NAME) in found.fix
+
     async def test_a_package_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(checks.OF_ENGINE, "eliza", ("no-such-package",))
         found = await checks.packages(Config())
-        fix = "pip install no-such-package"
+        fix = pip_install("no-such-package")
         assert Finding("missing", "no-such-package", "not installed", fix) in found
 
     async def test_files_need_no_sound_card(

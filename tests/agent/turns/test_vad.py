@@ -1,5 +1,6 @@
 """Voice activity: streaming equals the whole, and the model stays off the loop."""
 
+import re
 import sys
 import threading
 import wave
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from agent.errors import ParleyError
 from agent.turns import vad
 from agent.turns.vad import WINDOW, SileroVad
+from parley_voice import NAME, pip_install
 from tests.paths import AUDIO
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +93,7 @@ async def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ParleyError, match="pip install onnxruntime"):
         await SileroVad().load()
     monkeypatch.setattr(vad, "find_spec", lambda _: None)
-    with pytest.raises(ParleyError, match="pip install parley"):
+    with pytest.raises(ParleyError, match=re.escape(pip_install(NAME))):
         await SileroVad().load()
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import tts.dia2
+from parley_voice import pip_install
 from tests import tiny_dia2
 from tests.tts.dia2 import networks  # noqa: F401 - PyTorch in one thread
 from tts import TextToSpeechError
@@ -246,7 +247,7 @@ def test_without_pytorch(name: str) -> None:
     done = python(f"import sys; sys.modules['torch'] = None; from tts.dia2 import {name}")
     last = done.stderr.splitlines()[-1]
     assert last.startswith("tts.protocol.TextToSpeechError: Dia2 needs torch")
-    assert "pip install 'parley[dia2]'" in last
+    assert pip_install("parley-voice[dia2]") in last
 
 
 @pytest.mark.parametrize("missing", ["safetensors", "tokenizers"])
@@ -257,4 +258,4 @@ def test_without_the_other_libraries(made: Path, missing: str) -> None:
     )
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"tts.protocol.TextToSpeechError: Dia2 needs {missing}"), last
-    assert "pip install 'parley[dia2]'" in last
+    assert pip_install("parley-voice[dia2]") in last

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from parley_voice import pip_install
 from tts.dia2.fast.backbone import Backbone, LastStep
 from tts.dia2.fast.depformer import Depformer, Frame
 from tts.dia2.network import depformer
@@ -62,7 +63,7 @@ class FastModel(plain.Model):
             from tts.dia2.fast.cpu import depformer as compiled
             from tts.dia2.fast.cpu import int8_loops as byte_loops
         except ImportError as error:
-            _log.info("Dia2 is slower without Numba: pip install numba (%s)", error)
+            _log.info("Dia2 is slower without Numba: %s (%s)", pip_install("numba"), error)
             return None
         if self.quantized and not byte_loops.supported():
             return None
@@ -118,7 +119,7 @@ def quickest(
     if device.type == "cuda":
         kind = _on_gpu()
         if quantize and kind is FastModel:
-            raise TextToSpeechError("int8 weights on a GPU need Triton: pip install triton")
+            raise TextToSpeechError(f"int8 weights on a GPU need Triton: {pip_install('triton')}")
         return kind(config, weights, quantize=quantize, **options)
     if dtype == torch.float32:
         return FastModel(config, weights, quantize=quantize, **options)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from parley_voice import pip_install
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
@@ -50,9 +51,8 @@ def _load(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
     try:
         from tokenizers import Tokenizer as Model
     except ImportError as error:
-        raise TextToSpeechError(
-            f"Dia2 needs tokenizers ({error}): pip install 'parley[dia2]'"
-        ) from None
+        install = pip_install("parley-voice[dia2]")
+        raise TextToSpeechError(f"Dia2 needs tokenizers ({error}): {install}") from None
     whole = folder / "tokenizer.json"
     if not whole.is_file():
         return _assemble(folder, settings)

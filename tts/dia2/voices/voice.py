@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from parley_voice import pip_install
 from tts.dia2.text.prefix import Word
 from tts.protocol import TextToSpeechError
 
@@ -189,4 +190,5 @@ def _need_safetensors() -> None:
     try:
         import safetensors  # noqa: F401 - only to tell whether it is there
     except ImportError:
-        raise TextToSpeechError("voices need safetensors: pip install 'parley[dia2]'") from None
+        install = pip_install("parley-voice[dia2]")
+        raise TextToSpeechError(f"voices need safetensors: {install}") from None

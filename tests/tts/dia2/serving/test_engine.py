@@ -1,6 +1,7 @@
 """Dia2 as the rest of Parley sees it: on the event loop, with its model in a thread."""
 
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from parley_voice import pip_install
 from tests.paths import ROOT
 from tests.tts.dia2.serving.utterances import TEXT, checkpoint, fragments
 from tts.dia2.dia2 import Dia2
@@ -204,7 +206,7 @@ async def test_no_such_voice(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_p
 
 async def test_without_torch(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tts.dia2.serving.prepare", None)
-    with pytest.raises(TextToSpeechError, match=r"pip install 'parley\[dia2\]'"):
+    with pytest.raises(TextToSpeechError, match=re.escape(pip_install("parley-voice[dia2]"))):
         await Dia2Speech(model=str(model)).load()
 
 
