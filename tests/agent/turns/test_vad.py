@@ -102,5 +102,5 @@ async def test_a_missing_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
         origin = str(tmp_path / "__init__.py")
 
     monkeypatch.setattr(vad, "find_spec", lambda _: Spec())
-    with pytest.raises(ParleyError, match=r"silero_vad_v6\.onnx is missing: pip install"):
+    with pytest.raises(ParleyError, match=r"silero_vad_v6\.onnx is missing: .*pip install --force"):
         await SileroVad().load()
