@@ -22,7 +22,8 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.whisper.engine import SAMPLE_RATE, Whisper
+from stt.vad import SAMPLE_RATE
+from stt.whisper.engine import Whisper
 from tests.stt.whisper import tiny_whisper
 
 SIZES = {"tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
@@ -46,7 +47,7 @@ def main() -> None:
     print(f"{len(pcm) / SAMPLE_RATE:.1f} s of speech, {TOKENS} tokens, medians of {args.runs} runs")
     print("size    trimmed: ms   cpu    RTF    padded: ms   cpu    RTF    ratio: ms   cpu")
     for size in args.sizes.split(","):
-        with patch("stt.whisper.decoder.flaw", return_value=None):
+        with patch("stt.whisper.decoder.decoding_fault", return_value=None):
             (trimmed, cpu), (padded, padded_cpu) = anyio.run(_measure, size, pcm, args.runs)
         seconds = len(pcm) / SAMPLE_RATE
         print(
@@ -68,8 +69,8 @@ async def _measure(size: str, pcm: NDArray[np.float32], runs: int) -> Sequence[t
         ]
         for engine in engines:
             await engine.load()
-            assert engine._decoder is not None
-            engine._decoder._model.max_length = 4 + TOKENS  # the prompt has four
+            assert engine._decoding.decoder is not None
+            engine._decoding.decoder._model.max_length = 4 + TOKENS  # the prompt has four
     took: list[list[tuple[float, float]]] = [[], []]
     for _ in range(runs):
         for engine, times in zip(engines, took, strict=True):

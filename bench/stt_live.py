@@ -31,7 +31,8 @@ from agent.audio.files import PacedSpeaker
 from agent.config.load import Config
 from agent.events import Audio, Event, TurnLatency
 from bench.stt import CLIP, SIZES, TOKENS, WORDS
-from stt.whisper.engine import SAMPLE_RATE, Whisper
+from stt.vad import SAMPLE_RATE
+from stt.whisper.engine import Whisper
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeTts
 from tests.stt.whisper import tiny_whisper
 
@@ -50,7 +51,10 @@ def main() -> None:
     print("milliseconds: p50 / max    pause, no partials    pause, partials    endpoint")
     with ExitStack() as stack:
         # What random weights write would be rejected, or decoded again.
-        for check in ("stt.whisper.decoder.flaw", "stt.whisper.engine.ghost"):
+        for check in (
+            "stt.whisper.decoder.decoding_fault",
+            "stt.whisper.decoding_thread.rejection",
+        ):
             stack.enter_context(patch(check, return_value=None))
         for size in args.sizes.split(","):
             columns = anyio.run(_measure, size, args.turns)
@@ -67,8 +71,8 @@ async def _load(size: str, **options: Any) -> Whisper:
         tiny_whisper.make(Path(folder), width=width, heads=heads, layers=layers, words=WORDS)
         engine = Whisper(model=folder, device="cpu", language="en", **options)
         await engine.load()
-    assert engine._decoder is not None
-    engine._decoder._model.max_length = 4 + TOKENS  # the prompt has four
+    assert engine._decoding.decoder is not None
+    engine._decoding.decoder._model.max_length = 4 + TOKENS  # the prompt has four
     return engine
 
 

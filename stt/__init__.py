@@ -1,4 +1,4 @@
-"""Speech to text: one module per engine, one protocol."""
+"""Speech to text: a module or a folder for each engine, and the protocol that all of them have."""
 
 from stt.protocol import Recognition, SpeechToText, SpeechToTextError, Transcript, Word
 

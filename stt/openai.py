@@ -11,7 +11,6 @@ import re
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
@@ -21,21 +20,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from parley_voice import pip_install
-from stt.hallucinations import LEAST_VOICE
+from stt.hallucinations import MIN_VOICE
 from stt.protocol import SpeechToTextError, Transcript, Word
-from stt.vad import Voice
+from stt.vad import SAMPLE_RATE, VoiceActivity
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncAPIResponse, AsyncOpenAI
-
-SAMPLE_RATE = 16000
 
 DRAIN = 1.0
 """Seconds that an answer may go on after its last word."""
 
 
 class OpenAI:
-    """A transcription endpoint. Nothing is imported or connected before `load`."""
+    """Client of a transcription endpoint. Nothing is imported or connected before `load`."""
 
     sample_rate = SAMPLE_RATE
 
@@ -107,7 +104,7 @@ class OpenAI:
         yield _Recognition(self)
 
     async def transcribe(self, pcm: NDArray[np.float32]) -> Transcript:
-        """What the endpoint makes of 16 kHz mono audio. Raises SpeechToTextError."""
+        """Send float32 [n] at 16 kHz: what the endpoint makes of it. Raises SpeechToTextError."""
         from httpx2 import RequestError, TimeoutException  # the client lets a body's through
         from openai import APIConnectionError, APIStatusError, APITimeoutError
 
@@ -129,13 +126,13 @@ class OpenAI:
         request = dict(self._request)
         if self._stream:
             request["stream"] = True
-        speech = await anyio.to_thread.run_sync(partial(_wav, pcm))
+        speech = await anyio.to_thread.run_sync(_wav, pcm)
         create = self._client.audio.transcriptions.with_streaming_response.create
         async with create(file=("speech.wav", speech, "audio/wav"), **request) as response:
             try:
                 if "event-stream" in response.headers.get("content-type", ""):
-                    return Transcript((await _streamed(response)).strip())
-                return _whole(await response.read())
+                    return Transcript((await _read_stream(response)).strip())
+                return _parse(await response.read())
             except ValueError as error:
                 raise self._error(f"sent no transcript: {error}") from None
 
@@ -170,15 +167,15 @@ class OpenAI:
 
 
 class _Recognition:
-    """One utterance."""
+    """One utterance, sent when it is over."""
 
     def __init__(self, engine: OpenAI) -> None:
         self._engine = engine
         self._pieces: list[NDArray[np.float32]] = []
-        self._transcript: Transcript | None = Transcript("")  # of all that was heard
+        self._transcript: Transcript | None = Transcript("")  # of all that was fed
 
     async def feed(self, pcm: NDArray[np.float32]) -> None:
-        """Hear more (16 kHz mono, [-1, 1], any length)."""
+        """Keep the next samples (16 kHz mono, [-1, 1], any length)."""
         if len(pcm):
             self._pieces.append(pcm)
             self._transcript = None
@@ -186,19 +183,14 @@ class _Recognition:
     async def finish(self) -> Transcript:
         """The transcript. What holds no voice is not sent. Raises SpeechToTextError."""
         if self._transcript is None:
-            pcm = np.concatenate(self._pieces)
-            voiced = await anyio.to_thread.run_sync(_voiced, pcm)
-            if voiced < LEAST_VOICE:
-                self._transcript = Transcript("", rejected=f"only {voiced:.2f} s of voice")
+            pcm, voice = np.concatenate(self._pieces), VoiceActivity()
+            await anyio.to_thread.run_sync(voice.process, pcm)
+            if voice.voiced_seconds < MIN_VOICE:
+                reason = f"only {voice.voiced_seconds:.2f} s of voice"
+                self._transcript = Transcript("", rejected=reason)
             else:
                 self._transcript = await self._engine.transcribe(pcm)
         return self._transcript
-
-
-def _voiced(pcm: NDArray[np.float32]) -> float:
-    voice = Voice()
-    voice.feed(pcm)
-    return voice.seconds
 
 
 def _wav(pcm: NDArray[np.float32]) -> bytes:
@@ -211,8 +203,8 @@ def _wav(pcm: NDArray[np.float32]) -> bytes:
     return file.getvalue()
 
 
-async def _streamed(response: "AsyncAPIResponse[Any]") -> str:
-    """The text of an answer in pieces. Raises ValueError when it is not whole."""
+async def _read_stream(response: "AsyncAPIResponse[Any]") -> str:
+    """Read an answer in pieces: its text. Raises ValueError when it is not whole."""
     text = ""
     lines = response.iter_lines()
     try:
@@ -234,8 +226,8 @@ async def _streamed(response: "AsyncAPIResponse[Any]") -> str:
     raise ValueError(f"the answer breaks off after '{text}'")
 
 
-def _whole(body: bytes) -> Transcript:
-    """An answer in one piece. Raises ValueError when it is none."""
+def _parse(body: bytes) -> Transcript:
+    """Parse an answer in one piece. Raises ValueError when it is none."""
     try:
         answer = json.loads(body)
         text = answer["text"].strip()

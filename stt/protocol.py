@@ -1,4 +1,18 @@
-"""What a speech recogniser is to the rest of Parley."""
+"""The protocol of a speech recogniser: what an engine of `stt` has to do.
+
+An engine is a class with the four members of `SpeechToText`; its `listen` gives an object with the
+two methods of `Recognition`. In plain words:
+
+- The constructor takes keyword arguments only, with types and defaults: they are the keys of the
+  section `stt` in the configuration, and `Annotated[..., Field(description=...)]` explains them.
+  It must be quick, and import nothing heavy.
+- `load` does what is slow: it imports packages, and reads or downloads a model.
+- `listen` is an async context manager for one utterance; several may be open at a time.
+- Whatever computes runs in a worker thread or a process, never on the event loop.
+- What goes wrong is raised as `SpeechToTextError`, with a message that says what to do.
+
+It is registered by one line in `stt.ENGINES`, or as an entry point of group `parley.stt`.
+"""
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -38,10 +52,13 @@ class Transcript:
 
 
 class Recognition(Protocol):
-    """One utterance being recognised."""
+    """Streaming recognition of one utterance."""
 
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
-        """Hear more (mono, [-1, 1], any length); a new partial transcript, if there is one."""
+        """Take the next samples, float32 [n] in [-1, 1] at the engine's rate, for any n.
+
+        Returns a new partial transcript of the whole utterance, if there is one.
+        """
 
     async def finish(self) -> Transcript:
         """The transcript of all that was fed, as if the utterance ended here; may be empty.
@@ -54,7 +71,7 @@ class Recognition(Protocol):
 
 
 class SpeechToText(Protocol):
-    """A recogniser. Its blocking work never runs on the event loop."""
+    """A speech recogniser. Its blocking work never runs on the event loop."""
 
     @property
     def sample_rate(self) -> int:

@@ -1,4 +1,4 @@
-"""How much of what is heard is a voice: Silero VAD v6, the model that comes with faster-whisper."""
+"""Voice activity of one utterance: Silero VAD v6, the model that comes with faster-whisper."""
 
 from typing import Any
 
@@ -7,41 +7,41 @@ from numpy.typing import NDArray
 
 SAMPLE_RATE = 16000
 WINDOW = 512
-"""Samples that the model judges at once (32 ms)."""
+"""Samples per probability (32 ms)."""
 CONTEXT = 64
-"""Samples before each window that it sees too."""
+"""Samples before each window that the model sees too."""
 BEGIN, GO_ON = 0.5, 0.35
-"""A voice begins at this probability, and goes on down to the other."""
+"""Hysteresis: a voice begins at this probability, and goes on down to the other."""
 
 
-class Voice:
-    """Measures one utterance, piece by piece. The first use in a process reads the model."""
+class VoiceActivity:
+    """Voice activity detector that sums one utterance up. The first use reads the model."""
 
     def __init__(self) -> None:
-        self._rest: NDArray[np.float32] = np.zeros(CONTEXT, np.float32)  # context, then samples
+        self._pending: NDArray[np.float32] = np.zeros(CONTEXT, np.float32)  # context, then samples
         self._h = np.zeros((1, 1, 128), np.float32)
         self._c = np.zeros((1, 1, 128), np.float32)
         self._probabilities: list[float] = []
 
-    def feed(self, pcm: NDArray[np.float32]) -> None:
-        """Hear more: 16 kHz mono of any length. About 0.2 ms for each 32 ms of it."""
-        self._rest = np.concatenate((self._rest, pcm))
-        count = (len(self._rest) - CONTEXT) // WINDOW
+    def process(self, pcm: NDArray[np.float32]) -> None:
+        """Measure the next samples: float32 [n] at 16 kHz, any n. About 0.2 ms for each 32 ms."""
+        self._pending = np.concatenate((self._pending, pcm))
+        count = (len(self._pending) - CONTEXT) // WINDOW
         if count < 1:
             return
-        windows = np.lib.stride_tricks.sliding_window_view(self._rest, CONTEXT + WINDOW)
+        windows = np.lib.stride_tricks.sliding_window_view(self._pending, CONTEXT + WINDOW)
         inputs = {"input": windows[: count * WINDOW : WINDOW], "h": self._h, "c": self._c}
         output, self._h, self._c = _session().run(None, inputs)
         self._probabilities += output.ravel().tolist()
-        self._rest = self._rest[count * WINDOW :].copy()
+        self._pending = self._pending[count * WINDOW :].copy()
 
     @property
-    def seconds(self) -> float:
+    def voiced_seconds(self) -> float:
         """How long somebody spoke, without the pauses."""
         return len(self._voiced()) * WINDOW / SAMPLE_RATE
 
     @property
-    def lasts(self) -> bool:
+    def speaking(self) -> bool:
         """Whether somebody speaks in the latest window, rather than pauses."""
         return len(self._probabilities) - 1 in self._voiced()[-1:]
 
@@ -54,6 +54,7 @@ class Voice:
         return float(np.mean(self._probabilities[voiced[0] : voiced[-1] + 1]))
 
     def _voiced(self) -> list[int]:
+        """The windows that hold a voice, by their numbers."""
         voiced: list[int] = []
         for i, p in enumerate(self._probabilities):
             if p >= (GO_ON if voiced and voiced[-1] == i - 1 else BEGIN):

@@ -7,8 +7,8 @@ from pathlib import Path
 PACKAGES = ("cuda_runtime", "cublas", "cudnn", "cu13")
 """Folders of `nvidia` in site-packages whose libraries CTranslate2 needs."""
 
-NOT_WANTED = "libnvblas"
-"""Would take every BLAS call of the process, whoever makes it."""
+EXCLUDED = "libnvblas"
+"""It would take every BLAS call of the process, whoever makes it."""
 
 
 def preload() -> list[str]:
@@ -27,7 +27,7 @@ def preload() -> list[str]:
         file
         for folder in folders
         for file in folder.glob("lib*.so*")
-        if not file.name.startswith(NOT_WANTED)
+        if not file.name.startswith(EXCLUDED)
     )
     loaded: list[str] = []
     while waiting:  # a library that needs another is tried again after that one

@@ -1,4 +1,4 @@
-"""Sound to words with a Whisper model: what blocks, and runs in a worker thread.
+"""Greedy decoding with a Whisper model: what blocks, and runs in a worker thread.
 
 faster-whisper pads everything to 30 seconds. Up to that length, this calls CTranslate2 itself,
 with as much padding as the words need: most of an utterance's time is the encoder's.
@@ -12,39 +12,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.hallucinations import FASTEST, Hypothesis, flaw
+from stt.hallucinations import MAX_CHAR_RATE, Hypothesis, decoding_fault
 from stt.protocol import Word
+from stt.vad import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
-SAMPLE_RATE = 16000
 WINDOW = 3000
-"""Frames (10 ms each) that the model hears at once."""
+"""Frames (10 ms each) that the model encodes at once."""
 
-SHORTEST, TAIL, STEP = 800, 260, 100
+MIN_WINDOW, TAIL, WINDOW_STEP = 800, 260, 100
 """Frames of a trimmed window: at least; after the sound; and the multiple it is rounded to.
 
 With less, Whisper begins to repeat itself.
 """
 
-FEW, FEWEST = 32, 8
-"""Tokens that are written between two looks whether to go on: of a final text, and of a draft."""
+STEP, DRAFT_STEP = 32, 8
+"""Tokens that are generated between two looks whether to go on: of a final text, and of a draft."""
 
-LONGEST, MARGIN = 224, 20
+MAX_TOKENS, MARGIN = 224, 20
 """Tokens at most, as Whisper was trained; characters besides those that fit into the time."""
 
-PROMPT = 223
+MAX_PROMPT = 223
 """Tokens of a prompt at most: half of what the decoder holds."""
 
-JOINED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+PUNCTUATION = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after it, and to the word before it."""
 
 
 @dataclass(slots=True)
-class _Written:
-    """A text on its way; `score` is the sum of its tokens' log-probabilities."""
+class _Sequence:
+    """The tokens generated so far; `score` is the sum of their log-probabilities."""
 
     tokens: list[int]
     score: float = 0.0
@@ -53,7 +53,7 @@ class _Written:
 
 
 class Decoder:
-    """A model and how it is used."""
+    """Decoder of a loaded model: greedy, or sampled at temperatures, without time stamps."""
 
     def __init__(
         self,
@@ -78,18 +78,18 @@ class Decoder:
         language: str | None,
         wanted: Callable[[], bool] | None = None,
     ) -> list[Hypothesis]:
-        """What is said in 16 kHz mono: one hypothesis, or one for each part of a long sound.
+        """Decode float32 [n] at 16 kHz: a hypothesis, or one for each part of a long sound.
 
-        `language` None: find out. With `wanted` it is a draft: decoded once, whatever it looks
+        `language` None: detect it. With `wanted` it is a draft: decoded once, whatever it looks
         like, and given up (no hypothesis) as soon as it is not wanted any more. Raises
         RuntimeError when the device fails.
         """
         if len(pcm) > WINDOW * SAMPLE_RATE // 100:
             return self._decode_long(pcm, language)
         features = self._model.feature_extractor(pcm)[:, :WINDOW]
-        size = trimmed(features.shape[1]) if self._trim else WINDOW
+        size = window_size(features.shape[1]) if self._trim else WINDOW
         hypothesis = self._decode_window(features, size, language, wanted)
-        if hypothesis and wanted is None and size < WINDOW and flaw(hypothesis):
+        if hypothesis and wanted is None and size < WINDOW and decoding_fault(hypothesis):
             hypothesis = self._decode_window(features, WINDOW, language)
         return [hypothesis] if hypothesis and hypothesis.text else []
 
@@ -108,68 +108,69 @@ class Decoder:
             language = token[2:-2]
         tokenizer, suppressed, prompt = self._tokenizer(language or "en")
         for temperature in self._temperatures:
-            how = {
+            sampling = {
                 "suppress_tokens": suppressed,
                 "sampling_topk": 0 if temperature else 1,
                 "sampling_temperature": temperature or 1.0,
             }
-            written = _Written([])
-            while not written.ended and self._has_room(written, prompt, frames, tokenizer):
+            sequence = _Sequence([])
+            step = STEP if wanted is None else DRAFT_STEP
+            while not sequence.ended and self._has_room(sequence, prompt, frames, tokenizer):
                 if wanted is not None and not wanted():
                     return None
-                self._write(written, encoded, prompt, how, FEW if wanted is None else FEWEST)
+                self._generate(sequence, encoded, prompt, sampling, step)
             hypothesis = Hypothesis(
-                text=tokenizer.decode(written.tokens).strip(),
-                tokens=tuple(written.tokens),
-                log_probability=written.score / (len(written.tokens) + 1),
-                no_speech=written.no_speech,
+                text=tokenizer.decode(sequence.tokens).strip(),
+                tokens=tuple(sequence.tokens),
+                log_probability=sequence.score / (len(sequence.tokens) + 1),
+                no_speech=sequence.no_speech,
                 language=tokenizer.language_code,
                 language_probability=probability,
-                ended=written.ended,
-                words=() if wanted else self._words(tokenizer, written.tokens, encoded, frames),
+                ended=sequence.ended,
+                words=() if wanted else self._words(tokenizer, sequence.tokens, encoded, frames),
             )
-            if wanted or (hypothesis.log_probability > -1 and not flaw(hypothesis)):
+            if wanted or (hypothesis.log_probability > -1 and not decoding_fault(hypothesis)):
                 break
         return hypothesis
 
     def _has_room(
-        self, written: "_Written", prompt: list[int], frames: int, tokenizer: "Tokenizer"
+        self, sequence: "_Sequence", prompt: list[int], frames: int, tokenizer: "Tokenizer"
     ) -> bool:
         """Whether more may follow: by what the model holds, and by what anybody can say in time."""
-        count = len(written.tokens)
-        if count >= min(LONGEST, self._model.max_length - len(prompt)):
+        count = len(sequence.tokens)
+        if count >= min(MAX_TOKENS, self._model.max_length - len(prompt)):
             return False
-        return len(tokenizer.decode(written.tokens)) <= MARGIN + FASTEST * frames / 100
+        return len(tokenizer.decode(sequence.tokens)) <= MARGIN + MAX_CHAR_RATE * frames / 100
 
-    def _write(
+    def _generate(
         self,
-        written: "_Written",
+        sequence: "_Sequence",
         encoded: Any,
         prompt: list[int],
-        how: dict[str, Any],
+        sampling: dict[str, Any],
         step: int,
     ) -> None:
-        """Up to `step` more tokens."""
-        most = min(len(written.tokens) + step, LONGEST, self._model.max_length - len(prompt))
+        """Generate up to `step` more tokens."""
+        most = min(len(sequence.tokens) + step, MAX_TOKENS, self._model.max_length - len(prompt))
         (result,) = self._model.model.generate(
             encoded,
-            [[*prompt, *written.tokens]],
+            [[*prompt, *sequence.tokens]],
             beam_size=1,
             # Of this, CTranslate2 gives at most half to the text.
             max_length=max(2 * most, len(prompt) + most),
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_blank=not written.tokens,
-            **how,
+            suppress_blank=not sequence.tokens,
+            **sampling,
         )
         # What was given is there again, but its probability is not.
-        written.tokens = result.sequences_ids[0]
-        written.score += result.scores[0] * len(written.tokens)
-        written.no_speech = result.no_speech_prob
-        written.ended = len(written.tokens) < most
+        sequence.tokens = result.sequences_ids[0]
+        sequence.score += result.scores[0] * len(sequence.tokens)
+        sequence.no_speech = result.no_speech_prob
+        sequence.ended = len(sequence.tokens) < most
 
     def _decode_long(self, pcm: NDArray[np.float32], language: str | None) -> list[Hypothesis]:
-        """Window by window; with time stamps, the next begins where the last sentence ended."""
+        """Decode by windows with time stamps: the next begins where the last sentence ended."""
         segments, info = self._model.transcribe(
             pcm,
             language=language,
@@ -196,7 +197,7 @@ class Decoder:
         ]
 
     def _make_tokenizer(self, language: str) -> tuple["Tokenizer", list[int], list[int]]:
-        """The tokenizer for a language, the tokens never to be written, and the prompt."""
+        """The tokenizer for a language, the tokens never to be generated, and the prompt."""
         from faster_whisper.tokenizer import Tokenizer
         from faster_whisper.transcribe import get_suppressed_tokens
 
@@ -206,7 +207,7 @@ class Decoder:
         )
         prompt: list[int] = []
         if self._hotwords:
-            prompt = [tokenizer.sot_prev, *tokenizer.encode(f" {self._hotwords}")[:PROMPT]]
+            prompt = [tokenizer.sot_prev, *tokenizer.encode(f" {self._hotwords}")[:MAX_PROMPT]]
         prompt += [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         return tokenizer, list(get_suppressed_tokens(tokenizer, [-1])), prompt
 
@@ -219,7 +220,7 @@ class Decoder:
         from faster_whisper.transcribe import merge_punctuations
 
         (words,) = self._model.find_alignment(tokenizer, [tokens], encoded, frames)
-        merge_punctuations(words, *JOINED)
+        merge_punctuations(words, *PUNCTUATION)
         end = frames / 100
         return tuple(
             Word(word["word"].strip(), min(float(word["start"]), end), min(float(word["end"]), end))
@@ -228,7 +229,7 @@ class Decoder:
         )
 
 
-def trimmed(frames: int) -> int:
-    """The frames of the window for a sound of so many frames."""
-    size = max(SHORTEST, frames + TAIL)
-    return min(WINDOW, size + -size % STEP)
+def window_size(frames: int) -> int:
+    """The frames of the encoder's window for a sound of so many frames."""
+    size = max(MIN_WINDOW, frames + TAIL)
+    return min(WINDOW, size + -size % WINDOW_STEP)

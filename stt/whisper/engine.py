@@ -2,30 +2,24 @@
 
 import logging
 import os
-import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import anyio
-import anyio.to_thread
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from parley_voice import pip_install
-from stt import hallucinations as ghosts
-from stt.hallucinations import Hypothesis, ghost
-from stt.protocol import SpeechToTextError, Transcript, Word
-from stt.vad import Voice
+from stt.protocol import SpeechToTextError
+from stt.vad import SAMPLE_RATE, VoiceActivity
 from stt.whisper.cuda_libraries import preload
 from stt.whisper.decoder import Decoder
+from stt.whisper.decoding_thread import DecodingThread
 from stt.whisper.files import find_model, first_line
 from stt.whisper.recognition import WhisperRecognition
-
-SAMPLE_RATE = 16000
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("float16", "int8", "float32")}
 """For `compute_type: auto`, the best first; the first that the processor supports is taken."""
@@ -33,13 +27,9 @@ COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("float16", "int8", "float3
 THREADS = 4
 """Processor cores that decoding uses at most: with more it is hardly faster."""
 
-SURE, LONG_ENOUGH = 0.8, 1.0
-"""Probability of a language, and seconds of voice, from which on it is the conversation's."""
-
 Temperature = Annotated[float, Field(ge=0, le=1)]
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class Whisper:
@@ -105,18 +95,13 @@ class Whisper:
         self._compute_type = compute_type
         self._language = language
         self._partials = partials
-        self._how: dict[str, Any] = {
+        self._options: dict[str, Any] = {
             "trim": trim_encoder == "auto",
             "temperatures": tuple(temperature if isinstance(temperature, list) else [temperature]),
             "hotwords": " ".join(hotwords),
             "word_times": word_times,
         }
-        self.draft_took = 0.0
-        """Seconds that the latest partial transcript took."""
-        self._decoder: Decoder | None = None
-        self._limiter = anyio.CapacityLimiter(1)
-        self._lock = threading.Lock()  # a job that was given up may still be at it
-        self._found: str | None = None  # the language of this conversation
+        self._decoding = DecodingThread(language)
 
     async def load(self) -> None:
         """Read the model, downloading it (with a progress bar) when it is not on this machine.
@@ -124,23 +109,21 @@ class Whisper:
         Again, it begins a new conversation: the language is found out anew. Raises
         SpeechToTextError.
         """
-        self._found = None
-        if self._decoder is None:
-            # Abandoned when cancelled: Ctrl-C does not wait for the end of a download.
-            self._decoder = await anyio.to_thread.run_sync(
-                self._load, limiter=self._limiter, abandon_on_cancel=True
-            )
+        self._decoding.forget_language()
+        if self._decoding.decoder is None:
+            # In the thread, abandoned when cancelled: Ctrl-C waits for no download's end.
+            self._decoding.decoder = await self._decoding.run(self._load)
 
     async def aclose(self) -> None:
         """Free the model."""
-        self._decoder = None
+        self._decoding.decoder = None
 
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[WhisperRecognition]:
         """Recognise one utterance. Several may be open; they are decoded one after the other."""
-        if self._decoder is None:
+        if self._decoding.decoder is None:
             raise SpeechToTextError("whisper is not loaded: await load() first")
-        recognition = WhisperRecognition(self)
+        recognition = WhisperRecognition(self._decoding)
         if not self._partials:
             yield recognition
             return
@@ -154,56 +137,6 @@ class Whisper:
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
-
-    @property
-    def idle(self) -> bool:
-        """Whether a decoding that starts now delays no other."""
-        return self._limiter.borrowed_tokens == 0
-
-    async def run(self, job: Callable[[], _T]) -> _T:
-        """Do what computes, one job at a time; one that is cancelled is left to end by itself.
-
-        Raises SpeechToTextError.
-        """
-
-        def alone() -> _T:
-            with self._lock:
-                return job()
-
-        try:
-            return await anyio.to_thread.run_sync(
-                alone, limiter=self._limiter, abandon_on_cancel=True
-            )
-        except RuntimeError as error:
-            raise SpeechToTextError(f"whisper failed: {first_line(error)}") from error
-
-    def hear(
-        self,
-        pcm: NDArray[np.float32],
-        voice: Voice,
-        wanted: Callable[[], bool] | None = None,
-    ) -> Transcript:
-        """What is said in 16 kHz mono audio in which `voice` was found. Blocks: for `run`.
-
-        With `wanted` it is a draft, which is given up when it is not wanted any more.
-        """
-        if voice.seconds < ghosts.LEAST_VOICE:
-            return Transcript("", rejected=f"only {voice.seconds:.2f} s of voice")
-        decoder = self._decoder
-        if decoder is None:
-            raise SpeechToTextError("whisper has been closed")
-        language = self._found if self._language == "auto" else self._language
-        kept: list[Hypothesis] = []
-        reasons: list[str] = []
-        for hypothesis in decoder.decode(pcm, language, wanted):
-            if why := ghost(hypothesis, voice):
-                reasons.append(f"{why}: {hypothesis.text}")
-            else:
-                kept.append(hypothesis)
-        long_enough = wanted is None and voice.seconds >= LONG_ENOUGH
-        if kept and long_enough and kept[0].language_probability >= SURE:
-            self._found = kept[0].language
-        return _transcript(kept, "; ".join(reasons) or None)
 
     def _load(self) -> Decoder:
         try:
@@ -247,11 +180,11 @@ class Whisper:
                 cpu_threads=min(THREADS, os.cpu_count() or 1),
             )
             self._check_language(model)
-            decoder = Decoder(model, **self._how)
+            decoder = Decoder(model, **self._options)
             # The first run is slow, and a missing CUDA library only shows when it computes.
             noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
             decoder.decode(noise, None)
-            Voice().feed(noise)
+            VoiceActivity().process(noise)
         except (RuntimeError, ValueError, OSError) as error:
             hint = ""
             if device == "cuda":
@@ -272,16 +205,3 @@ class Whisper:
                 f"whisper model '{self._name}' does not know the language '{self._language}'; "
                 f"{hint}"
             )
-
-
-def _transcript(kept: list[Hypothesis], rejected: str | None) -> Transcript:
-    if not kept:
-        return Transcript("", rejected=rejected)
-    words: tuple[Word, ...] = tuple(word for hypothesis in kept for word in hypothesis.words)
-    return Transcript(
-        " ".join(hypothesis.text for hypothesis in kept),
-        words,
-        language=kept[0].language,
-        confidence=float(np.exp(np.mean([hypothesis.log_probability for hypothesis in kept]))),
-        rejected=rejected,
-    )

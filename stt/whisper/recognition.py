@@ -1,25 +1,19 @@
-"""One utterance for Whisper: heard piece by piece, decoded as a whole, now and then on the way."""
-
-from typing import TYPE_CHECKING
+"""One utterance for Whisper: it comes in pieces and is decoded whole, now and then on the way."""
 
 import anyio
 import numpy as np
 from numpy.typing import NDArray
 
 from stt.protocol import SpeechToTextError, Transcript
-from stt.vad import Voice
-from stt.whisper.agreement import Agreement
+from stt.vad import SAMPLE_RATE, VoiceActivity
+from stt.whisper.agreement import LocalAgreement
+from stt.whisper.decoding_thread import DecodingThread
 
-if TYPE_CHECKING:
-    from stt.whisper.engine import Whisper
-
-SAMPLE_RATE = 16000
-
-PARTIAL, SELDOM, AGAIN = 0.5, 5.0, 0.1
+MIN_INTERVAL, MAX_INTERVAL, RETRY = 0.5, 5.0, 0.1
 """Seconds from one partial transcript to the next where they cost little, and where they cost much;
 and until the next look after one at a pause."""
 
-PAUSE, DELAY = 0.09, 0.02
+PAUSE, FINAL_DELAY = 0.09, 0.02
 """Seconds of silence after which the final is wanted at the earliest; and those that it may wait
 for a partial, on average: what has begun with the encoder cannot be given up before its end."""
 
@@ -28,40 +22,45 @@ LONGEST = 28.0
 
 
 def interval(took: float) -> float:
-    """Seconds from one partial to the next when one takes so long.
+    """Seconds from one partial transcript to the next when one takes `took` seconds to decode.
 
     The final waits for one that was begun in the last `took` - `PAUSE` seconds of speech, half of
     that on average.
     """
-    return min(SELDOM, max(PARTIAL, 2 * took, max(0.0, took - PAUSE) ** 2 / (2 * DELAY)))
+    return min(
+        MAX_INTERVAL, max(MIN_INTERVAL, 2 * took, max(0.0, took - PAUSE) ** 2 / (2 * FINAL_DELAY))
+    )
 
 
 class WhisperRecognition:
-    """An utterance. Partials are decoded while nothing else is; a final does not wait for them."""
+    """Streaming recognition of one utterance by decoding all of it, again and again.
 
-    def __init__(self, engine: "Whisper") -> None:
-        self._engine = engine
+    Partials are decoded while nothing else is; a final does not wait for them.
+    """
+
+    def __init__(self, decoding: DecodingThread) -> None:
+        self._decoding = decoding
         self._pieces: list[NDArray[np.float32]] = []
         self._samples = 0
-        self._voice = Voice()
+        self._voice = VoiceActivity()
         self._measured = 0  # samples that `_voice` knows
-        self._transcript: Transcript | None = Transcript("")  # of all that was heard
+        self._transcript: Transcript | None = Transcript("")  # of all that was fed
         self._drafts_wanted = True
-        self._agreement = Agreement()
+        self._agreement = LocalAgreement()
         self._partial: str | None = None  # what `feed` has yet to give
         # Samples at which the next partial is made.
-        self._due = round(interval(engine.draft_took) * SAMPLE_RATE)
-        self._grown = anyio.Event()
+        self._next_draft = round(interval(decoding.draft_seconds) * SAMPLE_RATE)
+        self._draft_due = anyio.Event()
 
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
-        """Hear more (16 kHz mono, [-1, 1], any length); the words that are certain by now."""
+        """Keep the next samples (16 kHz mono, [-1, 1], any length); the words certain by now."""
         if not len(pcm):
             return None
         self._pieces.append(pcm)
         self._samples += len(pcm)
         self._transcript = None
-        if self._samples >= self._due:
-            self._grown.set()
+        if self._samples >= self._next_draft:
+            self._draft_due.set()
         text, self._partial = self._partial, None
         return None if text is None else Transcript(text)
 
@@ -74,7 +73,7 @@ class WhisperRecognition:
             return self._transcript
         samples, self._drafts_wanted = self._samples, False
         try:
-            transcript = await self._engine.run(self._hear)
+            transcript = await self._decoding.run(self._decode_final)
         finally:
             self._drafts_wanted = True
         if self._samples == samples:
@@ -82,12 +81,12 @@ class WhisperRecognition:
         return transcript
 
     async def show_partials(self) -> None:
-        """Decode what was heard so far, again and again, until cancelled."""
+        """Decode what was fed so far, again and again, until cancelled."""
         try:
             while self._samples < LONGEST * SAMPLE_RATE:
-                await self._grown.wait()
-                self._grown = anyio.Event()
-                if self._drafts_wanted and self._transcript is None and self._engine.idle:
+                await self._draft_due.wait()
+                self._draft_due = anyio.Event()
+                if self._drafts_wanted and self._transcript is None and self._decoding.idle:
                     await self._show_partial()
         except SpeechToTextError:
             pass  # the final transcript will tell
@@ -96,32 +95,32 @@ class WhisperRecognition:
 
     async def _show_partial(self) -> None:
         began = anyio.current_time()
-        draft = await self._engine.run(self._draft)
+        draft = await self._decoding.run(self._decode_draft)
         if draft is None:
-            self._due = self._samples + round(AGAIN * SAMPLE_RATE)
+            self._next_draft = self._samples + round(RETRY * SAMPLE_RATE)
             return
-        self._engine.draft_took = took = anyio.current_time() - began
-        self._due = self._samples + round(interval(took) * SAMPLE_RATE)
+        self._decoding.draft_seconds = took = anyio.current_time() - began
+        self._next_draft = self._samples + round(interval(took) * SAMPLE_RATE)
         self._partial = self._agreement.update(draft.text) or self._partial
 
-    def _hear(self) -> Transcript:
-        """In the worker thread: all of it."""
-        return self._engine.hear(self._audio(), self._voice)
+    def _decode_final(self) -> Transcript:
+        """Decode all of it, in the worker thread."""
+        return self._decoding.transcribe(self._audio(), self._voice)
 
-    def _draft(self) -> Transcript | None:
-        """In the worker thread: what was said so far; None if it was given up, or in a pause.
+    def _decode_draft(self) -> Transcript | None:
+        """Decode what was said so far, in the worker thread; None if given up, or in a pause.
 
         It may be the last one, and the final transcript is wanted then, and nothing in its way.
         """
         pcm = self._audio()
-        if not self._voice.lasts:
+        if not self._voice.speaking:
             return None
-        transcript = self._engine.hear(pcm, self._voice, lambda: self._drafts_wanted)
+        transcript = self._decoding.transcribe(pcm, self._voice, lambda: self._drafts_wanted)
         return transcript if self._drafts_wanted else None
 
     def _audio(self) -> NDArray[np.float32]:
         """The audio so far, its voice measured; the loop's thread may add to it meanwhile."""
         pcm = np.concatenate([*self._pieces, np.zeros(0, np.float32)])
-        self._voice.feed(pcm[self._measured :])
+        self._voice.process(pcm[self._measured :])
         self._measured = len(pcm)
         return pcm

@@ -5,17 +5,23 @@ from typing import Any
 
 import pytest
 
-from stt.hallucinations import Hypothesis, flaw, ghost, repeated
-from stt.phantoms import PHANTOMS, is_phantom
-from stt.vad import Voice
-from stt.whisper.agreement import Agreement
+from stt.hallucinations import (
+    SILENCE_PHRASES,
+    Hypothesis,
+    decoding_fault,
+    is_silence_phrase,
+    rejection,
+    repetitions,
+)
+from stt.vad import VoiceActivity
+from stt.whisper.agreement import LocalAgreement
 
 SAID = Hypothesis("Turn on the lights.", (1, 2, 3, 4, 5), -0.2, 0.02, "en")
 
 
-def voice(seconds: float = 1.5, clarity: float = 0.9) -> Voice:
+def voice(seconds: float = 1.5, clarity: float = 0.9) -> VoiceActivity:
     """Of which so much was measured."""
-    heard = Voice()
+    heard = VoiceActivity()
     heard._probabilities = [clarity] * round(seconds / 0.032)
     if clarity < 0.5:  # pauses between windows that are just about voices
         heard._probabilities = [0.5, *([2 * clarity - 0.5, 0.5] * round(seconds / 0.032))]
@@ -34,8 +40,8 @@ def voice(seconds: float = 1.5, clarity: float = 0.9) -> Voice:
         ({"log_probability": -0.9}, voice()),
     ],
 )
-def test_what_people_say_passes(changes: dict[str, Any], heard: Voice) -> None:
-    assert ghost(replace(SAID, **changes), heard) is None
+def test_what_people_say_passes(changes: dict[str, Any], heard: VoiceActivity) -> None:
+    assert rejection(replace(SAID, **changes), heard) is None
 
 
 @pytest.mark.parametrize(
@@ -59,39 +65,43 @@ def test_what_people_say_passes(changes: dict[str, Any], heard: Voice) -> None:
         ),
     ],
 )
-def test_what_nobody_said_is_rejected(changes: dict[str, Any], heard: Voice, reason: str) -> None:
-    told = ghost(replace(SAID, **changes), heard)
+def test_what_nobody_said_is_rejected(
+    changes: dict[str, Any], heard: VoiceActivity, reason: str
+) -> None:
+    told = rejection(replace(SAID, **changes), heard)
     assert told is not None
     assert reason in told
 
 
-def test_flaws_are_reasons_to_decode_again() -> None:
-    assert flaw(SAID) is None
-    assert flaw(replace(SAID, no_speech=0.99, log_probability=-3)) is None  # no better in full
-    assert flaw(replace(SAID, ended=False)) == "the text has no end"
+def test_decoding_faults_are_reasons_to_decode_again() -> None:
+    assert decoding_fault(SAID) is None
+    assert (
+        decoding_fault(replace(SAID, no_speech=0.99, log_probability=-3)) is None
+    )  # no better in full
+    assert decoding_fault(replace(SAID, ended=False)) == "the text has no end"
 
 
 def test_repetitions_are_counted_whatever_their_length() -> None:
-    assert repeated([]) == 1
-    assert repeated([1, 2, 3, 4]) == 1
-    assert repeated([9, 1, 1, 1, 8]) == 3
-    assert repeated([1, 2, 3, 1, 2, 3, 1, 2, 3, 4]) == 3
-    assert repeated([1, 2, 1, 3, 1, 2, 1, 4]) == 1
+    assert repetitions([]) == 1
+    assert repetitions([1, 2, 3, 4]) == 1
+    assert repetitions([9, 1, 1, 1, 8]) == 3
+    assert repetitions([1, 2, 3, 1, 2, 3, 1, 2, 3, 4]) == 3
+    assert repetitions([1, 2, 1, 3, 1, 2, 1, 4]) == 1
 
 
-def test_phantoms_are_whole_transcripts() -> None:
-    assert is_phantom("  Thanks for watching!!", "en")
-    assert is_phantom("Thank you. Thank you. Bye.", "en")
-    assert is_phantom("Thank you.", "de")  # English ones appear everywhere
-    assert is_phantom("ご視聴ありがとうございました。", "ja")
-    assert not is_phantom("Thank you for the music.", "en")
-    assert not is_phantom("Vielen Dank", "en")
-    assert not is_phantom("", "en")
-    assert all(phrase for phrases in PHANTOMS.values() for phrase in phrases)
+def test_silence_phrases_are_whole_transcripts() -> None:
+    assert is_silence_phrase("  Thanks for watching!!", "en")
+    assert is_silence_phrase("Thank you. Thank you. Bye.", "en")
+    assert is_silence_phrase("Thank you.", "de")  # English ones appear everywhere
+    assert is_silence_phrase("ご視聴ありがとうございました。", "ja")
+    assert not is_silence_phrase("Thank you for the music.", "en")
+    assert not is_silence_phrase("Vielen Dank", "en")
+    assert not is_silence_phrase("", "en")
+    assert all(phrase for phrases in SILENCE_PHRASES.values() for phrase in phrases)
 
 
 def test_agreed_words_never_flicker() -> None:
-    agreement = Agreement()
+    agreement = LocalAgreement()
     assert agreement.update("I") is None
     assert agreement.update("I want") == "I"
     assert agreement.update("I won't go") is None
@@ -104,7 +114,7 @@ def test_agreed_words_never_flicker() -> None:
 
 
 def test_the_newest_word_is_held_back() -> None:
-    agreement = Agreement()
+    agreement = LocalAgreement()
     for _ in range(3):
         shown = agreement.update("stop that")
     assert shown is None

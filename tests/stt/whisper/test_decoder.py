@@ -10,8 +10,8 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from stt import Word
-from stt.hallucinations import flaw
-from stt.whisper.decoder import Decoder, trimmed
+from stt.hallucinations import decoding_fault
+from stt.whisper.decoder import Decoder, window_size
 
 PCM = np.random.default_rng(5).normal(0, 0.1, 32000).astype(np.float32)
 
@@ -62,7 +62,7 @@ def work(seen: list[tuple[Any, ...]], name: str) -> list[Any]:
     ("seconds", "frames"), [(0.3, 800), (5.3, 800), (5.5, 900), (10, 1300), (28, 3000), (30, 3000)]
 )
 def test_the_window_is_as_long_as_the_sound_needs(seconds: float, frames: int) -> None:
-    assert trimmed(round(seconds * 100)) == frames
+    assert window_size(round(seconds * 100)) == frames
     assert frames >= min(3000, max(800, seconds * 100 + 260))
 
 
@@ -77,7 +77,7 @@ def test_a_trimmed_window_that_looks_wrong_is_decoded_in_full(
 def test_one_that_looks_right_is_not(
     whisper: WhisperModel, seen: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stt.whisper.decoder.flaw", lambda _: None)
+    monkeypatch.setattr("stt.whisper.decoder.decoding_fault", lambda _: None)
     Decoder(whisper).decode(PCM, "en")
     assert work(seen, "encode") == [800]
 
@@ -112,12 +112,14 @@ def test_a_draft_that_is_not_wanted_any_more_is_given_up(
 def test_steps_change_nothing(
     whisper: WhisperModel, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    monkeypatch.setattr("stt.whisper.decoder.flaw", lambda _: None)
+    monkeypatch.setattr("stt.whisper.decoder.decoding_fault", lambda _: None)
     pcm = np.tile(PCM, 5)[: seconds * 16000]
     written = {}
     for step in (4, 224):
-        monkeypatch.setattr("stt.whisper.decoder.FEW", step)
-        monkeypatch.setattr("stt.whisper.decoder.FASTEST", 1e9)  # as much as there is room for
+        monkeypatch.setattr("stt.whisper.decoder.STEP", step)
+        monkeypatch.setattr(
+            "stt.whisper.decoder.MAX_CHAR_RATE", 1e9
+        )  # as much as there is room for
         (written[step],) = Decoder(whisper, trim=False).decode(pcm, "en")
     assert written[4].tokens == written[224].tokens
     assert len(written[4].tokens) == 224
@@ -130,7 +132,7 @@ def test_babbling_ends_when_nobody_could_say_more_and_has_no_end(
 ) -> None:
     (hypothesis,) = Decoder(whisper).decode(np.tile(PCM, 5)[: seconds * 16000], "en")
     assert not hypothesis.ended
-    assert flaw(hypothesis)
+    assert decoding_fault(hypothesis)
     assert 20 + 25 * seconds < len(hypothesis.text) < 20 + 25 * seconds + 32 * 8
 
 

@@ -42,7 +42,7 @@ SPEECH = _speech()
 async def until_idle(engine: Whisper) -> None:
     """Wait until nothing is being decoded."""
     await anyio.wait_all_tasks_blocked()
-    while not engine.idle:
+    while not engine._decoding.idle:
         await anyio.wait_all_tasks_blocked()
 
 
@@ -92,7 +92,7 @@ def scripted(*texts: str, engine: Whisper | None = None, **sureness: Any) -> tup
     """An engine whose model is scripted."""
     engine = engine or Whisper()
     script = Scripted(*texts, **sureness)
-    engine._decoder = script  # type: ignore[assignment]  # it has the one method that is used
+    engine._decoding.decoder = script  # type: ignore[assignment]  # it has the one method that is used
     return engine, script
 
 
@@ -139,7 +139,7 @@ def test_partials_are_as_frequent_as_the_final_allows() -> None:
 
 async def test_where_partials_take_long_a_short_utterance_has_none() -> None:
     engine, script = scripted("one two three")
-    engine.draft_took = 0.6
+    engine._decoding.draft_seconds = 0.6
     async with engine.listen() as recognition:
         for start in range(0, len(SPEECH), 1600):
             await recognition.feed(SPEECH[start : start + 1600])
@@ -301,10 +301,12 @@ def resident_memory() -> int:
 async def test_memory_stays_flat_over_many_utterances(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stt.whisper.decoder.flaw", lambda _: None)  # nothing decoded twice
+    monkeypatch.setattr(
+        "stt.whisper.decoder.decoding_fault", lambda _: None
+    )  # nothing decoded twice
     engine = Whisper(model=str(model), device="cpu", partials=False)
     await engine.load()
-    decoder = engine._decoder
+    decoder = engine._decoding.decoder
     assert decoder is not None
     decoder._model.max_length = 12  # few tokens: what is counted are utterances
     sizes = []

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from agent.audio.wav import WavWriter, read_audio
 from agent.cli.commands import transcribe
-from stt.vad import Voice
+from stt.vad import VoiceActivity
 from stt.whisper.decoder import Decoder
 from stt.whisper.engine import Whisper
 from tests.assets.corpus import TRAINED, edits, recombined
@@ -155,7 +155,7 @@ async def test_partials_grow_into_the_final_transcript(monkeypatch: pytest.Monke
             partial = await recognition.feed(pcm[start : start + 4000])
             shown += [partial.text] if partial else []
             await anyio.wait_all_tasks_blocked()
-            while not engine.idle:
+            while not engine._decoding.idle:
                 await anyio.wait_all_tasks_blocked()
         final = (await recognition.finish()).text
     assert len(shown) >= 4
@@ -165,6 +165,6 @@ async def test_partials_grow_into_the_final_transcript(monkeypatch: pytest.Monke
 
 def test_a_short_answer_has_voice_enough() -> None:
     for word in ("yes", "okay", "right"):
-        voice = Voice()
-        voice.feed(heard(render(word, "rms")))
-        assert voice.seconds >= 0.25
+        voice = VoiceActivity()
+        voice.process(heard(render(word, "rms")))
+        assert voice.voiced_seconds >= 0.25

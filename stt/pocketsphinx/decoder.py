@@ -1,8 +1,8 @@
-"""A pocketsphinx decoder as a program of its own: commands on stdin, JSON lines on stdout.
+"""The program of a decoder process: commands on stdin, answers as JSON lines on stdout.
 
 pocketsphinx keeps Python's interpreter lock while it decodes (a third of a second at the end of
 a long utterance), so that a thread would stop the event loop with it: only a process does not.
-`stt.pocketsphinx` starts it by its path; it imports nothing else of Parley.
+`stt.pocketsphinx.process` starts it by its path; it imports nothing else of Parley.
 
 A command is one letter, the length of its payload (`HEADER`) and the payload. Each is answered by
 one line, or by `{"error": …}`; the first line comes when the model has been read.
@@ -26,7 +26,7 @@ _ALTERNATE = re.compile(r"\(\d+\)$")  # a second pronunciation is written the(2)
 
 
 def main() -> None:
-    """Obey commands until stdin ends."""
+    """Execute commands until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     try:
         from pocketsphinx import Decoder
@@ -40,7 +40,7 @@ def main() -> None:
         command, length = HEADER.unpack(header)
         payload = sys.stdin.buffer.read(length)
         try:
-            _answer(_obey(decoder, command, payload))
+            _answer(_execute(decoder, command, payload))
         except RuntimeError as error:
             _answer({"error": f"pocketsphinx failed: {error}"})
 
@@ -50,7 +50,7 @@ def _answer(answer: dict[str, Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _obey(decoder: Any, command: bytes, payload: bytes) -> dict[str, Any]:
+def _execute(decoder: Any, command: bytes, payload: bytes) -> dict[str, Any]:
     match command:
         case b"S":
             decoder.set_cmn(payload.decode())
