@@ -4,7 +4,8 @@
                          [--slots N] [--cfg SCALE] [--frames N] [--int8] [--baseline] [--json FILE]
 
 Random weights at the real dimensions, made in memory; every utterance has heard 16 seconds before.
-On a GPU the steps come in graphs, and for comparison without. `--baseline` also runs, in the same
+On a GPU the steps come in graphs of PyTorch's own operations; for comparison, in graphs of Parley's
+own kernels (if there is Triton) and without graphs. `--baseline` also runs, in the same
 process and in turns of a few frames, so that all meet the same machine: the readable network in
 float32, and the published runtime's way of going about a frame (`bench.dia2_published`). The floor
 is the time in which this device, measured in the same run, reads what a frame has to read. Needs
@@ -19,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,7 @@ from bench.dia2_bundle import codec
 from bench.dia2_published import Published
 from bench.dia2_speakers import FILLED, PHASES, Result, Speakers, now, share
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
-from tts.dia2.fast.model import NETWORKS
+from tts.dia2.fast.select import NETWORKS
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, Network
 
@@ -98,6 +100,8 @@ def _measure(options: argparse.Namespace, device: torch.device) -> list[Result]:
     kinds = [("fast", options.dtype)]
     if device.type == "cuda" or options.graphs:
         kinds.insert(0, ("graphs", options.dtype))
+    if device.type == "cuda" and find_spec("triton"):
+        kinds.insert(1, ("kernels", options.dtype))
     if options.int8:
         kinds.append(("int8", "float32"))
     if options.baseline:
@@ -107,7 +111,11 @@ def _measure(options: argparse.Namespace, device: torch.device) -> list[Result]:
         what = kind if kind == "int8" else f"{kind} {dtype}"
         model = _model(config, kind, device, getattr(torch, dtype), options)
         speakers.append(Speakers(model, options.cfg, Result(what)))
-        wanted = options.frames if kind == "graphs" else options.slow_frames or options.frames
+        wanted = (
+            options.frames
+            if kind in {"graphs", "kernels"}
+            else options.slow_frames or options.frames
+        )
         runs.append(Run(speakers[-1].result, speakers[-1].frame, wanted))
         gc.collect()
     if options.baseline:

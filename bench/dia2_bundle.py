@@ -14,7 +14,7 @@ from bench import dia2_sizes as sizes
 from tests.tts.dia2.mimi.plain_mimi import TINY, RandomWeights
 from tts.dia2.bundle import Bundle
 from tts.dia2.fast.gpu.graphs import capture
-from tts.dia2.fast.model import quickest
+from tts.dia2.fast.select import select_attention, select_model
 from tts.dia2.mimi.checkpoint import MimiConfig
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.config import Dia2Config
@@ -52,17 +52,18 @@ def codec(size: str, device: torch.device) -> Mimi:
     codebooks = sizes.config(size).codebooks
     config = MimiConfig(**{**TINY, "num_quantizers": codebooks}) if size == "tiny" else MimiConfig()
     with torch.inference_mode():
-        return Mimi(RandomWeights(0, str(device)), config, codebooks)
+        return Mimi(RandomWeights(0, str(device)), config, codebooks, select_attention(device))
 
 
 def make_bundle(size: str, device: torch.device, dtype: torch.dtype, slots: int = 1) -> Bundle:
     """What `Bundle.load` gives, its graphs captured if it is on a GPU."""
     config = sizes.config(size)
     network = sizes.network(config, device, dtype)
-    model = quickest(config, network, device=device, dtype=dtype, slots=slots, branches=2)
-    capture(model)
+    model = select_model(config, network, device=device, dtype=dtype, slots=slots, branches=2)
+    graphs = capture(model)
     words = tokenizer(config)
-    return Bundle(config, words, model, codec(size, device), source=size, fingerprint=size)
+    mimi = codec(size, device)
+    return Bundle(config, words, model, mimi, source=size, fingerprint=size, graphs=graphs)
 
 
 def voice(bundle: Bundle, seconds: float) -> Prefix:

@@ -40,7 +40,6 @@ from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.kv_cache import FixedStep
 from tts.dia2.network.layers import ACTIVATIONS
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampling, random_numbers
-from tts.dia2.serving.stepper import new_sampler
 
 H200 = 4.3e12  # bytes a second that a copy moves
 GAP = 2.0e-6  # seconds that a kernel costs beside its reading, in a graph: a guess
@@ -101,7 +100,6 @@ def _on_gpu(config: Dia2Config, options: argparse.Namespace) -> None:
     device, dtype = torch.device(options.device), torch.bfloat16
     weights = sizes.network(config, device, dtype)
     model = KernelModel(config, weights, device=device, dtype=dtype, slots=options.slots)
-    assert type(model) is KernelModel, "the kernels were refused: see the warning above"
     print(f"checked against PyTorch: {find_fault(model) or 'all kernels agree'}")
     speed = _bandwidth(device)
     name = torch.cuda.get_device_name(device)
@@ -279,7 +277,7 @@ def _stage_attention(model: KernelModel, rows: int, times: int) -> Case:
 def _draw(model: KernelModel, times: int) -> Case:
     """One of the later codebooks."""
     slots, config = model.slots, model.config
-    sampler = new_sampler(model)
+    sampler = model.new_sampler()
     for slot in range(slots):
         sampler.assign(slot, Sampling(), random_numbers(slot, 2, config.codebooks))
     shape = (slots, model.branches, config.audio_limit)
@@ -293,7 +291,7 @@ def _draw(model: KernelModel, times: int) -> Case:
         times,
         0,
         lambda _: ours(),
-        lambda _: sampler.sample_together(logits, number, steps),
+        lambda _: sampler.sample(logits, number, steps),
     )
 
 

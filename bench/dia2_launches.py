@@ -19,7 +19,6 @@ from triton.runtime.jit import JITFunction
 from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Network
-from tts.dia2.serving.stepper import new_sampler
 
 HOPPER = GPUTarget("cuda", 90, 32)
 # Operations that launch nothing: they look at memory in another way, or take some.
@@ -101,7 +100,7 @@ def frame(config: Dia2Config, slots: int, span: int) -> tuple[list[Launch], Coun
     with nowhere:
         network = Network(config, torch.bfloat16)
         model = KernelModel(config, network, device=nowhere, slots=slots)
-        sampler = new_sampler(model)
+        sampler = model.new_sampler()
         columns = torch.zeros((slots, model.branches, 2 + config.codebooks), dtype=torch.int64)
         each, text = columns[:, 0, 0], columns[:, 0, :2]
         with compiled_only() as launches, _Operations() as operations:

@@ -22,10 +22,11 @@ import numpy as np
 import torch
 
 from bench import dia2_sizes as sizes
-from tts.dia2.fast.gpu.graphs import Graphs, new_stepper
-from tts.dia2.fast.model import quickest
+from tts.dia2.fast.gpu.graphs import Graphs
+from tts.dia2.fast.select import select_model
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling, random_numbers
+from tts.dia2.serving.graph_stepper import new_stepper
 from tts.dia2.serving.sequence import Take
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.text.script import Entry
@@ -73,9 +74,9 @@ def utterance(model: Model, kind: int) -> Take:
     return take
 
 
-def alone(model: Model, kind: int) -> Take:
+def alone(model: Model, kind: int, graphs: Graphs | None = None) -> Take:
     """An utterance with all other slots free."""
-    stepper, take = new_stepper(model), utterance(model, kind)
+    stepper, take = new_stepper(model, graphs), utterance(model, kind)
     slot = stepper.admit(take)
     while not take.finished:
         stepper.step()
@@ -135,11 +136,10 @@ def main() -> int:
     device = torch.device(options.device)
     config = sizes.config(options.model)
     network, dtype = sizes.network(config, device, torch.float32), torch.float32
-    model = quickest(config, network, device=device, dtype=dtype, slots=options.slots)
-    if options.graphs or device.type == "cuda":
-        model.graphs = Graphs(model)
-    expected = [alone(model, kind) for kind in range(KINDS)]
-    stepper = new_stepper(model)
+    model = select_model(config, network, device=device, dtype=dtype, slots=options.slots)
+    graphs = Graphs(model) if options.graphs or device.type == "cuda" else None
+    expected = [alone(model, kind, graphs) for kind in range(KINDS)]
+    stepper = new_stepper(model, graphs)
     end = time.monotonic() + 60 * options.minutes
     report = soak(stepper, expected, lambda _: time.monotonic() < end)
     print(report)

@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
-from tts.dia2.fast.gpu.graphs import Graphs, GraphStepper
+from tts.dia2.fast.gpu.graphs import Graphs
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling, random_numbers
+from tts.dia2.serving.graph_stepper import GraphStepper
 from tts.dia2.serving.sequence import Take
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.text.script import Entry
@@ -56,7 +57,7 @@ class Speakers:
         for each in (model.cache.keys, model.cache.values):
             each[..., :FILLED, :] = 0  # what was heard before
         self.spent = dict.fromkeys(PHASES, 0.0)
-        self.clocked = not result.what.startswith("graphs")
+        self.clocked = not result.what.startswith(("graphs", "kernels"))
         if not self.clocked:  # the parts of a graph cannot be told from each other
             self.stepper: Stepper = GraphStepper(model, Graphs(model))
             return
@@ -103,9 +104,9 @@ class Speakers:
         graphs.given.device.zero_()  # no slot is active
         needed = max(self.model.cache.filled) + 1
         key = n, next(span for span in graphs.spans if span >= needed)
-        parts = {"backbone": graphs.thinking[key], "depformer": graphs.speaking[n]}
+        parts = {"backbone": graphs.backbone[key], "depformer": graphs.depth[n]}
         times = {name: self._median(graph) for name, graph in parts.items()}
-        times["host"] = statistics.median(self.result.frame) - self._median(graphs.framing[key])
+        times["host"] = statistics.median(self.result.frame) - self._median(graphs.full[key])
         self.result.phases.update({name: [each] for name, each in times.items()})
 
     def _median(self, graph: Callable[[], object]) -> float:

@@ -1,7 +1,8 @@
 """Check this implementation of Dia2 against golden data.
 
     python -m bench.dia2_verify.__main__ DIR [--device cpu|cuda] [--dtype float32|bfloat16]
-                              [--network plain|fast|int8|quickest] [--graphs] [--only PART ...]
+                              [--network plain|fast|int8|quickest|kernels] [--graphs]
+                              [--only PART ...]
 
 DIR holds recordings of the published runtime (what lies where: `verify_goldens`). One line for
 every comparison; the exit status is 1 if any of them missed. By default the readable network is
@@ -23,7 +24,7 @@ from bench.dia2_verify.runs import check_runs
 from bench.dia2_verify.sampling import check_sampling
 from bench.dia2_verify.table import HEADING, Row, missed, summary
 from bench.dia2_verify.text import check_text
-from tts.dia2.fast.model import NETWORKS
+from tts.dia2.fast.select import NETWORKS
 
 PARTS = ("text", "sampling", "network", "runs", "mimi")
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bench.dia2_verify.goldens import Tensors, read_tensors, sets, traces
 from bench.dia2_verify.table import Row, at_least, difference, exact, within
+from tts.dia2.fast.select import load_codec
 from tts.dia2.mimi.codec import Mimi
 
 SIGNAL_TO_NOISE = 100.0  # dB
@@ -21,7 +22,7 @@ Wave = NDArray[np.float32]
 def check_mimi(root: Path, device: torch.device) -> Iterator[Row]:
     for folder in sets(root):
         if (folder / "mimi").is_dir():
-            mimi = Mimi.load(folder / "mimi", device=device)
+            mimi = load_codec(folder / "mimi", device=device)
             if (folder / "mimi_codec.safetensors").is_file():
                 recorded = read_tensors(folder / "mimi_codec.safetensors")
                 yield from _codec(f"{folder.name}/mimi", mimi, recorded)
@@ -31,7 +32,7 @@ def check_mimi(root: Path, device: torch.device) -> Iterator[Row]:
     for trace in traces(root):
         if not (trace.has_tensors and (trace.folder / "mimi").is_dir()):
             continue
-        mimi = Mimi.load(trace.folder / "mimi", trace.config.codebooks, device=device)
+        mimi = load_codec(trace.folder / "mimi", trace.config.codebooks, device=device)
         if "waveform" in trace.tensors:
             codes = trace.tensors["audio_tokens"].numpy()
             yield from _waves(trace.case, mimi, codes, trace.tensors["waveform"].numpy())

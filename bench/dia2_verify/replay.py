@@ -144,7 +144,7 @@ class GraphReplay(Replay):
         if draw not in self._logits:
             self._logits[draw] = torch.empty_like(logits)
         self._logits[draw].copy_(logits)
-        self._drawn[draw] = self.sample_together(logits, draw, steps)[0]
+        self._drawn[draw] = Sampler.sample(self, logits, draw, steps)[0]
         return self._recorded[steps, draw]
 
     def catch_up(self, step: int, draw: int) -> None:

@@ -13,9 +13,10 @@ from bench.dia2_verify.goldens import Trace, traces
 from bench.dia2_verify.network import DISTRIBUTION, Loading
 from bench.dia2_verify.replay import GraphReplay, Replay
 from bench.dia2_verify.table import Row, at_most, difference, exact, missed, not_run, same, within
-from tts.dia2.fast.gpu.graphs import Graphs, GraphStepper
+from tts.dia2.fast.gpu.graphs import Graphs
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK
+from tts.dia2.serving.graph_stepper import GraphStepper
 from tts.dia2.serving.sequence import Take
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.text.script import Entry, ScriptParser

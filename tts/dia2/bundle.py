@@ -12,9 +12,9 @@ import torch
 
 from parley_voice import pip_install
 from tts.dia2.checkpoint import Checkpoint
-from tts.dia2.fast.gpu.graphs import capture
+from tts.dia2.fast.gpu.graphs import Graphs, capture
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
-from tts.dia2.fast.model import quickest
+from tts.dia2.fast.select import load_codec, select_model
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.kv_cache import entries
@@ -43,11 +43,14 @@ class Bundle:
         *,
         source: str,
         fingerprint: str,
+        graphs: Graphs | None = None,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
         self.model = model
         self.mimi = mimi
+        self.graphs = graphs
+        """The model's steps as captured graphs, on a GPU."""
         self.source = source
         """The folder or repository it was loaded from, as given."""
         self.fingerprint = fingerprint
@@ -69,6 +72,7 @@ class Bundle:
         slots: int = 1,
         guidance: bool = True,
         quantize: bool = False,
+        kernels: bool = False,
         mimi: str | Path | None = None,
         tokenizer: str | Path | None = None,
     ) -> Self:
@@ -77,7 +81,8 @@ class Bundle:
         `device` auto is an NVIDIA GPU if there is one; `dtype` auto is bfloat16 on it and float32
         on a CPU. `slots` utterances can be stepped together. Without `guidance` only a scale of 1
         can be used, in half of the time. `quantize` makes the weights int8: on a CPU several times
-        as fast, for a little less quality. `mimi` and `tokenizer` are folders or repositories that
+        as fast, for a little less quality. `kernels` lets a GPU use Parley's own Triton kernels,
+        which have never been timed on one. `mimi` and `tokenizer` are folders or repositories that
         replace those of the checkpoint. Raises TextToSpeechError.
         """
         place = _device(device)
@@ -88,7 +93,7 @@ class Bundle:
         _check_memory(found.config, kind, place, slots=slots, branches=branches)
         try:
             with NoInitialValues():
-                model = quickest(
+                model = select_model(
                     found.config,
                     found.weights,
                     device=place,
@@ -96,9 +101,10 @@ class Bundle:
                     slots=slots,
                     branches=branches,
                     quantize=quantize,
+                    kernels=kernels,
                 )
-            capture(model)
-            codec = Mimi.load(found.mimi, found.config.codebooks, place)
+            graphs = capture(model)
+            codec = load_codec(found.mimi, found.config.codebooks, place)
         except ImportError as error:
             install = pip_install("parley-voice[dia2]")
             raise TextToSpeechError(f"Dia2 needs {error.name} ({error}): {install}") from error
@@ -111,7 +117,13 @@ class Bundle:
                 f"{found.mimi} has {codec.config.codebook_size}: they do not belong together"
             )
         return cls(
-            found.config, words, model, codec, source=str(source), fingerprint=found.fingerprint
+            found.config,
+            words,
+            model,
+            codec,
+            source=str(source),
+            fingerprint=found.fingerprint,
+            graphs=graphs,
         )
 
     @cached_property

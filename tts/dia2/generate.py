@@ -8,10 +8,10 @@ from itertools import count
 import numpy as np
 
 from tts.dia2.bundle import Bundle
-from tts.dia2.fast.gpu.graphs import new_stepper
 from tts.dia2.network.delays import Codes
 from tts.dia2.network.sampling import Sampling, random_numbers
 from tts.dia2.result import Result
+from tts.dia2.serving.graph_stepper import new_stepper
 from tts.dia2.serving.prompt import prompt
 from tts.dia2.serving.sequence import Take
 from tts.dia2.serving.stepper import Stepper
@@ -62,7 +62,7 @@ def generate(
         opening = Prefix(*prompt(voices, bundle.tokenizer, bundle.mimi, reference=reference))
     job = _Job(bundle, entries, opening, sampling, seed, initial_padding, progress or _quiet)
     with bundle.exclusively():
-        stepper = new_stepper(bundle.model)
+        stepper = new_stepper(bundle.model, bundle.graphs)
         if reference:
             codes, words = job.as_published(stepper, include_prefix=include_prefix)
         else:

@@ -46,10 +46,10 @@ def load_codec(named: str | None, config: Config) -> "Mimi":
     """Only the codec of a model. Raises TextToSpeechError."""
     need_dia2()
     from tts.dia2.checkpoint import find_codec
-    from tts.dia2.mimi.codec import Mimi
+    from tts.dia2.fast.select import load_codec as load
 
     checkpoint, folder = find_codec(model_name(named, config))
-    return Mimi.load(folder, checkpoint.codebooks)
+    return load(folder, checkpoint.codebooks)
 
 
 def need_dia2() -> None:

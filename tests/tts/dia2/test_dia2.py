@@ -19,8 +19,8 @@ from tests.tts.dia2 import networks  # noqa: F401 - PyTorch in one thread
 from tts import TextToSpeechError
 from tts.dia2 import Dia2
 from tts.dia2 import bundle as module
-from tts.dia2.fast.gpu.graphs import new_stepper
 from tts.dia2.network.config import Dia2Config
+from tts.dia2.serving.graph_stepper import new_stepper
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_pytorch_out_of_memory_is_told_in_a_line(
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.\nSee the documentation")
 
-    monkeypatch.setattr(module, "quickest", full)
+    monkeypatch.setattr(module, "select_model", full)
     assert reason(made) == f"{made} cannot be loaded on cpu: CUDA out of memory."
 
 
@@ -192,7 +192,7 @@ def test_codecs_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
 def test_one_user_at_a_time(made: Path) -> None:
     dia2 = Dia2.load(made)
     with dia2.exclusively():
-        assert new_stepper(dia2.model).takes == [None]
+        assert new_stepper(dia2.model, dia2.graphs).takes == [None]
         with pytest.raises(TextToSpeechError, match="is in use"):
             dia2.generate("Hello.")
     dia2.generate("Hello.")

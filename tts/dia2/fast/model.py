@@ -1,11 +1,8 @@
 """The model for speed: `tts.dia2.network.model.Model` with its network fused and packed."""
 
 import logging
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,7 +16,6 @@ from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.kv_cache import Memory, Step
 from tts.dia2.network.model import Network
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
-from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.fast.cpu import depformer as compiled
@@ -49,7 +45,9 @@ class FastModel(plain.Model):
         with torch.inference_mode():
             self.fused = Backbone(config, self.backbone, quantize=quantize)
             self.compiled = self._compiled()
-            if self.compiled is None:
+            if self.compiled is not None:
+                self.sampler_type = self.compiled.sampler_type
+            else:
                 self.fused_depth = Depformer(
                     config, self.depformer, self.depth_rotary, quantize=quantize
                 )
@@ -84,9 +82,10 @@ class FastModel(plain.Model):
         return logits.view(*hidden.shape[:-1], -1)
 
     def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
-        if self.compiled is not None and type(sampler) is Sampler:
+        if self.compiled is not None and isinstance(sampler, self.compiled.sampler_type):
             first = sampler.sample(self.first_codebook(hidden), FIRST_CODEBOOK, steps)
-            drawing = self.compiled.drawing(sampler, steps)
+            stages = FIRST_CODEBOOK + 1, FIRST_CODEBOOK + self.config.codebooks
+            drawing = sampler.drawing(*stages, steps)
             tokens = self.compiled.column(hidden, text, first, drawing, self.new_frame(len(hidden)))
             if tokens is not None:
                 return tokens
@@ -106,45 +105,3 @@ class FastModel(plain.Model):
         assert isinstance(frame, Frame)
         network = self.fused_depth if self.compiled is None else self.compiled
         return network(stage, hidden, previous, text, frame)
-
-
-def quickest(
-    config: Dia2Config, weights: Path | Network, *, quantize: bool = False, **options: Any
-) -> plain.Model:
-    """The model that is fastest on its device; `options` are `Model`'s.
-
-    Raises TextToSpeechError: also if int8 is wanted where there are no products for it.
-    """
-    device, dtype = torch.device(options["device"]), options["dtype"]
-    if device.type == "cuda":
-        kind = _on_gpu()
-        if quantize and kind is FastModel:
-            raise TextToSpeechError(f"int8 weights on a GPU need Triton: {pip_install('triton')}")
-        return kind(config, weights, quantize=quantize, **options)
-    if dtype == torch.float32:
-        return FastModel(config, weights, quantize=quantize, **options)
-    if quantize:
-        raise TextToSpeechError("int8 weights on a CPU need dtype float32")
-    return plain.Model(config, weights, **options)
-
-
-def _on_gpu() -> type[FastModel]:
-    """The one with kernels of its own, where there is Triton to compile them."""
-    try:
-        kernels = import_module("tts.dia2.fast.gpu.model")
-    except ImportError:
-        return FastModel
-    found: type[FastModel] = kernels.KernelModel
-    return found
-
-
-NETWORKS: dict[str, Callable[..., plain.Model]] = {
-    "plain": plain.Model,
-    "fast": FastModel,
-    "int8": partial(FastModel, quantize=True),
-    "quickest": quickest,
-}
-"""The readable network, the fast one, that in int8, and what is taken to speak with.
-
-All take `Model`'s arguments.
-"""

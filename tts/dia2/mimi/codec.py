@@ -16,7 +16,7 @@ from tts.dia2.mimi import seanet
 from tts.dia2.mimi.checkpoint import MimiConfig, Weights, open_weights
 from tts.dia2.mimi.layers import Upsample, conv
 from tts.dia2.mimi.quantizer import Quantizer
-from tts.dia2.mimi.transformer import Transformer
+from tts.dia2.mimi.transformer import AttentionType, MaskedAttention, Transformer
 from tts.protocol import TextToSpeechError
 
 Window = int | Literal["codec"] | None
@@ -36,7 +36,13 @@ class Mimi:
     Any number of streams may be open on it, each with a state of its own.
     """
 
-    def __init__(self, weights: Weights, config: MimiConfig, codebooks: int) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        config: MimiConfig,
+        codebooks: int,
+        attention: AttentionType = MaskedAttention,
+    ) -> None:
         width, stride = config.hidden_size, config.stride
         self.config = config
         self.codebooks = codebooks
@@ -45,10 +51,10 @@ class Mimi:
         self.frame_size = config.hop * stride
         self.quantizer = Quantizer(weights, config, codebooks)
         self.upsample = Upsample(weights, "upsample.conv", width, stride)
-        self.decoder_transformer = Transformer(weights, "decoder_transformer", config)
+        self.decoder_transformer = Transformer(weights, "decoder_transformer", config, attention)
         self.decoder_seanet = seanet.decoder(weights, config)
         self.encoder_seanet = seanet.encoder(weights, config)
-        self.encoder_transformer = Transformer(weights, "encoder_transformer", config)
+        self.encoder_transformer = Transformer(weights, "encoder_transformer", config, attention)
         self.downsample = conv(
             weights,
             "downsample.conv",
@@ -68,11 +74,14 @@ class Mimi:
         codebooks: int | None = None,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        attention: AttentionType = MaskedAttention,
     ) -> Self:
         """Load a folder in the layout of kyutai/mimi: `config.json`, `model.safetensors`.
 
-        `codebooks`, if fewer than the checkpoint has, are the first ones. Raises TextToSpeechError:
-        not such a folder, tensors missing, unknown or of another shape, pickled weights.
+        `codebooks`, if fewer than the checkpoint has, are the first ones; `attention` is how the
+        transformers attend (`tts.dia2.fast.select.load_codec` takes the fastest way). Raises
+        TextToSpeechError: not such a folder, tensors missing, unknown or of another shape, pickled
+        weights.
         """
         folder = Path(folder)
         config = MimiConfig.read(folder)
@@ -82,7 +91,7 @@ class Mimi:
                 f"the codec in {folder} has {config.num_quantizers} codebooks, not {codebooks}"
             )
         with open_weights(folder, torch.device(device), dtype) as weights:
-            return cls(weights, config, codebooks)
+            return cls(weights, config, codebooks, attention)
 
     @property
     def device(self) -> torch.device:

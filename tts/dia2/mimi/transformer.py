@@ -1,9 +1,6 @@
 """Mimi's transformers: causal, over a sliding window of a few seconds."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from types import ModuleType
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -118,14 +115,16 @@ class Layer:
         self.up, self.down = Linear(parts.up, gelu=True), Linear(parts.down)
         self.norms = parts.norms
 
-    def __call__(self, x: Tensor, shape: torch.Size, ring: Tensor, look: "Look") -> Tensor:
+    def __call__(
+        self, x: Tensor, shape: torch.Size, ring: Tensor, attention: "Attention"
+    ) -> Tensor:
         """Rows [n, width], which change, to the same; `ring` gets keys and values.
 
         The first are the [slots, time] of `shape`; those after them count for nothing.
         """
         count = shape.numel()
         qkv = self.qkv(self._norm(x, 0))[:count]
-        read = look(qkv.view(*shape, *self.shape), ring)
+        read = attention(qkv.view(*shape, *self.shape), ring)
         x[:count] += self.out(read.flatten(0, 1))
         return x + self.down(self.up(self._norm(x, 1)))
 
@@ -134,8 +133,8 @@ class Layer:
         return functional.layer_norm(x, (self.width,), weight, bias, self.eps)
 
 
-class Look(Protocol):
-    """Attention at the next few positions of a stream."""
+class Attention(Protocol):
+    """Attention at the next few positions of a stream, for all layers."""
 
     def __call__(self, qkv: Tensor, ring: Tensor) -> Tensor:
         """[slots, time, 3, heads, dim] to what is read [slots, time, heads * dim].
@@ -144,41 +143,33 @@ class Look(Protocol):
         """
 
 
-class Masked:
-    """By PyTorch's attention, over the whole ring."""
+AttentionType = Callable[["Past", int, Tensor], Attention]
+"""Makes one, from a stream's past, how many positions come next, and the rotary frequencies."""
+
+
+class MaskedAttention:
+    """By PyTorch's attention, over the whole ring under a mask."""
 
     def __init__(self, past: Past, time: int, frequencies: Tensor) -> None:
         positions, self.rows, self.mask = past.places(time)
         angles = positions.float()[:, :, None, None, None] * frequencies
-        self.turn = torch.polar(torch.ones_like(angles), angles)
+        self.rope = torch.polar(torch.ones_like(angles), angles)
 
     def __call__(self, qkv: Tensor, ring: Tensor) -> Tensor:
-        qkv[:, :, :2] = rotate(qkv[:, :, :2], self.turn)
+        qkv[:, :, :2] = rotate(qkv[:, :, :2], self.rope)
         ring.flatten(0, 3).index_copy_(0, self.rows, qkv[:, :, 1:].flatten(0, 3))
         q, (k, v) = qkv[:, :, 0].transpose(1, 2), ring
         y = functional.scaled_dot_product_attention(q, k, v, self.mask)
         return y.transpose(1, 2).flatten(2)
 
 
-class Compiled:
-    """By a compiled loop, on a CPU, which reads only what the window holds."""
-
-    def __init__(self, loops: ModuleType, past: Past, time: int, frequencies: Tensor) -> None:
-        self.attend = loops.attend
-        self.window = past.rings.shape[4] if past.window is None else past.window
-        self.positions = past.position.numpy()
-        self.turns = loops.angles(self.positions, time, frequencies.numpy())
-
-    def __call__(self, qkv: Tensor, ring: Tensor) -> Tensor:
-        rows = qkv.reshape(qkv.shape[:2].numel(), -1).numpy()
-        read = self.attend(rows, ring.numpy(), self.positions, self.window, self.turns)
-        return torch.from_numpy(read).view(*qkv.shape[:2], -1)
-
-
 class Transformer:
     """[slots, time, hidden_size] to the same."""
 
-    def __init__(self, weights: Weights, name: str, config: MimiConfig) -> None:
+    def __init__(
+        self, weights: Weights, name: str, config: MimiConfig, attention: AttentionType
+    ) -> None:
+        self.attention = attention
         self.heads, self.head_dim = config.num_attention_heads, config.head_dim
         exponent = torch.arange(0, self.head_dim, 2, dtype=torch.float32) / self.head_dim
         self.layers = [
@@ -187,13 +178,6 @@ class Transformer:
         ]
         self.like = self.layers[0].norms
         self.frequencies = (1.0 / config.rope_theta**exponent).to(self.like.device)
-        self.look: Callable[[Past, int, Tensor], Look] = Masked
-        if self.like.device.type == "cpu" and self.like.dtype == torch.float32:
-            with suppress(ImportError):  # there is nothing that compiles
-                from tts.dia2.fast.cpu import mimi_loops
-
-                self.look = partial(Compiled, mimi_loops)
-                self(self.like.new_zeros(1, 1, config.hidden_size), self.past(1, 1, 1))
 
     def past(self, slots: int, longest: int, window: int | None) -> Past:
         """What a new stream remembers, if stepped by at most `longest` positions at a time."""
@@ -205,21 +189,21 @@ class Transformer:
         """The next outputs for the next inputs."""
         time = x.shape[1]
         past.grow(time)
-        look = self.look(past, time, self.frequencies)
+        attention = self.attention(past, time, self.frequencies)
         shape = x.shape[:2]
         # As many rows as a product has anyhow, for all of them.
         missing = max(0, FEW_ROWS - shape.numel())
         rows = functional.pad(x.flatten(0, 1), (0, 0, 0, missing))
         for layer, ring in zip(self.layers, past.rings, strict=True):
-            rows = layer(rows, shape, ring, look)
+            rows = layer(rows, shape, ring, attention)
         past.advance(time, active)
         return rows[: shape.numel()].view(x.shape)
 
 
-def rotate(x: Tensor, turn: Tensor) -> Tensor:
-    """Turn the pairs of x [..., head_dim] by unit complex numbers [..., head_dim / 2]."""
+def rotate(x: Tensor, rope: Tensor) -> Tensor:
+    """Rotate the pairs of x [..., head_dim] by unit complex numbers [..., head_dim / 2]."""
     pairs = torch.view_as_complex(torch.unflatten(x.float(), -1, (-1, 2)))
-    return torch.view_as_real(pairs * turn).flatten(-2).to(x.dtype)
+    return torch.view_as_real(pairs * rope).flatten(-2).to(x.dtype)
 
 
 def _interleaved(weight: Tensor, dim: int) -> Tensor:

@@ -1,7 +1,6 @@
 """Dia2's network with its memory: a fixed number of slots stepped together."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +12,6 @@ from tts.dia2.network.kv_cache import Cache, Chunk, FixedStep, Memory, Step, dou
 from tts.dia2.network.layers import Rotary
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler
 from tts.dia2.network.weights import load_weights
-
-if TYPE_CHECKING:
-    from tts.dia2.fast.gpu.graphs import Graphs
 
 CHUNK = 256  # positions per pass of a prefill
 SHORTEST = 256  # entries of the cache that the smallest graph looks at
@@ -37,6 +33,8 @@ class Model:
     With `branches` = 1 there is no guidance. All shapes are fixed by these numbers: a slot that has
     nothing to do is stepped along and its numbers are dropped.
     """
+
+    sampler_type: type[Sampler] = Sampler
 
     def __init__(
         self,
@@ -63,8 +61,12 @@ class Model:
         self.rotary = Rotary(config, config.decoder.head_dim, self.device)
         depth = Rotary(config, config.depformer.head_dim, self.device)
         self.depth_rotary = depth if config.depformer_rope else None
-        self.graphs: Graphs | None = None
-        """Its steps in graphs, once they are captured (`tts.dia2.fast.gpu.graphs.capture`)."""
+
+    def new_sampler(self, kind: type[Sampler] | None = None) -> Sampler:
+        """A sampler for the model's slots, of a kind or of that which is fastest here."""
+        config, forbidden = self.config, (self.config.audio_pad, self.config.audio_bos)
+        sizes = (self.slots, config.max_steps, config.codebooks)
+        return (kind or self.sampler_type)(*sizes, forbidden, self.device)
 
     def step(self, tokens: Tensor, positions: Tensor, active: list[bool]) -> Tensor:
         """One column [slots, branches, channels] at positions [slots] for the active slots.

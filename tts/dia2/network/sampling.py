@@ -1,7 +1,8 @@
-"""From logits to tokens, for all slots at once and without looking at any of them on the host.
+"""Sampling with classifier-free guidance, top-k and temperature, for all slots at once (SPEC 6).
 
 Guidance selects the candidates, then the conditional logits alone are sampled. Each slot brings
 its own settings and its own random numbers, so what it draws does not depend on its neighbours.
+No value is looked at on the host, so that a draw may be part of a captured graph.
 """
 
 import math
@@ -9,8 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-from tts.dia2.fast.cpu.draw import draw_token
 
 ACTION, FIRST_CODEBOOK = 0, 1  # the draws of a step: the action, then one per codebook
 
@@ -109,7 +108,6 @@ class Sampler:
     ) -> None:
         """`forbidden` are the control ids that the first codebook's distribution contains."""
         self.forbidden = forbidden
-        self.settings = [Sampling() for _ in range(slots)]
         self.slots = torch.arange(slots, device=device)
         self.scale = torch.ones(slots, device=device)
         self.filter_k = torch.zeros(slots, device=device, dtype=torch.int64)
@@ -121,7 +119,6 @@ class Sampler:
 
     def assign(self, slot: int, sampling: Sampling, uniforms: Tensor) -> None:
         """A new utterance in a slot; `uniforms` as from `random_numbers`."""
-        self.settings[slot] = sampling
         self.scale[slot] = sampling.scale
         self.filter_k[slot] = sampling.filter_k
         self.temperature[0, slot] = sampling.text_temperature
@@ -142,43 +139,15 @@ class Sampler:
         return distribution(candidates, self.temperature[kind, :n], self.top_k[kind, :n])
 
     def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
-        """Tokens [slots] for draw number `draw` of each slot's step (`steps` [slots], from 0)."""
-        if logits.device.type == "cpu":
-            found = [
-                self._one(slot, logits[slot], draw, step)
-                for slot, step in enumerate(steps.tolist())
-            ]
-            if None not in found:
-                return torch.tensor(found)
-        return self.sample_together(logits, draw, steps)
+        """Draw tokens [slots]: draw number `draw` of each slot's step (`steps` [slots], from 0).
 
-    def _one(self, slot: int, logits: Tensor, draw: int, step: int) -> int | None:
-        """A slot's token for its own logits [branches, vocabulary], on the CPU."""
-        sampling, text = self.settings[slot], draw == ACTION
-        return draw_token(
-            logits,
-            scale=sampling.scale,
-            filter_k=sampling.filter_k,
-            temperature=sampling.text_temperature if text else sampling.audio_temperature,
-            top_k=sampling.text_top_k if text else sampling.audio_top_k,
-            forbidden=self.forbidden if draw == FIRST_CODEBOOK else (),
-            uniform=self.uniforms.numpy()[slot, step, draw],
-        )
-
-    def sample_together(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
-        """The same as `sample` without a look at any value; also for the first slots alone."""
+        `logits` [slots, branches, vocabulary]; they may be those of the first slots alone.
+        """
         candidates = self.candidates(logits, draw)
         uniforms = self.uniforms[self.slots[: len(logits)], steps, draw]
         drawn = pick(self.probabilities(candidates, draw), uniforms)
         greedy = self.temperature[int(draw != ACTION), : len(logits)] <= 0
         return torch.where(greedy, candidates.argmax(-1), drawn)
-
-
-class GraphSampler(Sampler):
-    """A sampler that never looks at a value, on a CPU neither: for graphs."""
-
-    def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
-        return self.sample_together(logits, draw, steps)
 
 
 def _kth_largest(x: Tensor, k: Tensor) -> Tensor:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tts.dia2.bundle import SMALLER, Bundle
-from tts.dia2.fast.gpu.graphs import new_stepper
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network.kv_cache import doubling, is_static
 from tts.dia2.network.sampling import Sampling, random_numbers
 from tts.dia2.serving.admission import Admission
 from tts.dia2.serving.context import ConversationContext
 from tts.dia2.serving.context_prefill import ContextPrefill
+from tts.dia2.serving.graph_stepper import new_stepper
 from tts.dia2.serving.prompt import prompt
 from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.sequence import Take
@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> Prepared:
 def frame_seconds(bundle: Bundle, sampling: Sampling, speaking: int = 1) -> float:
     """How long a frame of so many utterances takes here at best: the quickest of a few."""
     config, slots = bundle.config, bundle.model.slots
-    stepper, decoder = new_stepper(bundle.model), bundle.decoder
+    stepper, decoder = new_stepper(bundle.model, bundle.graphs), bundle.decoder
     uniforms = random_numbers(0, config.max_steps, config.codebooks)
     bos = bundle.tokenizer.bos
     taken = []

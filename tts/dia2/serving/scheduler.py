@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tts.dia2.bundle import Bundle
-from tts.dia2.fast.gpu.graphs import new_stepper
 from tts.dia2.network.sampling import random_numbers
 from tts.dia2.serving.admission import Admission
+from tts.dia2.serving.graph_stepper import new_stepper
 from tts.dia2.serving.utterance import PrefilledPrefix, Speaking, VoiceSettings
 from tts.dia2.serving.windows import Prefix, Window
 from tts.protocol import TextToSpeechError
@@ -42,7 +42,7 @@ class Scheduler:
         self.pace = Admission(1 / bundle.frame_rate)
         self._bundle = bundle
         self._clock = clock
-        self._stepper = new_stepper(bundle.model)
+        self._stepper = new_stepper(bundle.model, bundle.graphs)
         self._decoder = bundle.decoder
         self._seats: list[_Seat | None] = [None] * bundle.model.slots
         self._waiting: deque[Speaking] = deque()

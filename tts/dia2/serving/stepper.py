@@ -25,7 +25,7 @@ class Stepper:
         self.recall = PrefixCache(model.config.max_steps)
         self._heard = [b""] * model.slots  # the name of each slot's last block
         self._block = block_size(model.device)
-        self.sampler = sampler or new_sampler(model)
+        self.sampler = sampler or model.new_sampler()
         self.spoke = 0
         """How many slots the last step was for, if all had audio made and it did nothing else."""
         width = model.config.decoder.width
@@ -77,10 +77,10 @@ class Stepper:
     def _advance(self, active: list[bool]) -> list[bool]:
         """A step of the active slots; which slots have ended one: also those that had waited."""
         if any(active):
-            self._think(active)
+            self._run_backbone(active)
         going = [take is not None and take.decide() for take in self.takes]
         if any(going):
-            self._speak(going)
+            self._run_depth(going)
         return going
 
     def _warm_up(self, *, held: bool) -> bool:
@@ -109,7 +109,7 @@ class Stepper:
             restored = True
         return restored
 
-    def _think(self, active: list[bool]) -> None:
+    def _run_backbone(self, active: list[bool]) -> None:
         """The backbone's pass for the active slots, and the action each of them draws."""
         model = self.model
         channels = 2 + model.config.codebooks
@@ -127,7 +127,7 @@ class Stepper:
             if take is not None and runs:
                 take.raw = raw
 
-    def _speak(self, going: list[bool]) -> None:
+    def _run_depth(self, going: list[bool]) -> None:
         """The audio column of the slots whose text is decided."""
         if self._needs_audio(going):
             columns = self._columns(going).astype(np.int32)
@@ -163,15 +163,3 @@ class Stepper:
 
     def _tensor(self, array: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Tensor:
         return torch.from_numpy(array.astype(np.int64)).to(self.model.device)
-
-
-def new_sampler(model: Model, kind: type[Sampler] = Sampler) -> Sampler:
-    """A sampler for a model's slots."""
-    config = model.config
-    return kind(
-        model.slots,
-        config.max_steps,
-        config.codebooks,
-        (config.audio_pad, config.audio_bos),
-        model.device,
-    )

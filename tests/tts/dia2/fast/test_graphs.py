@@ -17,12 +17,13 @@ from tts.dia2 import bundle
 from tts.dia2.dia2 import Dia2
 from tts.dia2.fast.gpu import graphs
 from tts.dia2.fast.gpu.capture import Capture
-from tts.dia2.fast.gpu.graphs import Graphs, GraphStepper, capture, new_stepper
+from tts.dia2.fast.gpu.graphs import Graphs, capture
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network import model as plain
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling
+from tts.dia2.serving.graph_stepper import GraphStepper, new_stepper
 from tts.dia2.serving.sequence import Take
 from tts.dia2.serving.stepper import Stepper
 
@@ -83,7 +84,7 @@ def counted(graphs: Graphs) -> Counter[str]:
         launched[kind] += 1
         return run()
 
-    for kind in ("thinking", "speaking", "framing"):
+    for kind in ("backbone", "depth", "full"):
         for key, run in (found := getattr(graphs, kind)).items():
             found[key] = partial(count, kind, run)
     return launched
@@ -92,13 +93,13 @@ def counted(graphs: Graphs) -> Counter[str]:
 def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
     """And while nothing would read the audio, it is the backbone's alone."""
     model = fast(folder, 2)
-    model.graphs = Graphs(model)
-    launched, stepper = counted(model.graphs), new_stepper(model)
+    captured = Graphs(model)
+    launched, stepper = counted(captured), new_stepper(model, captured)
     whole = take(model, 4)
     stepper.admit(whole)
     for _ in range(30):
         assert stepper.step()
-    assert launched == {"thinking": 15, "framing": 15}  # the first codebook's delay is 16
+    assert launched == {"backbone": 15, "full": 15}  # the first codebook's delay is 16
     assert whole.step == 30
 
     launched.clear()
@@ -107,14 +108,14 @@ def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
     stepper.admit(late)
     while not late.waiting:
         assert stepper.step()
-    assert launched["thinking"] == launched["speaking"] >= 1
+    assert launched["backbone"] == launched["depth"] >= 1
     launched.clear()
     for _ in range(5):
         assert stepper.step()
-    assert launched == {"framing": 5}  # who waits holds up nobody
+    assert launched == {"full": 5}  # who waits holds up nobody
     late.machine.close()
     assert stepper.step()
-    assert launched == {"framing": 5, "thinking": 1, "speaking": 1}
+    assert launched == {"full": 5, "backbone": 1, "depth": 1}
     assert not late.waiting
 
 
@@ -122,9 +123,8 @@ def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
 def test_text_that_is_late_draws_the_same(folder: Path, seed: int) -> None:
     """In whichever graphs the steps come meanwhile, and through a pause that is forced."""
     model = fast(folder, 2)
-    model.graphs = Graphs(model)
     grids = []
-    for stepper in (Stepper(model), new_stepper(model)):
+    for stepper in (Stepper(model), new_stepper(model, Graphs(model))):
         chance = random.Random(seed)
         takes = [make_take(model.config, seed, reference=n == 1) for n in range(2)]
         slots = [stepper.admit(each) for each in takes]
@@ -148,10 +148,10 @@ def test_text_that_is_late_draws_the_same(folder: Path, seed: int) -> None:
 
 def test_captured_once_for_all_steppers(folder: Path) -> None:
     model = fast(folder, 2)
-    capture(model)
-    assert type(new_stepper(model)) is Stepper  # not on a GPU
-    model.graphs = Graphs(model)
-    runs = [joining(new_stepper(model), 3) for _ in range(2)]
+    assert capture(model) is None  # not on a GPU
+    assert type(new_stepper(model)) is Stepper
+    captured = Graphs(model)
+    runs = [joining(new_stepper(model, captured), 3) for _ in range(2)]
     for first, second in zip(*runs, strict=True):
         assert np.array_equal(first.grid, second.grid)
 
@@ -185,10 +185,10 @@ def test_loaded_for_a_gpu_it_speaks_in_graphs(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eager = Dia2.load(folder, device="cpu")
-    monkeypatch.setattr(bundle, "capture", lambda model: setattr(model, "graphs", Graphs(model)))
+    monkeypatch.setattr(bundle, "capture", Graphs)
     quick = Dia2.load(folder, device="cpu")
     with quick.exclusively():
-        assert isinstance(new_stepper(quick.model), GraphStepper)
+        assert isinstance(new_stepper(quick.model, quick.graphs), GraphStepper)
     one, other = (each.generate("one two three", seed=1) for each in (eager, quick))
     assert np.array_equal(one.audio_tokens, other.audio_tokens)
 
@@ -202,12 +202,10 @@ def test_without_graphs_it_steps_all_the_same(
     model = fast(folder, 1)
     monkeypatch.setattr(model, "device", torch.device("cuda"))
     monkeypatch.setattr(graphs, "Graphs", full)
-    capture(model)
+    assert capture(model) is None
     (record,) = [each for each in caplog.records if each.levelname == "WARNING"]
     assert "without CUDA graphs" in record.message
     assert "(CUDA out of memory.)" in record.message
-    monkeypatch.undo()
-    assert type(new_stepper(model)) is Stepper
 
 
 def test_what_capturing_asks_of_cuda(monkeypatch: pytest.MonkeyPatch) -> None:

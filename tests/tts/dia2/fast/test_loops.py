@@ -12,11 +12,18 @@ from torch import Tensor
 from bench.dia2_sizes import network
 from tests.tiny_dia2 import make
 from tts.dia2.fast.cpu import depformer as compiled
+from tts.dia2.fast.cpu.draw_loops import CompiledSampler
 from tts.dia2.fast.cpu.loops import kept
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
-from tts.dia2.network.sampling import Sampler, Sampling, random_numbers
+from tts.dia2.network.sampling import (
+    ACTION,
+    FIRST_CODEBOOK,
+    Sampler,
+    Sampling,
+    random_numbers,
+)
 
 CPU = torch.device("cpu")
 SETTINGS = [
@@ -83,9 +90,14 @@ def column(model: Model, sampler: Sampler, hidden: Tensor, text: Tensor) -> Tens
         return model.column(hidden, text, sampler, torch.arange(len(hidden)) + 2)
 
 
-def sampler(config: Dia2Config, settings: list[Sampling], seed: int) -> Sampler:
+def sampler(
+    config: Dia2Config,
+    settings: list[Sampling],
+    seed: int,
+    kind: type[Sampler] = CompiledSampler,
+) -> Sampler:
     forbidden = (config.audio_pad, config.audio_bos)
-    made = Sampler(len(settings), 40, config.codebooks, forbidden, CPU)
+    made = kind(len(settings), 40, config.codebooks, forbidden, CPU)
     for slot, each in enumerate(settings):
         made.assign(slot, each, random_numbers(seed + slot, 40, config.codebooks))
     return made
@@ -103,6 +115,22 @@ def test_the_same_draws(config: Dia2Config) -> None:
     alone = sampler(config, SETTINGS[-1:], seed + len(SETTINGS) - 1)
     last = quick.column(hidden[-1:] + seed, text[-1:], alone, torch.tensor([len(SETTINGS) + 1]))
     assert torch.equal(last[0], together[-1])
+
+
+@pytest.mark.parametrize("draw", [ACTION, FIRST_CODEBOOK, FIRST_CODEBOOK + 1])
+@pytest.mark.parametrize("ties", [False, True])
+def test_a_draw_alone(config: Dia2Config, draw: int, ties: bool) -> None:
+    """Also where much is equal, ids are forbidden, and without guidance."""
+    made = [sampler(config, SETTINGS, 7, kind) for kind in (CompiledSampler, Sampler)]
+    steps, numbers = torch.arange(len(SETTINGS)) + 1, torch.Generator().manual_seed(draw)
+    for branches in (1, 2, 2, 2):
+        shape = (len(SETTINGS), branches, config.audio_vocab)
+        logits = 3 * torch.randn(shape, generator=numbers)
+        logits[..., config.audio_bos] = 9  # never the first codebook's
+        logits = logits.round() if ties else logits
+        got, wanted = (each.sample(logits, draw, steps) for each in made)
+        assert torch.equal(got, wanted)
+        assert (config.audio_bos in got.tolist()) == (draw != FIRST_CODEBOOK)
 
 
 def test_what_is_no_number_is_left_to_the_sampler(config: Dia2Config) -> None:

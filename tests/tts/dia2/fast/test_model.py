@@ -18,7 +18,8 @@ from tests.tts.dia2.networks import load_model, make_take, words
 from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech
 from tts.dia2.fast import linear
-from tts.dia2.fast.model import FastModel, quickest
+from tts.dia2.fast.model import FastModel
+from tts.dia2.fast.select import select_model
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
 from tts.dia2.serving.sequence import Take
@@ -170,7 +171,7 @@ def test_int8_on_a_gpu_needs_triton(folder: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.delitem(sys.modules, name)
     config = Dia2Config.from_file(folder / "config.json")
     with pytest.raises(TextToSpeechError, match="need Triton"):
-        quickest(
+        select_model(
             config,
             folder / "model.safetensors",
             device="cuda",

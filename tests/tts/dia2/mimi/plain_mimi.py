@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tts.dia2.fast.select import select_attention
 from tts.dia2.mimi.checkpoint import MimiConfig, Weights
 from tts.dia2.mimi.codec import Mimi
 
@@ -69,7 +70,7 @@ def random_mimi(seed: int = 0, **sizes: Any) -> tuple[Mimi, "PlainMimi"]:
     """A codec of random weights, and the plain one of the same; `sizes` as in its config.json."""
     config, weights = MimiConfig(**sizes), RandomWeights(seed)
     with torch.inference_mode():
-        mimi = Mimi(weights, config, config.num_quantizers)
+        mimi = Mimi(weights, config, config.num_quantizers, select_attention())
     return mimi, PlainMimi(weights.tensors, config)
 
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from tests.paths import GOLDENS
 from tests.tts.dia2.mimi.plain_mimi import TINY, RandomWeights, random_mimi
+from tts.dia2.fast.select import load_codec
 from tts.dia2.mimi.checkpoint import MimiConfig
 from tts.dia2.mimi.codec import Mimi, StreamingDecoder, Window
-from tts.dia2.mimi.transformer import Masked
+from tts.dia2.mimi.transformer import MaskedAttention
 
 GOLDEN = GOLDENS / "c6"
 torch.set_num_threads(1)  # these networks are too small to share out
@@ -33,7 +34,7 @@ OTHERS = {
 
 @pytest.fixture(scope="module")
 def mimi() -> Mimi:
-    return Mimi.load(GOLDEN / "mimi")
+    return load_codec(GOLDEN / "mimi")
 
 
 @pytest.fixture(scope="module")
@@ -191,16 +192,16 @@ def test_a_step_can_be_captured() -> None:
 
 
 def test_first_codebooks_alone(recorded: dict[str, Tensor]) -> None:
-    three = Mimi.load(GOLDEN / "mimi", codebooks=3)
+    three = load_codec(GOLDEN / "mimi", codebooks=3)
     codes = three.encode(recorded["enc_b_wave"])
     assert torch.equal(codes, recorded["enc_b_codes"][:3].long())
     assert three.decode(codes).shape == (1920 * 7,)
-    one = Mimi.load(GOLDEN / "mimi", codebooks=1)
+    one = load_codec(GOLDEN / "mimi", codebooks=1)
     assert one.decode(one.encode(recorded["enc_b_wave"])).isfinite().all()
 
 
 def test_bfloat16(mimi: Mimi) -> None:
-    half = Mimi.load(GOLDEN / "mimi", dtype=torch.bfloat16)
+    half = load_codec(GOLDEN / "mimi", dtype=torch.bfloat16)
     codes = random_codes(mimi, 10)
     wave = half.decode(codes)
     assert wave.dtype == torch.float32
@@ -228,9 +229,9 @@ def test_without_numba(mimi: Mimi, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch's operators, as on a GPU: the same, to rounding."""
     monkeypatch.delattr("tts.dia2.fast.cpu.mimi_loops")
     monkeypatch.setitem(sys.modules, "tts.dia2.fast.cpu.mimi_loops", None)
-    other = Mimi.load(GOLDEN / "mimi")
+    other = load_codec(GOLDEN / "mimi")
     transformers = (mimi.decoder_transformer, other.decoder_transformer)
-    assert [each.look is Masked for each in transformers] == [False, True]
+    assert [each.attention is MaskedAttention for each in transformers] == [False, True]
     codes = random_codes(mimi, 40)
     whole = mimi.decode(codes)
     torch.testing.assert_close(other.decode(codes), whole, rtol=0, atol=2e-6)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tts.dia2.fast.backbone import stack
 from tts.dia2.fast.cpu.depth_loops import Depth, Frame, column
-from tts.dia2.fast.cpu.draw_loops import Drawing
+from tts.dia2.fast.cpu.draw_loops import CompiledSampler, Drawing
 from tts.dia2.fast.cpu.int8_loops import help_out, to_bytes
 from tts.dia2.fast.cpu.loops import ACTIVATIONS, Bytes, Floats
 from tts.dia2.fast.cpu.team_loops import STOP, Team, new_team
@@ -21,7 +21,6 @@ from tts.dia2.fast.layers import take, weight_of
 from tts.dia2.network import depformer as plain
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.layers import Rotary, TextEmbedding
-from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
 
 LARGE = 1 << 20  # weights of an MLP's matrix: two threads read them faster than one
 _PROBE = 16  # frames from one try of the other way to the next
@@ -32,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 class Depformer:
     """Takes the weights of `tts.dia2.network.depformer.Depformer`, which is left without them."""
+
+    sampler_type = CompiledSampler
 
     def __init__(
         self,
@@ -74,17 +75,6 @@ class Depformer:
         this = self._frame(hidden, text, tokens, frame)
         column((stage, stage + 1), tuple(self.net), tuple(this), tuple(likeliest))
         return torch.from_numpy(this.logits).view(slots, self.branches, -1)
-
-    def drawing(self, sampler: Sampler, steps: Tensor) -> Drawing:
-        """How each slot draws in its step."""
-        slots = sampler.slots[: len(steps)]
-        return Drawing(
-            scale=sampler.scale.numpy(),
-            filter_k=sampler.filter_k.numpy(),
-            temperature=sampler.temperature[1].numpy(),
-            top_k=sampler.top_k[1].numpy(),
-            uniforms=sampler.uniforms[slots, steps, FIRST_CODEBOOK + 1 :].numpy(),
-        )
 
     def column(
         self,

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tts.dia2.fast.cpu.draw_loops import Drawing, draw
+from tts.dia2.fast.cpu.draw_loops import NONE, Drawing, draw
 from tts.dia2.fast.cpu.loops import Floats, Integers, activate, compiled, divide, kept, length
 from tts.dia2.fast.cpu.matrix_loops import Matrices, add_matrix, multiply
 
@@ -72,7 +72,7 @@ def column(
 def speak(stages: tuple[int, int], net: Depth, frame: Frame, drawing: Drawing) -> bool:
     """Each stage draws the token that the next one starts from.
 
-    False if a draw needs the whole procedure (see `tts.dia2.fast.cpu.draw`).
+    False if a draw needs the whole procedure (see `draw_loops.draw`).
     """
     hidden, tokens, width = frame.hidden, frame.tokens, net.audio.shape[2]
     rows, slots = len(hidden), len(tokens)
@@ -96,7 +96,7 @@ def speak(stages: tuple[int, int], net: Depth, frame: Frame, drawing: Drawing) -
         run_stage(stage, x, net, frame)
         for slot in range(slots if drawing.uniforms.size else 0):
             logits = frame.logits[slot * branches : (slot + 1) * branches]
-            token = draw(logits, slot, stage, drawing)
+            token = draw(logits, slot, stage, NONE, drawing)
             if token < 0:
                 return False
             tokens[slot, stage + 1] = token

@@ -1,15 +1,23 @@
-"""Draws among the tokens that guidance leaves, as in `tts.dia2.fast.cpu.draw`."""
+"""The draw on a CPU: a sampler whose draws are loops over one slot's logits, compiled.
 
-from typing import NamedTuple
+`network.sampling` sorts whole vocabularies, for all slots in the same way, as a GPU and a captured
+graph want it; these loops look at values, and so only at the few candidates that guidance leaves.
+Rounding aside both draw the same tokens.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from tts.dia2.fast.cpu.loops import Floats, Integers, compiled
+from tts.dia2.fast.cpu.loops import Floats, Integers, compiled, kept
+from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler
 
 
 class Drawing(NamedTuple):
-    """How each slot draws (`network.sampling`); all [slots], `uniforms` [slots, stages]."""
+    """How each slot draws (`network.sampling`); all [slots], `uniforms` [slots, draws]."""
 
     scale: Floats
     filter_k: Integers
@@ -18,25 +26,54 @@ class Drawing(NamedTuple):
     uniforms: NDArray[np.float64]
 
 
+NONE = np.zeros(0, np.int64)
+"""Forbidden ids, where there are none."""
+
+
+class CompiledSampler(Sampler):
+    """A `Sampler` on a CPU."""
+
+    def sample(self, logits: Tensor, draw: int, steps: Tensor) -> Tensor:
+        tokens = torch.zeros(len(logits), dtype=torch.int64)
+        drawing = self.drawing(draw, draw + 1, steps)
+        forbidden = np.array(self.forbidden) if draw == FIRST_CODEBOOK else NONE
+        if draw_slots(logits.numpy(), forbidden, tuple(drawing), tokens.numpy()):
+            return tokens
+        return super().sample(logits, draw, steps)
+
+    def drawing(self, first: int, end: int, steps: Tensor) -> Drawing:
+        """The settings of each slot's draws number `first` to before `end`, in its step."""
+        kind, slots = int(first != ACTION), self.slots[: len(steps)]
+        return Drawing(
+            scale=self.scale.numpy(),
+            filter_k=self.filter_k.numpy(),
+            temperature=self.temperature[kind].numpy(),
+            top_k=self.top_k[kind].numpy(),
+            uniforms=self.uniforms[slots, steps, first:end].numpy(),
+        )
+
+
+@kept
+def draw_slots(
+    logits: Floats, forbidden: Integers, settings: tuple[Any, ...], tokens: Integers
+) -> bool:
+    """One token for each slot's logits [slots, branches, vocabulary]; False if one needs more."""
+    drawing = Drawing(*settings)
+    for slot in range(len(logits)):
+        tokens[slot] = draw(logits[slot], slot, 0, forbidden, drawing)
+        if tokens[slot] < 0:
+            return False
+    return True
+
+
 @compiled
-def draw(logits: Floats, slot: int, stage: int, drawing: Drawing) -> int:
-    """A token for logits [branches, vocabulary], or -1; see `tts.dia2.fast.cpu.draw`."""
-    values, scale = logits[0], drawing.scale[slot]
-    ids = np.arange(values.size)
-    if len(logits) > 1 and scale != 1 and drawing.filter_k[slot] > 0:
-        guided = np.empty(values.size, np.float32)
-        for i in range(values.size):
-            apart = values[i] - logits[1, i]
-            # As PyTorch interpolates.
-            near = values[i] - apart * (np.float32(1) - scale)
-            guided[i] = logits[1, i] + scale * apart if abs(scale) < 0.5 else near
-        lowest = kth_largest(guided, drawing.filter_k[slot])
-        count = 0
-        for i in range(values.size):
-            if guided[i] >= lowest:
-                ids[count] = i
-                count += 1
-        ids = ids[:count]
+def draw(logits: Floats, slot: int, number: int, forbidden: Integers, drawing: Drawing) -> int:
+    """A token for logits [branches, vocabulary]; -1 where only `Sampler` can tell.
+
+    That is: where a candidate is no finite number, or only forbidden ids are left.
+    """
+    values = logits[0]
+    ids = candidates(logits, forbidden, drawing.scale[slot], drawing.filter_k[slot])
     if ids.size == 0:
         return -1
     best: int = ids[0]
@@ -52,8 +89,30 @@ def draw(logits: Floats, slot: int, stage: int, drawing: Drawing) -> int:
     for n in range(ids.size):
         p[n] = np.exp((values[ids[n]] - values[best]) / heat)
     keep(p, drawing.top_k[slot])
-    token: int = ids[pick(p, drawing.uniforms[slot, stage])]
+    token: int = ids[pick(p, drawing.uniforms[slot, number])]
     return token
+
+
+@compiled
+def candidates(logits: Floats, forbidden: Integers, scale: np.float32, k: int) -> Integers:
+    """The ids, in order, that guidance leaves of logits [branches, vocabulary]."""
+    values = logits[0]
+    guided = np.empty(values.size, np.float32)
+    lowest = -np.float32(np.inf)
+    filters = len(logits) > 1 and scale != 1 and k > 0
+    if filters:
+        for i in range(values.size):
+            apart = values[i] - logits[1, i]
+            # As PyTorch interpolates.
+            near = values[i] - apart * (np.float32(1) - scale)
+            guided[i] = logits[1, i] + scale * apart if abs(scale) < 0.5 else near
+        lowest = kth_largest(guided, k)
+    ids, count = np.arange(values.size), 0
+    for i in range(values.size):
+        if (not filters or guided[i] >= lowest) and i not in forbidden:
+            ids[count] = i
+            count += 1
+    return ids[:count]
 
 
 @compiled

@@ -6,7 +6,7 @@ the graphs will need, so little of the time is lost; Triton keeps it on disk for
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,11 +14,9 @@ from torch import Tensor
 from tts.dia2.fast.gpu import plain
 from tts.dia2.fast.gpu.kernels import attend, draw, embed, project
 from tts.dia2.fast.gpu.kernels.layer import Layer
+from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.network.kv_cache import doubling
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling, random_numbers
-
-if TYPE_CHECKING:
-    from tts.dia2.fast.gpu.model import KernelModel
 
 DRAWS = 64  # of each kind; all but one must agree: one may fall between two roundings
 OFF = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the size of what is right
@@ -32,16 +30,17 @@ _SETTINGS = [
 
 
 @torch.inference_mode()
-def find_fault(model: "KernelModel") -> str | None:
+def find_fault(model: KernelModel) -> str | None:
     """What is wrong with a model's kernels, in a line; no slot may be in use."""
     numbers = torch.Generator(model.device).manual_seed(0)
     checks = _Checks(model, numbers)
     name = "the kernels"
     try:
-        for name, got, wanted in checks.all():
-            off = (got.float() - wanted.float()).norm() / wanted.float().norm()
-            if not off.item() <= OFF[model.dtype]:
-                return f"{name} is off by {off.item():.1%}"
+        with model.here():
+            for name, got, wanted in checks.all():
+                off = (got.float() - wanted.float()).norm() / wanted.float().norm()
+                if not off.item() <= OFF[model.dtype]:
+                    return f"{name} is off by {off.item():.1%}"
     except Exception as error:  # noqa: BLE001 - compilers raise whatever they like
         reason = str(error).strip().partition("\n")[0]
         return f"after {name}: {type(error).__name__}: {reason}"
@@ -54,7 +53,7 @@ Compared = tuple[str, Tensor, Tensor]
 class _Checks:
     """Each gives a kernel's name, what it has computed, and what PyTorch has."""
 
-    def __init__(self, model: "KernelModel", numbers: torch.Generator) -> None:
+    def __init__(self, model: KernelModel, numbers: torch.Generator) -> None:
         self.model, self.numbers = model, numbers
 
     def all(self) -> Iterator[Compared]:
@@ -169,7 +168,7 @@ class _Checks:
         following = draw.Next(torch.empty_like(start), start, table)
         tokens = torch.full((DRAWS, 2), -1, device=device)
         draw.draw(sampler, logits, number, steps, tokens, 1, following)
-        wanted = sampler.sample_together(logits, number, steps)
+        wanted = sampler.sample(logits, number, steps)
         agree = (tokens[:, 1] == wanted).float().sum() >= DRAWS - 1
         yield name, agree.float()[None], torch.ones(1, device=device)
         heard = table[tokens[:, 1]].float().repeat_interleave(model.branches, 0)

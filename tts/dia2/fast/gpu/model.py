@@ -5,7 +5,6 @@ which is bound by reading its matrix or by its own launch. A prefix is heard as 
 network: with hundreds of rows a product is no longer bound by its matrix.
 """
 
-import logging
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor
 
 from tts.dia2.fast.depformer import Frame
-from tts.dia2.fast.gpu.check import find_fault
 from tts.dia2.fast.gpu.kernels.draw import Next, draw
 from tts.dia2.fast.gpu.kernels.embed import Tables, embed
 from tts.dia2.fast.gpu.kernels.layer import Layer, Seen, matrix
@@ -23,9 +21,7 @@ from tts.dia2.network import depformer
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.kv_cache import Cache, FixedStep, Memory, Step
 from tts.dia2.network.model import SHORTEST, Network
-from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, GraphSampler, Sampler
-
-_log = logging.getLogger(__name__)
+from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler
 
 
 class KernelModel(FastModel):
@@ -53,20 +49,8 @@ class KernelModel(FastModel):
         self.quantized = quantize
         with torch.inference_mode():
             self._take(quantize)
-        if self.device.type == "cuda":
-            self.check()
 
-    def check(self) -> None:
-        """Become the fused network, with a warning, if a kernel does not do what it should."""
-        with self._here():
-            fault = find_fault(self)
-        if fault is not None:
-            _log.warning("Dia2 runs without its own GPU kernels, some times slower: %s", fault)
-            del self.tables
-            self.quantized = False
-            self.__class__ = FastModel  # type: ignore[assignment]  # it has all that one has
-
-    def _here(self) -> AbstractContextManager[object]:
+    def here(self) -> AbstractContextManager[object]:
         """Triton launches on the current device: this one."""
         return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
 
@@ -136,7 +120,7 @@ class KernelModel(FastModel):
             return super().hear(tokens, positions, memory)
         cos, sin = self.rotary.angles(positions[:, 0], torch.float32)
         angles = cos.flatten(1), sin.flatten(1)
-        with self._here():
+        with self.here():
             x = embed(tokens.flatten(0, 1), self.tables)
             for layer, k, v in zip(self.layers, keys, values, strict=True):
                 x = layer(x, angles, Seen(k, v, self.cache.lengths, self.branches, span))
@@ -150,7 +134,7 @@ class KernelModel(FastModel):
 
     def _logits(self, hidden: Tensor, head: Matrix) -> Tensor:
         rows = hidden.flatten(0, -2)
-        with self._here():
+        with self.here():
             logits = project(rows, head, dtype=torch.float32)
         return logits.view(*hidden.shape[:-1], -1)
 
@@ -158,14 +142,14 @@ class KernelModel(FastModel):
         if not _is_plain(sampler):
             return super().action(hidden, sampler, steps)
         tokens = steps.new_empty((len(hidden), 1))
-        with self._here():
+        with self.here():
             draw(sampler, self.actions(hidden), ACTION, steps, tokens)
         return tokens[:, 0]
 
     def column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
         if not _is_plain(sampler):
             return super().column(hidden, text, sampler, steps)
-        with self._here():
+        with self.here():
             return self._column(hidden, text, sampler, steps)
 
     def _column(self, hidden: Tensor, text: Tensor, sampler: Sampler, steps: Tensor) -> Tensor:
@@ -188,7 +172,7 @@ class KernelModel(FastModel):
         self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
     ) -> Tensor:
         assert isinstance(frame, Frame)
-        with self._here():
+        with self.here():
             start = self._start(stage, hidden, frame)
             heard = self.fused_depth.audio[stage].index_select(0, previous)
             x = start + heard.repeat_interleave(self.branches, 0)
@@ -226,7 +210,7 @@ class KernelModel(FastModel):
 
 def _is_plain(sampler: Sampler) -> bool:
     """Whether it draws as the kernel does: others have more to do, such as to compare."""
-    return type(sampler) in (Sampler, GraphSampler)
+    return type(sampler) is Sampler
 
 
 class BareStep(FixedStep):

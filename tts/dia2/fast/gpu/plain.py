@@ -1,6 +1,6 @@
 """What each kernel means, in PyTorch: for their tests, their check at load and their bench.
 
-In float32 whatever they are given, and in no hurry. A draw means `Sampler.sample_together`.
+In float32 whatever they are given, and in no hurry. A draw means `Sampler.sample`.
 """
 
 import torch

@@ -36,7 +36,7 @@ def drawn(sampler: Sampler, logits: Tensor, number: int) -> Tensor:
     tokens = torch.full((len(logits), 3), -1)
     draw(sampler, logits, number, steps, tokens, 1)
     assert (tokens[:, ::2] == -1).all()
-    wanted = sampler.sample_together(logits, number, steps)
+    wanted = sampler.sample(logits, number, steps)
     assert tokens[:, 1].tolist() == wanted.tolist()
     return wanted
 

@@ -13,12 +13,14 @@ from bench.dia2_sizes import network
 from tests.tiny_dia2 import make
 from tests.tts.dia2.networks import load_model, make_take, words
 from tts.dia2.fast.gpu import check
-from tts.dia2.fast.gpu.graphs import Graphs, GraphStepper
+from tts.dia2.fast.gpu.graphs import Graphs
 from tts.dia2.fast.gpu.kernels import project
 from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.fast.model import FastModel
+from tts.dia2.fast.select import kernel_model
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
+from tts.dia2.serving.graph_stepper import GraphStepper
 from tts.dia2.serving.sequence import Take
 from tts.dia2.serving.stepper import Stepper
 
@@ -40,6 +42,12 @@ def kernels(folder: Path, *, slots: int = 1, quantize: bool = False) -> KernelMo
     model.cache.keys.zero_()
     model.cache.values.zero_()
     return model
+
+
+def selected(folder: Path) -> FastModel:
+    """What is taken where kernels are asked for."""
+    config, weights = Dia2Config.from_file(folder / "config.json"), folder / "model.safetensors"
+    return kernel_model(config, weights, device=torch.device("cpu"), dtype=torch.float32)
 
 
 def begin(stepper: Stepper, seed: int) -> Take:
@@ -124,9 +132,10 @@ def test_int8_is_near(folder: Path) -> None:
 
 def test_a_sound_model_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "DRAWS", 2)
-    model = kernels(folder)
-    model.check()
+    model = selected(folder)
     assert type(model) is KernelModel
+    model.cache.keys.zero_()
+    assert check.find_fault(model) is None
     assert not model.cache.keys.any()
 
 
@@ -140,9 +149,8 @@ def test_without_a_kernel_that_is_wrong(
         return right(x, matrix, **options) * (1.1 if "add" in options else 1)
 
     monkeypatch.setattr(project, "project", wrong)
-    model = kernels(folder)
     with caplog.at_level(logging.WARNING):
-        model.check()
+        model = selected(folder)
     assert type(model) is FastModel
     assert "backbone out for 2 rows is off by 10.0%" in caplog.text
     take = begin(Stepper(model), 3)
@@ -156,9 +164,7 @@ def test_without_a_kernel_that_does_not_compile(
         raise ValueError("no such\ninstruction")
 
     monkeypatch.setattr(project, "project", refuse)
-    model = kernels(folder)
-    model.check()
-    assert type(model) is FastModel
+    assert type(selected(folder)) is FastModel
     assert caplog.messages == [
         "Dia2 runs without its own GPU kernels, some times slower: "
         "after the kernels: ValueError: no such"

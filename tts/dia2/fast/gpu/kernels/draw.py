@@ -1,6 +1,6 @@
 """One draw in one kernel: guidance, candidates, top-k, softmax, the token, the next embedding.
 
-The meaning is that of `network.sampling.Sampler.sample_together`, down to ties: those at the edge
+The meaning is that of `network.sampling.Sampler.sample`, down to ties: those at the edge
 of the guidance all stay, of the top-k exactly k do, the lower ids first. There are no sorts: a
 float's bits, read as an integer, are in its order, and the k-th largest is found bit by bit, by
 counting. Sums are in another order than PyTorch's, so where a draw falls within a rounding

@@ -1,0 +1,107 @@
+"""A stepper whose network runs in captured graphs (`tts.dia2.fast.gpu.graphs`)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tts.dia2.fast.gpu.graphs import Graph, Graphs, Inputs, inputs
+from tts.dia2.network.model import Model
+from tts.dia2.serving.stepper import Stepper
+
+Numbers = NDArray[np.int64]
+
+
+class GraphStepper(Stepper):
+    """A `Stepper` that launches captured graphs."""
+
+    def __init__(self, model: Model, graphs: Graphs) -> None:
+        """There may be several steppers for a model and its graphs, one of them at work."""
+        super().__init__(model, graphs.sampler)
+        self.graphs = graphs
+        self.hidden = graphs.hidden
+        views = inputs(graphs.given.host, model)
+        self._given: Inputs[Numbers] = Inputs(*(each.numpy() for each in views))
+        self._drawn: Numbers = graphs.drawn.array
+
+    def _advance(self, active: list[bool]) -> list[bool]:
+        answers = self._answers(active)
+        if not answers:
+            return super()._advance(active)
+        for slot, texts in answers.items():
+            self._given.answers[slot] = texts
+        self._fill(active)
+        self._run(self.graphs.full, active)
+        for slot in answers:
+            take = self.takes[slot]
+            assert take is not None
+            take.raw = int(self._drawn[slot, 0])
+            take.decide()
+            take.write(self._drawn[slot, 1:].astype(np.int32))
+        return active
+
+    def _answers(self, active: list[bool]) -> dict[int, list[tuple[int, int]]]:
+        """For all active slots, the text after each action; none if a step has to come in two.
+
+        That is: where text is missing, where a slot has waited, and where no audio is needed.
+        """
+        if not self._needs_audio(active):
+            return {}
+        found = {}
+        for slot, take in enumerate(self.takes):
+            if take is None:
+                continue
+            if take.decidable:
+                return {}
+            if active[slot]:
+                answers = take.machine.answers(self.model.config.action_vocab)
+                if answers is None:
+                    return {}
+                found[slot] = answers
+        return found
+
+    def _run_backbone(self, active: list[bool]) -> None:
+        self._fill(active)
+        self._run(self.graphs.backbone, active)
+        for slot, take in enumerate(self.takes):
+            if take is not None and active[slot]:
+                take.raw = int(self._drawn[slot, 0])
+
+    def _columns(self, going: list[bool]) -> Numbers:
+        for slot, take in enumerate(self.takes):
+            if take is not None:
+                self._given.step[slot] = take.step - take.start
+                self._given.text[slot] = take.text
+        n = self._width(going)
+        self.graphs.given.send(n)
+        self.graphs.depth[n]()
+        self.graphs.drawn.fetch(n)
+        return self._drawn[:, 1:]
+
+    def _fill(self, active: list[bool]) -> None:
+        """What the backbone is given; slots that are not active keep something harmless."""
+        given = self._given
+        for slot, take in enumerate(self.takes):
+            given.active[slot] = active[slot]
+            if take is not None and active[slot]:
+                given.columns[slot] = take.column(take.step)[: self.model.branches]
+                given.position[slot] = take.step
+                given.step[slot] = take.step - take.start
+
+    def _run(self, graphs: dict[tuple[int, int], Graph], active: list[bool]) -> None:
+        """A step of the active slots' cache, in the smallest graph that holds them."""
+        cache, n = self.model.cache, self._width(active)
+        needed = 1 + max(filled for filled, runs in zip(cache.filled, active, strict=True) if runs)
+        span = next(each for each in self.graphs.spans if each >= needed)
+        self.graphs.given.send(n)
+        graphs[n, span]()
+        self.graphs.drawn.fetch(n)
+        cache.filled = [n + runs for n, runs in zip(cache.filled, active, strict=True)]
+
+    def _width(self, used: list[bool]) -> int:
+        """The slots of the smallest graph that holds all that are used: the lowest are taken."""
+        needed = max(slot + 1 for slot, each in enumerate(used) if each)
+        return next(n for n in self.graphs.widths if n >= needed)
+
+
+def new_stepper(model: Model, graphs: Graphs | None = None) -> Stepper:
+    """What steps a model's slots: in its graphs, if it has any."""
+    return Stepper(model) if graphs is None else GraphStepper(model, graphs)
