@@ -4,61 +4,40 @@ async with Agent.open("offline") as agent:
     await Graph(microphone).then(agent).then(speaker).run()
 """
 
+import re
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agent.agent import Agent
-    from agent.audio.files import WavMicrophone, WavSpeaker
-    from agent.audio.microphone import DeviceMicrophone
-    from agent.audio.speaker import DeviceSpeaker
-    from agent.config.load import Config, load_config
-    from agent.errors import AudioError, ConfigError, ParleyError, StageError
-    from agent.events import Audio, Event
-    from agent.graph import Graph, Stage
-    from agent.stages import Listen, Speak, source
+    from agent.agent import Agent as Agent
+    from agent.audio.files import WavMicrophone as WavMicrophone
+    from agent.audio.files import WavSpeaker as WavSpeaker
+    from agent.audio.microphone import DeviceMicrophone as DeviceMicrophone
+    from agent.audio.speaker import DeviceSpeaker as DeviceSpeaker
+    from agent.config.load import Config as Config
+    from agent.config.load import load_config as load_config
+    from agent.errors import AudioError as AudioError
+    from agent.errors import ConfigError as ConfigError
+    from agent.errors import ParleyError as ParleyError
+    from agent.errors import StageError as StageError
+    from agent.events import Audio as Audio
+    from agent.events import Event as Event
+    from agent.graph import Graph as Graph
+    from agent.graph import Stage as Stage
+    from agent.stages import Listen as Listen
+    from agent.stages import Speak as Speak
+    from agent.stages import source as source
 
+# The block above once more: what it names is imported when it is asked for.
 _HOMES = {
-    "Agent": "agent.agent",
-    "Audio": "agent.events",
-    "AudioError": "agent.errors",
-    "Config": "agent.config.load",
-    "ConfigError": "agent.errors",
-    "DeviceMicrophone": "agent.audio.microphone",
-    "DeviceSpeaker": "agent.audio.speaker",
-    "Event": "agent.events",
-    "Graph": "agent.graph",
-    "Listen": "agent.stages",
-    "ParleyError": "agent.errors",
-    "Speak": "agent.stages",
-    "Stage": "agent.graph",
-    "StageError": "agent.errors",
-    "WavMicrophone": "agent.audio.files",
-    "WavSpeaker": "agent.audio.files",
-    "load_config": "agent.config.load",
-    "source": "agent.stages",
+    name: home
+    for home, name in re.findall(
+        r"^    from (\S+) import (\w+) as", Path(__file__).read_text("utf-8"), re.M
+    )
 }
 
-__all__ = [
-    "Agent",
-    "Audio",
-    "AudioError",
-    "Config",
-    "ConfigError",
-    "DeviceMicrophone",
-    "DeviceSpeaker",
-    "Event",
-    "Graph",
-    "Listen",
-    "ParleyError",
-    "Speak",
-    "Stage",
-    "StageError",
-    "WavMicrophone",
-    "WavSpeaker",
-    "load_config",
-    "source",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

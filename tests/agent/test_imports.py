@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import agent
 import llm_adapters
 import stt
 import tts
@@ -64,6 +65,17 @@ def test_importing_agent_imports_next_to_nothing() -> None:
     found = imported("import agent")
     assert "agent" in found
     assert not found & (HEAVY | {"pydantic", "numpy", "anyio", "yaml", "rich"})
+
+
+def test_agent_gives_what_it_shows_to_type_checkers() -> None:
+    assert {"Agent", "Audio", "DeviceSpeaker", "Graph", "load_config", "source"} < set(
+        agent.__all__
+    )
+    assert len(agent.__all__) == 18
+    for name in agent.__all__:
+        assert getattr(agent, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Parrot'"):
+        agent.Parrot  # noqa: B018
 
 
 @pytest.mark.parametrize("package", LIBRARIES)
