@@ -16,6 +16,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from parley_voice.shadowing import strangers
+
 COMMANDS = (
     *("talk", "say", "transcribe", "history", "voice"),
     *("demo", "devices", "doctor", "config"),
@@ -57,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that cannot show a character shows another one.
         sys.stdout.reconfigure(errors="replace")
+    if args.command != "doctor":  # which tells more of them
+        for stranger in strangers(sys.path):
+            if stranger.first:
+                print(f"parley: {stranger}", file=sys.stderr)
     with _signals():
         try:
             status: int = args.run(args)

@@ -1,5 +1,6 @@
 """Whether what is installed as Parley is Parley's."""
 
+import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import anyio.to_thread
 
 import parley_voice
 from agent.config.load import Config
-from agent.doctor.finding import Finding
+from agent.doctor.finding import Finding, State
 from parley_voice import NAME, PACKAGES, pip_install
+from parley_voice.shadowing import strangers
 
 
 async def installation(_: Config) -> list[Finding]:
-    """Parley itself, and each distribution that brought a package of the same name as Parley's."""
+    """Parley itself, and whatever has packages of the same names: on the path, or installed."""
     return await anyio.to_thread.run_sync(_installation)
 
 
@@ -23,6 +25,10 @@ def _installation() -> list[Finding]:
     except PackageNotFoundError:
         # The files are there and work; what they need may not be.
         found = [Finding("note", "parley", f"not installed, run from {place}", pip_install(NAME))]
+    path = {Path(entry).resolve() for entry in sys.path}
+    for each in strangers([str(Path.cwd()), *sys.path]):  # as for programs that start here
+        state: State = "missing" if each.first and each.folder in path else "note"
+        found.append(Finding(state, "parley", each.detail, each.fix))
     brought = packages_distributions()
     for name in PACKAGES:
         for other in sorted({*brought.get(name, ())} - {NAME}):

@@ -60,19 +60,30 @@ def test_windows_quotes_with_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert pip_install("parley-voice[dia2]", "openai") == 'pip install "parley-voice[dia2]" openai'
 
 
-@pytest.mark.parametrize("file", ["agent/__init__.py", "configs.py", "stt/__init__.py"])
+@pytest.mark.parametrize(
+    "file",
+    [*(f"{name}/__init__.py" for name in parley_voice.PACKAGES), "configs.py", "agent.py"],
+)
 def test_a_strangers_package_is_named(tmp_path: Path, file: str) -> None:
     stranger = tmp_path / "strange" / file
     stranger.parent.mkdir(parents=True, exist_ok=True)
     stranger.touch()
     path = os.pathsep.join([str(tmp_path / "strange"), str(ROOT)])
+    name, place = Path(file).parts[0], stranger if "/" not in file else stranger.parent
+    detail = f"'{Path(name).stem}' is a stranger's ({place}), found before Parley's own "
+    fix = f"take {tmp_path / 'strange'} off PYTHONPATH (or start programs elsewhere), or rename it"
+
     done = parley("doctor", PYTHONPATH=path)
     assert done.returncode == 1
-    name, place = Path(file).parts[0], stranger if "/" not in file else stranger.parent
-    assert done.stderr == (
-        f"parley: '{Path(name).stem}' is a stranger's ({place}), found before Parley's own "
-        f"({ROOT / Path(name).stem}): take {tmp_path / 'strange'} off PYTHONPATH, or rename it\n"
-    )
+    assert done.stderr == ""
+    assert f"missing  parley            {detail}" in done.stdout
+    assert f"-> {fix}" in done.stdout
+
+    done = parley("config", "check", "offline", PYTHONPATH=path)
+    assert (done.returncode, done.stdout) == (0, "configs/offline.yaml: ok\n")
+    assert done.stderr.startswith(f"parley: {detail}")
+    assert done.stderr.endswith(f": {fix}\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_package_that_is_lost_is_named(tmp_path: Path) -> None:
