@@ -1,7 +1,7 @@
-"""Language models: one module per adapter, one protocol."""
+"""Language models: a module or a folder for each adapter, and the protocol that all have."""
 
 from llm_adapters.protocol import (
-    GivesWay,
+    FailsFast,
     LanguageModel,
     LanguageModelError,
     Message,
@@ -23,7 +23,7 @@ ADAPTERS = {
 
 __all__ = [
     "ADAPTERS",
-    "GivesWay",
+    "FailsFast",
     "LanguageModel",
     "LanguageModelError",
     "Message",

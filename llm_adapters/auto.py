@@ -1,4 +1,4 @@
-"""Whatever language model there is: the first that `discover` finds."""
+"""The adapter `auto`: whatever language model there is, the first that `discover` finds."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from llm_adapters.discover import SERVERS, Found, discover
-from llm_adapters.openai.adapter import OpenAI
+from llm_adapters.discover import SERVERS, Server, discover
+from llm_adapters.openai.adapter import MaxTokens, OpenAI, Temperature
 from llm_adapters.openai.client import NO_KEY
 from llm_adapters.protocol import LanguageModelError, Message, Notice, ReplyItem, ToolSpec
 
 
 class Auto:
-    """Looks when it is loaded; what it found answers from then on."""
+    """Language model that is looked for when it is loaded; what was found answers from then on."""
 
     def __init__(
         self,
@@ -21,23 +21,19 @@ class Auto:
         model: Annotated[
             str | None, Field(description="Name of the model; null for the first that is there.")
         ] = None,
-        temperature: Annotated[
-            float | None, Field(ge=0, le=2, description="Null for the endpoint's own default.")
-        ] = None,
-        max_tokens: Annotated[
-            int | None, Field(ge=1, description="Longest reply in tokens; null for no limit.")
-        ] = None,
+        temperature: Temperature = None,
+        max_tokens: MaxTokens = None,
     ) -> None:
         self._model = model
         self._temperature = temperature
         self._max_tokens = max_tokens
         self._llm: OpenAI | None = None
         self._notice: Notice | None = None
-        self._gives_way = False
+        self._fails_fast = False
 
-    def give_way(self) -> None:
+    def fail_fast(self) -> None:
         """As the adapter `openai` does."""
-        self._gives_way = True
+        self._fails_fast = True
 
     async def load(self) -> None:
         """Look for one. Raises LanguageModelError if there is none."""
@@ -52,8 +48,8 @@ class Auto:
             temperature=self._temperature,
             max_tokens=self._max_tokens,
         )
-        if self._gives_way:
-            llm.give_way()
+        if self._fails_fast:
+            llm.fail_fast()
         await llm.load()
         self._llm = llm
         self._notice = Notice("llm.found", f"{server} answers with {model}")
@@ -84,8 +80,8 @@ class Auto:
                 yield item
 
 
-def choose(found: Sequence[Found], wanted: str | None) -> tuple[Found, str]:
-    """The server to use and the model. Raises LanguageModelError if there is none."""
+def choose(found: Sequence[Server], wanted: str | None) -> tuple[Server, str]:
+    """Choose the server to use and its model. Raises LanguageModelError if there is none."""
     for server in found:
         # Ollama lists `llama3.2:latest` for what is asked for as `llama3.2`.
         names = server.models if wanted is None else (wanted, f"{wanted}:latest")

@@ -1,4 +1,4 @@
-"""Which language models are there to be used: servers on this computer, and OpenAI's account."""
+"""Discovery of language models: servers on this computer, and OpenAI's account."""
 
 import json
 import os
@@ -13,17 +13,17 @@ SERVERS = {"Ollama": 11434, "LM Studio": 1234, "llama.cpp": 8080, "vLLM": 8000}
 OPENAI = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4o-mini"
 """Small answers sooner, and sooner sounds better."""
-PATIENCE = 0.5
+TIMEOUT = 0.5
 """Seconds that each of them has to answer; they are asked side by side."""
-LONGEST_LIST = 1 << 22
+MAX_LIST = 1 << 22
 """Bytes: thousands of models."""
-NO_CHAT = ("embed", "bge-", "rerank", "whisper", "tts", "dall-e", "moderation")
+NOT_CHAT = ("embed", "bge-", "rerank", "whisper", "tts", "dall-e", "moderation")
 """Parts of the names of models that do not talk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A server that answers, and its models that talk, in its own order."""
+class Server:
+    """Server that answers, and its models that talk, in its own order."""
 
     name: str
     url: str
@@ -35,8 +35,8 @@ class Found:
         return f"{self.name} at {self.url}"
 
 
-async def discover() -> list[Found]:
-    """What answers within half a second: a server of the environment, local ones, OpenAI.
+async def discover() -> list[Server]:
+    """Find what answers within half a second: a server of the environment, local ones, OpenAI.
 
     What is on this computer comes before what is not; OpenAI is listed where there is a key for
     it, whether or not it answered.
@@ -52,23 +52,23 @@ async def discover() -> list[Found]:
             _models, url, None if name in SERVERS else key or "none", abandon_on_cancel=True
         )
         if models is not None:
-            answers[name] = tuple(m for m in models if not any(part in m for part in NO_CHAT))
+            answers[name] = tuple(m for m in models if not any(part in m for part in NOT_CHAT))
 
-    with anyio.move_on_after(4 * PATIENCE):  # for one that answers a byte at a time
+    with anyio.move_on_after(4 * TIMEOUT):  # for one that answers a byte at a time
         async with anyio.create_task_group() as tasks:
             for name, url in places.items():
                 tasks.start_soon(ask, name, url)
     found = [
-        Found(name, url, answers[name], local=name in SERVERS)
+        Server(name, url, answers[name], local=name in SERVERS)
         for name, url in places.items()
         if name in answers
     ]
-    openai = Found("OpenAI", OPENAI, (OPENAI_MODEL,), local=False)
+    openai = Server("OpenAI", OPENAI, (OPENAI_MODEL,), local=False)
     return [*found, openai] if key else found
 
 
 def _models(url: str, key: str | None) -> list[str] | None:
-    """What a server lists; None if it does not in time. Without `key` it is on this computer.
+    """Ask a server for its models; None if it lists none in time. Without `key` it is local.
 
     Blocking, so that the time is the server's own: while other engines are loaded beside this, a
     thread that waits gets its answer however late it is its turn to go on.
@@ -76,8 +76,8 @@ def _models(url: str, key: str | None) -> list[str] | None:
     import http.client
     import urllib.request
 
-    class Stay(urllib.request.HTTPRedirectHandler):
-        """Goes nowhere else: the key is for this server alone."""
+    class NoRedirect(urllib.request.HTTPRedirectHandler):
+        """Handler that goes nowhere else: the key is for this server alone."""
 
         def redirect_request(self, *_: Any) -> None:
             return None
@@ -87,11 +87,11 @@ def _models(url: str, key: str | None) -> list[str] | None:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     # No proxy between this computer and itself.
     proxies = urllib.request.ProxyHandler({} if key is None else None)
-    opener = urllib.request.build_opener(Stay, proxies)
+    opener = urllib.request.build_opener(NoRedirect, proxies)
     request = urllib.request.Request(f"{url}/models", headers=headers)
     try:
-        with opener.open(request, timeout=PATIENCE) as answer:
-            return model_names(json.loads(answer.read(LONGEST_LIST)))
+        with opener.open(request, timeout=TIMEOUT) as answer:
+            return model_names(json.loads(answer.read(MAX_LIST)))
     except (OSError, ValueError, http.client.HTTPException):
         return None
 

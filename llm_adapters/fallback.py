@@ -1,4 +1,4 @@
-"""Several language models, of which the first that works answers."""
+"""Fallback between several language models: the first that works answers."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import anyio
 
 from llm_adapters.protocol import (
-    GivesWay,
+    FailsFast,
     LanguageModel,
     LanguageModelError,
     Message,
@@ -19,38 +19,39 @@ from llm_adapters.protocol import (
     WarmsUp,
 )
 
-REST = 30.0
+COOLDOWN = 30.0
 """Seconds that a model which failed is left alone; doubled each time it fails again."""
-LONGEST_REST = 600.0
+MAX_COOLDOWN = 600.0
 
 
 @dataclass(slots=True)
-class Candidate:
-    """A model, and whether it has failed of late (a circuit breaker)."""
+class CircuitBreaker:
+    """Circuit breaker of one model: open for a while after each failure, then tried once more."""
 
     name: str
     llm: LanguageModel
     failures: int = 0
+    """In a row."""
     error: str = ""
     """Why it failed last."""
-    until: float = 0.0
+    retry_at: float = 0.0
     """When it may be tried again (`anyio.current_time()`)."""
 
     @property
-    def usable(self) -> bool:
-        """Whether it is not resting."""
-        return not self.failures or anyio.current_time() >= self.until
+    def is_open(self) -> bool:
+        """Whether the model is left alone for now."""
+        return self.failures > 0 and anyio.current_time() < self.retry_at
 
-    def failed(self, error: LanguageModelError) -> None:
-        """Let it rest."""
+    def trip(self, error: LanguageModelError) -> None:
+        """Leave the model alone: it has failed."""
         self.error = str(error)
-        rest = min(LONGEST_REST, REST * 2**self.failures)
+        cooldown = min(MAX_COOLDOWN, COOLDOWN * 2**self.failures)
         self.failures += 1
-        self.until = anyio.current_time() + rest
+        self.retry_at = anyio.current_time() + cooldown
 
 
 class Fallback:
-    """Asks one after the other, in order, those that failed of late last.
+    """Language model that asks one after the other, in order, those that failed of late last.
 
     A model that fails in the middle of its reply ends the reply: nothing is ever said twice.
     Each change of the model that answers is a `Notice`.
@@ -58,43 +59,43 @@ class Fallback:
 
     def __init__(self, models: Sequence[tuple[str, LanguageModel]]) -> None:
         """The models with the names that notices call them by; the first is the one wanted."""
-        self._candidates = [Candidate(name, llm) for name, llm in models]
-        for candidate in self._candidates[:-1]:
-            if isinstance(candidate.llm, GivesWay):
-                candidate.llm.give_way()
-        self._answering = self._candidates[0]
+        self._breakers = [CircuitBreaker(name, llm) for name, llm in models]
+        for breaker in self._breakers[:-1]:
+            if isinstance(breaker.llm, FailsFast):
+                breaker.llm.fail_fast()
+        self._answering = self._breakers[0]
 
     async def load(self) -> None:
         """Load all. Raises the first one's LanguageModelError if none can be loaded."""
         errors: dict[int, LanguageModelError] = {}
 
-        async def load(index: int, candidate: Candidate) -> None:
+        async def load(index: int, breaker: CircuitBreaker) -> None:
             try:
-                await candidate.llm.load()
+                await breaker.llm.load()
             except LanguageModelError as error:
                 errors[index] = error
-                candidate.failed(error)
+                breaker.trip(error)
 
         async with anyio.create_task_group() as tasks:
-            for index, candidate in enumerate(self._candidates):
-                tasks.start_soon(load, index, candidate)
-        if len(errors) == len(self._candidates):
+            for index, breaker in enumerate(self._breakers):
+                tasks.start_soon(load, index, breaker)
+        if len(errors) == len(self._breakers):
             raise errors[0]
 
     async def aclose(self) -> None:
         """Close all."""
-        for candidate in self._candidates:
-            await candidate.llm.aclose()
+        for breaker in self._breakers:
+            await breaker.llm.aclose()
 
     async def warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> None:
         """Warm up the first that can be. Raises the first one's LanguageModelError if none can."""
         errors: list[LanguageModelError] = []
-        for candidate in self._order():
+        for breaker in self._order():
             try:
-                if isinstance(candidate.llm, WarmsUp):
-                    await candidate.llm.warm_up(messages, tools)
+                if isinstance(breaker.llm, WarmsUp):
+                    await breaker.llm.warm_up(messages, tools)
             except LanguageModelError as error:
-                candidate.failed(error)
+                breaker.trip(error)
                 errors.append(error)
             else:
                 return
@@ -105,34 +106,34 @@ class Fallback:
     ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises the last one's LanguageModelError."""
         order = self._order()
-        for candidate in order:
+        for breaker in order:
             begun = False
             try:
-                async with aclosing(candidate.llm.reply(messages, tools)) as reply:
+                async with aclosing(breaker.llm.reply(messages, tools)) as reply:
                     async for item in reply:
                         if not begun and isinstance(item, TextDelta | ToolCall):
                             begun = True
-                            if (notice := self._now_answers(candidate)) is not None:
+                            if (notice := self._answers(breaker)) is not None:
                                 yield notice
                         yield item
             except LanguageModelError as error:
-                candidate.failed(error)
-                if begun or candidate is order[-1]:
+                breaker.trip(error)
+                if begun or breaker is order[-1]:
                     raise
             else:
                 return
 
-    def _order(self) -> list[Candidate]:
-        """Who is asked first: a resting one only if all others have failed now."""
-        return sorted(self._candidates, key=lambda candidate: not candidate.usable)
+    def _order(self) -> list[CircuitBreaker]:
+        """Who is asked first: one that is left alone only if all others have failed now."""
+        return sorted(self._breakers, key=lambda breaker: breaker.is_open)
 
-    def _now_answers(self, candidate: Candidate) -> Notice | None:
-        """It works: forget its failures, and say so if another one answered before."""
-        candidate.failures = 0
-        before, self._answering = self._answering, candidate
-        if candidate is before:
+    def _answers(self, breaker: CircuitBreaker) -> Notice | None:
+        """Close the breaker of a model that works, and say so if another one answered before."""
+        breaker.failures = 0
+        before, self._answering = self._answering, breaker
+        if breaker is before:
             return None
-        if candidate is self._candidates[0]:
-            return Notice("llm.recovered", f"{candidate.name} answers again")
+        if breaker is self._breakers[0]:
+            return Notice("llm.recovered", f"{breaker.name} answers again")
         reason = f"{before.name} fails ({before.error})"
-        return Notice("llm.fallback", f"{reason}: {candidate.name} answers")
+        return Notice("llm.fallback", f"{reason}: {breaker.name} answers")

@@ -1,4 +1,20 @@
-"""What a language model is to the rest of Parley."""
+"""The protocol of a language model: what an adapter of `llm_adapters` has to do.
+
+An adapter is a class with the three methods of `LanguageModel`. In plain words:
+
+- The constructor takes keyword arguments only, with types and defaults: they are the keys of the
+  section `llm` in the configuration, and `Annotated[..., Field(description=...)]` explains them.
+  It must be quick, and import nothing heavy.
+- `load` does what is slow, such as importing a package or reading a model; it can be called again.
+- `reply` is an async generator. It yields a `TextDelta` for each fragment of text as soon as it is
+  there, and, where the model calls tools, whole `ToolCall`s; `Usage` and `Notice` are optional.
+  Closed early, as when the user cuts in, it stops the model at once.
+- Whatever computes runs in a worker thread or a process, never on the event loop.
+- What goes wrong is raised as `LanguageModelError`, with a message that says what to do.
+
+`WarmsUp` and `FailsFast` are what an adapter can do besides. It is registered by one line in
+`llm_adapters.ADAPTERS`, or as an entry point of group `parley.llm`.
+"""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +36,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model wants a tool run; `arguments` is JSON as the model gave it, so it may be none."""
+    """Call of a tool by the model; `arguments` is JSON as the model gave it, so it may be none."""
 
     id: str
     name: str
@@ -52,7 +68,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a request cost in tokens; `cached` of the `prompt` were known to the server already."""
+    """Cost of a request in tokens; `cached` of the `prompt` were known to the server already."""
 
     prompt: int
     completion: int
@@ -61,7 +77,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something people should know and nobody should hear, such as the switch to another model.
+    """Message that people should see and nobody should hear, such as a switch of models.
 
     `code` is a stable word such as `llm.fallback`.
     """
@@ -75,7 +91,7 @@ ReplyItem: TypeAlias = TextDelta | ToolCall | Usage | Notice
 
 
 class LanguageModel(Protocol):
-    """Something that answers a conversation, a fragment at a time."""
+    """A language model: it answers a conversation, a fragment at a time."""
 
     async def load(self) -> None:
         """Make ready. Raises LanguageModelError."""
@@ -90,19 +106,19 @@ class LanguageModel(Protocol):
 
 
 @runtime_checkable
-class GivesWay(Protocol):
-    """What a language model can do besides whose patience with its server is long."""
+class FailsFast(Protocol):
+    """A language model that can be told to fail sooner rather than later."""
 
-    def give_way(self) -> None:
-        """From now on, fail sooner rather than later: another one is there to answer."""
+    def fail_fast(self) -> None:
+        """Use short timeouts from now on: another model is there to answer."""
 
 
 @runtime_checkable
 class WarmsUp(Protocol):
-    """What a language model can do besides whose first reply takes longer than the others."""
+    """A language model whose first reply takes longer than the others, unless it is warmed up."""
 
     async def warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> None:
-        """Make the reply to a conversation that begins so the quicker. Raises LanguageModelError.
+        """Load the model and its prompt cache for a conversation. Raises LanguageModelError.
 
-        `messages` are those before the user's first, such as the persona.
+        `messages` are those before the user's first, such as the instructions.
         """

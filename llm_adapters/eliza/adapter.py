@@ -1,4 +1,4 @@
-"""Eliza: a conversation partner made of rules, always there and without any model."""
+"""The adapter `eliza`: a conversation partner made of rules, always there, without any model."""
 
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -19,12 +19,12 @@ from llm_adapters.eliza.rules import (
 from llm_adapters.eliza.skills import SKILLS, Turn
 from llm_adapters.protocol import Message, TextDelta, ToolSpec
 
-LONGEST = 1500
+MAX_MESSAGE = 1500
 """Characters of a message that are looked at: over a minute of speech, milliseconds of work."""
 
 
 class Eliza:
-    """Answers at once and streams a word at a time; it keeps nothing but what is in `messages`."""
+    """Language model made of rules: answers at once, a word at a time, and keeps no state."""
 
     async def load(self) -> None:
         """Nothing to do."""
@@ -48,7 +48,7 @@ def respond(messages: Sequence[Message], now: datetime) -> str:
     Where there are several answers they are taken in turn, one per user message.
     """
     *earlier, last = [m.content for m in messages if m.role == "user"] or [""]
-    said = last.strip()[:LONGEST]
+    said = last.strip()[:MAX_MESSAGE]
     sentences = split(said)
     turn = Turn(
         said=said,

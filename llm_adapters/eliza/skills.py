@@ -21,7 +21,7 @@ HIGHEST_COUNT = 100
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What there is to answer."""
+    """One turn of the user's, to be answered."""
 
     said: str
     """The user's last words as they came, without white space around them."""

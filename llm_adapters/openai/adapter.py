@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible endpoint: OpenAI, llama.cpp, Ollama, vLLM, LM Studio and the like."""
+"""The adapter `openai`: OpenAI, llama.cpp, Ollama, vLLM, LM Studio and the like."""
 
 import os
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -23,26 +23,32 @@ from llm_adapters.protocol import (
     ToolSpec,
     Usage,
 )
-from llm_adapters.reasoning_filter import opens_in_thought
+from llm_adapters.reasoning_filter import starts_in_reasoning
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
 
 BACKOFF = 0.2
 """Seconds before the first retry; doubled before each further one."""
-LONGEST_WAIT, SHORT_WAIT = 5.0, 1.0
+MAX_WAIT, FAST_WAIT = 5.0, 1.0
 """A server that asks for a longer wait than this is not waited for: someone is listening. The
 other one where another model is there to answer."""
-FIRST_TOKEN, FIRST_TOKEN_SOON = 30.0, 6.0
+FIRST_TOKEN, FAST_FIRST_TOKEN = 30.0, 6.0
 """Seconds until a reply must begin, likewise: a large model is read from disk, or swapped in."""
-PATIENCE = 300.0
-"""Seconds that a warm-up may take: a large model is read from disk."""
+WARM_UP_TIMEOUT = 300.0
+"""Seconds: a large model is read from disk."""
 
 Seconds = Annotated[float, Field(gt=0)]
+Temperature = Annotated[
+    float | None, Field(ge=0, le=2, description="Null for the endpoint's own default.")
+]
+MaxTokens = Annotated[
+    int | None, Field(ge=1, description="Longest reply in tokens; null for no limit.")
+]
 
 
 class OpenAI:
-    """Chat completions, streamed. Nothing is imported or connected before `load`."""
+    """Client of streamed chat completions. Nothing is imported or connected before `load`."""
 
     def __init__(
         self,
@@ -56,12 +62,8 @@ class OpenAI:
             str | None,
             Field(description="Its key; null for OPENAI_API_KEY, or for a server that needs none."),
         ] = None,
-        temperature: Annotated[
-            float | None, Field(ge=0, le=2, description="Null for the endpoint's own default.")
-        ] = None,
-        max_tokens: Annotated[
-            int | None, Field(ge=1, description="Longest reply in tokens; null for no limit.")
-        ] = None,
+        temperature: Temperature = None,
+        max_tokens: MaxTokens = None,
         context: Annotated[
             int,
             Field(ge=256, description="Longest conversation in tokens; older turns are left out."),
@@ -94,12 +96,12 @@ class OpenAI:
         )
         self._connect_timeout = connect_timeout
         self._first_token_timeout = first_token_timeout or FIRST_TOKEN
-        self._may_hurry = first_token_timeout is None
-        self._longest_wait = LONGEST_WAIT
+        self._timeout_is_default = first_token_timeout is None
+        self._max_wait = MAX_WAIT
         self._token_timeout = token_timeout
         self._retries = retries
         self._client: AsyncOpenAI | None = None
-        self._opens_in_thought = opens_in_thought(model, official=self._request.is_openai)
+        self._starts_in_reasoning = starts_in_reasoning(model, official=self._request.is_openai)
         self._replies = 0
         self._notices: list[Notice] = []  # of the warm-up
 
@@ -113,11 +115,11 @@ class OpenAI:
             )
             self._endpoint = Endpoint(self._base_url, self._model, key)
 
-    def give_way(self) -> None:
-        """Another model is there to answer, and the user need not wait for this one."""
-        self._longest_wait = SHORT_WAIT
-        if self._may_hurry:
-            self._first_token_timeout = FIRST_TOKEN_SOON
+    def fail_fast(self) -> None:
+        """Use short timeouts from now on: another model is there to answer."""
+        self._max_wait = FAST_WAIT
+        if self._timeout_is_default:
+            self._first_token_timeout = FAST_FIRST_TOKEN
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -133,7 +135,7 @@ class OpenAI:
         await self.load()
         asked = (*messages, Message("user", "Hello."))
         try:
-            async with aclosing(self._reply(asked, tools, longest=1, patience=PATIENCE)) as reply:
+            async with aclosing(self._reply(asked, tools, WARM_UP_TIMEOUT, longest=1)) as reply:
                 async for item in reply:
                     if isinstance(item, Notice):
                         self._notices.append(item)
@@ -151,8 +153,7 @@ class OpenAI:
         await self.load()
         while self._notices:
             yield self._notices.pop(0)
-        patience = self._first_token_timeout
-        async with aclosing(self._reply(messages, tools, patience=patience)) as reply:
+        async with aclosing(self._reply(messages, tools, self._first_token_timeout)) as reply:
             async for item in reply:
                 yield item
 
@@ -160,17 +161,17 @@ class OpenAI:
         self,
         messages: Sequence[Message],
         tools: Sequence[ToolSpec],
+        timeout: float,
         *,
-        patience: float,
         longest: int | None = None,
     ) -> AsyncGenerator[ReplyItem, None]:
-        """As many tries as it takes, each of which must begin within `patience` seconds."""
+        """Try until a reply begins, each time within `timeout` seconds. Raises RequestError."""
         failures = 0
         while True:
             begun = False
             try:
                 body = self._request.body(messages, tools, longest=longest)
-                async with aclosing(self._try(body, patience)) as items:
+                async with aclosing(self._attempt(body, timeout)) as items:
                     async for item in items:
                         begun = True
                         yield item
@@ -181,7 +182,7 @@ class OpenAI:
                 if notice is None:
                     wait = BACKOFF * 2**failures if error.retry_after is None else error.retry_after
                     failures += 1
-                    if not error.passes or wait > self._longest_wait or failures > self._retries:
+                    if not error.passes or wait > self._max_wait or failures > self._retries:
                         raise
             else:
                 return
@@ -190,18 +191,18 @@ class OpenAI:
             else:
                 await anyio.sleep(wait)
 
-    async def _try(
-        self, body: dict[str, Any], patience: float
+    async def _attempt(
+        self, body: dict[str, Any], timeout: float
     ) -> AsyncGenerator[TextDelta | ToolCall | Usage, None]:
-        """One try: the reply as it comes. Raises RequestError."""
-        reply = Reply(opens_in_thought=self._opens_in_thought)
-        async with aclosing(self._events(body, patience)) as events:
-            async for event in events:
-                if text := reply.feed(event):
+        """Request it once: the reply as it comes. Raises RequestError."""
+        reply = Reply(starts_in_reasoning=self._starts_in_reasoning)
+        async with aclosing(self._deltas(body, timeout)) as deltas:
+            async for delta in deltas:
+                if text := reply.add(delta):
                     yield TextDelta(text)
         if text := reply.finish():
             yield TextDelta(text)
-        self._opens_in_thought = reply.opens_in_thought
+        self._starts_in_reasoning = reply.starts_in_reasoning
         if reply.empty:
             raise self._endpoint.empty_reply(reply.ended)
         if reply.ended is None:
@@ -210,13 +211,13 @@ class OpenAI:
         for item in reply.rest(f"call_{self._replies}_"):
             yield item
 
-    async def _events(self, body: dict[str, Any], patience: float) -> AsyncGenerator[Delta, None]:
-        """The events of a reply, each in time. Raises RequestError."""
+    async def _deltas(self, body: dict[str, Any], timeout: float) -> AsyncGenerator[Delta, None]:
+        """Read the events of a reply, each in time. Raises RequestError."""
         from openai import OpenAIError
 
         failures: tuple[type[Exception], ...] = (OpenAIError, *body_errors())
-        alive = ended = False
-        deadline = anyio.current_time() + patience
+        begun = ended = False
+        deadline = anyio.current_time() + timeout
         try:
             async with AsyncExitStack() as stack:
                 with within(deadline):
@@ -235,25 +236,25 @@ class OpenAI:
                     ended = ended or delta.finish is not None
                     if ended:  # what it cost may follow, but not for long
                         deadline = anyio.current_time() + DRAIN
-                    elif delta.text or delta.thinking or delta.calls:
-                        alive = True
+                    elif delta.text or delta.reasoning or delta.calls:
+                        begun = True
                         deadline = anyio.current_time() + self._token_timeout
         except TimeoutError:
             if not ended:
-                raise self._too_slow(patience, alive=alive) from None
+                raise self._too_slow(timeout, begun=begun) from None
         except BadReplyError as error:
             raise self._endpoint.bad_reply(str(error)) from None
         except failures as error:
             if not ended:
-                raise self._endpoint.explain(error, begun=alive) from None
+                raise self._endpoint.explain(error, begun=begun) from None
 
     def _open(self, body: dict[str, Any]) -> "AbstractAsyncContextManager[AsyncAPIResponse[Any]]":
-        """The request, which is sent when the context is entered."""
+        """Send the request, when the context is entered."""
         assert self._client is not None
         return self._client.chat.completions.with_streaming_response.create(**body)
 
     async def _check_kind(self, response: "AsyncAPIResponse[Any]") -> None:
-        """Raises RequestError for an answer that is not a stream at all."""
+        """Raise RequestError for an answer that is not a stream at all."""
         kind = response.headers.get("content-type", "")
         if "html" in kind:
             raise self._endpoint.web_page()
@@ -261,20 +262,20 @@ class OpenAI:
             parse(await response.read())  # raises for the error that it most likely holds
             raise BadReplyError("does not stream its replies")
 
-    def _too_slow(self, patience: float, *, alive: bool) -> RequestError:
-        if alive:
+    def _too_slow(self, timeout: float, *, begun: bool) -> RequestError:
+        if begun:
             return self._endpoint.bad_reply(
                 f"stopped in the middle of its reply: nothing more for {self._token_timeout:g} s "
                 "(llm.token_timeout)"
             )
         return self._endpoint.bad_reply(
-            f"sent no reply within {patience:g} s (llm.first_token_timeout): "
+            f"sent no reply within {timeout:g} s (llm.first_token_timeout): "
             "is the model still loading?"
         )
 
 
 @contextmanager
 def within(deadline: float) -> Iterator[None]:
-    """Raises TimeoutError at `deadline` (`anyio.current_time()`)."""
+    """Raise TimeoutError at `deadline` (`anyio.current_time()`)."""
     with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
         yield

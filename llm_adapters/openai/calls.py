@@ -1,4 +1,4 @@
-"""Tool calls in a streamed chat completion: fragments in, whole calls out."""
+"""Assembly of the tool calls in a streamed chat completion: fragments in, whole calls out."""
 
 import json
 from collections.abc import Iterable
@@ -15,15 +15,15 @@ class _Call:
     arguments: list[str] = field(default_factory=list)
 
 
-class CallReader:
-    """Puts the calls of one reply together, however they are split and interleaved."""
+class ToolCallAssembler:
+    """Assembler of one reply's tool calls, however they are split and interleaved."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._open: dict[int, _Call] = {}
 
-    def feed(self, fragments: Iterable[Any]) -> None:
-        """The `tool_calls` of one event; what is not a fragment of a call is passed over."""
+    def add(self, fragments: Iterable[Any]) -> None:
+        """Add the `tool_calls` of one event; what is not a fragment of a call is passed over."""
         for position, fragment in enumerate(fragments):
             if not isinstance(fragment, dict):
                 continue
@@ -44,7 +44,7 @@ class CallReader:
                 call.arguments.append(json.dumps(arguments))
 
     def calls(self, prefix: str) -> list[ToolCall]:
-        """All of them, in the order they began; one without an id gets one with `prefix`."""
+        """All calls, in the order they began; one without an id gets one with `prefix`."""
         return [
             ToolCall(call.id or f"{prefix}{number}", call.name, "".join(call.arguments))
             for number, call in enumerate(self._calls)

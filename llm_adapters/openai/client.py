@@ -1,4 +1,4 @@
-"""The `openai` package's client for an endpoint, and the key it is given."""
+"""Client of the `openai` package for an endpoint, its URL and its key."""
 
 import os
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ NO_KEY = "none"
 
 
 def find_key(configured: str | None, *, needed: bool) -> str:
-    """The key, or that of the environment; empty for none. Raises LanguageModelError."""
+    """Find the key, here or in the environment; empty for none. Raises LanguageModelError."""
     key = (configured or os.environ.get("OPENAI_API_KEY") or "").strip()
     if not key and needed:
         raise LanguageModelError(
@@ -30,7 +30,7 @@ def find_key(configured: str | None, *, needed: bool) -> str:
 
 
 def check_url(url: str) -> None:
-    """Raises LanguageModelError for what no request can be sent to."""
+    """Raise LanguageModelError for what no request can be sent to."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -1,4 +1,4 @@
-"""What a failed request to an OpenAI-compatible endpoint means, in one line and what to do."""
+"""Errors of an OpenAI-compatible endpoint: what went wrong in one line, and what to do."""
 
 import socket
 import ssl
@@ -18,7 +18,7 @@ PASSING_STATUS = {408, 409, 429}
 
 
 class RequestError(LanguageModelError):
-    """A request failed; `passes` says that trying again may help.
+    """Failure of a request; `passes` says that trying again may help.
 
     `retry_after` is how many seconds the server asked to wait, None where it did not; `refusal` is
     what it had against the request itself, in its own words.
@@ -39,12 +39,15 @@ class RequestError(LanguageModelError):
 
 
 class EmptyReplyError(RequestError):
-    """There was an answer, but nothing in it to say."""
+    """Failure of a reply that holds nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests go. What it writes never holds the key, nor a password in the URL."""
+    """Address of the requests, which puts their failures into words.
+
+    What it writes never holds the key, nor a password in the URL.
+    """
 
     url: str
     model: str

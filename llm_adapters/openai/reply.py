@@ -1,19 +1,19 @@
-"""What the events of one streamed reply come to: text to speak, tool calls, the cost."""
+"""Assembly of one streamed reply from its events: text to speak, tool calls, token usage."""
 
-from llm_adapters.openai.calls import CallReader
-from llm_adapters.openai.stream import Characters, Delta
+from llm_adapters.openai.calls import ToolCallAssembler
+from llm_adapters.openai.stream import CharacterAssembler, Delta
 from llm_adapters.protocol import ToolCall, Usage
-from llm_adapters.reasoning_filter import ThoughtFilter
+from llm_adapters.reasoning_filter import ReasoningFilter
 
 
 class Reply:
-    """Takes one event after the other."""
+    """Assembler of one reply: takes one event after the other."""
 
-    def __init__(self, *, opens_in_thought: bool | None) -> None:
-        """`opens_in_thought`: as `ThoughtFilter` has it."""
-        self._characters = Characters()
-        self._thoughts = ThoughtFilter(opened=opens_in_thought)
-        self._calls = CallReader()
+    def __init__(self, *, starts_in_reasoning: bool | None) -> None:
+        """`starts_in_reasoning`: as `ReasoningFilter` has it."""
+        self._characters = CharacterAssembler()
+        self._reasoning = ReasoningFilter(starts_in_reasoning=starts_in_reasoning)
+        self._calls = ToolCallAssembler()
         self._usage: Usage | None = None
         self._spoken = False
         self.ended: str | None = None
@@ -25,25 +25,25 @@ class Reply:
         return not self._spoken and not self._calls
 
     @property
-    def opens_in_thought(self) -> bool | None:
-        """Whether the model's next reply will begin with a thought that nothing opens."""
-        return self._thoughts.opens_in_thought
+    def starts_in_reasoning(self) -> bool | None:
+        """Whether the model's next reply will begin with reasoning that no tag opens."""
+        return self._reasoning.starts_in_reasoning
 
-    def feed(self, delta: Delta) -> str:
-        """What is to be spoken of an event."""
-        if delta.thinking:
-            self._thoughts.apart()
-        self._calls.feed(delta.calls)
+    def add(self, delta: Delta) -> str:
+        """Add an event; what is to be spoken of it."""
+        if delta.reasoning:
+            self._reasoning.reasoning_is_separate()
+        self._calls.add(delta.calls)
         self._usage = delta.usage or self._usage
         self.ended = self.ended or delta.finish
-        return self._said(self._thoughts.feed(self._characters.feed(delta.text)))
+        return self._said(self._reasoning.feed(self._characters.decode(delta.text)))
 
     def finish(self) -> str:
         """What is to be spoken once all events are there."""
-        return self._said(self._thoughts.finish())
+        return self._said(self._reasoning.finish())
 
     def rest(self, prefix: str) -> list[ToolCall | Usage]:
-        """What the reply is besides text; a call without an id gets one with `prefix`."""
+        """The calls and the usage; a call without an id gets one with `prefix`."""
         return [*self._calls.calls(prefix), *([self._usage] if self._usage else [])]
 
     def _said(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible endpoint is asked, and what it turns out not to take."""
+"""Requests of chat completions, and what the endpoint turns out not to take."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_adapters.context_window import tool_tokens, within_budget
+from llm_adapters.context_window import estimate_tool_tokens, truncate
 from llm_adapters.protocol import Message, Notice, ToolSpec
 
 SMALLEST_CONTEXT = 256
@@ -17,7 +17,7 @@ NO_TOOLS = re.compile(r"\btools?\b|tool_choice|--jinja", re.I)
 
 @dataclass(slots=True)
 class Request:
-    """Makes the bodies of requests; remembers what the endpoint has refused."""
+    """Builder of request bodies that remembers what the endpoint has refused."""
 
     model: str
     is_openai: bool
@@ -32,10 +32,10 @@ class Request:
     ) -> dict[str, Any]:
         """The arguments of a streamed chat completion of at most `longest` tokens."""
         tools = () if "tools" in self._without else tools
-        shown = within_budget(messages, self.context - tool_tokens(tools))
+        shown = truncate(messages, self.context - estimate_tool_tokens(tools))
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [wire(message) for message in shown],
+            "messages": [_message(message) for message in shown],
             "stream": True,
         }
         if "stream_options" not in self._without:
@@ -70,28 +70,28 @@ class Request:
         return None
 
 
-def wire(message: Message) -> dict[str, Any]:
-    """A message as the protocol has it; the dash tells the model where it was cut short."""
-    wired: dict[str, Any] = {
+def _message(message: Message) -> dict[str, Any]:
+    """A message as the API has it; the dash tells the model where it was cut short."""
+    body: dict[str, Any] = {
         "role": message.role,
         "content": message.content + (" —" if message.interrupted else ""),
     }
     if message.calls:
-        wired["tool_calls"] = [
+        body["tool_calls"] = [
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": _json(call.arguments)},
+                "function": {"name": call.name, "arguments": _valid(call.arguments)},
             }
             for call in message.calls
         ]
     if message.call_id is not None:
-        wired["tool_call_id"] = message.call_id
-    return wired
+        body["tool_call_id"] = message.call_id
+    return body
 
 
-def _json(arguments: str) -> str:
-    """What the model gave, if it is JSON: some servers fail on their own model's mistakes."""
+def _valid(arguments: str) -> str:
+    """`arguments` if they are JSON: some servers fail on their own model's mistakes."""
     try:
         json.loads(arguments)
     except ValueError:
@@ -100,9 +100,6 @@ def _json(arguments: str) -> str:
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:
-    function = {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": dict(tool.parameters),
-    }
+    parameters = dict(tool.parameters)
+    function = {"name": tool.name, "description": tool.description, "parameters": parameters}
     return {"type": "function", "function": function}

@@ -1,4 +1,4 @@
-"""The body of a streamed chat completion: bytes in, pieces of the reply out."""
+"""Parser of a streamed chat completion's body: server-sent events in, deltas out."""
 
 import codecs
 import contextlib
@@ -24,7 +24,7 @@ class BadReplyError(Exception):
 
 
 def body_errors() -> tuple[type[Exception], ...]:
-    """What reading a body raises when the connection fails, as the client catches it itself."""
+    """What reading a body raises when the connection fails: what the client catches itself."""
     import httpx2
 
     return (httpx2.RequestError, ssl.SSLError, anyio.EndOfStream)
@@ -32,12 +32,12 @@ def body_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One event: text, whether it is a silent thought, tool calls, why the reply is over."""
+    """One event of a reply: text, whether there is reasoning, tool calls, the finish reason."""
 
     text: str = ""
-    thinking: bool = False
+    reasoning: bool = False
     calls: Sequence[Any] = ()
-    """Fragments, for a `CallReader`."""
+    """Fragments, for `ToolCallAssembler.add`."""
     finish: str | None = None
     usage: Usage | None = None
     last: bool = False
@@ -48,7 +48,7 @@ LAST = Delta(finish="stop", last=True)
 
 
 class DeltaReader:
-    """Server-sent events of a chat completion, one `Delta` at a time.
+    """Reader of the server-sent events of a chat completion, one `Delta` at a time.
 
     Reads the body itself because the client's own stream, once the reply has ended or is left
     early, drops its inner generators half-way, which is an error on trio.
@@ -60,7 +60,7 @@ class DeltaReader:
         self._finished = False
 
     async def next(self) -> Delta | None:
-        """The next event; None at the end of the body. Raises BadReplyError."""
+        """Read the next event; None at the end of the body. Raises BadReplyError."""
         while True:
             line = await self._line()
             if line is None:
@@ -95,9 +95,9 @@ class DeltaReader:
 
 
 def parse(data: bytes) -> Delta:
-    """What one chunk of a chat completion says. Raises BadReplyError."""
+    """Parse one chunk of a chat completion. Raises BadReplyError."""
     try:
-        # A character whose bytes are split over events is put together by `Characters`.
+        # A character whose bytes are split over events is put together by `CharacterAssembler`.
         chunk = json.loads(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError):
         raise BadReplyError("sent an event that is not JSON") from None
@@ -116,7 +116,7 @@ def parse(data: bytes) -> Delta:
     calls = delta.get("tool_calls")
     return Delta(
         text=_text(delta.get("content")),
-        thinking=bool(delta.get("reasoning_content") or delta.get("reasoning")),
+        reasoning=bool(delta.get("reasoning_content") or delta.get("reasoning")),
         calls=calls if isinstance(calls, list) else (),
         finish=str(choices[0].get("finish_reason") or "") or None,
         usage=usage,
@@ -144,15 +144,15 @@ def _usage(counts: Any) -> Usage | None:
         return None
 
 
-class Characters:
-    """Puts together what is split within a character: two surrogates, or the bytes of UTF-8."""
+class CharacterAssembler:
+    """Incremental decoder of what is split within a character: two surrogates, or UTF-8's bytes."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
         self._high = ""
         self._clean = True
 
-    def feed(self, text: str) -> str:
+    def decode(self, text: str) -> str:
         """`text` as far as its characters are whole; what is no character is dropped."""
         if self._clean and text.isascii():
             return text

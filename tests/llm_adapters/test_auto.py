@@ -10,10 +10,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import anyio
 import pytest
 
-from llm_adapters import GivesWay, LanguageModelError, Message, Notice, TextDelta, WarmsUp, discover
+from llm_adapters import (
+    FailsFast,
+    LanguageModelError,
+    Message,
+    Notice,
+    TextDelta,
+    WarmsUp,
+    discover,
+)
 from llm_adapters.auto import Auto, choose
-from llm_adapters.discover import OPENAI_MODEL, Found
-from llm_adapters.openai.adapter import FIRST_TOKEN_SOON
+from llm_adapters.discover import OPENAI_MODEL, Server
+from llm_adapters.openai.adapter import FAST_FIRST_TOKEN
 from tests.llm_adapters.chat_server import REPLY, ChatServer
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +60,7 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Where servers are looked for."""
-    assert discover.PATIENCE == 0.5
+    assert discover.TIMEOUT == 0.5
     servers: dict[str, int] = {}
     monkeypatch.setattr(discover, "SERVERS", servers)
     return servers
@@ -61,7 +69,7 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 async def test_what_answers_is_found(
     serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discover, "PATIENCE", 30)  # for a busy machine: none of them is late
+    monkeypatch.setattr(discover, "TIMEOUT", 30)  # for a busy machine: none of them is late
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         ports |= {
@@ -75,9 +83,9 @@ async def test_what_answers_is_found(
         monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
         found = await discover.discover()
     assert found == [
-        Found("one", f"http://127.0.0.1:{ports['one']}/v1", ("a", "b")),
-        Found("empty", f"http://127.0.0.1:{ports['empty']}/v1", ()),
-        Found("OpenAI", discover.OPENAI, (OPENAI_MODEL,), local=False),
+        Server("one", f"http://127.0.0.1:{ports['one']}/v1", ("a", "b")),
+        Server("empty", f"http://127.0.0.1:{ports['empty']}/v1", ()),
+        Server("OpenAI", discover.OPENAI, (OPENAI_MODEL,), local=False),
     ]
     assert "sk-secret" not in repr(found)
 
@@ -91,14 +99,14 @@ async def test_who_does_not_answer_is_not_waited_for(ports: dict[str, int]) -> N
         ports |= {"one": one.getsockname()[1], "two": two.getsockname()[1]}
         began = time.monotonic()
         assert await discover.discover() == []
-        assert discover.PATIENCE <= time.monotonic() - began < 5
+        assert discover.TIMEOUT <= time.monotonic() - began < 5
 
 
 async def test_a_loop_that_is_busy_takes_no_time_from_the_servers(
     serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other engines are loaded meanwhile, and nobody else can tell who was late."""
-    monkeypatch.setattr(discover, "PATIENCE", 0.2)
+    monkeypatch.setattr(discover, "TIMEOUT", 0.2)
     ports["one"] = serve("a")
 
     async def hold_up() -> None:
@@ -112,7 +120,7 @@ async def test_a_loop_that_is_busy_takes_no_time_from_the_servers(
 async def test_the_environment_comes_first(
     serve: Serve, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discover, "PATIENCE", 30)
+    monkeypatch.setattr(discover, "TIMEOUT", 30)
     ports["one"] = serve("a")
     url = f"http://127.0.0.1:{serve('b')}/v1"
     monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/")
@@ -124,17 +132,17 @@ async def test_the_environment_comes_first(
 async def test_the_adapter_uses_what_is_found(
     server: ChatServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def found() -> list[Found]:
-        return [Found("Ollama", server.url, ("good",))]
+    async def found() -> list[Server]:
+        return [Server("Ollama", server.url, ("good",))]
 
     monkeypatch.setattr("llm_adapters.auto.discover", found)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     llm = Auto(max_tokens=20)
-    assert isinstance(llm, GivesWay)
-    llm.give_way()
+    assert isinstance(llm, FailsFast)
+    llm.fail_fast()
     await llm.load()
     assert llm._llm is not None
-    assert llm._llm._first_token_timeout == FIRST_TOKEN_SOON
+    assert llm._llm._first_token_timeout == FAST_FIRST_TOKEN
     assert isinstance(llm, WarmsUp)
     await llm.warm_up([])
     items = [item async for item in llm.reply([Message("user", "Hello?")])]
@@ -146,8 +154,8 @@ async def test_the_adapter_uses_what_is_found(
     assert server.exchanges[-1].headers["authorization"] == "Bearer none"
 
 
-OLLAMA = Found("Ollama", "http://o/v1", ("llama3.2:latest", "qwen3"))
-EMPTY = Found("LM Studio", "http://l/v1", ())
+OLLAMA = Server("Ollama", "http://o/v1", ("llama3.2:latest", "qwen3"))
+EMPTY = Server("LM Studio", "http://l/v1", ())
 
 
 def test_the_choice() -> None:
@@ -165,6 +173,6 @@ def test_the_choice() -> None:
         ([OLLAMA], "m", "no language model 'm' was found .there are: Ollama at http://o/v1: llama"),
     ],
 )
-def test_no_choice(found: list[Found], wanted: str | None, message: str) -> None:
+def test_no_choice(found: list[Server], wanted: str | None, message: str) -> None:
     with pytest.raises(LanguageModelError, match=message):
         choose(found, wanted)

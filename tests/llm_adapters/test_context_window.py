@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_adapters import Message, ToolCall, ToolSpec
-from llm_adapters.context_window import tokens, tool_tokens, within_budget
+from llm_adapters.context_window import estimate_tokens, estimate_tool_tokens, truncate
 
 PERSONA = Message("system", "Be brief.")
 CALL = ToolCall("1", "time", "{}")
@@ -28,13 +28,13 @@ TURNS = st.lists(
 
 
 def cost(messages: Sequence[Message]) -> int:
-    return sum(map(tokens, messages))
+    return sum(map(estimate_tokens, messages))
 
 
 @given(TURNS, st.integers(0, 3000))
 def test_what_is_kept(turns: list[list[Message]], budget: int) -> None:
     messages = [PERSONA, *(message for each in turns for message in each)]
-    kept = within_budget(messages, budget)
+    kept = truncate(messages, budget)
     assert kept[0] == PERSONA
     assert kept[1:] == tuple(messages[len(messages) - len(kept) + 1 :])
     if cost(messages) <= budget:
@@ -50,7 +50,7 @@ def test_the_beginning_changes_seldom() -> None:
     beginnings = []
     for number in range(200):
         messages += turn(number, 40)
-        kept = within_budget(messages, 2000)
+        kept = truncate(messages, 2000)
         assert cost(kept) <= 2000
         beginnings.append(kept[1].content)
     changes = sum(a != b for a, b in pairwise(beginnings))
@@ -62,17 +62,23 @@ def test_the_beginning_changes_seldom() -> None:
 
 def test_a_greeting_goes_with_the_oldest_turns() -> None:
     messages = [PERSONA, Message("assistant", "Hello."), *turn(1, 200), *turn(2, 200)]
-    assert within_budget(messages, 350) == (PERSONA, *turn(2, 200))
+    assert truncate(messages, 350) == (PERSONA, *turn(2, 200))
 
 
 def test_no_turn_at_all() -> None:
-    assert within_budget([PERSONA], 1) == (PERSONA,)
-    assert within_budget([PERSONA, Message("assistant", "Hello.")], 1)[0] == PERSONA
-    assert within_budget([], 10) == ()
+    assert truncate([PERSONA], 1) == (PERSONA,)
+    assert truncate([PERSONA, Message("assistant", "Hello.")], 1)[0] == PERSONA
+    assert truncate([], 10) == ()
 
 
 def test_estimates_are_careful() -> None:
     """More than a real tokenizer counts: about 13 for the sentence, a character for a Chinese."""
-    assert tokens(Message("user", "The quick brown fox jumps over the lazy dog, they say.")) > 13
-    assert tokens(Message("user", "敏捷的棕色狐狸")) >= 7
-    assert tool_tokens([ToolSpec("time", "The time.", {"type": "object", "properties": {}})]) > 10
+    assert (
+        estimate_tokens(Message("user", "The quick brown fox jumps over the lazy dog, they say."))
+        > 13
+    )
+    assert estimate_tokens(Message("user", "敏捷的棕色狐狸")) >= 7
+    assert (
+        estimate_tool_tokens([ToolSpec("time", "The time.", {"type": "object", "properties": {}})])
+        > 10
+    )

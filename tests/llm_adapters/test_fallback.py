@@ -9,7 +9,7 @@ import pytest
 import trio.testing
 
 from llm_adapters import LanguageModelError, Message, Notice, ReplyItem, TextDelta, ToolSpec
-from llm_adapters.fallback import LONGEST_REST, REST, Fallback
+from llm_adapters.fallback import COOLDOWN, MAX_COOLDOWN, Fallback
 
 pytestmark = [
     pytest.mark.anyio,
@@ -87,15 +87,15 @@ async def test_the_next_answers_while_the_first_is_down() -> None:
     assert await ask(llm) == ("two", [])
     assert len(one.asked) == 1
 
-    await anyio.sleep(REST)
+    await anyio.sleep(COOLDOWN)
     assert await ask(llm) == ("two", [])  # tried once more, in vain
     assert len(one.asked) == 2
-    await anyio.sleep(REST)
+    await anyio.sleep(COOLDOWN)
     await ask(llm)
     assert len(one.asked) == 2  # the second rest is twice as long
 
     one.broken = False
-    await anyio.sleep(REST)
+    await anyio.sleep(COOLDOWN)
     assert await ask(llm) == ("one", [Notice("llm.recovered", "one answers again")])
     assert await ask(llm) == ("one", [])
 
@@ -106,7 +106,7 @@ async def test_a_rest_has_a_limit() -> None:
     one.broken = True
     for _ in range(20):
         await ask(llm)
-        await anyio.sleep(LONGEST_REST)
+        await anyio.sleep(MAX_COOLDOWN)
     assert len(one.asked) == 20
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_adapters.reasoning_filter import ABOUT_THE_USER, TAG, ThoughtFilter, opens_in_thought
+from llm_adapters.reasoning_filter import ABOUT_THE_USER, TAG, ReasoningFilter, starts_in_reasoning
 
 PIECES = st.lists(
     st.sampled_from(
@@ -30,8 +30,8 @@ PIECES = st.lists(
 
 
 def spoken(*fragments: str, opened: bool | None = False) -> str:
-    thoughts = ThoughtFilter(opened=opened)
-    return "".join([*map(thoughts.feed, fragments), thoughts.finish()])
+    reasoning = ReasoningFilter(starts_in_reasoning=opened)
+    return "".join([*map(reasoning.feed, fragments), reasoning.finish()])
 
 
 @pytest.mark.parametrize(
@@ -69,26 +69,26 @@ def test_where_it_is_cut_changes_nothing(
 
 
 def test_nothing_is_held_back_that_is_no_tag() -> None:
-    thoughts = ThoughtFilter()
-    assert thoughts.feed("Is 1 ") == "Is 1 "
-    assert thoughts.feed("<") == ""
-    assert thoughts.feed(" 2") == "< 2"
-    assert thoughts.feed("? Yes") == "? Yes"
+    reasoning = ReasoningFilter()
+    assert reasoning.feed("Is 1 ") == "Is 1 "
+    assert reasoning.feed("<") == ""
+    assert reasoning.feed(" 2") == "< 2"
+    assert reasoning.feed("? Yes") == "? Yes"
 
 
 def test_a_model_whose_prompt_opens_the_thought() -> None:
-    thoughts = ThoughtFilter()
-    assert thoughts.feed("Hm.</think>Hello.") == "Hm.Hello."
-    assert thoughts.opens_in_thought
-    after = ThoughtFilter(opened=True)
+    reasoning = ReasoningFilter()
+    assert reasoning.feed("Hm.</think>Hello.") == "Hm.Hello."
+    assert reasoning.starts_in_reasoning
+    after = ReasoningFilter(starts_in_reasoning=True)
     assert after.feed("Hm.") == ""
     assert after.feed("</think>Hello.") == "Hello."
-    assert after.opens_in_thought is True
+    assert after.starts_in_reasoning is True
     # And once it does not think at all, all of it is spoken, if late.
-    never = ThoughtFilter(opened=True)
+    never = ReasoningFilter(starts_in_reasoning=True)
     assert never.feed("Hello.") == ""
     assert never.finish() == "Hello."
-    assert not never.opens_in_thought
+    assert not never.starts_in_reasoning
 
 
 @pytest.mark.parametrize(
@@ -110,25 +110,25 @@ def test_a_model_that_nobody_knows(text: str, heard: str) -> None:
 
 
 def test_what_is_found_out_about_a_model() -> None:
-    thinks, speaks, tags = (ThoughtFilter(opened=None) for _ in range(3))
+    thinks, speaks, tags = (ReasoningFilter(starts_in_reasoning=None) for _ in range(3))
     assert thinks.feed("Okay, the user") == ""
-    assert thinks.opens_in_thought is None  # left here, it is still not known
+    assert thinks.starts_in_reasoning is None  # left here, it is still not known
     thinks.feed(" is here.</think>Hi!")
-    assert thinks.opens_in_thought is True
+    assert thinks.starts_in_reasoning is True
     assert speaks.feed("Sure") == "Sure"  # nothing is held back
     speaks.finish()
-    assert speaks.opens_in_thought is False
+    assert speaks.starts_in_reasoning is False
     tags.feed("<think>Hm.</think>Hi!")
     tags.finish()
-    assert tags.opens_in_thought is False
+    assert tags.starts_in_reasoning is False
     assert not ABOUT_THE_USER.match("Other users like it.")
 
 
 def test_a_model_that_gives_its_thoughts_apart() -> None:
-    thoughts = ThoughtFilter(opened=True)
-    thoughts.apart()
-    assert thoughts.feed("Hello.") == "Hello."
-    assert not thoughts.opens_in_thought
+    reasoning = ReasoningFilter(starts_in_reasoning=True)
+    reasoning.reasoning_is_separate()
+    assert reasoning.feed("Hello.") == "Hello."
+    assert not reasoning.starts_in_reasoning
 
 
 @pytest.mark.parametrize(
@@ -142,5 +142,5 @@ def test_a_model_that_gives_its_thoughts_apart() -> None:
     ],
 )
 def test_models_that_may_begin_in_a_thought(model: str, thinks: bool | None) -> None:
-    assert opens_in_thought(model, official=False) is thinks
-    assert opens_in_thought("gpt-4o-mini", official=True) is False
+    assert starts_in_reasoning(model, official=False) is thinks
+    assert starts_in_reasoning("gpt-4o-mini", official=True) is False

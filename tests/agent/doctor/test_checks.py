@@ -178,7 +178,7 @@ class TestLanguageModels:
         assert finding.state == "note"
         assert finding.detail.startswith("none found (Ollama, LM Studio")
 
-        monkeypatch.setattr(discover, "PATIENCE", 30)
+        monkeypatch.setattr(discover, "TIMEOUT", 30)
         url = serve(200, "application/json", models("a", "b"))
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")

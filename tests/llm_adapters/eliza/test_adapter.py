@@ -197,4 +197,4 @@ def test_never_fails_on_what_it_half_understands(words: list[str]) -> None:
 
 
 def test_is_registered() -> None:
-    assert ADAPTERS["eliza"] == "llm_adapters.eliza.adapter:Eliza"
+    assert ADAPTERS["eliza"] == "llm_adapters.eliza:Eliza"

@@ -190,8 +190,8 @@ async def test_a_model_that_is_slow_gives_way_to_another(
     server: ChatServer, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     """By default it has half a minute, which nobody wants to wait if another one can answer."""
-    monkeypatch.setattr("llm_adapters.openai.adapter.FIRST_TOKEN_SOON", 0.3)
-    monkeypatch.setattr("llm_adapters.openai.adapter.SHORT_WAIT", 0.3)
+    monkeypatch.setattr("llm_adapters.openai.adapter.FAST_FIRST_TOKEN", 0.3)
+    monkeypatch.setattr("llm_adapters.openai.adapter.FAST_WAIT", 0.3)
     async with adapter(server, model) as slow, adapter(server, "good") as good:
         llm = Fallback([("slow", slow), ("good", good)])
         with anyio.fail_after(10):
@@ -204,7 +204,7 @@ async def test_a_model_that_is_slow_gives_way_to_another(
 
 async def test_a_time_out_that_is_set_is_kept(server: ChatServer) -> None:
     async with adapter(server, "silent", first_token_timeout=0.4) as llm:
-        llm.give_way()
+        llm.fail_fast()
         with pytest.raises(LanguageModelError, match=r"within 0\.4 s"):
             await ask(llm)
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_adapters import ToolCall, Usage
-from llm_adapters.openai.calls import CallReader
+from llm_adapters.openai.calls import ToolCallAssembler
 from llm_adapters.openai.reply import Reply
-from llm_adapters.openai.stream import BadReplyError, Characters, Delta, parse
+from llm_adapters.openai.stream import BadReplyError, CharacterAssembler, Delta, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -40,8 +40,8 @@ def test_whatever_comes_is_an_event_or_said_to_be_none(chunk: Any) -> None:
         delta = parse(json.dumps(chunk).encode())
     except BadReplyError:
         return
-    reply = Reply(opens_in_thought=False)
-    assert isinstance(reply.feed(delta), str)
+    reply = Reply(starts_in_reasoning=False)
+    assert isinstance(reply.add(delta), str)
     reply.finish()
     assert all(isinstance(item, ToolCall | Usage) for item in reply.rest("x"))
 
@@ -54,9 +54,9 @@ def test_what_is_no_event(data: bytes) -> None:
 
 @given(st.lists(st.dictionaries(st.sampled_from(["index", "id", "function"]), JSON)))
 def test_whatever_stands_for_a_call(fragments: list[dict[str, Any]]) -> None:
-    reader = CallReader()
-    reader.feed(fragments)
-    for call in reader.calls("x"):
+    assembler = ToolCallAssembler()
+    assembler.add(fragments)
+    for call in assembler.calls("x"):
         assert call.id
         assert call.name
 
@@ -94,8 +94,8 @@ def test_usage(usage: object, cost: Usage | None) -> None:
 
 @given(st.lists(st.sampled_from(["a", "é", "🙂", "日", "\ud83d", "\ude00", "\udcc3", "\udca9"])))
 def test_characters_are_never_broken(pieces: list[str]) -> None:
-    characters = Characters()
-    text = "".join(map(characters.feed, pieces))
+    characters = CharacterAssembler()
+    text = "".join(map(characters.decode, pieces))
     text.encode()
     if all(piece.encode(errors="ignore") for piece in pieces):
         assert text == "".join(pieces)
@@ -106,6 +106,6 @@ def test_bytes_that_are_split_come_together(text: str, data: st.DataObject) -> N
     raw = text.encode()
     cut = data.draw(st.integers(0, len(raw)))
     halves = [raw[:cut], raw[cut:]]
-    characters = Characters()
-    fed = "".join(characters.feed(half.decode("utf-8", "surrogateescape")) for half in halves)
+    characters = CharacterAssembler()
+    fed = "".join(characters.decode(half.decode("utf-8", "surrogateescape")) for half in halves)
     assert fed == text
