@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from llvmlite import binding, ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
@@ -23,7 +23,10 @@ _BLOCK = 16  # inputs, and outputs, of one step
 
 
 def supported() -> bool:
-    """Whether this processor has the instruction."""
+    """Whether the processor that Numba compiles for, this one or a lesser, has the instruction."""
+    wanted: str | None = vars(config)["CPU_FEATURES"]  # of NUMBA_CPU_FEATURES
+    if wanted is not None:
+        return "+avx512vnni" in wanted.split(",")
     return bool(binding.get_host_cpu_features().get("avx512vnni"))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.dia2_sizes import network
 from tests.tiny_dia2 import make
+from tests.tts.dia2.exact import watch
 from tests.tts.dia2.networks import load_model, make_take, words
 from tts.dia2.fast.gpu import check
 from tts.dia2.fast.gpu.graphs import Graphs
@@ -61,28 +62,31 @@ def begin(stepper: Stepper, seed: int) -> Take:
 
 def test_the_same_tokens(folder: Path) -> None:
     """In two slots, the second of which comes later."""
-    grids = []
-    for model in (load_model(folder, slots=2), kernels(folder, slots=2)):
-        stepper = Stepper(model)
-        takes = [begin(stepper, 3)]
-        stepper.step()
-        takes.append(begin(stepper, 4))
-        stepper.step()
-        grids.append([take.grid[:, : STEPS + 1] for take in takes])
-    for got, wanted in zip(grids[1], grids[0], strict=True):
-        assert (got == wanted).all()
+    models = load_model(folder, slots=2), kernels(folder, slots=2)
+    runs = []
+    with watch(*models) as draws:
+        for model in models:
+            stepper = Stepper(model)
+            takes = [begin(stepper, 3)]
+            stepper.step()
+            takes.append(begin(stepper, 4))
+            stepper.step()
+            runs.append(takes)
+        for wanted, got in zip(*runs, strict=True):
+            draws.same(got, wanted)
 
 
 def test_the_same_tokens_in_graphs(folder: Path) -> None:
     plain, model = load_model(folder), kernels(folder)
     assert len(model.spans) == 1  # the cache is short
-    grids = []
-    for stepper in (Stepper(plain), GraphStepper(model, Graphs(model))):
-        take = begin(stepper, 5)
-        for _ in range(STEPS):
-            stepper.step()
-        grids.append(take.grid[:, : STEPS + 1])
-    assert (grids[0] == grids[1]).all()
+    steppers = Stepper(plain), GraphStepper(model, Graphs(model))
+    takes = []
+    with watch(plain, model) as draws:
+        for stepper in steppers:
+            takes.append(begin(stepper, 5))
+            for _ in range(STEPS):
+                stepper.step()
+        draws.same(takes[1], takes[0])
     assert model.cache.lengths.tolist() == model.cache.filled == [STEPS]
 
 
