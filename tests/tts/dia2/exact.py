@@ -232,7 +232,7 @@ def calls(
             model,
             hidden[slot : slot + 1].clone(),
             None if text is None else text[slot : slot + 1].clone(),
-            sampler.settings[slot],
+            settings(sampler, slot),
             sampler.forbidden,
             step,
             sampler.uniforms[slot, step].numpy().copy(),
@@ -240,3 +240,12 @@ def calls(
         )
         for slot, step in enumerate(steps.tolist())
     ]
+
+
+def settings(sampler: Sampler, slot: int) -> Sampling:
+    """How a slot draws."""
+    (text, audio), (text_k, audio_k) = (
+        each[:, slot].tolist() for each in (sampler.temperature, sampler.top_k)
+    )
+    scale, filter_k = float(sampler.scale[slot]), int(sampler.filter_k[slot])
+    return Sampling(text, text_k, audio, audio_k, scale, filter_k)

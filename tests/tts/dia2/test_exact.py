@@ -12,7 +12,7 @@ from tests.tts.dia2.exact import Call, NearTie, calls, part, watch
 from tests.tts.dia2.networks import load_model, make_take, words
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampling, random_numbers
-from tts.dia2.serving.stepper import Stepper, new_sampler
+from tts.dia2.serving.stepper import Stepper
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 def call(model: Model, sampling: Sampling) -> Call:
     """A column of audio."""
-    sampler, config = new_sampler(model), model.config
+    sampler, config = model.new_sampler(), model.config
     sampler.assign(0, sampling, random_numbers(1, config.max_steps, config.codebooks))
     hidden = torch.randn(
         1, model.branches, config.decoder.width, generator=torch.Generator().manual_seed(1)
