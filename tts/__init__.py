@@ -1,4 +1,4 @@
-"""Text to speech: one module per engine, one protocol."""
+"""Text to speech: a module or a folder for each engine, and the protocol that all of them have."""
 
 from tts.protocol import (
     ConversationalSpeech,

@@ -1,4 +1,4 @@
-"""Text cut into clauses as it arrives, for engines that speak a clause at a time.
+"""Segmentation of text into clauses as it arrives, for engines that speak a clause at a time.
 
 A clause ends
 - after `.` `!` `?` `;` `:` `,` `…`, and the quotes and brackets that close there, once whitespace
@@ -23,7 +23,7 @@ _ABBREVIATION = re.compile(r"(?:^|\W)(?:\w|Mr|Mrs|Ms|Dr|Prof|St)\.$")
 
 
 class ClauseSplitter:
-    """Cuts one text. The clauses joined are the text, but for whitespace around each clause.
+    """Splitter of one text. The clauses joined are the text, but for whitespace around each.
 
     The clauses depend on the text alone, not on the fragments it comes in.
     """

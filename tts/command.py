@@ -1,4 +1,4 @@
-"""Any program that turns text into a WAV: flite, piper, macOS's `say`, a script of your own."""
+"""The engine `command`: any program that makes a WAV of text, as flite, piper, macOS's `say` do."""
 
 import itertools
 import shutil
@@ -21,7 +21,7 @@ TEXT, OUTPUT = "{text}", "{output}"
 
 
 class Command:
-    """Runs the program once for each clause, without a shell.
+    """Synthesiser that runs a program once for each clause, without a shell.
 
     In its arguments `{text}` stands for the clause and `{output}` for the WAV file to write. With
     no `{text}` the clause is its standard input, with no `{output}` the WAV its standard output:
@@ -69,9 +69,9 @@ class Command:
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early kills the program."""
-        return open_utterance(self._speak)
+        return open_utterance(self._synthesise)
 
-    async def _speak(self, clause: str, send: Send) -> None:
+    async def _synthesise(self, clause: str, send: Send) -> None:
         wav = await self._run(clause)
         try:
             pcm = await anyio.to_thread.run_sync(decode_wav, wav, self._sample_rate)
@@ -80,7 +80,7 @@ class Command:
         await send(Speech(pcm, estimate_words(clause, len(pcm))))
 
     async def _run(self, clause: str) -> bytes:
-        """Have the program say `clause`: the WAV it makes."""
+        """Run the program on `clause`: the WAV it makes."""
         # What an operating system cannot pass to a program is not for speaking either.
         clause = clause.replace("\0", " ").encode(errors="replace").decode()
         async with anyio.TemporaryDirectory(prefix="parley-") as folder:
@@ -88,7 +88,7 @@ class Command:
             # A file and no pipe: a program that does not read it to its end breaks nothing.
             await text.write_text(clause + "\n", encoding="utf-8")
             async with await text.open("rb") as stdin:
-                done = await self._finished(self._arguments(clause, str(output)), stdin.wrapped)
+                done = await self._execute(self._arguments(clause, str(output)), stdin.wrapped)
             if done.returncode != 0:
                 raise TextToSpeechError(self._failure(done))
             if not any(OUTPUT in part for part in self._command):
@@ -105,7 +105,7 @@ class Command:
             for part in self._command
         ]
 
-    async def _finished(
+    async def _execute(
         self, arguments: Sequence[str], stdin: IO[bytes]
     ) -> subprocess.CompletedProcess[bytes]:
         reads = not any(TEXT in part for part in self._command)
@@ -133,7 +133,7 @@ class Command:
 
 
 def decode_wav(wav: bytes, sample_rate: int) -> NDArray[np.float32]:
-    """A WAV of any format as mono float32 [n] at `sample_rate`. Raises ValueError; blocks."""
+    """Decode any WAV to mono float32 [n] at `sample_rate`. Raises ValueError; blocks."""
     import io
 
     import av
@@ -153,7 +153,7 @@ def decode_wav(wav: bytes, sample_rate: int) -> NDArray[np.float32]:
 
 
 def estimate_words(clause: str, samples: int) -> tuple[SpokenWord, ...]:
-    """The words of a clause, each beginning where its share of the letters puts it."""
+    """Estimate when the words of a clause begin: each has the share of its letters."""
     words = clause.split()
     ends = list(itertools.accumulate((len(word) + 1 for word in words), initial=0))
     return tuple(

@@ -1,4 +1,22 @@
-"""What a speech synthesiser is to the rest of Parley."""
+"""The protocol of a speech synthesiser: what an engine of `tts` has to do.
+
+An engine is a class with the four members of `TextToSpeech`; its `open` gives an `Utterance`, one
+reply of the agent's. In plain words:
+
+- The constructor takes keyword arguments only, with types and defaults: they are the keys of the
+  section `tts` in the configuration, and `Annotated[..., Field(description=...)]` explains them.
+  It must be quick, and import nothing heavy.
+- `load` does what is slow: it imports packages, and reads or downloads a model.
+- `open` is an async context manager for one utterance. Text comes in fragments, as a language
+  model emits them, and audio goes out as soon as it is made, with the words that start in it.
+  An engine that needs a whole clause writes one function and gives it to
+  `tts.utterance.open_utterance`, which does the rest (see `tts.command`).
+- Whatever computes runs in a worker thread or a process, never on the event loop.
+- What goes wrong is raised as `TextToSpeechError`, with a message that says what to do.
+
+`ConversationalSpeech` and `ExpressiveSpeech` are what an engine can do besides. It is registered
+by one line in `tts.ENGINES`, or as an entry point of group `parley.tts`.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,20 +41,20 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A piece of an utterance: float32 mono in [-1, 1], and the words that start in it."""
+    """A piece of an utterance: float32 [n] mono in [-1, 1], and the words that start in it."""
 
     pcm: NDArray[np.float32]
     words: tuple[SpokenWord, ...] = ()
 
 
 class Utterance(Protocol):
-    """One reply being spoken: text goes in as it comes, audio comes out as it is made."""
+    """Streaming synthesis of one reply: text goes in as it comes, audio comes out as it is made."""
 
     async def feed(self, text: str) -> None:
-        """More text: any fragment, as a language model emits it."""
+        """Take more text: any fragment, as a language model emits it."""
 
     async def finish(self) -> None:
-        """No more text will come: speak the rest."""
+        """End the text: speak the rest."""
 
     def __aiter__(self) -> AsyncIterator[Speech]:
         """The audio in order; ends after `finish` once everything has been spoken."""
@@ -56,7 +74,7 @@ class Heard:
 
 
 class TextToSpeech(Protocol):
-    """A synthesiser. Its blocking work never runs on the event loop."""
+    """A speech synthesiser. Its blocking work never runs on the event loop."""
 
     @property
     def sample_rate(self) -> int:
@@ -74,15 +92,15 @@ class TextToSpeech(Protocol):
 
 @runtime_checkable
 class ConversationalSpeech(Protocol):
-    """What a synthesiser can besides, whose next utterance takes up how the last turns sounded."""
+    """A synthesiser whose next utterance takes up how the last turns sounded."""
 
     def remember(self, turn: Heard) -> None:
-        """A turn has ended; what follows from it is prepared elsewhere, this returns at once."""
+        """Take a turn that has ended. Returns at once: the rest is prepared elsewhere."""
 
 
 @runtime_checkable
 class ExpressiveSpeech(Protocol):
-    """What a synthesiser can do besides that makes sounds which are no words."""
+    """A synthesiser that makes sounds which are no words."""
 
     @property
     def sounds(self) -> Sequence[str]:

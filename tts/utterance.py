@@ -1,4 +1,4 @@
-"""One reply, spoken a clause at a time: what engines share that need a clause before they speak."""
+"""Utterances for engines that synthesise a clause at a time: the text is cut, the audio joined."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,23 +11,25 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from tts.clauses import ClauseSplitter
 from tts.protocol import Speech, TextToSpeechError
 
-CLAUSES_AHEAD = 64  # text waiting to be spoken: more than this holds the writer up
-PIECES_AHEAD = 1  # audio waiting to be taken; an engine may be at work on the next piece
+CLAUSES_AHEAD = 64
+"""Clauses waiting to be spoken: more than this hold the writer up."""
+PIECES_AHEAD = 1
+"""Pieces of audio waiting to be taken; an engine may be at work on the next one."""
 
 Send = Callable[[Speech], Awaitable[None]]
-Speak = Callable[[str, Send], Awaitable[None]]
-"""Speaks a clause: sends its audio in order, the words' starts counted from the clause's start."""
+Synthesise = Callable[[str, Send], Awaitable[None]]
+"""Synthesises a clause: sends its audio in order, words' starts counted from the clause's start."""
 
 
 @asynccontextmanager
-async def open_utterance(speak: Speak) -> AsyncGenerator["ClauseUtterance"]:
-    """An utterance that has `speak` say its clauses in turn; leaving cancels it."""
+async def open_utterance(synthesise: Synthesise) -> AsyncGenerator["ClauseUtterance"]:
+    """Open an utterance whose clauses `synthesise` takes in turn; leaving cancels it."""
     clauses = anyio.create_memory_object_stream[str](CLAUSES_AHEAD)
     speech = anyio.create_memory_object_stream[Speech](PIECES_AHEAD)
     with clauses[0], clauses[1], speech[0], speech[1]:
         utterance = ClauseUtterance(clauses[0], speech[1])
-        async with plain_task_group() as group:
-            group.start_soon(utterance.speak_clauses, speak, clauses[1], speech[0])
+        async with unwrapping_task_group() as group:
+            group.start_soon(utterance.run, synthesise, clauses[1], speech[0])
             try:
                 yield utterance
             finally:
@@ -35,8 +37,8 @@ async def open_utterance(speak: Speak) -> AsyncGenerator["ClauseUtterance"]:
 
 
 @asynccontextmanager
-async def plain_task_group() -> AsyncGenerator[TaskGroup]:
-    """A task group that raises a single exception as it is, not wrapped in a group."""
+async def unwrapping_task_group() -> AsyncGenerator[TaskGroup]:
+    """Open a task group that raises a single exception as it is, not wrapped in a group."""
     try:
         async with anyio.create_task_group() as group:
             yield group
@@ -47,7 +49,7 @@ async def plain_task_group() -> AsyncGenerator[TaskGroup]:
 
 
 class ClauseUtterance:
-    """Cuts the text into clauses and puts their audio together; `tts.protocol.Utterance`."""
+    """Utterance of clauses: cuts the text and joins their audio; see `tts.protocol.Utterance`."""
 
     def __init__(
         self,
@@ -79,13 +81,13 @@ class ClauseUtterance:
                 raise self._error from None
             raise StopAsyncIteration from None
 
-    async def speak_clauses(
+    async def run(
         self,
-        speak: Speak,
+        synthesise: Synthesise,
         clauses: MemoryObjectReceiveStream[str],
         speech: MemoryObjectSendStream[Speech],
     ) -> None:
-        """The utterance's own task: clauses in, speech out, until either end is closed."""
+        """Synthesise the clauses in a task of its own, until either end is closed."""
         played = 0  # samples sent: where the next piece starts in the utterance
 
         async def send(piece: Speech) -> None:
@@ -98,7 +100,7 @@ class ClauseUtterance:
             try:
                 async for clause in clauses:
                     clause_start = played
-                    await speak(clause, send)
+                    await synthesise(clause, send)
             except TextToSpeechError as error:
                 self._error = error
 

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tts.espeak import Espeak, synthesise
-from tts.espeak_library import Settings, load_library
+from tts.espeak import Espeak
+from tts.espeak.engine import synthesise
+from tts.espeak.library import Settings, load_library
 from tts.protocol import Speech, TextToSpeech, TextToSpeechError
 
 pytestmark = pytest.mark.anyio
@@ -198,7 +199,7 @@ async def test_leaving_early_stops_the_synthesis(
 
         synthesise(library, how, clause, count)
 
-    monkeypatch.setattr("tts.espeak.synthesise", held)
+    monkeypatch.setattr("tts.espeak.engine.synthesise", held)
     with anyio.fail_after(10):
         async with espeak.open() as utterance:
             await utterance.feed(LONG)
@@ -258,7 +259,7 @@ async def test_a_failure_is_raised_to_whoever_takes_the_audio(
     def fail(*_: object) -> None:
         raise TextToSpeechError("broken")
 
-    monkeypatch.setattr("tts.espeak.synthesise", fail)
+    monkeypatch.setattr("tts.espeak.engine.synthesise", fail)
     async with espeak.open() as utterance:
         await utterance.feed("Hello. ")
         with pytest.raises(TextToSpeechError, match="broken"):

@@ -1,6 +1,6 @@
-"""Text as a language model writes it, made into text as one would read it aloud.
+"""Streaming text normalisation: what a language model writes becomes what one would read aloud.
 
-It streams: every character comes out as soon as what follows can no longer change it, and the
+Every character comes out as soon as what follows can no longer change it, and the
 output does not depend on how the text was cut into fragments. What is read of
 
 | written                               | read                                                    |

@@ -23,7 +23,7 @@ _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def read_code(source: Source) -> str | None:
-    """`code`, between two runs of as many backticks."""
+    """Read `code`, between two runs of as many backticks."""
     count = source.count("`")
     offset = source.find("`", count)
     while offset is not None:
@@ -35,7 +35,7 @@ def read_code(source: Source) -> str | None:
 
 
 def read_address(source: Source) -> str | None:
-    """An address of the web, spoken as its host."""
+    """Read an address of the web, spoken as its host."""
     if is_word(source.before) or source.before in "@./-":
         return None
     if not any(_follows(source, scheme) for scheme in _SCHEMES):
@@ -54,7 +54,7 @@ def read_address(source: Source) -> str | None:
 
 
 def read_tag(source: Source) -> str | None:
-    """<b>, <!-- a comment -->, <https://an.address>."""
+    """Read <b>, <!-- a comment -->, <https://an.address>."""
     if not source.peek(1).isalpha() and source.peek(1) not in ("/", "!"):
         return None
     if _follows(source, "<!--"):
@@ -90,7 +90,7 @@ def _read_comment(source: Source) -> str | None:
 
 
 def read_entity(source: Source) -> str | None:
-    """&amp; and the like."""
+    """Read &amp; and the like."""
     end = 1 + source.count(_ENTITY, 1)
     if source.peek(end) != ";":
         return None
@@ -98,14 +98,14 @@ def read_entity(source: Source) -> str | None:
 
 
 def read_escape(source: Source) -> str | None:
-    """A mark after a backslash is no mark."""
+    """Read a mark after a backslash, which is none."""
     if not source.peek(1) or source.peek(1) not in _PUNCTUATION:
         return None
     return source.take(2)[1]
 
 
 def read_emoji(source: Source) -> str | None:
-    """A part of an emoji: those of several characters vanish one after another."""
+    """Read a part of an emoji: those of several characters vanish one after another."""
     char = source.peek()
     if char in ALWAYS:
         length = 1
@@ -120,7 +120,7 @@ def read_emoji(source: Source) -> str | None:
 
 
 def read_keycap(source: Source) -> str | None:
-    """A digit, # or * on a key."""
+    """Read a digit, # or * on a key."""
     length = 2 if source.peek(1) == VARIATION_EMOJI else 1
     if source.peek(length) != KEYCAP:
         return None

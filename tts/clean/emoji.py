@@ -1,4 +1,4 @@
-"""Which characters are emoji: the property `Emoji` of Unicode's `emoji-data.txt` (version 17)."""
+"""Characters that are emoji: the property `Emoji` of Unicode's `emoji-data.txt` (version 17)."""
 
 KEYCAP_BASES = "0123456789#*"
 KEYCAP = "\u20e3"

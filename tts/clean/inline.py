@@ -1,4 +1,4 @@
-"""What stands inside a line: marks that are opened and closed, and what is between them."""
+"""Parser of what stands inside a line: marks that open and close, and what is between them."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class _Mark:
 
 
 class Inline:
-    """Reads one thing after another. While a mark is open, what follows it is held back."""
+    """Inline parser. While a mark is open, what follows it is held back."""
 
     def __init__(self, source: Source, writer: Writer, *, sounds: bool) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""What a line is: a heading, an item, a quote, a row, code, or text."""
+"""Parser of lines: a heading, an item, a quote, a row, code, or text."""
 
 from tts.clean.inline import Inline
 from tts.clean.source import MoreNeededError, Source
@@ -10,7 +10,7 @@ _RULER = "-=*_|:+ \t\r"
 
 
 class SpeechText:
-    """Cleans one text. See the package's table for what becomes of what."""
+    """Streaming normaliser of one text. The package's table says what becomes of what."""
 
     def __init__(self, *, sounds: bool = True) -> None:
         """`sounds`: whether the engine can make those that are no words, such as `(laughs)`."""

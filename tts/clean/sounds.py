@@ -12,7 +12,7 @@ SOUNDS = (
 
 
 def read_sound(source: Source) -> str | None:
-    """A sound that the engine cannot make; nothing is held back that cannot be one."""
+    """Read a sound that the engine cannot make; nothing is held back that cannot be one."""
     length = 0
     while True:
         char = source.peek(1 + length)

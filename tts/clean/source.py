@@ -1,4 +1,4 @@
-"""The text still to be read, of which more may come."""
+"""Source of a parser: the text still to be read, of which more may come."""
 
 from tts.clean.emoji import TEXTUAL
 
@@ -8,7 +8,7 @@ class MoreNeededError(Exception):
 
 
 class Source:
-    """A cursor on text that grows. Rules look ahead only through it.
+    """Cursor on text that grows. Rules look ahead only through it.
 
     Looking past the text there is raises MoreNeededError, so a rule can decide nothing that more
     text would have decided otherwise: this is what makes the fragments not matter. Once `final`,

@@ -1,4 +1,4 @@
-"""The way out: words with one space between them, lines with one break, nothing doubled."""
+"""Writer of clean text: one space between words, one break between lines, nothing doubled."""
 
 PAUSES = ".!?;:,…。！？；：，、"
 _CLOSING = "\"'”’»)]"
@@ -7,7 +7,7 @@ CELL = "\1"  # where a table's cell ended
 
 
 class Writer:
-    """Gathers clean text; `take` gives what there is of it.
+    """Buffer of clean text; `take` gives what there is of it.
 
     A space comes out with the word after it, so that it may still be dropped; but after a comma or
     a full stop at once, since an engine may be waiting for it to speak.

@@ -101,7 +101,7 @@ class TestThirdParty:
         assert {error["loc"] for error in caught.value.errors()} == {("volume",), ("rest",)}
 
     def test_it_never_replaces_a_built_in_one(self) -> None:
-        assert TTS.schema("espeak").engine_class.__module__ == "tts.espeak"
+        assert TTS.schema("espeak").engine_class.__module__ == "tts.espeak.engine"
 
     def test_broken_ones_are_left_out_of_the_list(self) -> None:
         names = [section.engine_name for section in TTS.schemas()]

@@ -1,4 +1,4 @@
-"""The embedded default: espeak-ng, as the package `espeakng-loader` brings it. No downloads."""
+"""The engine `espeak`, the embedded default: no downloads."""
 
 import bisect
 import math
@@ -16,13 +16,13 @@ from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tts.espeak_library import EspeakLibrary, Settings, WordEvent, load_library
+from tts.espeak.library import EspeakLibrary, Settings, WordEvent, load_library
 from tts.protocol import Speech, SpokenWord, TextToSpeechError, Utterance
-from tts.utterance import Send, open_utterance, plain_task_group
+from tts.utterance import Send, open_utterance, unwrapping_task_group
 
 
 class Espeak:
-    """Speaks a clause as soon as it is complete; its first audio follows within milliseconds.
+    """Synthesiser of a clause at a time; the first audio follows within milliseconds.
 
     Words are what stands between spaces, with its punctuation. Their times are espeak's own. In a
     script without spaces a clause counts as one word.
@@ -57,23 +57,23 @@ class Espeak:
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early stops it within a block of 60 ms of audio."""
         self._loaded()
-        return open_utterance(self._speak)
+        return open_utterance(self._synthesise)
 
     def _loaded(self) -> EspeakLibrary:
         if self._library is None:
             raise TextToSpeechError("espeak is not loaded: call load() first")
         return self._library
 
-    async def _speak(self, clause: str, send: Send) -> None:
+    async def _synthesise(self, clause: str, send: Send) -> None:
         # espeak never waits for whoever listens: the clause it is at may be buffered whole.
         made, pieces = anyio.create_memory_object_stream[Speech](math.inf)
         with pieces:
-            async with plain_task_group() as group:
-                group.start_soon(self._synthesise, clause, made)
+            async with unwrapping_task_group() as group:
+                group.start_soon(self._run, clause, made)
                 async for piece in pieces:
                     await send(piece)
 
-    async def _synthesise(self, clause: str, made: MemoryObjectSendStream[Speech]) -> None:
+    async def _run(self, clause: str, made: MemoryObjectSendStream[Speech]) -> None:
         def deliver(piece: Speech) -> None:
             anyio.from_thread.check_cancelled()  # what it raises stops espeak
             anyio.from_thread.run_sync(made.send_nowait, piece)
@@ -90,7 +90,7 @@ def synthesise(
     clause: str,
     deliver: Callable[[Speech], None],
 ) -> None:
-    """Speak a clause, piece by piece; every word of it is in one of the pieces. Blocks."""
+    """Synthesise a clause, piece by piece; every word of it is in one of the pieces. Blocks."""
     words = _ClauseWords(clause)
     made = 0
     held: Speech | None = None  # one piece is held back: the last takes the words left over
@@ -102,13 +102,13 @@ def synthesise(
         held = Speech(pcm, words.started(events, range(made, made + len(pcm))))
         made += len(pcm)
 
-    library.speak(clause, settings, on_block)
+    library.synthesise(clause, settings, on_block)
     if held is not None:
         deliver(Speech(held.pcm, held.words + words.rest(made - 1)))
 
 
 class _ClauseWords:
-    """From espeak's word events to the words of the text.
+    """Mapping from espeak's word events to the words of the text.
 
     espeak counts differently: "42" is two events, "$29.95" seven, some of them pointing back, and
     a dash alone is none. So an event only says how far in the text espeak has come: the words up

@@ -1,4 +1,4 @@
-"""espeak-ng through ctypes: one library per process, one synthesis at a time.
+"""Binding of espeak-ng by ctypes: one library per process, one synthesis at a time.
 
 The functions, constants and structures are those of espeak-ng's `speak_lib.h`. The library keeps
 its voice and its state in globals, so every use of it is under one lock; it is held for one clause
@@ -72,7 +72,7 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True, slots=True)
 class WordEvent:
-    """espeak begins a word: its first character's index in the text, its first sample."""
+    """Beginning of a word: its first character's index in the text, its first sample."""
 
     index: int
     sample: int
@@ -80,7 +80,7 @@ class WordEvent:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to speak: a voice's name, words per minute (80 to 450), pitch (0 to 100)."""
+    """Settings of a voice: its name, words per minute (80 to 450), pitch (0 to 100)."""
 
     voice: str
     speed: int
@@ -91,7 +91,7 @@ Deliver = Callable[[NDArray[np.float32], list[WordEvent]], None]
 
 
 class EspeakLibrary:
-    """The loaded library. Use `load_library`; there is one per process."""
+    """The loaded library. Use `load_library`: there is one per process."""
 
     def __init__(self) -> None:
         import espeakng_loader
@@ -122,7 +122,7 @@ class EspeakLibrary:
         with self._lock:
             self._apply(settings)
 
-    def speak(self, text: str, settings: Settings, deliver: Deliver) -> None:
+    def synthesise(self, text: str, settings: Settings, deliver: Deliver) -> None:
         """Synthesise `text`; `deliver` gets each block of audio and the words it starts.
 
         What `deliver` raises stops the synthesis and is raised here.
@@ -204,7 +204,7 @@ _loaded: list[EspeakLibrary] = []
 
 
 def load_library() -> EspeakLibrary:
-    """The process's library, loaded at the first call. Raises TextToSpeechError."""
+    """Load the process's library, at the first call. Raises TextToSpeechError."""
     with _loading:
         if not _loaded:
             _loaded.append(EspeakLibrary())
