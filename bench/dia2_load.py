@@ -23,7 +23,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 from tts.dia2 import torch_loading as quiet
-from tts.dia2.serving.settings import Settings
 
 BAR = 1.15
 _MAKE = "import sys; from pathlib import Path; from tests.tiny_dia2 import real_size; "
@@ -41,11 +40,15 @@ def load(folder: str, device: str) -> dict[str, float]:
     begun = time.perf_counter()
     with quiet.loading():
         quiet.link_torch()
+        from tts.dia2.bundle import Bundle
+        from tts.dia2.network.sampling import Sampling
         from tts.dia2.serving.prepare import prepare
-        from tts.dia2.serving.utterance import Item, Speaking
+        from tts.dia2.serving.utterance import Item, Speaking, VoiceSettings
 
         with _tokenizer():
-            prepared = prepare(_settings(folder, device))
+            dtype = "float32" if device == "cpu" else "auto"
+            bundle = Bundle.load(folder, device=device, dtype=dtype)
+            prepared = prepare(bundle, VoiceSettings(Sampling(), seed=1))
     loaded, peak = time.perf_counter() - begun, memory("VmHWM")
     items: list[Item] = []
     speaking = Speaking(prepared.bundle, prepared.manner, prepared.warmed, items.append)
@@ -66,28 +69,6 @@ def _tokenizer() -> AbstractContextManager[object]:
 
     words = tokenizer(dia2_sizes.config("1b"))
     return patch("tts.dia2.text.tokenizer.Tokenizer.from_folder", lambda *_: words)
-
-
-def _settings(folder: str, device: str) -> Settings:
-    return Settings(
-        model=folder,
-        device=device,
-        dtype="float32" if device == "cpu" else "auto",
-        quantize="none",
-        mimi=None,
-        tokenizer=None,
-        voice=None,
-        cfg=2.0,
-        text_temperature=0.6,
-        text_top_k=50,
-        audio_temperature=0.8,
-        audio_top_k=50,
-        seed=1,
-        starve="pad",
-        starve_after=0.0,
-        slots=1,
-        context=0,
-    )
 
 
 def main() -> None:

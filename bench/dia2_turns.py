@@ -23,7 +23,7 @@ from tests.tiny_dia2 import real_size
 from tests.tts.dia2.serving.utterances import settings
 from tts import Heard, SpokenWord
 from tts.dia2.serving.context_prefill import ContextPrefill
-from tts.dia2.serving.prepare import Prepared, frame_seconds, prepare
+from tts.dia2.serving.prepare import Prepared, frame_seconds, load
 from tts.dia2.serving.utterance import Item, Speaking
 
 WORDS = "how are you this fine morning my dear"
@@ -64,7 +64,7 @@ def first_frame(prepared: Prepared, rehearsal: ContextPrefill) -> float:
 
 
 def measure(folder: Path, turns: int, times: int) -> None:
-    prepared = prepare(settings(folder, context=turns))
+    prepared = load(settings(folder, context=turns))
     rehearsal = prepared.rehearsal
     assert rehearsal is not None
     frame = frame_seconds(prepared.bundle, prepared.manner.sampling)

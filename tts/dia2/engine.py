@@ -7,18 +7,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
-from pydantic import Field
 
 from parley_voice import pip_install
 from tts.clean import SOUNDS
 from tts.dia2 import torch_loading as quiet
 from tts.dia2.serving.mailbox import Mailbox
-from tts.dia2.serving.settings import Settings
+from tts.dia2.settings import Settings
 from tts.protocol import Heard, Speech, TextToSpeechError
 
 if TYPE_CHECKING:
@@ -27,92 +26,12 @@ if TYPE_CHECKING:
     from tts.dia2.serving.worker import Worker
 
 
-class Dia2Speech:
+class Dia2Speech(Settings):
     """Dia2: its first audio follows a few words into the text. It wants an NVIDIA GPU."""
 
     sounds = SOUNDS
 
-    def __init__(
-        self,
-        *,
-        model: Annotated[
-            str, Field(description="A folder, or a Hugging Face repository (owner/name).")
-        ] = "nari-labs/Dia2-1B",
-        device: Annotated[
-            str, Field(description="auto, cpu or cuda; auto takes an NVIDIA GPU if there is one.")
-        ] = "auto",
-        dtype: Annotated[
-            Literal["auto", "float32", "bfloat16"],
-            Field(description="What is computed in; auto is bfloat16 on a GPU."),
-        ] = "auto",
-        quantize: Annotated[
-            Literal["none", "int8"],
-            Field(description="int8 weights: several times as fast on a CPU, a little less exact."),
-        ] = "none",
-        mimi: Annotated[
-            str | None, Field(description="The codec, if it is not the one that the model names.")
-        ] = None,
-        tokenizer: Annotated[
-            str | None, Field(description="The tokenizer, if it is not the model's own.")
-        ] = None,
-        voice: Annotated[
-            str | None,
-            Field(description="A voice's name or file; without one every reply has a new voice."),
-        ] = None,
-        cfg: Annotated[
-            float, Field(ge=1, description="Guidance by the text; 1 is none, and faster.")
-        ] = 2.0,
-        text_temperature: Annotated[float, Field(ge=0, description="Of the words' timing.")] = 0.6,
-        text_top_k: Annotated[int, Field(ge=0, description="0 for no limit.")] = 50,
-        audio_temperature: Annotated[float, Field(ge=0, description="Of the sound.")] = 0.8,
-        audio_top_k: Annotated[int, Field(ge=0, description="0 for no limit.")] = 50,
-        seed: Annotated[
-            int | None,
-            Field(ge=0, lt=2**63, description="The same text sounds the same; or by chance."),
-        ] = None,
-        starve: Annotated[
-            Literal["hold", "pad"],
-            Field(
-                description="When text is late: hold freezes in mid-word, pad has the model say "
-                "what it has and pause."
-            ),
-        ] = "pad",
-        starve_after: Annotated[
-            float, Field(ge=0, description="Seconds of a gap to accept before the model pauses.")
-        ] = 0.0,
-        slots: Annotated[
-            int, Field(ge=1, le=64, description="Utterances that can be spoken at the same time.")
-        ] = 1,
-        context: Annotated[
-            int,
-            Field(
-                ge=0,
-                le=100,
-                description="Last turns of the conversation, as they sounded, that a reply goes on "
-                "from: the agent's as [S1], the user's as [S2].",
-            ),
-        ] = 0,
-    ) -> None:
-        self._settings = Settings(
-            model=model,
-            device=device,
-            dtype=dtype,
-            quantize=quantize,
-            mimi=mimi,
-            tokenizer=tokenizer,
-            voice=voice,
-            cfg=cfg,
-            text_temperature=text_temperature,
-            text_top_k=text_top_k,
-            audio_temperature=audio_temperature,
-            audio_top_k=audio_top_k,
-            seed=seed,
-            starve=starve,
-            starve_after=starve_after,
-            slots=slots,
-            context=context,
-        )
-        self._loaded: tuple[Prepared, Worker] | None = None
+    _loaded: "tuple[Prepared, Worker] | None" = None
 
     @property
     def sample_rate(self) -> int:
@@ -131,9 +50,7 @@ class Dia2Speech:
             # there, with whatever is in their variables by the end.
             await anyio.to_thread.run_sync(_import, abandon_on_cancel=True)
             # Abandoned when cancelled: Ctrl-C does not wait for the end of a download.
-            prepared, start = await anyio.to_thread.run_sync(
-                _prepare, self._settings, abandon_on_cancel=True
-            )
+            prepared, start = await anyio.to_thread.run_sync(_prepare, self, abandon_on_cancel=True)
             self._loaded = prepared, start()
 
     async def aclose(self) -> None:
@@ -228,10 +145,10 @@ def _import() -> None:
 
 
 def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
-    from tts.dia2.serving.prepare import prepare
+    from tts.dia2.serving.prepare import load
     from tts.dia2.serving.worker import Worker
 
     with quiet.loading():
-        prepared = prepare(settings)
+        prepared = load(settings)
     aside = prepared.rehearsal.step if prepared.rehearsal else None
     return prepared, partial(Worker, prepared.scheduler, aside)

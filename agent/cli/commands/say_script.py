@@ -6,23 +6,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from agent.cli.commands.voice_tools import model_name, play
+from agent.cli.commands.voice_tools import dia2_settings, load_model, need_dia2, play
 from agent.config.load import Config
 from agent.errors import AudioError, ConfigError, ParleyError
 
 if TYPE_CHECKING:
-    from tts.dia2 import Dia2, Sampling
+    from tts.dia2 import Sampling
     from tts.dia2.generate import Progress
+    from tts.dia2.settings import Settings
     from tts.dia2.voices.voice import Voice
 
 ENGINE = "dia2"
-_LOADING = ("device", "dtype", "mimi", "tokenizer")
-"""The engine's settings that loading takes, too."""
-
 _OWN = ("model", "voice_1", "voice_2", "cfg", "temperature", "top_k", "seed", "include_prefix")
 
 
@@ -67,14 +65,14 @@ def run(args: argparse.Namespace, config: Config) -> int:
         raise ParleyError("there is a text and a --script: give one of them")
     if args.tts not in (None, ENGINE):
         raise ConfigError(f"--script is for Dia2: leave out --tts {args.tts}")
-    told = config.tts.arguments() if config.tts.engine_name == ENGINE else {}
+    configured = dia2_settings(config)
     script = _read(args.script)
     if args.output is not None:
         _check_output(args.output)
-    voices = _voices(args.voice_1 or told.get("voice"), args.voice_2)
-    sampling = _sampling(args, told)
-    dia2 = _load(model_name(args.model, config), told, guidance=sampling.scale != 1)
-    seed = told.get("seed") if args.seed is None else args.seed
+    voices = _voices(args.voice_1 or configured.voice, args.voice_2)
+    sampling = _sampling(args, configured)
+    dia2 = load_model(args.model, config, guidance=sampling.scale != 1)
+    seed = configured.seed if args.seed is None else args.seed
     started = time.monotonic()
     try:
         with _bar() as progress:
@@ -128,31 +126,23 @@ def _voices(first: str | None, second: str | None) -> "list[Voice]":
     return [voices.load(name) for name in (first, second) if name is not None]
 
 
-def _sampling(args: argparse.Namespace, told: dict[str, Any]) -> "Sampling":
-    """As on the command line, else as configured, else as usual.
+def _sampling(args: argparse.Namespace, configured: "Settings") -> "Sampling":
+    """As on the command line, else as configured.
 
     `--temperature` and `--top-k` are, as published, for the words' timing and the sound alike.
     """
-    from tts.dia2 import Sampling
+    need_dia2()
+    from tts.dia2.serving.prepare import sampling_of
 
-    configured = {field.name: told[field.name] for field in fields(Sampling) if field.name in told}
     chosen = {
-        "scale": told.get("cfg") if args.cfg is None else args.cfg,
+        "scale": args.cfg,
         "text_temperature": args.temperature,
         "audio_temperature": args.temperature,
         "text_top_k": args.top_k,
         "audio_top_k": args.top_k,
     }
     named = {name: value for name, value in chosen.items() if value is not None}
-    return Sampling(**{**configured, **named})
-
-
-def _load(model: str, told: dict[str, Any], *, guidance: bool) -> "Dia2":
-    from tts.dia2 import Dia2
-
-    print(f"loading {model}", file=sys.stderr)
-    settings = {name: told[name] for name in _LOADING if name in told}
-    return Dia2.load(model, guidance=guidance, **settings)
+    return replace(sampling_of(configured), **named)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import argparse
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,8 +12,7 @@ from agent.audio.wav import WavWriter
 from agent.cli.commands.voice_tools import (
     CANDIDATES,
     free_name,
-    model_name,
-    need_dia2,
+    load_model,
     now,
     on_terminal,
     play,
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
 
 SEEDS = 1_000_000
 """Random seeds are below this: short enough to be typed again."""
-
-LOADING = ("device", "dtype", "mimi", "tokenizer")
-"""The settings of the engine that loading the model takes, too."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,9 +77,7 @@ def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> d
     from tts.dia2.voices import folder as voices
     from tts.dia2.voices.making import from_result
 
-    model = model_name(args.model, config)
-    print(f"loading {model}", file=sys.stderr)
-    dia2 = _load(model, config)
+    dia2 = load_model(args.model, config)
     folder = voices.folder() / CANDIDATES / args.name
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -115,15 +108,6 @@ def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> d
                 highlight=False,
             )
     return candidates
-
-
-def _load(model: str, config: Config) -> "Dia2":
-    """The model, where and in the type that the configuration says if it is for Dia2."""
-    need_dia2()
-    from tts.dia2.dia2 import Dia2
-
-    configured = config.tts.arguments() if config.tts.engine_name == "dia2" else {}
-    return Dia2.load(model, **{key: configured[key] for key in LOADING if key in configured})
 
 
 def _provenance(dia2: "Dia2", seed: int) -> dict[str, str]:

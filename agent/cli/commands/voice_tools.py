@@ -20,10 +20,9 @@ from parley_voice import pip_install
 from tts import TextToSpeechError
 
 if TYPE_CHECKING:
+    from tts.dia2 import Dia2
     from tts.dia2.mimi.codec import Mimi
-
-MODEL = "nari-labs/Dia2-1B"
-"""The model where neither the command line nor the configuration names one."""
+    from tts.dia2.settings import Settings
 
 CONSENT = "A voice may be made from a recording only if its speaker agrees."
 
@@ -36,10 +35,22 @@ def settings(args: argparse.Namespace) -> Config:
     return with_devices(load_config(args.config), None, getattr(args, "speaker", None))
 
 
-def model_name(named: str | None, config: Config) -> str:
-    """The Dia2 model: as named, as configured, or the small one."""
-    configured = config.tts if config.tts.engine_name == "dia2" else None
-    return named or getattr(configured, "model", None) or MODEL
+def dia2_settings(config: Config) -> "Settings":
+    """The settings of Dia2: as configured if it is the engine, or the usual ones."""
+    from tts.dia2.settings import Settings
+
+    return Settings(**config.tts.arguments()) if config.tts.engine_name == "dia2" else Settings()
+
+
+def load_model(named: str | None, config: Config, *, guidance: bool = True) -> "Dia2":
+    """Load a Dia2 model, as named or as configured. Raises TextToSpeechError."""
+    need_dia2()
+    from tts.dia2 import Dia2
+
+    settings = dia2_settings(config)
+    model = named or settings.model
+    print(f"loading {model}", file=sys.stderr)
+    return Dia2.load(model, guidance=guidance, **settings.placement)
 
 
 def load_codec(named: str | None, config: Config) -> "Mimi":
@@ -48,7 +59,7 @@ def load_codec(named: str | None, config: Config) -> "Mimi":
     from tts.dia2.checkpoint import find_codec
     from tts.dia2.fast.select import load_codec as load
 
-    checkpoint, folder = find_codec(model_name(named, config))
+    checkpoint, folder = find_codec(named or dia2_settings(config).model)
     return load(folder, checkpoint.codebooks)
 
 

@@ -19,7 +19,7 @@ from tts import TextToSpeechError
 from tts.dia2 import Dia2, Sampling
 from tts.dia2 import generate as module
 from tts.dia2.generate import LARGEST_SEED, generate
-from tts.dia2.serving.prepare import prepare
+from tts.dia2.serving.prepare import load
 from tts.dia2.text.prefix import Word
 from tts.dia2.voices.making import from_result
 from tts.dia2.voices.voice import Voice, signature
@@ -147,7 +147,7 @@ def test_a_script_longer_than_the_window_goes_on(narrow: Path) -> None:
 
 
 def test_a_stream_of_the_same_text_is_the_same(narrow: Path) -> None:
-    prepared = prepare(settings(narrow, seed=5))
+    prepared = load(settings(narrow, seed=5))
     text = "Number one comes first. Number two comes after, and then: three, four and five! " * 2
     streamed = speak(prepared, text)
     whole = generate(prepared.bundle, text, seed=5)

@@ -2,7 +2,8 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,13 +18,15 @@ from tts.dia2.serving.graph_stepper import new_stepper
 from tts.dia2.serving.prompt import prompt
 from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.sequence import Take
-from tts.dia2.serving.settings import Settings
 from tts.dia2.serving.utterance import PrefilledPrefix, VoiceSettings
 from tts.dia2.serving.windows import Prefix
 from tts.dia2.text.script import parse_script
 from tts.dia2.voices import folder as voices
 from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia2.settings import Settings
 
 _MEASURED = 6  # frames: the first warm up
 
@@ -42,36 +45,53 @@ class Prepared:
     """What the next utterance hears besides, if it hears the conversation."""
 
 
-def prepare(settings: Settings) -> Prepared:
-    """Load the model and the voice, and warn if speech is slower than real time here.
+def load(settings: "Settings") -> Prepared:
+    """Load the model and the voice that an engine's settings name, and `prepare` them.
 
     Raises TextToSpeechError.
     """
     try:
         bundle = Bundle.load(
             settings.model,
-            device=settings.device,
-            dtype=settings.dtype,
             quantize=settings.quantize == "int8",
+            kernels=settings.kernels,
             slots=settings.slots,
             guidance=settings.cfg != 1,
-            mimi=settings.mimi,
-            tokenizer=settings.tokenizer,
+            **settings.placement,
         )
         manner = VoiceSettings(
-            _sampling(settings), settings.seed, settings.starve, settings.starve_after
+            sampling_of(settings), settings.seed, settings.starve, settings.starve_after
         )
-        scheduler = Scheduler(bundle)
         voice = None if settings.voice is None else voices.load(settings.voice)
-        warmed = scheduler.warm(_opening(bundle, voice), manner)
-        rehearsal = None
-        if settings.context:
-            conversation = ConversationContext(bundle, voice, settings.context)
-            rehearsal = ContextPrefill(conversation, scheduler, manner, warmed)
-        _warn_if_slow(bundle, _measure(bundle, scheduler.pace, manner.sampling))
+        return prepare(bundle, manner, voice, settings.context)
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
+
+
+def sampling_of(settings: "Settings") -> Sampling:
+    """How an engine's settings have utterances sampled."""
+    named = {each.name for each in fields(Sampling)} & {each.name for each in fields(settings)}
+    return Sampling(scale=settings.cfg, **{name: getattr(settings, name) for name in named})
+
+
+def prepare(
+    bundle: Bundle, manner: VoiceSettings, voice: Voice | None = None, context: int = 0
+) -> Prepared:
+    """Hear the voice, and warn if speech is slower than real time here.
+
+    `context` is how many turns of a conversation a reply goes on from. Raises TextToSpeechError.
+    """
+    scheduler = Scheduler(bundle)
+    opening = Prefix.nothing(bundle.config)
+    if voice is not None:
+        opening = Prefix(*prompt([voice], bundle.tokenizer, bundle.mimi))
+    warmed = scheduler.warm(opening, manner)
+    rehearsal = None
+    if context:
+        conversation = ConversationContext(bundle, voice, context)
+        rehearsal = ContextPrefill(conversation, scheduler, manner, warmed)
+    _warn_if_slow(bundle, _measure(bundle, scheduler.pace, manner.sampling))
     return Prepared(bundle, scheduler, manner, warmed, rehearsal)
 
 
@@ -118,22 +138,6 @@ def _measure(bundle: Bundle, pace: Admission, sampling: Sampling) -> float:
         if not pace.allows(max(2, speaking), 0.0):
             break
     return first
-
-
-def _sampling(settings: Settings) -> Sampling:
-    return Sampling(
-        text_temperature=settings.text_temperature,
-        text_top_k=settings.text_top_k,
-        audio_temperature=settings.audio_temperature,
-        audio_top_k=settings.audio_top_k,
-        scale=settings.cfg,
-    )
-
-
-def _opening(bundle: Bundle, voice: Voice | None) -> Prefix:
-    if voice is None:
-        return Prefix.nothing(bundle.config)
-    return Prefix(*prompt([voice], bundle.tokenizer, bundle.mimi))
 
 
 def _warn_if_slow(bundle: Bundle, frame: float) -> None:

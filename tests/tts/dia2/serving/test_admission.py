@@ -9,7 +9,7 @@ import torch
 from tests.tts.dia2.serving.utterances import Listening, checkpoint, settings
 from tts.dia2.serving import prepare as preparing
 from tts.dia2.serving.admission import Admission
-from tts.dia2.serving.prepare import Prepared, prepare
+from tts.dia2.serving.prepare import Prepared, load
 from tts.dia2.serving.scheduler import Scheduler
 
 torch.set_num_threads(1)  # these networks are too small to share out
@@ -53,7 +53,7 @@ def test_the_median_of_late_counts_and_is_forgotten() -> None:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(settings(checkpoint(tmp_path_factory.mktemp("tiny"), codebooks=2), slots=4))
+    return load(settings(checkpoint(tmp_path_factory.mktemp("tiny"), codebooks=2), slots=4))
 
 
 class Machine:
@@ -139,7 +139,7 @@ def test_what_is_measured_at_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return 0.025 * speaking
 
     monkeypatch.setattr(preparing, "frame_seconds", seconds)
-    made = prepare(settings(checkpoint(tmp_path, codebooks=2), slots=16))
+    made = load(settings(checkpoint(tmp_path, codebooks=2), slots=16))
     assert asked == [1, 2, 4]
     assert made.scheduler.pace.allows(3, 0.0)
     assert not made.scheduler.pace.allows(4, 0.0)

@@ -13,7 +13,7 @@ from tests.tts.dia2.serving.test_context import turn
 from tests.tts.dia2.serving.utterances import TEXT, Listening, checkpoint, fragments, run, settings
 from tts.dia2.serving.context_prefill import ContextPrefill
 from tts.dia2.serving.prefix_cache import block_size
-from tts.dia2.serving.prepare import Prepared, prepare
+from tts.dia2.serving.prepare import Prepared, load
 
 torch.set_num_threads(1)  # these networks are too small to share out
 
@@ -31,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ready(model: Path, **options: Any) -> tuple[Prepared, ContextPrefill]:
-    prepared = prepare(settings(model, **{"context": 4, **options}))
+    prepared = load(settings(model, **{"context": 4, **options}))
     assert prepared.rehearsal is not None
     return prepared, prepared.rehearsal
 

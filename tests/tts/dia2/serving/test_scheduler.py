@@ -25,7 +25,7 @@ from tests.tts.dia2.serving.utterances import (
 )
 from tts.dia2.generate import generate
 from tts.dia2.serving.admission import Admission
-from tts.dia2.serving.prepare import Prepared, prepare
+from tts.dia2.serving.prepare import Prepared, load
 from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.text.script import parse_script
 from tts.protocol import TextToSpeechError
@@ -40,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prepared(model: Path) -> Prepared:
-    return unhurried(prepare(settings(model, slots=3)))
+    return unhurried(load(settings(model, slots=3)))
 
 
 def unhurried(prepared: Prepared) -> Prepared:
@@ -76,7 +76,7 @@ def test_a_stream_says_what_is_said_offline(prepared: Prepared, seed: int) -> No
 @pytest.mark.parametrize("ahead", [0, 1])
 @pytest.mark.parametrize("delays", [None, [1, 3, 2]])
 def test_other_configurations(tmp_path: Path, ahead: int, delays: list[int] | None) -> None:
-    prepared = prepare(settings(checkpoint(tmp_path, ahead=ahead, delays=delays)))
+    prepared = load(settings(checkpoint(tmp_path, ahead=ahead, delays=delays)))
     text = TEXT + ' <break time="0.6s"/> [S2] And this.'
     whole = generate(prepared.bundle, text, seed=3)
     streamed = stream(prepared, text, 3, random.Random(1))
@@ -88,7 +88,7 @@ def test_other_configurations(tmp_path: Path, ahead: int, delays: list[int] | No
 def short(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Windows of under five seconds."""
     folder = tmp_path_factory.mktemp("short")
-    made = prepare(settings(checkpoint(folder, codebooks=2, delays=[3, 5], max_steps=60), slots=2))
+    made = load(settings(checkpoint(folder, codebooks=2, delays=[3, 5], max_steps=60), slots=2))
     return unhurried(made)
 
 
@@ -240,9 +240,9 @@ def test_an_endless_word_is_an_error(prepared: Prepared) -> None:
 def test_a_voice_is_heard_once_and_restored_every_time(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    voice = make_voice(prepare(settings(model)))
+    voice = make_voice(load(settings(model)))
     voice.save(tmp_path / "voice.safetensors")
-    prepared = prepare(settings(model, voice=str(tmp_path / "voice.safetensors"), slots=2))
+    prepared = load(settings(model, voice=str(tmp_path / "voice.safetensors"), slots=2))
     whole_voice = prepared.warmed.opening.plan.frames
     whole = generate(prepared.bundle, TEXT, voices=[voice], seed=5)
     heard: list[int] = []
@@ -264,15 +264,15 @@ def test_a_voice_is_heard_once_and_restored_every_time(
 
 
 def test_a_voice_must_leave_room(model: Path, tmp_path: Path) -> None:
-    voice = make_voice(prepare(settings(model)), frames=250)
+    voice = make_voice(load(settings(model)), frames=250)
     voice.save(tmp_path / "voice.safetensors")
     with pytest.raises(TextToSpeechError, match="20 s long, this model can take 15 s"):
-        prepare(settings(model, voice=str(tmp_path / "voice.safetensors")))
+        load(settings(model, voice=str(tmp_path / "voice.safetensors")))
 
 
 def test_starved_it_says_what_it_has_and_pauses(model: Path) -> None:
     clock = 100.0
-    prepared = prepare(settings(model, starve="pad"))
+    prepared = load(settings(model, starve="pad"))
     prepared = replace(prepared, scheduler=Scheduler(prepared.bundle, lambda: clock))
     speaking = Listening(prepared)
     prepared.scheduler.open(speaking)
@@ -298,7 +298,7 @@ def test_starved_it_says_what_it_has_and_pauses(model: Path) -> None:
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
-    prepared = prepare(settings(checkpoint(tmp_path, codebooks=2, delays=[1, 2]), cfg=1.0))
+    prepared = load(settings(checkpoint(tmp_path, codebooks=2, delays=[1, 2]), cfg=1.0))
 
     def utterance(number: int) -> None:
         speaking = Listening(prepared)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tests.tts.dia2.serving.utterances import checkpoint, make_voice, settings, speak
 from tts.dia2.generate import generate
-from tts.dia2.serving.prepare import prepare
+from tts.dia2.serving.prepare import load
 from tts.dia2.serving.windows import Prefix, Window
 from tts.dia2.text.prefix import PrefixPlan
 from tts.dia2.text.script import ScriptParser
@@ -25,10 +25,10 @@ def test_a_reply_longer_than_the_window(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, voice: bool
 ) -> None:
     small = checkpoint(tmp_path, max_steps=110 if voice else 60)
-    prepared = prepare(settings(small))
+    prepared = load(settings(small))
     if voice:
         make_voice(prepared, frames=30).save(tmp_path / "voice.safetensors")
-        prepared = prepare(settings(small, voice=str(tmp_path / "voice.safetensors")))
+        prepared = load(settings(small, voice=str(tmp_path / "voice.safetensors")))
     bundle = prepared.bundle
     positions: list[int] = []
     step, prefill = bundle.model.step, bundle.model.prefill
@@ -57,8 +57,8 @@ def test_a_reply_longer_than_the_window(
 def test_up_to_the_cut_it_is_what_a_larger_window_says(tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     (tmp_path / "large").mkdir()
-    large = prepare(settings(checkpoint(tmp_path / "large", max_steps=600)))
-    small = prepare(settings(checkpoint(tmp_path / "small", max_steps=60)))
+    large = load(settings(checkpoint(tmp_path / "large", max_steps=600)))
+    small = load(settings(checkpoint(tmp_path / "small", max_steps=60)))
     expected, spoken = speak(large, LONG), speak(small, LONG)
     same = (expected.codes[:, :60] == spoken.codes[:, :60]).all(0)
     # The window can be cut from frame 29 on, and must be by frame 43.
@@ -70,7 +70,7 @@ def test_up_to_the_cut_it_is_what_a_larger_window_says(tmp_path: Path) -> None:
 
 def window(tmp_path: Path, text: str, steps: int = 60) -> Window:
     """A window of a text, all steps of which were made; their audio is all zeros."""
-    prepared = prepare(settings(checkpoint(tmp_path, max_steps=steps)))
+    prepared = load(settings(checkpoint(tmp_path, max_steps=steps)))
     take = Window(
         prepared.bundle.config,
         NOTHING,
@@ -157,7 +157,7 @@ def test_what_the_next_window_hears(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pads", [0, 5])
 def test_without_a_look_ahead_no_frame_is_lost_or_comes_twice(tmp_path: Path, pads: int) -> None:
-    prepared = prepare(settings(checkpoint(tmp_path, max_steps=60, ahead=0)))
+    prepared = load(settings(checkpoint(tmp_path, max_steps=60, ahead=0)))
     opening = Prefix(PrefixPlan((), (), 10), np.zeros((3, 10), np.int32), mid_speech=True)
     take = Window(
         prepared.bundle.config,
@@ -182,7 +182,7 @@ def test_without_a_look_ahead_no_frame_is_lost_or_comes_twice(tmp_path: Path, pa
 
 
 def test_the_silence_at_the_beginning_is_as_long_as_it_is_to_be(tmp_path: Path) -> None:
-    prepared = prepare(settings(checkpoint(tmp_path, ahead=0)))
+    prepared = load(settings(checkpoint(tmp_path, ahead=0)))
     for padding in (0, 4):
         ours, published = (
             generate(prepared.bundle, "Well then.", seed=1, initial_padding=padding, reference=way)

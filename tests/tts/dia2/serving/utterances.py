@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tests.tiny_dia2 import make
 from tts.dia2.serving.prepare import Prepared
-from tts.dia2.serving.settings import Settings
 from tts.dia2.serving.utterance import Item, Speaking
+from tts.dia2.settings import Settings
 from tts.dia2.text.prefix import Word
 from tts.dia2.voices.voice import Voice, signature
 from tts.protocol import Speech, SpokenWord
@@ -40,27 +40,8 @@ def checkpoint(
 
 def settings(model: Path, **changed: Any) -> Settings:
     """The engine's defaults, but for a fixed seed and without pauses of its own."""
-    given = {
-        "model": str(model),
-        "device": "cpu",
-        "dtype": "auto",
-        "quantize": "none",
-        "mimi": None,
-        "tokenizer": None,
-        "voice": None,
-        "cfg": 2.0,
-        "text_temperature": 0.6,
-        "text_top_k": 50,
-        "audio_temperature": 0.8,
-        "audio_top_k": 50,
-        "seed": 1,
-        "starve": "hold",
-        "starve_after": 0.1,
-        "slots": 1,
-        "context": 0,
-        **changed,
-    }
-    return Settings(**given)
+    given = {"device": "cpu", "seed": 1, "starve": "hold", "starve_after": 0.1, **changed}
+    return Settings(model=str(model), **given)
 
 
 class Listening(Speaking):
