@@ -47,10 +47,10 @@ def load_model(named: str | None, config: Config, *, guidance: bool = True) -> "
     need_dia2()
     from tts.dia2 import Dia2
 
-    settings = dia2_settings(config)
-    model = named or settings.model
+    configured = dia2_settings(config)
+    model = named or configured.model
     print(f"loading {model}", file=sys.stderr)
-    return Dia2.load(model, guidance=guidance, **settings.placement)
+    return Dia2.load(model, guidance=guidance, **configured.placement)
 
 
 def load_codec(named: str | None, config: Config) -> "Mimi":
