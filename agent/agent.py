@@ -10,7 +10,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
-from agent.audio.echo.stage import Echo
+from agent.audio.echo.stage import EchoStage
 from agent.audio.files import PacedSpeaker
 from agent.audio.tap import Speaker
 from agent.config.engines import create_llm, create_stt, create_tts
@@ -126,7 +126,7 @@ class Agent:
             try:
                 async with anyio.create_task_group() as tasks:
                     await tasks.start(speaker.run)
-                    echo = Echo(self.config.echo, speaker.playback, report)
+                    echo = EchoStage(self.config.echo, speaker.playback, report)
                     session = Session(
                         self.llm,
                         self.tts,
@@ -183,7 +183,7 @@ class Agent:
         except BaseExceptionGroup as group:
             raise only(group) from None
 
-    def _graph(self, echo: Echo, session: Session, report: Report) -> Graph[Audio, Any]:
+    def _graph(self, echo: EchoStage, session: Session, report: Report) -> Graph[Audio, Any]:
         turn = self.config.turn
         ears = TurnSegmenter(
             self._vad,

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from trio.testing import MockClock
 
-from agent.audio.echo.stage import CERTAIN, Echo
+from agent.audio.echo.stage import START_BARGE_IN, EchoStage
 from agent.audio.playback import Playback
 from agent.config.sections import EchoMode, TurnSettings, VadSettings
 from agent.events import MICROPHONE_RATE, Event
@@ -91,7 +91,7 @@ def play(room: Room, mode: EchoMode, voice: Float32, user: Float32) -> tuple[Hea
 
     async def run() -> Heard:
         playback = Playback(RATE)
-        echo = Echo(mode, playback, events.append)
+        echo = EchoStage(mode, playback, events.append)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(playback.open(RATE).write, voice)
             heard = await Devices(room, playback).run(len(voice) / RATE, user, echo)
@@ -119,7 +119,7 @@ class Judge:
         length = WINDOW / MICROPHONE_RATE
         for number, probability in enumerate(self.probabilities(pcm)):
             end = (number + 1) * length
-            for signal in turns.update(probability, end - length, end, CERTAIN):
+            for signal in turns.update(probability, end - length, end, START_BARGE_IN):
                 yield end, signal
 
 
@@ -142,7 +142,7 @@ def measure(name: str, room: Room, minutes: float, judge: Judge, mode: EchoMode)
     voice = agent_speech(60 * minutes)
     heard, events = play(room, mode, voice, np.zeros(0, np.float32))
     signals = [signal for _, signal in judge.signals(heard.cleaned)]
-    false = np.mean(np.array(judge.probabilities(heard.cleaned)) >= CERTAIN)
+    false = np.mean(np.array(judge.probabilities(heard.cleaned)) >= START_BARGE_IN)
     taken = {}
     for level in (-20.0, -26.0, -32.0):
         taken[f"{level:.0f} dB"] = _taken(room, level, judge, mode)

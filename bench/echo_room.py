@@ -12,7 +12,7 @@ import soxr
 from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
 
-from agent.audio.echo.stage import Echo
+from agent.audio.echo.stage import EchoStage
 from agent.audio.playback import Playback
 from agent.events import MICROPHONE_RATE, Audio
 
@@ -110,7 +110,7 @@ class Devices:
         self._air = Air(room)
         self._random = np.random.default_rng(room.seed)
 
-    async def run(self, seconds: float, user: Float32, echo: Echo) -> Heard:
+    async def run(self, seconds: float, user: Float32, echo: EchoStage) -> Heard:
         """Play and record; `user` is what the microphone hears besides the speaker, at 16 kHz."""
         begin = anyio.current_time()
         size = round(seconds * MICROPHONE_RATE)

@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from agent.audio.echo.stage import Echo
+from agent.audio.echo.stage import EchoStage
 from agent.audio.echo.text import repeats
 from agent.audio.playback import Playback
 from agent.config.load import Config
@@ -83,7 +83,7 @@ class Session:
         config: Config,
         report: Callable[[Event], None],
         *,
-        echo: Echo | None = None,
+        echo: EchoStage | None = None,
         earlier: Sequence[Message] = (),
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.

@@ -1,4 +1,4 @@
-"""Is there an echo at all, and how loud is it?"""
+"""Measures the echo: whether there is one at all, and how loud it is."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class Sample:
     removed: float
 
     def measure(self) -> Measurement:
-        """What it tells: 5 ms of work, for a worker thread."""
+        """Correlate: 5 ms of work, for a worker thread."""
         played = float(np.sum(np.square(self.far))) + 1e-9
         level = 10 * np.log10(max(self.removed, 1e-9) / played)
         return Measurement(_prominence(self.near, self.far) >= _CERTAIN, float(level))
@@ -52,22 +52,22 @@ class EchoMeter:
         far: NDArray[np.float32],
         cleaned: NDArray[np.float32],
     ) -> None:
-        """A frame in which the agent sounds."""
+        """Take in a frame, float32 [FRAME] each, in which the agent sounds."""
         self._near.append(near)
         self._far.append(far)
         self._removed += float(np.sum(np.square(near)) - np.sum(np.square(cleaned)))
 
-    def take(self) -> Sample | None:
-        """What was collected, once it is enough; then it begins again."""
+    def sample(self) -> Sample | None:
+        """Return what was collected, once it is enough; then begin again."""
         if len(self._near) * FRAME < _LENGTH:
             return None
-        sample = Sample(np.concatenate(self._near), np.concatenate(self._far), self._removed)
+        full = Sample(np.concatenate(self._near), np.concatenate(self._far), self._removed)
         self._near, self._far, self._removed = [], [], 0.0
-        return sample
+        return full
 
 
 def _prominence(near: NDArray[np.float32], far: NDArray[np.float32]) -> float:
-    """The peak of the whitened correlation of what is heard with what is played.
+    """The peak of the whitened correlation (GCC-PHAT) of what is heard with what is played.
 
     In standard deviations at the delays that no echo can have: the negative ones.
     """

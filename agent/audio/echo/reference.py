@@ -1,4 +1,4 @@
-"""The far end: what the speaker plays, read along with what the microphone hears.
+"""The far-end reference: what the speaker plays, read along with what the microphone hears.
 
 An echo canceller can only use a reference that comes before its echo: one that is 10 ms late
 makes it useless, one that is early costs nothing. So it is read a little ahead of time, as far as
@@ -30,7 +30,7 @@ class Reference:
         self._leads = iter(_LEADS)
         self._lead = next(self._leads)
         self._next = -float(_KEPT)  # the place to be read next: far off at first
-        self._unheard = True  # all that was read since we came here was silence
+        self._only_silence = True  # all that was read since we came here was silence
         self._silent = True  # nothing is being played, so nothing is waited for
 
     def add(self, block: Audio) -> None:
@@ -49,8 +49,8 @@ class Reference:
             return True
         return self._timeline.position(time + duration + self._lead) <= self._timeline.end
 
-    def hurry(self) -> None:
-        """It is not on its way: do with a smaller lead or, without any, with silence."""
+    def shorten_lead(self) -> None:
+        """Do with a smaller lead or, without any, with silence: the rest is not on its way."""
         lead = next(self._leads, None)
         if lead is None:
             self._silent = True
@@ -68,12 +68,12 @@ class Reference:
         off = place - self._next
         follows = abs(off) < _JUMP
         if not follows:
-            self._next, off, self._unheard = place, 0.0, True
+            self._next, off, self._only_silence = place, 0.0, True
         pcm = self._between(self._next, count)
         # In silence one can move fast; but not far from where an echo has been learnt.
         silent = not pcm.any()
-        self._unheard = self._unheard and silent
-        haste = 20.0 if silent and (self._unheard or abs(off) > _FAR) else 1.0
+        self._only_silence = self._only_silence and silent
+        haste = 20.0 if silent and (self._only_silence or abs(off) > _FAR) else 1.0
         step = float(np.clip(off / _CALM, -_STEP, _STEP))
         self._next += count * (1 + haste * step)
         return pcm, follows

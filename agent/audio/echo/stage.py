@@ -1,4 +1,4 @@
-"""The agent does not hear itself: the stage between the microphone and the ears.
+"""The echo stage, between the microphone and voice detection: the agent does not hear itself.
 
 Three ways. *Cancel* takes what the speaker plays out of what the microphone hears, and the user
 can interrupt. *Half duplex* makes the microphone silent while the agent sounds: nothing to
@@ -20,18 +20,18 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.audio.echo.activity import ROOM, PlaybackActivity
-from agent.audio.echo.canceller import DELAY, FRAME, Canceller
+from agent.audio.echo.canceller import DELAY, FRAME, EchoCanceller
 from agent.audio.echo.meter import EchoMeter, Measurement, Sample
 from agent.audio.echo.reference import Reference
-from agent.audio.echo.timeline import Frames
+from agent.audio.echo.timeline import Framer
 from agent.audio.monitor import Monitor
 from agent.audio.playback import Playback
 from agent.config.sections import EchoMode
 from agent.errors import AudioError
 from agent.events import MICROPHONE_RATE, Audio, Event, WarningEvent
 
-CERTAIN = 0.7
-"""The voice probability at which speech begins while the agent's own is being cancelled."""
+START_BARGE_IN = 0.7
+"""The voice probability at which a barge-in begins while the agent's voice is being cancelled."""
 
 GUARD = 0.2
 """Seconds from the beginning of the agent's speech in which nobody can interrupt it."""
@@ -56,36 +56,36 @@ class EchoHandled(Event):
     level_db: float | None = None
 
 
-class Echo:
+class EchoStage:
     """A stage: the microphone's Audio in, the same without the agent's voice out.
 
-    What comes out is 16 kHz, and every sample keeps its time.
+    The output is 16 kHz, and every sample keeps its time.
     """
 
     def __init__(
         self, setting: EchoMode, playback: Playback, report: Callable[[Event], None]
     ) -> None:
         """Raises AudioError when `cancel` is wanted and pywebrtc-audio is not installed."""
-        self.floor = PlaybackActivity()
+        self.activity = PlaybackActivity()
         self._setting = setting
         self._playback = playback
         self._report = report
         self._mode: Literal["cancel", "half_duplex", "off"] = "off"
-        self._decided = False  # whether `auto` has said so
-        self._canceller: Canceller | None = None
+        self._confirmed = False  # whether `auto` has measured an echo, or that there is none
+        self._canceller: EchoCanceller | None = None
         self._meter = EchoMeter()
-        self._without = 0  # measurements in a row that found no echo
-        self._interrupted = -_TWICE  # when the agent last seemed to interrupt itself
+        self._echoless = 0  # measurements in a row that found no echo
+        self._last_self_interruption = -_TWICE  # when the agent last seemed to interrupt itself
         self._reference = Reference()
-        self._frames = Frames(FRAME)
+        self._frames = Framer(FRAME)
         self._pending: deque[tuple[float, NDArray[np.float32]]] = deque()
-        self._behind = np.zeros(DELAY, np.float32)  # as far as the canceller is behind
-        self._share = 0.0  # how much of what comes out has been worked on: all or nothing, faded
-        self._choose()
+        self._behind = np.zeros(DELAY, np.float32)  # the canceller's delay
+        self._wet = 0.0  # how much of the output is the cleaned signal: all or nothing, faded
+        self._begin()
 
     @property
     def mode(self) -> Literal["cancel", "half_duplex", "off"]:
-        """What is being done now."""
+        """What the stage does now."""
         return self._mode
 
     def threshold(self, time: float, start: float) -> float:
@@ -93,18 +93,18 @@ class Echo:
 
         More than any is when the agent has only just begun to sound.
         """
-        since = self.floor.since(time) if self._mode == "cancel" else None
-        if since is None:
+        started = self.activity.started(time) if self._mode == "cancel" else None
+        if started is None:
             return start
-        return math.inf if time - since < GUARD else max(start, CERTAIN)
+        return math.inf if time - started < GUARD else max(start, START_BARGE_IN)
 
     def self_interrupted(self) -> None:
         """The agent was interrupted, and there were no words: it may have heard itself."""
         if self._mode != "cancel":
             return
         now = anyio.current_time()
-        again = now - self._interrupted < _TWICE
-        self._interrupted = now
+        again = now - self._last_self_interruption < _TWICE
+        self._last_self_interruption = now
         if again:
             self._fall_back(
                 "the agent seems to interrupt itself: from now on the microphone is off while it "
@@ -123,19 +123,19 @@ class Echo:
             with closing(self._playback.monitor()) as monitor:
                 tasks.start_soon(self._follow, monitor)
                 async for block in receive:
-                    for cleaned in self._hear(block):
+                    for cleaned in self._process(block):
                         await send.send(cleaned)
-                    if sample := self._meter.take():
+                    if sample := self._meter.sample():
                         tasks.start_soon(self._measure, sample)
                 tasks.cancel_scope.cancel()
 
-    def _choose(self) -> None:
+    def _begin(self) -> None:
         """Begin with what the setting says."""
         if self._setting in ("off", "half_duplex"):
             self._mode = self._setting
             return
         try:
-            self._canceller = Canceller()
+            self._canceller = EchoCanceller()
         except AudioError as error:
             if self._setting == "cancel":
                 raise
@@ -149,36 +149,36 @@ class Echo:
 
     async def _follow(self, monitor: Monitor) -> None:
         async for block in monitor:
-            self.floor.add(block)
+            self.activity.add(block)
             self._reference.add(block)
 
     async def _measure(self, sample: Sample) -> None:
-        self._judge(await anyio.to_thread.run_sync(sample.measure))
+        self._apply(await anyio.to_thread.run_sync(sample.measure))
 
-    def _judge(self, echo: Measurement) -> None:
+    def _apply(self, echo: Measurement) -> None:
         """Go on cancelling, begin again or stop, by what was measured."""
         if self._mode == "half_duplex":  # meanwhile
             return
-        self._without = 0 if echo.found else self._without + 1
-        if echo.found and not (self._mode == "cancel" and self._decided):
-            self._decide("cancel", f"the microphone hears the agent at {echo.level:.0f} dB", echo)
-        elif self._without == _SILENT and self._mode == "cancel":
-            self._decide("off", "the microphone does not hear the agent: headphones?", echo)
+        self._echoless = 0 if echo.found else self._echoless + 1
+        if echo.found and not (self._mode == "cancel" and self._confirmed):
+            self._switch("cancel", f"the microphone hears the agent at {echo.level:.0f} dB", echo)
+        elif self._echoless == _SILENT and self._mode == "cancel":
+            self._switch("off", "the microphone does not hear the agent: headphones?", echo)
 
-    def _decide(self, mode: Literal["cancel", "off"], message: str, echo: Measurement) -> None:
-        self._mode, self._decided = mode, True
+    def _switch(self, mode: Literal["cancel", "off"], message: str, echo: Measurement) -> None:
+        self._mode, self._confirmed = mode, True
         level = round(echo.level, 1) if echo.found else None
         self._report(EchoHandled(f"echo.{mode}", message, level))
 
-    def _hear(self, block: Audio) -> list[Audio]:
+    def _process(self, block: Audio) -> list[Audio]:
         """What can be said of the microphone now, nearly always all of it, in one piece."""
         self._pending.extend(self._frames.add(block))
         if len(self._pending) > _PATIENCE and not self._ready():
-            self._reference.hurry()
+            self._reference.shorten_lead()
         pieces: list[Audio] = []
         while self._pending and self._ready():
             time, near = self._pending.popleft()
-            pcm = self._work(time, near)
+            pcm = self._clean(time, near)
             time -= DELAY / MICROPHONE_RATE
             last = pieces[-1] if pieces else None
             if last and last.time and abs(last.time + last.duration - time) < _FRAME_S / 2:
@@ -190,7 +190,7 @@ class Echo:
     def _ready(self) -> bool:
         return self._reference.covers(self._pending[0][0], _FRAME_S)
 
-    def _work(self, time: float, near: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _clean(self, time: float, near: NDArray[np.float32]) -> NDArray[np.float32]:
         """A frame of the microphone without the agent, `DELAY` samples later."""
         raw = np.concatenate((self._behind, near))
         self._behind = raw[FRAME:]
@@ -203,17 +203,19 @@ class Echo:
             cleaned = self._canceller.clean(near, far)
         if self._mode == "half_duplex":
             cleaned[:] = 0
-        sounds = self._sounds(time)
-        user = self._canceller is not None and self._canceller.certain
+        sounds = self._agent_sounds(time)
+        user = self._canceller is not None and self._canceller.near_end
         if sounds and not user and self._setting == "auto" and self._mode != "half_duplex":
             self._meter.add(near, far, cleaned)
-        share = float(sounds and self._mode != "off")
-        slope = np.linspace(self._share, share, FRAME, dtype=np.float32)
-        self._share = share
+        wet = float(sounds and self._mode != "off")
+        slope = np.linspace(self._wet, wet, FRAME, dtype=np.float32)
+        self._wet = wet
         return raw + slope * (cleaned - raw)
 
-    def _sounds(self, time: float) -> bool:
+    def _agent_sounds(self, time: float) -> bool:
         """Whether the agent's voice, or what is left of it in the room, may be heard."""
         # A canceller may work on for longer than it must, a closed microphone must not.
         late = 0.0 if self._mode == "half_duplex" else ROOM
-        return any(self.floor.since(at) is not None for at in (time + _MARGIN, time, time - late))
+        return any(
+            self.activity.started(at) is not None for at in (time + _MARGIN, time, time - late)
+        )

@@ -68,8 +68,8 @@ class Timeline:
         return self._late_for > _PROOF
 
 
-class Frames:
-    """The same in frames of equal length, each with the time of its first sample."""
+class Framer:
+    """Cuts a timeline into frames of equal length, each with the time of its first sample."""
 
     def __init__(self, size: int) -> None:
         self._timeline = Timeline()
@@ -77,7 +77,10 @@ class Frames:
         self._rest = np.zeros(0, np.float32)
 
     def add(self, block: Audio) -> list[tuple[float, NDArray[np.float32]]]:
-        """The frames that the block completes; an incomplete one before a gap is lost."""
+        """Return the frames, float32 [size], that the block completes, each with its time.
+
+        An incomplete one before a gap is lost.
+        """
         pcm, gap = self._timeline.add(block)
         pcm = pcm if gap else np.concatenate((self._rest, pcm))
         count = len(pcm) // self._size

@@ -8,7 +8,7 @@ import anyio
 import numpy as np
 import pytest
 
-from agent.audio.echo.stage import CERTAIN, Echo
+from agent.audio.echo.stage import START_BARGE_IN, EchoStage
 from agent.audio.microphone import DeviceMicrophone
 from agent.audio.speaker import DeviceSpeaker
 from agent.audio.tap import Tap
@@ -81,7 +81,7 @@ async def test_the_agent_is_not_heard_and_the_user_is(soundcards: SoundCards) ->
             await tasks.start(speaker.run)
             begin = anyio.current_time()
             raw, cleaned = Channel(begin, seconds), Channel(begin, seconds)
-            echo = Echo("auto", speaker.playback, reports)
+            echo = EchoStage("auto", speaker.playback, reports)
             graph = Graph(microphone).then(Tap(raw)).then(echo).then(Tap(cleaned))
             async with graph.open(buffer=5000):
                 track = speaker.playback.open(RATE)
@@ -95,9 +95,11 @@ async def test_the_agent_is_not_heard_and_the_user_is(soundcards: SoundCards) ->
     erle = float(np.median([raw.power(t, t + 0.5) - cleaned.power(t, t + 0.5) for t in starts]))
     windows = await probabilities(cleaned.pcm)
     alone, both = windows[: int(spoken / 0.032)], windows[int(spoken / 0.032) :]
-    print(f"ERLE {erle:.1f} dB, {reports.messages}, heard: {np.sum(both >= CERTAIN)} windows")
+    print(
+        f"ERLE {erle:.1f} dB, {reports.messages}, heard: {np.sum(both >= START_BARGE_IN)} windows"
+    )
     assert "echo.cancel" in reports.codes
     assert raw.power(3, spoken) > -40  # the echo was there
     assert erle > 20
-    assert np.mean(alone >= CERTAIN) < 0.05
-    assert np.sum(both >= CERTAIN) * 0.032 > 0.3  # seconds of the user's voice
+    assert np.mean(alone >= START_BARGE_IN) < 0.05
+    assert np.sum(both >= START_BARGE_IN) * 0.032 > 0.3  # seconds of the user's voice

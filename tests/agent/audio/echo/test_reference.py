@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.audio.echo.reference import Reference
-from agent.audio.echo.timeline import Frames, Timeline
+from agent.audio.echo.timeline import Framer, Timeline
 from agent.events import MICROPHONE_RATE, Audio
 
 FRAME = 160
@@ -55,13 +55,13 @@ def test_it_makes_do_with_less_lead_and_then_with_silence() -> None:
         reference.add(block)
     assert reference.covers(5.94, 0.01)
     assert not reference.covers(5.965, 0.01)
-    reference.hurry()
+    reference.shorten_lead()
     assert reference.covers(5.965, 0.01)
     assert not reference.covers(5.989, 0.01)
-    reference.hurry()
+    reference.shorten_lead()
     assert reference.covers(5.989, 0.01)
     assert not reference.covers(6.5, 0.01)
-    reference.hurry()
+    reference.shorten_lead()
     assert reference.covers(6.5, 0.01)
     assert not reference.read(6.5, FRAME)[0].any()
     reference.add(Audio(np.ones(320, np.float32), MICROPHONE_RATE, 6.5))  # it plays again
@@ -119,7 +119,7 @@ def test_a_device_that_stays_late_has_slipped() -> None:
 @pytest.mark.parametrize("rate", [8000, 16000, 48000])
 @pytest.mark.parametrize("size", [0.003, 0.01, 0.0137, 0.5])
 def test_frames_of_equal_length_each_with_its_time(rate: int, size: float) -> None:
-    frames = Frames(FRAME)
+    frames = Framer(FRAME)
     found = [frame for block in blocks(1.0, rate, size=size) for frame in frames.add(block)]
     assert len(found) >= 92
     for number, (time, pcm) in enumerate(found):
@@ -131,7 +131,7 @@ def test_frames_of_equal_length_each_with_its_time(rate: int, size: float) -> No
 
 
 def test_a_gap_in_the_microphone_moves_the_frames_with_it() -> None:
-    frames = Frames(FRAME)
+    frames = Framer(FRAME)
     frames.add(Audio(np.ones(250, np.float32), MICROPHONE_RATE, 1.0))
     [(time, pcm)] = frames.add(Audio(np.zeros(200, np.float32), MICROPHONE_RATE, 2.0))
     assert time == 2.0

@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from agent.audio.echo.stage import CERTAIN, Echo
+from agent.audio.echo.stage import START_BARGE_IN, EchoStage
 from agent.audio.playback import Playback
 from agent.audio.wav import read_audio
 from agent.config.sections import EchoMode, TurnSettings, VadSettings
@@ -57,7 +57,7 @@ async def play(
 ) -> tuple[Heard, list[Event]]:
     events: list[Event] = []
     playback = Playback(RATE)
-    echo = Echo(mode, playback, events.append)
+    echo = EchoStage(mode, playback, events.append)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(playback.open(RATE).write, agent_speech(seconds))
         silence = np.zeros(0, np.float32)
@@ -100,10 +100,10 @@ async def test_the_echo_goes(name: str) -> None:
     heard, _ = await play(ROOMS[name], "cancel", 9.0)
     erle = heard.erle(CONVERGED, 8.9)
     false = await probabilities(heard.cleaned)
-    print(f"{name}: ERLE {erle:.1f} dB, {100 * np.mean(false >= CERTAIN):.1f} % of windows")
+    print(f"{name}: ERLE {erle:.1f} dB, {100 * np.mean(false >= START_BARGE_IN):.1f} % of windows")
     assert erle >= 25
-    assert np.mean(false >= CERTAIN) <= 0.01
-    assert not [s for _, s in signals(false, CERTAIN) if isinstance(s, Insisted)]
+    assert np.mean(false >= START_BARGE_IN) <= 0.01
+    assert not [s for _, s in signals(false, START_BARGE_IN) if isinstance(s, Insisted)]
     assert np.mean(await probabilities(heard.microphone) > 0.5) > 0.5  # it had been there
 
 
@@ -114,8 +114,8 @@ async def test_a_speaker_that_ran_dry_is_found_again() -> None:
     print(f"ERLE {heard.erle(6.5, 8):.1f}, {heard.erle(9.5, 11.9):.1f} dB after the gaps")
     assert heard.erle(6.5, 8.0) > 20
     assert heard.erle(9.5, 11.9) > 20
-    assert np.mean(false >= CERTAIN) < 0.02
-    assert not [s for _, s in signals(false, CERTAIN) if isinstance(s, Insisted)]
+    assert np.mean(false >= START_BARGE_IN) < 0.02
+    assert not [s for _, s in signals(false, START_BARGE_IN) if isinstance(s, Insisted)]
 
 
 @pytest.mark.parametrize("delay", [0.06, 0.18])
@@ -140,7 +140,7 @@ async def test_an_interruption_is_heard_over_the_agent(room: Room) -> None:
     heard, _ = await play(room, "cancel", seconds, user)
     heard_at = [
         time
-        for time, signal in signals(await probabilities(heard.cleaned), CERTAIN)
+        for time, signal in signals(await probabilities(heard.cleaned), START_BARGE_IN)
         if isinstance(signal, Began)
     ]
     delays = np.array([min((t - b for t in heard_at if t > b), default=99.0) for b in begins])
@@ -195,7 +195,7 @@ async def test_who_wears_headphones_is_heard_from_the_beginning(noise: float, be
     heard, _ = await play(Room(level=-90, noise=noise), "auto", 7.0, user)
     insisted = [
         time - begin
-        for time, signal in signals(await probabilities(heard.cleaned), CERTAIN)
+        for time, signal in signals(await probabilities(heard.cleaned), START_BARGE_IN)
         if isinstance(signal, Insisted)
     ]
     assert 0.2 < insisted[0] < 0.45

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trio.testing import MockClock
 
 from agent.audio.echo.canceller import DELAY
-from agent.audio.echo.stage import CERTAIN, GUARD, Echo
+from agent.audio.echo.stage import GUARD, START_BARGE_IN, EchoStage
 from agent.audio.playback import Playback
 from agent.config.sections import EchoMode
 from agent.errors import AudioError
@@ -34,7 +34,7 @@ class Bench:
     def __init__(self, mode: EchoMode) -> None:
         self.events: list[Event] = []
         self.playback = Playback(RATE, prebuffer=0.0)
-        self.echo = Echo(mode, self.playback, self.events.append)
+        self.echo = EchoStage(mode, self.playback, self.events.append)
 
     @property
     def codes(self) -> list[str]:
@@ -204,9 +204,9 @@ async def test_the_threshold_rises_and_the_beginning_is_guarded_while_it_cancels
     echo = bench.echo
     assert echo.threshold(9.9, 0.5) == echo.threshold(11.5, 0.5) == 0.5
     assert echo.threshold(10.01, 0.5) == echo.threshold(10 + GUARD - 0.01, 0.5) == math.inf
-    assert echo.threshold(10 + GUARD + 0.01, 0.5) == echo.threshold(11.1, 0.5) == CERTAIN
+    assert echo.threshold(10 + GUARD + 0.01, 0.5) == echo.threshold(11.1, 0.5) == START_BARGE_IN
     assert echo.threshold(10.5, 0.8) == 0.8
-    assert echo.floor.since(10.7) == pytest.approx(10.0)
+    assert echo.activity.started(10.7) == pytest.approx(10.0)
 
 
 async def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
