@@ -25,7 +25,7 @@ DIA2 = (
     {"generate"},
     {"serving"},
     {"bundle", "voices"},
-    {"checkpoint", "fast", "result"},
+    {"checkpoint", "fast", "result", "settings"},
     {"mimi", "network", "text", "torch_loading"},
 )
 """Those of `tts/dia2`: the reference network and the codec stand below everything fast."""
