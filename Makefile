@@ -1,12 +1,11 @@
 # Two commands matter: `make demo` and `make test`. Each sets up what it needs, once.
 VENV := .venv
 BIN := $(VENV)/bin
-ARITHMETIC := tests/tts/dia2 tests/stt
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint types unit format bench clean
+.PHONY: demo test lint types unit quick format bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/parley demo
@@ -20,10 +19,15 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-# Arithmetic first, on two processors; then what hears and speaks in real time, and wants them.
+# First what may run beside others, on all processors; then what hears and speaks in real time, and
+# wants the machine for itself.
 unit: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 $(ARITHMETIC)
-	$(BIN)/pytest $(ARITHMETIC:%=--ignore %)
+	$(BIN)/pytest --numprocesses logical -m "not realtime or long"
+	$(BIN)/pytest -m "realtime and not long"
+
+# No sound card, no real time: under two minutes.
+quick: $(VENV)/.dev
+	$(BIN)/pytest -m "not realtime"
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -17,10 +17,21 @@ E2E = Path(__file__).parent / "e2e"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run all tests that may run beside others on all processors, if nobody says how many."""
+    option = config.option
+    everything = config.args_source is config.ArgsSource.TESTPATHS and not option.usepdb
+    unsaid = getattr(option, "numprocesses", 0) is None and not hasattr(config, "workerinput")
+    if everything and unsaid and option.markexpr == "not realtime":
+        option.numprocesses = "logical"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `realtime` what runs from end to end, or on a sound card."""
+    """Mark as `realtime` what runs from end to end, on a sound card, or for long."""
     for item in items:
-        if E2E in item.path.parents or "soundcards" in getattr(item, "fixturenames", ()):
+        cards = "soundcards" in getattr(item, "fixturenames", ())
+        if cards or E2E in item.path.parents or item.get_closest_marker("long"):
             item.add_marker(pytest.mark.realtime)
 
 

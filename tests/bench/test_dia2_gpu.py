@@ -22,6 +22,7 @@ MODULES = (
 )
 
 
+@pytest.mark.long
 def test_torch_numpy_and_safetensors_are_enough() -> None:
     """To import all of it, and to speak."""
     code = f"""

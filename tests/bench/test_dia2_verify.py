@@ -44,6 +44,7 @@ def missed(rows: Rows) -> set[tuple[str, str]]:
     return {(row.case, row.what) for row in rows if row.verdict == "MISS"}
 
 
+@pytest.mark.long
 def test_every_golden_here() -> None:
     rows = list(verify(GOLDENS, parts=("text", "network", "runs", "mimi")))
     assert missed(rows) == set()
@@ -51,6 +52,7 @@ def test_every_golden_here() -> None:
     assert run == {f"a32/{n}" for n in ("breaks", "empty", "maxctx", "nocfg", "prefix1_include")}
 
 
+@pytest.mark.long
 def test_bfloat16_is_near_and_streams_exactly(folder: Path) -> None:
     rows = list(verify(folder, dtype=torch.bfloat16, parts=("network", "runs")))
     assert missed(rows) == set()
@@ -89,6 +91,7 @@ def test_one_number_of_the_network(
         ("machine_second", (2,), "offline: text shown"),
     ],
 )
+@pytest.mark.long
 def test_one_token_of_a_generation(
     folder: Path, name: str, where: tuple[int, ...], what: str
 ) -> None:
@@ -99,6 +102,7 @@ def test_one_token_of_a_generation(
     assert ("a32/empty", what) in missed(list(verify(folder, parts=("runs",))))
 
 
+@pytest.mark.long
 def test_a_probability_of_a_generation(tmp_path: Path) -> None:
     (tmp_path / "a32").mkdir()
     for name in ("config.json", "info.json", "model.safetensors"):

@@ -11,6 +11,8 @@ import soxr
 from agent.audio.wav import WavWriter, read_audio
 from tests.paths import AUDIO
 
+pytestmark = pytest.mark.long
+
 
 def parley(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

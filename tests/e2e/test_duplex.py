@@ -10,6 +10,8 @@ from bench.full_duplex.performance import Setting
 from bench.full_duplex.score import replies
 from bench.full_duplex.summary import Scored, rows
 
+pytestmark = pytest.mark.long
+
 WORDS, SMART_TURN = Setting("words"), Setting("smart_turn")
 ECHO = Setting("words", ECHOES[0])
 

@@ -54,6 +54,7 @@ SAID = {
 }
 
 
+@pytest.mark.long
 async def test_known_clips(engine: Pocketsphinx) -> None:
     for clip, text in SAID.items():
         pcm = read(clip)
@@ -73,6 +74,7 @@ async def test_word_times_are_where_the_words_are(engine: Pocketsphinx) -> None:
     assert after.start - before.end == pytest.approx(1.2, abs=0.3)
 
 
+@pytest.mark.long
 async def test_partials_come_while_the_user_speaks_and_only_when_they_change(
     engine: Pocketsphinx,
 ) -> None:
@@ -143,6 +145,7 @@ async def test_it_goes_on_after_a_finish(engine: Pocketsphinx, pause: float) -> 
     assert whole.words[-1].end <= len(pcm) / 16000
 
 
+@pytest.mark.long
 async def test_silence_after_a_finish_adds_no_words(engine: Pocketsphinx) -> None:
     silence = np.random.default_rng(2).normal(0, 3e-4, 16000).astype(np.float32)
     for clip in ("question_capital", "command_lights", "interruption_stop"):

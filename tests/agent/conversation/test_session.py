@@ -231,7 +231,9 @@ async def test_a_microphone_that_stops_in_mid_speech_ends_the_turn() -> None:
 
 
 # 600 s is ten times 60 s: what follows the last cut is silence.
-@pytest.mark.parametrize(("length", "limit"), [(118, 12), (600, 60)])
+@pytest.mark.parametrize(
+    ("length", "limit"), [(118, 12), pytest.param(600, 60, marks=pytest.mark.long)]
+)
 async def test_a_monologue_is_cut_said_so_and_answered_once_with_all_of_it(
     length: int, limit: int
 ) -> None:

@@ -85,6 +85,7 @@ async def call(tools: Toolbox, name: str, arguments: str = "{}") -> str:
     return run.tell()
 
 
+@pytest.mark.long
 async def test_tools_of_a_server(mcp: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_TEST", "for the server")
     monkeypatch.setenv("PARLEY_SECRET", "not for the server")
@@ -105,6 +106,7 @@ async def test_tools_of_a_server(mcp: dict[str, object], monkeypatch: pytest.Mon
         assert not [event for event in events if isinstance(event, WarningEvent)]
 
 
+@pytest.mark.long
 async def test_a_server_that_is_killed_in_mid_call(
     mortal: dict[str, object], tmp_path: Path
 ) -> None:

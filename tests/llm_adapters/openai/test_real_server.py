@@ -18,7 +18,7 @@ import pytest
 from llm_adapters import Message, ReplyItem, TextDelta, ToolCall, ToolSpec, Usage
 from llm_adapters.openai.adapter import OpenAI
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.realtime]
 
 PROGRAM = Path(__file__).with_name("serve_tiny.py")
 QUESTION = [Message("system", "hello world"), Message("user", "the time is it")]

@@ -58,6 +58,7 @@ def transcribe_files(
 @pytest.mark.parametrize(
     ("name", "snr", "bar"), [("trained", None, 0.01), ("recombined", 20, 0.04)]
 )
+@pytest.mark.long
 def test_word_error_rate(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, snr: float | None, bar: float
 ) -> None:
@@ -115,6 +116,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("trim", ["auto", "off"])
+@pytest.mark.long
 async def test_known_clips_trimmed_and_padded(trim: str) -> None:
     engine = Whisper(model=str(MODEL), device="cpu", trim_encoder=trim, partials=False)  # type: ignore[arg-type]  # either
     await engine.load()

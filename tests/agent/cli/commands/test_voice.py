@@ -96,6 +96,7 @@ def tone(seconds: float, rate: int) -> NDArray[np.float64]:
 
 
 class TestNew:
+    @pytest.mark.long
     def test_invented_kept_listed_played_removed(
         self, model: Path, data: Path, tmp_path: Path
     ) -> None:
@@ -132,6 +133,7 @@ class TestNew:
         assert parley("remove", "amy", "--yes")[:2] == (0, "removed amy\n")
         assert not list(data.rglob("*.*"))
 
+    @pytest.mark.long
     def test_the_choice_is_asked_for(self, model: Path, data: Path, tmp_path: Path) -> None:
         options = ("--model", model, "--text", "Hi.", "--candidates", "2", "--seed", "1")
         heard = tmp_path / "heard.wav"
@@ -145,6 +147,7 @@ class TestNew:
         assert Voice.load(data / "amy.safetensors").provenance["seed"] == "1"
         assert len(read_audio(heard)[0]) > 0
 
+    @pytest.mark.long
     def test_none_is_kept(self, model: Path, data: Path) -> None:
         options = ("--model", model, "--text", "Hi.", "--candidates", "1", "--seed", "1")
         status, output, complaints = parley(
@@ -191,6 +194,7 @@ class TestNew:
 
 
 class TestAdd:
+    @pytest.mark.long
     def test_from_a_recording(self, model: Path, data: Path, words: Path) -> None:
         status, output, complaints = parley(
             "add", "ada", CLIP, "--words", words, "--consent", "--model", model
@@ -204,6 +208,7 @@ class TestAdd:
         assert voice.provenance["source"] == "recorded: dia2_speaker_1.wav"
         assert re.fullmatch(r"confirmed with --consent, 20.*", voice.provenance["consent"])
 
+    @pytest.mark.long
     def test_consent_is_asked_for(self, model: Path, data: Path, words: Path) -> None:
         arguments = ("add", "ada", CLIP, "--words", words, "--model", model)
         status, output, complaints = parley(*arguments, typed="\n")
@@ -223,6 +228,7 @@ class TestAdd:
         assert "--consent" in fails(capsys, "add", "ada", CLIP, "--words", words)
         assert not data.exists()
 
+    @pytest.mark.long
     def test_a_telephone(self, model: Path, data: Path, tmp_path: Path) -> None:
         clip = write(tmp_path / "telephone.wav", tone(4, 8_000), 8_000)
         listed = tmp_path / "list.json"
@@ -285,6 +291,7 @@ class TestAdd:
         (tmp_path / "latin.json").write_bytes(b'[{"text": "\xe9"}]')
         assert "not JSON" in fails(capsys, "add", "x", CLIP, "--words", tmp_path / "latin.json")
 
+    @pytest.mark.long
     def test_whisper_hears_the_words(self, model: Path, data: Path, tmp_path: Path) -> None:
         """A real Whisper, though a tiny one that knows few sentences."""
         clip = CLIP.parent / "command_timer.wav"

@@ -83,6 +83,7 @@ def test_what_was_recorded(recordings: Path, small: int, monkeypatch: pytest.Mon
     }
 
 
+@pytest.mark.long
 def test_int8_is_near_what_was_recorded(recordings: Path) -> None:
     rows = list(verify(recordings, parts=("network", "runs"), network="int8"))
     assert not [row for row in rows if row.verdict == "MISS"]

@@ -62,6 +62,7 @@ def rendered_after(model: Path) -> np.ndarray[Any, Any]:
     return bundle.mimi.decode(window.frames()).numpy()
 
 
+@pytest.mark.long
 async def test_the_next_reply_goes_on_from_the_turns(model: Path, speak: Any) -> None:
     async with loaded(model, context=4) as engine:
         assert isinstance(engine, ConversationalSpeech)

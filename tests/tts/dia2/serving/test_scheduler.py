@@ -101,6 +101,7 @@ MARKS = ["[S1]", "[S2]", ":", "<br", '<break time="0.4s"/>', '<break time="2s"/>
     st.lists(st.sampled_from(WORDS + MARKS), min_size=1, max_size=20),
     st.integers(0, 1000),
 )
+@pytest.mark.long
 def test_any_text_however_it_comes(short: Prepared, pieces: list[str], seed: int) -> None:
     text = "so " + " ".join(pieces)
     whole = generate(short.bundle, text, seed=9)
