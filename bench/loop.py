@@ -34,6 +34,7 @@ from agent.config.load import Config, load_config
 from agent.conversation.session import Session
 from agent.turns.segmenter import SpeechEnded, SpeechProgress, SpeechStarted
 from agent.turns.transcriber import TurnTranscript, UserWords
+from configs import QUESTION
 from llm_adapters import Message, TextDelta, ToolSpec
 from tts import Speech, SpokenWord
 
@@ -227,7 +228,7 @@ def main() -> None:
     """Measure, print one table, and write it as JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=1000, help="samples of each row (%(default)s)")
-    parser.add_argument("--question", type=Path, default=Path("configs/question.wav"))
+    parser.add_argument("--question", type=Path, default=QUESTION)
     parser.add_argument("--json", type=Path, help="write the numbers there")
     args = parser.parse_args()
 

@@ -3,7 +3,6 @@
 import argparse
 from contextlib import ExitStack
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import anyio
@@ -17,6 +16,7 @@ from agent.cli.commands.talk import with_devices
 from agent.config.load import Config, load_config
 from agent.errors import AudioError
 from agent.events import Audio
+from configs import QUESTION
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,8 +34,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Run the offline preset on the question that comes with it."""
-    with as_file(files("configs") / "question.wav") as question, ReplyFile(args.output) as reply:
-        config = with_devices(load_config("offline"), str(question), None)
+    config = with_devices(load_config("offline"), str(QUESTION), None)
+    with ReplyFile(args.output) as reply:
         anyio.run(partial(_talk, config, reply))
     print(f"the reply is in {args.output} ({reply.seconds:.1f} s)")
     return 0
