@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from parley_voice import pip_install
 from stt.hallucinations import MIN_VOICE
 from stt.protocol import SpeechToTextError, Transcript, Word
 from stt.vad import SAMPLE_RATE, VoiceActivity
@@ -148,7 +147,7 @@ class OpenAI:
             import openai
         except ImportError as error:
             raise SpeechToTextError(
-                f"the openai package cannot be imported ({error}): {pip_install('openai')}"
+                f"the openai package cannot be imported ({error}): pip install openai"
             ) from None
         key = self._api_key or os.environ.get("OPENAI_API_KEY")
         if not key and self._base_url is None:

@@ -9,7 +9,7 @@ from threading import RLock
 from typing import Any, Literal
 
 from agent.errors import AudioError
-from parley_voice import pip_install
+from tts.extras import pip_install
 
 Kind = Literal["input", "output"]
 

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from parley_voice.shadowing import strangers
+from agent.shadowing import strangers
 
 COMMANDS = (
     *("talk", "say", "transcribe", "history", "voice"),
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.version:
         from importlib.metadata import version
 
-        from parley_voice import NAME
+        from tts.extras import NAME
 
         print(f"parley {version(NAME)}")
         return 0

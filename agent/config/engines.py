@@ -32,7 +32,7 @@ import stt
 import tts
 from agent.config.sections import Section
 from agent.errors import ConfigError
-from parley_voice import NAME
+from tts.extras import NAME
 
 
 class EngineSection(Section):

@@ -23,9 +23,9 @@ from agent.doctor.installation import installation
 from agent.doctor.model_caches import dia2_model, smart_turn_model, whisper_model
 from agent.errors import AudioError
 from llm_adapters import LanguageModelError
-from parley_voice import NAME, pip_install
 from stt import SpeechToTextError
 from tts import TextToSpeechError
+from tts.extras import NAME, pip_install
 
 PATIENCE = 2.0
 """Seconds that a device, a program or a server has to answer."""

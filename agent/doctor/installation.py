@@ -6,11 +6,10 @@ from pathlib import Path
 
 import anyio.to_thread
 
-import parley_voice
 from agent.config.load import Config
 from agent.doctor.finding import Finding, State
-from parley_voice import NAME, PACKAGES, pip_install
-from parley_voice.shadowing import strangers
+from agent.shadowing import HOME, PACKAGES, strangers
+from tts.extras import NAME, pip_install
 
 
 async def installation(_: Config) -> list[Finding]:
@@ -19,12 +18,11 @@ async def installation(_: Config) -> list[Finding]:
 
 
 def _installation() -> list[Finding]:
-    place = Path(parley_voice.__file__).parents[1]
     try:
-        found = [Finding("ok", "parley", f"{version(NAME)} in {place}")]
+        found = [Finding("ok", "parley", f"{version(NAME)} in {HOME}")]
     except PackageNotFoundError:
         # The files are there and work; what they need may not be.
-        found = [Finding("note", "parley", f"not installed, run from {place}", pip_install(NAME))]
+        found = [Finding("note", "parley", f"not installed, run from {HOME}", pip_install(NAME))]
     path = {Path(entry).resolve() for entry in sys.path}
     for each in strangers([str(Path.cwd()), *sys.path]):  # as for programs that start here
         state: State = "missing" if each.first and each.folder in path else "note"

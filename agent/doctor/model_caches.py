@@ -6,7 +6,7 @@ from pathlib import Path
 from agent.config.engines import EngineSection
 from agent.doctor.finding import Finding
 from agent.turns.smart_turn import FILE as SMART_TURN
-from parley_voice import pip_install
+from tts.extras import pip_install
 
 _DOWNLOADS = "parley talk downloads it when it first starts with this configuration"
 

@@ -16,7 +16,7 @@ from agent.config.tools import ToolSettings
 from agent.graph import only
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
-from parley_voice import pip_install
+from tts.extras import pip_install
 
 if TYPE_CHECKING:
     from mcp import Client

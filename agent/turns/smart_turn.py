@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.errors import ParleyError
-from parley_voice import NAME, pip_install
+from tts.extras import NAME, pip_install
 
 SAMPLE_RATE = 16000
 """The rate in Hz of what `complete` expects."""

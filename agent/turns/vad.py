@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ParleyError
-from parley_voice import NAME, pip_install
+from tts.extras import NAME, pip_install
 
 SAMPLE_RATE = 16000
 """The rate in Hz of what `feed` expects."""

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from llm_adapters.protocol import LanguageModelError
-from parley_voice import pip_install
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -48,7 +47,7 @@ def make_client(url: str, key: str, connect_timeout: float) -> "AsyncOpenAI":
         import openai
     except ImportError as error:
         raise LanguageModelError(
-            f"the openai package cannot be imported ({error}): {pip_install('openai')}"
+            f"the openai package cannot be imported ({error}): pip install openai"
         ) from None
     client = openai.AsyncOpenAI(
         api_key=key or NO_KEY,

@@ -12,7 +12,6 @@ import anyio
 import numpy as np
 from pydantic import Field
 
-from parley_voice import pip_install
 from stt.protocol import SpeechToTextError
 from stt.vad import SAMPLE_RATE, VoiceActivity
 from stt.whisper.cuda_libraries import preload
@@ -144,7 +143,7 @@ class Whisper:
             import faster_whisper  # noqa: F401  (both are needed below)
         except ImportError as error:
             raise SpeechToTextError(
-                f"whisper needs faster-whisper ({error}): {pip_install('faster-whisper')}"
+                f"whisper needs faster-whisper ({error}): pip install faster-whisper"
             ) from error
         folder = find_model(self._name)
         if self._device != "cpu":
@@ -188,7 +187,7 @@ class Whisper:
         except (RuntimeError, ValueError, OSError) as error:
             hint = ""
             if device == "cuda":
-                install = pip_install("nvidia-cublas-cu12", "nvidia-cudnn-cu12")
+                install = "pip install nvidia-cublas-cu12 nvidia-cudnn-cu12"
                 hint = f"; GPUs need {install}, or device: cpu"
             raise SpeechToTextError(
                 f"whisper model '{self._name}' cannot be used on {device} as {compute_type}: "

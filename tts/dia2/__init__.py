@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from parley_voice import pip_install
+from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:

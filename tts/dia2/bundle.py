@@ -10,7 +10,6 @@ from typing import Self
 
 import torch
 
-from parley_voice import pip_install
 from tts.dia2.checkpoint import Checkpoint
 from tts.dia2.fast.gpu.graphs import Graphs, capture
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
@@ -21,6 +20,7 @@ from tts.dia2.network.kv_cache import entries
 from tts.dia2.network.model import Model, Network
 from tts.dia2.network.weights import NoInitialValues
 from tts.dia2.text.tokenizer import Tokenizer
+from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from parley_voice import pip_install
 from tts.dia2.network.config import Dia2Config
+from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
 MIMI = "kyutai/mimi"

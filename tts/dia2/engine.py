@@ -13,11 +13,11 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from parley_voice import pip_install
 from tts.clean import SOUNDS
 from tts.dia2 import torch_loading as quiet
 from tts.dia2.serving.mailbox import Mailbox
 from tts.dia2.settings import Settings
+from tts.extras import pip_install
 from tts.protocol import Heard, Speech, TextToSpeechError
 
 if TYPE_CHECKING:

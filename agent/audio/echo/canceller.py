@@ -15,7 +15,7 @@ from agent.audio.echo.double_talk import DoubleTalkDetector, EchoCeiling
 from agent.audio.echo.kalman import KalmanFilter
 from agent.errors import AudioError
 from agent.events import MICROPHONE_RATE
-from parley_voice import pip_install
+from tts.extras import pip_install
 
 FRAME = MICROPHONE_RATE // 100
 """Samples in a frame (10 ms)."""

@@ -16,8 +16,8 @@ from agent.config.load import Config, load_config
 from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
 from agent.events import Event, WarningEvent
-from parley_voice import pip_install
 from tts import TextToSpeechError
+from tts.extras import pip_install
 
 if TYPE_CHECKING:
     from tts.dia2 import Dia2

@@ -18,8 +18,8 @@ from agent.doctor.installation import installation
 from agent.doctor.model_caches import dia2_model
 from agent.errors import AudioError
 from llm_adapters import discover
-from parley_voice import NAME, pip_install
 from tests.paths import AUDIO, ROOT
+from tts.extras import NAME, pip_install
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from agent.errors import ParleyError
 from agent.turns import vad
 from agent.turns.vad import WINDOW, SileroVad
-from parley_voice import NAME, pip_install
 from tests.paths import AUDIO
+from tts.extras import NAME, pip_install
 
 pytestmark = pytest.mark.anyio
 

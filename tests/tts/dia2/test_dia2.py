@@ -13,7 +13,6 @@ import pytest
 import torch
 
 import tts.dia2
-from parley_voice import pip_install
 from tests import tiny_dia2
 from tests.tts.dia2 import networks  # noqa: F401 - PyTorch in one thread
 from tts import TextToSpeechError
@@ -21,6 +20,7 @@ from tts.dia2 import Dia2
 from tts.dia2 import bundle as module
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.serving.graph_stepper import new_stepper
+from tts.extras import pip_install
 
 
 @pytest.fixture(scope="module")

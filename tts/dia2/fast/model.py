@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from parley_voice import pip_install
 from tts.dia2.fast.backbone import Backbone, LastStep
 from tts.dia2.fast.depformer import Depformer, Frame
 from tts.dia2.network import depformer
@@ -16,6 +15,7 @@ from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.kv_cache import Memory, Step
 from tts.dia2.network.model import Network
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
+from tts.extras import pip_install
 
 if TYPE_CHECKING:
     from tts.dia2.fast.cpu import depformer as compiled

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from parley_voice import pip_install
 from tts.dia2.fast.model import FastModel
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.mimi.transformer import AttentionType, MaskedAttention
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, Network
+from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from parley_voice import pip_install
+from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from parley_voice import pip_install
 from tts.dia2.text.prefix import Word
+from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:

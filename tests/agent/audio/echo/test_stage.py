@@ -17,7 +17,7 @@ from agent.audio.playback import Playback
 from agent.config.sections import EchoMode
 from agent.errors import AudioError
 from agent.events import MICROPHONE_RATE, Audio, Event
-from parley_voice import pip_install
+from tts.extras import pip_install
 
 RATE = 24000
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from parley_voice import pip_install
 from tests.paths import ROOT
 from tests.tts.dia2.serving.utterances import TEXT, checkpoint, fragments
 from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech, Dia2Utterance
+from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
 pytestmark = pytest.mark.anyio

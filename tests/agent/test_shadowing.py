@@ -1,11 +1,14 @@
-"""Which of two packages of one name a program finds. The command's own: see test_installation."""
+"""Which of two packages of one name a program finds. The command's own: see test_launcher."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from parley_voice.shadowing import HOME, Stranger, strangers
+from agent.launcher import PACKAGES as LAUNCHED
+from agent.shadowing import HOME, PACKAGES, Stranger, strangers
+from tests.paths import ROOT
 
 
 @pytest.fixture
@@ -47,3 +50,9 @@ def test_a_folder_that_is_no_package_gives_way(tmp_path: Path) -> None:
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "training.yaml").touch()
     assert strangers([str(tmp_path), str(HOME)]) == []
+
+
+def test_all_lists_of_our_packages_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(PACKAGES) == set(LAUNCHED) == set(wheel["packages"])

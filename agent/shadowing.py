@@ -1,14 +1,12 @@
 """Other people's packages with the names of ours: a program gets the first one on its path."""
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType
 
-from parley_voice import PACKAGES
+PACKAGES = ("agent", "stt", "llm_adapters", "tts", "configs")
+"""Ours. The launcher, which may import none of them, has a list of its own."""
 
 HOME = Path(__file__).resolve().parents[1]
 """The folder that our packages are in."""
@@ -63,20 +61,3 @@ def strangers(path: Iterable[str]) -> list[Stranger]:
                 place = file.parent if file.stem == "__init__" else file
                 found[Stranger(spec.name, place, first)] = None
     return list(found)
-
-
-class _OwnPackages(MetaPathFinder):
-    """Finds our packages in our folder, whatever else is on the path."""
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002
-        target: ModuleType | None = None,  # noqa: ARG002
-    ) -> ModuleSpec | None:
-        return PathFinder.find_spec(fullname, [str(HOME)]) if fullname in PACKAGES else None
-
-
-def import_own_packages() -> None:
-    """From now on this program imports our packages, also where others shadow them."""
-    sys.meta_path.insert(0, _OwnPackages())

@@ -1,6 +1,6 @@
-"""Parley's distribution on this machine, and the command that installs what is missing.
+"""Extras: the command that installs an optional part of Parley that is missing.
 
-Below all other packages: each may import it, and it imports none of them.
+Here because the largest of them is Dia2's; `agent` names its own extras by it too.
 """
 
 import shlex
@@ -11,9 +11,6 @@ from pathlib import Path
 
 NAME = "parley-voice"
 """The distribution: `parley` on PyPI is somebody else's."""
-
-PACKAGES = ("agent", "stt", "llm_adapters", "tts", "configs")
-"""Common words, all of them: a folder `agent` on PYTHONPATH is found before Parley's."""
 
 _HOME = Path(__file__).resolve().parents[1]
 
@@ -44,7 +41,7 @@ def _pip() -> str:
 
 
 def _is_checkout() -> bool:
-    """Whether this module lies beside the pyproject.toml that it is built by."""
+    """Whether this package lies beside the pyproject.toml that it is built by."""
     project = _HOME / "pyproject.toml"
     return project.is_file() and f'name = "{NAME}"' in project.read_text("utf-8")
 
