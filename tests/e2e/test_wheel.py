@@ -74,8 +74,8 @@ def test_what_is_in_the_wheel(installed: Installed) -> None:
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         told: Message = Parser().parsestr(wheel.read(metadata).decode())
     tops = {name.partition("/")[0] for name in names}
-    packages = {"agent", "stt", "llm_adapters", "tts", "configs", "parley_voice"}
-    assert tops == packages | {metadata.partition("/")[0]}
+    packages = {"agent", "stt", "llm_adapters", "tts", "configs"}
+    assert tops == packages | {"parley_voice.py", metadata.partition("/")[0]}
     for package in packages - {"configs"}:
         assert f"{package}/py.typed" in names
     assert {"configs/question.wav", "configs/offline.yaml"} <= set(names)
@@ -100,7 +100,7 @@ def test_the_commands(installed: Installed, tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_installed_by_its_name(installed: Installed, tmp_path: Path) -> None:
-    code = "import agent, parley_voice as p; print(agent, p.pip_install('parley-voice[echo]'))"
+    code = "import agent, tts.extras as p; print(agent, p.pip_install('parley-voice[echo]'))"
     told = installed.run(tmp_path, "python", "-c", code)
     assert told.endswith("pip install 'parley-voice[echo]'\n")
     assert str(ROOT) not in told
