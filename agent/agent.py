@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agent.audio.echo.stage import EchoStage
 from agent.audio.files import PacedSpeaker
-from agent.audio.tap import Speaker
+from agent.audio.speaker import Speaker
 from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
 from agent.conversation.controls import Controls

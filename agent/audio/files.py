@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.audio.playback import Playback
-from agent.audio.resample import Resampler
+from agent.audio.resample import resample
 from agent.audio.wav import WavWriter, read_audio
 from agent.events import MICROPHONE_RATE, Audio
 
@@ -35,9 +35,8 @@ class WavMicrophone:
 
     def __init__(self, path: str | PathLike[str], *, silence: float = 1.0) -> None:
         pcm, sample_rate = read_audio(path)
-        resampler = Resampler(sample_rate, MICROPHONE_RATE, "high")
         tail = np.zeros(int(silence * MICROPHONE_RATE), np.float32)
-        self._pcm = np.concatenate([resampler.process(pcm), resampler.flush(), tail])
+        self._pcm = np.append(resample(pcm, sample_rate, MICROPHONE_RATE), tail)
 
     async def __call__(
         self, _receive: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /

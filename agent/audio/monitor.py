@@ -1,4 +1,4 @@
-"""A tap on what a playback renders, from the driver's thread to a task."""
+"""A monitor of what a playback renders, from the driver's thread to a task."""
 
 from collections import deque
 from collections.abc import Callable
@@ -16,15 +16,14 @@ _LAG = 4.0  # seconds that a monitor may lag behind
 
 
 class Monitor:
-    """What was rendered, as an async iterator of `Audio`; `time` is when it leaves the speaker.
+    """An async iterator of the `Audio` that was rendered; `time` is when it leaves the speaker.
 
     After `close` it gives what it has and ends. A monitor that nobody reads loses whole blocks,
-    counted in `dropped` (samples) and seen as jumps in `time`.
+    seen as jumps in `time`.
     """
 
     def __init__(self, sample_rate: int, remove: Callable[["Monitor"], None]) -> None:
         """Made by `Playback.monitor`; `remove` ends the tapping."""
-        self.dropped = 0
         self._rate = sample_rate
         self._remove = remove
         self._ring = Ring(int(_LAG * sample_rate))
@@ -54,9 +53,7 @@ class Monitor:
 
     def tap(self, out: NDArray[np.float32], when: float) -> None:
         """Driver: a block has been rendered."""
-        if self._ring.writable < len(out):
-            self.dropped += len(out)
-            return
-        self._ring.write(out)
-        self._blocks.append((len(out), when))
-        self._wakeup.set()
+        if self._ring.writable >= len(out):
+            self._ring.write(out)
+            self._blocks.append((len(out), when))
+            self._wakeup.set()

@@ -6,8 +6,7 @@ from typing import Any
 
 from agent.audio.files import WavMicrophone, WavSpeaker
 from agent.audio.microphone import DeviceMicrophone
-from agent.audio.speaker import DeviceSpeaker
-from agent.audio.tap import Speaker
+from agent.audio.speaker import DeviceSpeaker, Speaker
 from agent.config.sections import MicrophoneSettings, SpeakerSettings
 from agent.events import Audio, Event
 from agent.graph import Stage

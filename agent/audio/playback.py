@@ -7,15 +7,17 @@ callback thread, a file, a remote listener) `Playback.render` fills one block af
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.audio.chime import Chime
 from agent.audio.gain import Gain, slope
 from agent.audio.monitor import Monitor
 from agent.audio.track import Track
 
 __all__ = ["Playback", "Track"]
 
-_FADE_IN = 0.002
+_FADE_IN = 0.002  # seconds
 _FADE_OUT = 0.005
+
+DUCKED = 10 ** (-18 / 20)
+"""The gain while the agent is ducked: 18 dB less."""
 
 
 class Playback:
@@ -53,9 +55,9 @@ class Playback:
             self._play(track)
         return track
 
-    def duck(self, decibels: float = -18.0) -> None:
-        """Lower everything that is played by a gain, within 8 ms of the next rendered block."""
-        self._ducked = 10 ** (decibels / 20)
+    def duck(self) -> None:
+        """Lower everything that is played by 18 dB, within 8 ms of the next rendered block."""
+        self._ducked = DUCKED
 
     def unduck(self) -> None:
         """Back to the full level, as quickly."""
@@ -110,7 +112,7 @@ class Playback:
         self._monitors = tuple(other for other in self._monitors if other is not monitor)
 
     def _fill(self, out: NDArray[np.float32], when: float) -> int:
-        """One stretch of a fade, of silence or of sound; how long it was."""
+        """Fill the front of `out` with a fade, silence or sound; how many samples that was."""
         if self._fallen < len(self._fall):
             return self._fade_out(out)
         if self._sounding is None:
@@ -143,3 +145,28 @@ class Playback:
         if self._fallen == len(self._fall):
             self._last = 0.0
         return len(fall)
+
+
+class Chime:
+    """A sound between replies, mixed into silence by the driver; it gives way to the next reply."""
+
+    def __init__(self, pcm: NDArray[np.float32], sample_rate: int) -> None:
+        """`pcm`: float32 [n] at the device's rate."""
+        self._pcm = pcm
+        self._fall = slope(_FADE_OUT, sample_rate)[::-1].copy()
+        self._position = 0
+
+    def mix(self, out: NDArray[np.float32], *, last: bool) -> bool:
+        """Driver: add the next piece to `out`, the `last` one if a reply sounds; True at the end.
+
+        The last piece dies away within 5 ms.
+        """
+        piece = self._pcm[self._position : self._position + len(out)]
+        if last:
+            fall = self._fall[: len(piece)]
+            piece = piece[: len(fall)]
+            out[: len(piece)] += piece * fall[: len(piece)]
+            return True
+        out[: len(piece)] += piece
+        self._position += len(piece)
+        return self._position >= len(self._pcm)

@@ -9,6 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 _QUALITY = {"light": "LQ", "high": "HQ"}
 
 
+def resample(pcm: ArrayLike, source: int, target: int) -> NDArray[np.float32]:
+    """Convert all of a signal, float32 [n], from `source` Hz to `target` Hz."""
+    resampler = Resampler(source, target, "high")
+    return np.concatenate((resampler.process(pcm), resampler.flush()))
+
+
 class Resampler:
     """A stream of mono float32 from `source` Hz to `target` Hz; the same samples if they are equal.
 

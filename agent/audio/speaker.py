@@ -1,6 +1,7 @@
-"""The speaker: a sound card that renders a playback for the whole session."""
+"""The speaker: what renders a playback for the whole session, a sound card above all."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
 import numpy as np
@@ -11,6 +12,17 @@ from agent.audio.playback import Playback
 from agent.audio.stream import DeviceStream
 from agent.config.sections import SpeakerSettings
 from agent.events import Event
+
+
+class Speaker(Protocol):
+    """Renders `playback` for as long as it runs: where the agent's voice goes."""
+
+    @property
+    def playback(self) -> Playback:
+        """What is being played, known once it runs; tells what was really heard."""
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Play until cancelled; `task_status.started()` once the device is open."""
 
 
 class DeviceSpeaker:

@@ -1,14 +1,6 @@
-"""A callback stream that outlives its device: watched, and opened again when it is lost.
+"""A callback stream that outlives its device: watched, and opened again when it is lost."""
 
-PortAudio lists the devices once, when it is initialised, and to initialise it again closes every
-stream of the process. So a stream that has lost its device does that for all, once it has reason to
-believe that it helps: the others find themselves closed, and open again at once.
-"""
-
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import chain, product, repeat
 from math import inf
@@ -21,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.audio.devices import STAGE, Device, Kind, find_device, load, portaudio
+from agent.audio.hotplug import OPEN, refresh
 from agent.audio.wakeup import Wakeup
 from agent.errors import AudioError
 from agent.events import ErrorEvent, Event, WarningEvent
@@ -29,10 +22,7 @@ _PATIENCE = 1.0  # seconds without a callback: the device is lost
 _START = 4.0  # the same before the first one: a Bluetooth headset takes a while to change profile
 _DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0)  # seconds between attempts to open it again; the last repeats
 _MAX_LATENCY = 2.0  # seconds: no device is slower, so a time stamp that says so is wrong
-_PROBE_TIMEOUT = 10.0
 _INVALID_SAMPLE_RATE = -9997  # PortAudio's error code
-
-_streams: set[Any] = set()  # what is open in this process; under the lock `portaudio`
 
 T = TypeVar("T")
 
@@ -206,7 +196,7 @@ class DeviceStream:
                     callback=self._record if recording else self._play,
                     finished_callback=self._finish,
                 )
-                _streams.add(stream)
+                OPEN.add(stream)
                 self._stream = stream
                 self._delay = stream.latency
                 stream.start()
@@ -221,36 +211,16 @@ class DeviceStream:
         """Thread: close what is open, if anything; False if that had already been done."""
         with portaudio:
             stream, self._stream = self._stream, None
-            if stream not in _streams:
+            if stream not in OPEN:
                 return False
-            _streams.remove(stream)
+            OPEN.remove(stream)
             stream.close()
             return True
 
     def _refresh(self) -> bool:
-        """Thread: let PortAudio see the devices that there are now; whether that was done.
-
-        While other streams are open, it is only if a new process finds our device, and we have not
-        looked since it went or see another one.
-        """
-        sd = load()
-        with portaudio:
-            if _streams:
-                found = _probe(self._kind, self._device)
-                if not found:
-                    self._stale = True
-                    return False
-                if not self._stale and found == _find(self._kind, self._device):
-                    return False
-            for stream in _streams:
-                stream.close()
-            _streams.clear()
-            with suppress(sd.PortAudioError):  # the next attempt to open will say so
-                if sd._initialized:
-                    sd._terminate()
-                sd._initialize()
-            self._stale = False
-            return True
+        """Thread: let PortAudio see the devices that there are now; whether that was done."""
+        refreshed, self._stale = refresh(self._kind, self._device, stale=self._stale)
+        return refreshed
 
     # In the driver's thread: no waiting, no logging, nothing that can take long.
 
@@ -300,25 +270,3 @@ class DeviceStream:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
-
-
-def _find(kind: Kind, wanted: str | int | None) -> str:
-    try:
-        return ascii(find_device(kind, wanted).id)
-    except AudioError:
-        return ""
-
-
-def _probe(kind: Kind, wanted: str | int | None) -> str:
-    """What `_find` gives in a process whose PortAudio has just been initialised."""
-    code = f"from agent.audio.stream import _find; print(_find({kind!r}, {wanted!r}))"
-    with suppress(subprocess.TimeoutExpired):
-        result = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=_PROBE_TIMEOUT,
-        )
-        return result.stdout.strip()
-    return ""

@@ -1,26 +1,15 @@
-"""Listening in: everything that passes is also told to a callback, for meters and recordings."""
+"""Taps: all audio that passes is also told to a callback, for meters and recordings."""
 
 from collections.abc import Callable
 from contextlib import closing
-from typing import Protocol
 
 import anyio
 from anyio.abc import TaskStatus
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.audio.playback import Playback
+from agent.audio.speaker import Speaker
 from agent.events import Audio
-
-
-class Speaker(Protocol):
-    """Where the agent's voice goes: it renders `playback` for as long as it runs."""
-
-    @property
-    def playback(self) -> Playback:
-        """What is being played, known once it runs; tells what was really heard."""
-
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Play until cancelled; `task_status.started()` once the device is open."""
 
 
 class Tap:

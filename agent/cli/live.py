@@ -13,7 +13,8 @@ from rich.console import Console
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
 from agent.audio.open import is_file, open_microphone, open_speaker
-from agent.audio.tap import Speaker, Tap, TappedSpeaker
+from agent.audio.speaker import Speaker
+from agent.audio.tap import Tap, TappedSpeaker
 from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
 from agent.cli.native_stderr import silenced

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
-from agent.audio.tap import Speaker
+from agent.audio.speaker import Speaker
 from agent.config.load import Config
 from agent.events import Audio, Event
 from agent.graph import Stage

@@ -13,7 +13,7 @@ from anyio.lowlevel import checkpoint
 
 from agent.audio.open import open_speaker
 from agent.audio.playback import Track
-from agent.audio.tap import Speaker
+from agent.audio.speaker import Speaker
 from agent.audio.wav import WavWriter
 from agent.cli.commands import say_script
 from agent.cli.commands.talk import with_devices

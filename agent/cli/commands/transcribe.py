@@ -15,7 +15,7 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.audio.resample import Resampler
+from agent.audio.resample import resample
 from agent.audio.wav import read_audio
 from agent.config.engines import STT, EngineSection, create_stt
 from agent.config.load import load_config
@@ -195,12 +195,7 @@ async def utterances(
 def _read(path: str) -> NDArray[np.float32]:
     """The file's sound, 16 kHz mono."""
     pcm, rate = read_audio(path)
-    return _resample(pcm, rate, SAMPLE_RATE)
-
-
-def _resample(pcm: NDArray[np.float32], source: int, target: int) -> NDArray[np.float32]:
-    resampler = Resampler(source, target, "high")
-    return np.concatenate((resampler.process(pcm), resampler.flush()))
+    return resample(pcm, rate, SAMPLE_RATE)
 
 
 async def _recognise(
@@ -210,7 +205,7 @@ async def _recognise(
     output: TextOutput | JsonOutput,
 ) -> Transcript:
     """The transcript of one utterance that begins `offset` seconds into its file."""
-    pcm = _resample(pcm, SAMPLE_RATE, engine.sample_rate)
+    pcm = resample(pcm, SAMPLE_RATE, engine.sample_rate)
     step = engine.sample_rate // 2
     async with engine.listen() as recognition:
         for start in range(0, len(pcm), step):

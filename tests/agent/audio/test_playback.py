@@ -349,7 +349,6 @@ async def test_a_monitor_gives_what_was_rendered() -> None:
     assert {audio.sample_rate for audio in heard} == {RATE}
     pcm = np.concatenate([audio.pcm for audio in heard])
     np.testing.assert_array_equal(pcm, device.out[100:-100])
-    assert monitor.dropped == 0
 
 
 async def test_a_monitor_hears_while_it_waits_and_ends_when_closed() -> None:
@@ -370,10 +369,9 @@ async def test_a_monitor_hears_while_it_waits_and_ends_when_closed() -> None:
     assert len(heard) == 1
 
 
-async def test_a_monitor_that_nobody_reads_is_bounded_and_says_so() -> None:
+async def test_a_monitor_that_nobody_reads_is_bounded_and_its_times_say_so() -> None:
     playback = Playback(RATE)
     monitor = playback.monitor()
     Device(playback).play(10 * RATE, RATE)
-    assert monitor.dropped == 6 * RATE
     monitor.close()
     assert [audio.time async for audio in monitor] == [0, 1, 2, 3]
