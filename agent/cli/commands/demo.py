@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agent.audio.devices import find_device
 from agent.audio.wav import WavWriter
-from agent.cli.commands.talk import with_devices
+from agent.cli.options import with_devices
 from agent.config.load import Config, load_config
 from agent.errors import AudioError
 from agent.events import Audio

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agent.cli.options import add_config
+
 if TYPE_CHECKING:
     from agent.conversation.store import Conversation, Entry
 
@@ -17,9 +19,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "id", nargs="?", metavar="ID", help="show this one: its id, the beginning of it, or 'last'"
     )
-    parser.add_argument(
-        "--config", metavar="CONFIG", help="a YAML file or a preset's name: whose session.save"
-    )
+    add_config(parser, ": whose session.save")
     parser.add_argument("--dir", metavar="DIR", help="another folder with conversations")
     parser.set_defaults(run=run)
 

@@ -2,26 +2,23 @@
 
 import argparse
 import json
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import ExitStack, aclosing
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, aclosing
 from pathlib import Path
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from agent.audio.open import open_speaker
 from agent.audio.playback import Track
-from agent.audio.speaker import Speaker
 from agent.audio.wav import WavWriter
 from agent.cli.commands import say_script
-from agent.cli.commands.talk import with_devices
+from agent.cli.options import add_config, add_speaker, with_devices
+from agent.cli.output import loading, playing
 from agent.cli.stdin import read_text
 from agent.config.engines import TTS, EngineSection, create_tts
 from agent.config.load import load_config, parse_config
+from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
-from agent.events import Event, WarningEvent
 from tts import ExpressiveSpeech, TextToSpeech, Utterance
 from tts.clean import SpeechText
 
@@ -42,12 +39,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         help="write a WAV file instead of speaking; give --speaker, too, for both",
     )
     parser.add_argument("--tts", metavar="ENGINE", help=f"the voice: {', '.join(TTS.builtin)}")
-    parser.add_argument(
-        "--config", metavar="CONFIG", help="a YAML file or a preset's name, for its `tts` section"
-    )
-    parser.add_argument(
-        "--speaker", metavar="DEVICE", help="part of a device's name, its index, or a WAV file"
-    )
+    add_config(parser, ", for its `tts` section")
+    add_speaker(parser)
     say_script.add(parser)
     parser.set_defaults(run=run)
 
@@ -61,32 +54,24 @@ def run(args: argparse.Namespace) -> int:
     if args.text is None:
         raise ParleyError("nothing to say: give a TEXT, - for stdin, or a --script")
     tts = create_tts(config.tts if args.tts is None else _engine(args.tts, config.tts))
-    speaker = None
-    if args.speaker is not None or args.output is None:
-        speaker = partial(open_speaker, config.speaker, _warn)
+    speaker = config.speaker if args.speaker is not None or args.output is None else None
     anyio.run(_say, args.text, tts, speaker, args.output)
     return 0
 
 
 async def _say(
-    text: str,
-    tts: TextToSpeech,
-    open_speaker: Callable[[int], Speaker] | None,
-    output: Path | None,
+    text: str, tts: TextToSpeech, speaker: SpeakerSettings | None, output: Path | None
 ) -> None:
     fragments = read_text() if text == "-" else _slices(text)
     try:
-        if sys.stderr.isatty():  # progress bars, if any, follow
-            print("loading the voice …", file=sys.stderr)
+        loading("the voice")
         await tts.load()
-        async with aclosing(fragments), anyio.create_task_group() as tasks:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(aclosing(fragments))
             track = None
-            if open_speaker is not None:
-                speaker = open_speaker(tts.sample_rate)
-                await tasks.start(speaker.run)
-                track = speaker.playback.open(tts.sample_rate)
+            if speaker is not None:
+                track = await stack.enter_async_context(playing(speaker, tts.sample_rate))
             await say(fragments, tts, track, output)
-            tasks.cancel_scope.cancel()
     finally:
         await tts.aclose()
 
@@ -154,8 +139,3 @@ def _engine(name: str, configured: EngineSection) -> EngineSection:
     # Told as if it stood in a file of its own: what is wrong with it reads the same.
     document = json.dumps({"tts": {TTS.selector: name}}).encode()
     return parse_config(document, f"--tts {name}").tts
-
-
-def _warn(event: Event) -> None:
-    if isinstance(event, WarningEvent):
-        print(f"parley: {event.message}", file=sys.stderr)

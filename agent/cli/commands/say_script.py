@@ -1,16 +1,16 @@
 """`parley say --script`: a dialogue rendered by Dia2 as a whole, into a file or to the speaker."""
 
 import argparse
-import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.commands.voice_tools import dia2_settings, load_model, need_dia2, play
+from agent.cli.options import number, whole
 from agent.config.load import Config
 from agent.errors import AudioError, ConfigError, ParleyError
 
@@ -35,12 +35,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--model", metavar="MODEL", help="a Hugging Face repository or a folder")
     group.add_argument("--voice-1", metavar="VOICE", help="a voice for [S1]: its name or file")
     group.add_argument("--voice-2", metavar="VOICE", help="a voice for [S2]")
-    group.add_argument("--cfg", type=_number(1), metavar="X", help="guidance by the text, 1: none")
+    group.add_argument("--cfg", type=number(1), metavar="X", help="guidance by the text, 1: none")
     group.add_argument(
-        "--temperature", type=_number(0), metavar="T", help="of the draws, 0: none are made"
+        "--temperature", type=number(0), metavar="T", help="of the draws, 0: none are made"
     )
-    group.add_argument("--top-k", type=_whole, metavar="K", help="tokens to draw from, 0: all")
-    group.add_argument("--seed", type=_whole, metavar="N", help="the same seed sounds the same")
+    group.add_argument("--top-k", type=whole(0), metavar="K", help="tokens to draw from, 0: all")
+    group.add_argument("--seed", type=whole(0), metavar="N", help="the same seed sounds the same")
     group.add_argument(
         "--include-prefix", action="store_true", help="let the voices' own recordings come out, too"
     )
@@ -156,25 +156,3 @@ def _bar() -> "Iterator[Progress]":
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         bar = bars.add_task("", total=None)
         yield lambda taken, of: bars.update(bar, completed=taken, total=of)
-
-
-def _number(low: float) -> Callable[[str], float]:
-    """How argparse reads a number that is not below `low`."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"a number from {low:g} on is needed, not {text}")
-        return value
-
-    return read
-
-
-def _whole(text: str) -> int:
-    """How argparse reads a whole number from 0 on."""
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"a whole number from 0 on is needed, not {text}")
-    return int(text)

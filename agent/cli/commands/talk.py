@@ -6,7 +6,8 @@ from pathlib import Path
 
 import anyio
 
-from agent.config.load import Config, load_config
+from agent.cli.options import add_microphone, add_speaker, with_devices
+from agent.config.load import load_config
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -15,12 +16,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", help="a YAML file or a preset's name (default: yours, else offline)"
     )
-    parser.add_argument(
-        "--mic", metavar="DEVICE", help="part of a device's name, its index, or an audio file"
-    )
-    parser.add_argument(
-        "--speaker", metavar="DEVICE", help="part of a device's name, its index, or a WAV file"
-    )
+    add_microphone(parser)
+    add_speaker(parser)
     parser.add_argument("--events", metavar="FILE", type=Path, help="write the event log there")
     parser.add_argument(
         "--record", metavar="DIR", type=Path, help="record audio and transcript there"
@@ -44,17 +41,3 @@ def run(args: argparse.Namespace) -> int:
     options = {name: getattr(args, name) for name in ("events", "record", "explain", "resume")}
     anyio.run(partial(talk, config, **options))
     return 0
-
-
-def with_devices(config: Config, mic: str | None, speaker: str | None) -> Config:
-    """The configuration with other devices; digits are an index."""
-    changes = {
-        section: getattr(config, section).model_copy(update={"device": _device(device)})
-        for section, device in (("microphone", mic), ("speaker", speaker))
-        if device is not None
-    }
-    return config.model_copy(update=changes)
-
-
-def _device(name: str) -> str | int:
-    return int(name) if name.isdecimal() else name

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import resample
 from agent.audio.wav import read_audio
+from agent.cli.options import add_config
+from agent.cli.output import loading, warn
 from agent.config.engines import STT, EngineSection, create_stt
 from agent.config.load import load_config
 from agent.config.sections import TurnSettings, VadSettings
@@ -37,9 +39,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser = subparsers.add_parser("transcribe", help="turn audio files into text")
     parser.add_argument("files", nargs="+", metavar="FILE", help="an audio file of any kind")
     parser.add_argument("--stt", metavar="ENGINE", help=f"the recogniser: {', '.join(STT.builtin)}")
-    parser.add_argument(
-        "--config", metavar="CONFIG", help="a YAML file or a preset's name, for its `stt` section"
-    )
+    add_config(parser, ", for its `stt` section")
     parser.add_argument(
         "--json", action="store_true", help="print a JSON document per file, with word times"
     )
@@ -99,7 +99,7 @@ class TextOutput:
         if not any(transcript.text for transcript in utterances):
             reasons = dict.fromkeys(t.rejected for t in utterances if t.rejected)
             why = f" ({'; '.join(reasons)})" if reasons else ""
-            print(f"parley: {path}: no speech in it{why}", file=sys.stderr)
+            warn(f"{path}: no speech in it{why}")
 
     def _replace(self, text: str) -> None:
         """Write over the growing line; ends at its beginning when `text` is empty."""
@@ -138,8 +138,7 @@ async def transcribe(
 ) -> int:
     """Transcribe one file after the other; a bad one is told on stderr and makes the status 1."""
     status = 0
-    if sys.stderr.isatty():  # progress bars, if any, follow
-        print("loading the recogniser …", file=sys.stderr)
+    loading("the recogniser")
     await vad.load()
     await engine.load()
     try:
@@ -154,11 +153,8 @@ async def transcribe(
                         async for start, stop in spans
                     ]
                 output.end(path, heard)
-            except AudioError as error:
-                print(f"parley: {error}", file=sys.stderr)
-                status = 1
-            except SpeechToTextError as error:
-                print(f"parley: {path}: {error}", file=sys.stderr)
+            except (AudioError, SpeechToTextError) as error:
+                warn(str(error) if isinstance(error, AudioError) else f"{path}: {error}")
                 status = 1
     finally:
         with anyio.CancelScope(shield=True):

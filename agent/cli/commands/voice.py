@@ -1,7 +1,6 @@
 """`parley voice`: the voices that Dia2 speaks in, invented, taken from recordings, kept."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from agent.cli.commands.voice_tools import (
@@ -11,8 +10,9 @@ from agent.cli.commands.voice_tools import (
     load_codec,
     play,
     settings,
-    warn,
 )
+from agent.cli.options import add_config, add_speaker, whole
+from agent.cli.output import warn
 from tts import TextToSpeechError
 
 DEFAULT_TEXT = (
@@ -48,21 +48,21 @@ def _add_new(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("name", metavar="NAME", help="what to call it")
     parser.add_argument(
         "--seed",
-        type=_at_least(0),
+        type=whole(0),
         metavar="N",
         help="of the first candidate, the others follow (default: random); "
         "the same seed gives the same voice on the same device",
     )
     parser.add_argument(
         "--candidates",
-        type=_at_least(1),
+        type=whole(1),
         default=3,
         metavar="N",
         help="voices to choose from (default: %(default)s)",
     )
     parser.add_argument(
         "--keep",
-        type=_at_least(1),
+        type=whole(1),
         metavar="K",
         help="keep the K-th candidate: nothing is played or asked",
     )
@@ -97,24 +97,9 @@ def _add_options(parser: argparse.ArgumentParser, *, speaker: bool) -> None:
     parser.add_argument(
         "--model", metavar="MODEL", help="a Dia2 model: a folder, or a repository (owner/name)"
     )
-    parser.add_argument(
-        "--config", metavar="CONFIG", help="a YAML file or a preset's name, for its sections"
-    )
+    add_config(parser, ", for its sections")
     if speaker:
-        parser.add_argument(
-            "--speaker", metavar="DEVICE", help="part of a device's name, its index, or a WAV file"
-        )
-
-
-def _at_least(low: int) -> Callable[[str], int]:
-    """How argparse reads a whole number that is not below `low`."""
-
-    def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < low:
-            raise argparse.ArgumentTypeError(f"a whole number from {low} on is needed, not {text}")
-        return int(text)
-
-    return read
+        add_speaker(parser)
 
 
 def run_list(_: argparse.Namespace) -> int:

@@ -19,8 +19,8 @@ from agent.cli.commands.voice_tools import (
     load_codec,
     now,
     settings,
-    warn,
 )
+from agent.cli.output import warn
 from agent.config.engines import STT, create_stt
 from agent.config.load import Config
 from agent.errors import ParleyError

@@ -17,8 +17,8 @@ from agent.cli.commands.voice_tools import (
     on_terminal,
     play,
     settings,
-    warn,
 )
+from agent.cli.output import warn
 from agent.config.load import Config
 from agent.config.sections import SpeakerSettings
 from agent.errors import AudioError, ParleyError

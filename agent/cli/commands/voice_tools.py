@@ -10,12 +10,11 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.audio.open import open_speaker
-from agent.cli.commands.talk import with_devices
+from agent.cli.options import with_devices
+from agent.cli.output import playing
 from agent.config.load import Config, load_config
 from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
-from agent.events import Event, WarningEvent
 from tts import TextToSpeechError
 from tts.extras import pip_install
 
@@ -115,23 +114,9 @@ def play(pcm: NDArray[np.float32], sample_rate: int, speaker: SpeakerSettings) -
 
 
 async def _play(pcm: NDArray[np.float32], sample_rate: int, settings: SpeakerSettings) -> None:
-    async with anyio.create_task_group() as tasks:
-        speaker = open_speaker(settings, _report, sample_rate)
-        await tasks.start(speaker.run)
-        track = speaker.playback.open(sample_rate)
+    async with playing(settings, sample_rate) as track:
         await track.write(pcm)
         await track.drain()
-        tasks.cancel_scope.cancel()
-
-
-def _report(event: Event) -> None:
-    if isinstance(event, WarningEvent):
-        warn(event.message)
-
-
-def warn(message: str) -> None:
-    """A line on stderr."""
-    print(f"parley: {message}", file=sys.stderr)
 
 
 def now() -> str:

@@ -1,0 +1,65 @@
+"""Options that several commands have, and how their values are read."""
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.config.load import Config
+
+
+def add_config(parser: argparse.ArgumentParser, end: str) -> None:
+    """Add `--config`; its help ends with what it is for."""
+    about = f"a YAML file or a preset's name{end}"
+    parser.add_argument("--config", metavar="CONFIG", help=about)
+
+
+def add_microphone(parser: argparse.ArgumentParser) -> None:
+    """Add `--mic`."""
+    about = "part of a device's name, its index, or an audio file"
+    parser.add_argument("--mic", metavar="DEVICE", help=about)
+
+
+def add_speaker(parser: argparse.ArgumentParser) -> None:
+    """Add `--speaker`."""
+    about = "part of a device's name, its index, or a WAV file"
+    parser.add_argument("--speaker", metavar="DEVICE", help=about)
+
+
+def with_devices(config: "Config", mic: str | None, speaker: str | None) -> "Config":
+    """Return the configuration with other devices where they are given; digits are an index."""
+    changes = {
+        section: getattr(config, section).model_copy(
+            update={"device": int(device) if device.isdecimal() else device}
+        )
+        for section, device in (("microphone", mic), ("speaker", speaker))
+        if device is not None
+    }
+    return config.model_copy(update=changes)
+
+
+def whole(low: int) -> Callable[[str], int]:
+    """Return how argparse reads a whole number that is not below `low`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal()) or int(text) < low:
+            raise argparse.ArgumentTypeError(f"a whole number from {low} on is needed, not {text}")
+        return int(text)
+
+    return read
+
+
+def number(low: float) -> Callable[[str], float]:
+    """Return how argparse reads a number that is not below `low`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"a number from {low:g} on is needed, not {text}")
+        return value
+
+    return read
