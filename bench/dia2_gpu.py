@@ -77,7 +77,7 @@ def _faster(found: Found) -> float:
 _FIRST = ("bench.dia2_first", "--model", "2b", "--device", "{device}")
 _LOAD = ("bench.dia2_load", "--size", "2b", "--device", "{device}")
 _SOAK = ("bench.dia2_soak", "--device", "{device}", "--minutes", "1")
-_VERIFY = ("bench.dia2_verify.__main__", "{goldens}", "--device", "{device}")
+_VERIFY = ("bench.dia2_verify", "{goldens}", "--device", "{device}")
 
 ROWS = (
     Row("2b", "2B, one slot: ms a frame", _dia2("2b", 1, "--baseline"), _graphs("median"), 6, 2.5),
@@ -189,7 +189,7 @@ def _rehearsed(row: Row) -> Row:
         "bench.dia2": ("--graphs",),
         "bench.dia2_first": ("--times", "2"),
         "bench.dia2_soak": ("--graphs", "--slots", "4"),
-        "bench.dia2_verify.__main__": ("--network", "quickest", "--graphs", "--only", "network"),
+        "bench.dia2_verify": ("--network", "quickest", "--graphs", "--only", "network"),
     }
     if "--minutes" in command:
         command[command.index("--minutes") + 1] = "0.05"

@@ -1,6 +1,6 @@
 """Loading Dia2: seconds up to the first frame, and the most memory it takes.
 
-    python -m bench.dia2_load [--size 2b|1b|mid] [--device cpu|cuda] [--model FOLDER] [--json FILE]
+    python -m bench.dia2_load [--size 2b|1b|mid|tiny] [--device cpu|cuda] [--model FOLDER]
 
 The clock starts before PyTorch is imported and stops when the first 80 ms of sound are there, with
 the files in the page cache. The peak on a CPU is the kernel's own (`VmHWM`: all pages that were in
@@ -74,7 +74,9 @@ def _tokenizer() -> AbstractContextManager[object]:
 def main() -> None:
     """Measure and print a line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=("mid", "1b", "2b"), default="1b", help="default: 1b")
+    parser.add_argument(
+        "--size", choices=("tiny", "mid", "1b", "2b"), default="1b", help="default: 1b"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--model", help="a folder with float32 weights instead of random ones")
     parser.add_argument("--json", type=Path)

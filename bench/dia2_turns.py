@@ -1,6 +1,6 @@
 """From opening a reply to its first frame, with a conversation before it (`tts.context`).
 
-    python -m bench.dia2_turns [--size mid|1b] [--turns 6] [--times 3]
+    python -m bench.dia2_turns [--size tiny|mid|1b] [--turns 6] [--times 3]
 
 The same conversation in one run: nothing of it has been heard when the reply is opened; all but the
 user's last turn, which has only just been transcribed; all of it; and none at all before it. Then
@@ -96,7 +96,7 @@ def measure(folder: Path, turns: int, times: int) -> None:
 def main() -> None:
     """Measure and print one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=("mid", "1b"), default="mid", help="default: mid")
+    parser.add_argument("--size", choices=("tiny", "mid", "1b"), default="mid", help="default: mid")
     parser.add_argument("--turns", type=int, default=6, help="of four seconds, even (default 6)")
     parser.add_argument("--times", type=int, default=3, help="to measure each (default 3)")
     options = parser.parse_args()

@@ -119,6 +119,29 @@ class Recording:
         return np.frombuffer(data, "<f4").astype(np.float32)
 
 
+class Tape:
+    """What a card plays, block by block, and waiting until some more of it has been heard."""
+
+    BLOCK = 0.05
+
+    def __init__(self) -> None:
+        self.parts: list[Float32] = []
+        self._more = anyio.Event()
+
+    async def record(self, recording: Recording) -> None:
+        """Keep what is played, until it is cancelled."""
+        while True:
+            self.parts.append(await recording.read(self.BLOCK))
+            self._more.set()
+            self._more = anyio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Return once the card has played for so long, by its own clock."""
+        end = len(self.parts) + round(seconds / self.BLOCK)
+        while len(self.parts) < end:
+            await self._more.wait()
+
+
 class SoundCards:
     """A computer with one microphone and one speaker, each its default device."""
 

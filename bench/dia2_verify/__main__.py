@@ -1,6 +1,6 @@
 """Check this implementation of Dia2 against golden data.
 
-    python -m bench.dia2_verify.__main__ DIR [--device cpu|cuda] [--dtype float32|bfloat16]
+    python -m bench.dia2_verify DIR [--device cpu|cuda] [--dtype float32|bfloat16]
                               [--network plain|fast|int8|quickest|kernels] [--graphs]
                               [--only PART ...]
 
@@ -64,7 +64,7 @@ def verify(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.dia2_verify.__main__", description="Check Dia2 against golden data."
+        prog="python -m bench.dia2_verify", description="Check Dia2 against golden data."
     )
     parser.add_argument("folder", type=Path, help="golden data")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")

@@ -1,4 +1,4 @@
-"""The table `bench.dia2_verify.__main__` prints: one row for every comparison."""
+"""The table `bench.dia2_verify` prints: one row for every comparison."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

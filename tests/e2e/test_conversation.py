@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
-from numpy.typing import NDArray
 
 from agent.audio.wav import read_audio
 from tests.paths import AUDIO
-from tests.soundcards import Recording, SoundCards
+from tests.soundcards import SoundCards, Tape
 
 pytestmark = pytest.mark.anyio
 
@@ -116,19 +115,15 @@ def test_word_errors() -> None:
     assert word_errors("a b", "") == 1
 
 
-async def record_into(recording: Recording, parts: list[NDArray[np.float32]]) -> None:
-    while True:
-        parts.append(await recording.read(0.05))
-
-
 async def test_a_conversation(soundcards: SoundCards, tmp_path: Path) -> None:
-    parts: list[NDArray[np.float32]] = []
+    tape = Tape()
+    parts = tape.parts
     async with (
         parley_talk(tmp_path, soundcards) as (process, log),
         soundcards.speaker.record(RATE) as recording,
         anyio.create_task_group() as tasks,
     ):
-        tasks.start_soon(record_into, recording, parts)
+        tasks.start_soon(tape.record, recording)
         await log.until("session.started")
         await say(soundcards, "question_capital")
         await log.until("assistant.done", turn=1)
@@ -137,7 +132,7 @@ async def test_a_conversation(soundcards: SoundCards, tmp_path: Path) -> None:
         await say(soundcards, "question_weather")
         await log.until("assistant.speech_started", turn=2)
         heard_from = len(parts)
-        await anyio.sleep(1.5)  # the scenario: the story is heard for a while
+        await tape.wait(1.5)  # the scenario: the story is heard for a while
         tasks.start_soon(say, soundcards, "interruption_question")
         await log.until("assistant.interrupted")
         silent_from = len(parts)

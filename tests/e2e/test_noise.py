@@ -6,7 +6,6 @@ Only the recogniser is a fake, which hears no words where there are none.
 import anyio
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from agent.agent import Agent
 from agent.audio.microphone import DeviceMicrophone
@@ -16,7 +15,7 @@ from agent.config.load import Config
 from agent.events import AssistantDone, AssistantSpeechStarted, Event
 from tests.agent.fakes import TTS_RATE, WORD, FakeLlm, FakeStt, FakeTts
 from tests.paths import AUDIO
-from tests.soundcards import Reports, SoundCards
+from tests.soundcards import Reports, SoundCards, Tape
 
 pytestmark = pytest.mark.anyio
 
@@ -59,22 +58,20 @@ async def test_a_voice_without_words_is_resumed_from(soundcards: SoundCards) -> 
     )
     await agent.load()
     question, rate = read_audio(AUDIO / "interruption_question.wav")
-    parts: list[NDArray[np.float32]] = []
-
-    async def record() -> None:
-        async with soundcards.speaker.record(TTS_RATE) as recording:
-            while True:
-                parts.append(await recording.read(0.05))
+    tape = Tape()
 
     with anyio.fail_after(40):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(record)
+        async with (
+            soundcards.speaker.record(TTS_RATE) as recording,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(tape.record, recording)
             microphone = DeviceMicrophone(config.microphone, events)
             speaker = DeviceSpeaker(config.speaker, events)
             tasks.start_soon(agent.converse, microphone, speaker, events)
             await soundcards.microphone.play(question, rate)
             await events.of(AssistantSpeechStarted).wait()
-            await anyio.sleep(1.5)  # the scenario: some words are heard
+            await tape.wait(1.5)  # the scenario: some words are heard
             await soundcards.microphone.play(question, rate)
             await events.of(AssistantDone).wait()
             tasks.cancel_scope.cancel()
@@ -85,7 +82,7 @@ async def test_a_voice_without_words_is_resumed_from(soundcards: SoundCards) -> 
     done = next(event for event in events.seen if isinstance(event, AssistantDone))
     assert len(done.text.split()) == WORDS
     # Every word was heard whole at full level or softly, the one that was cut twice.
-    loud = np.abs(np.concatenate(parts)) > 0.01
+    loud = np.abs(np.concatenate(tape.parts)) > 0.01
     heard = np.count_nonzero(loud) / TTS_RATE
     again = kinds.count("assistant.resumed") * WORD
     assert WORDS * WORD - SETTLED <= heard <= WORDS * WORD + again + SETTLED

@@ -6,13 +6,12 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from tests.e2e.test_conversation import CONFIG, RATE, parley_talk, record_into, say
+from tests.e2e.test_conversation import CONFIG, RATE, parley_talk, say
 from tests.llm_adapters import strange  # noqa: F401  (adds its behaviours to the server's)
 from tests.llm_adapters.chat_server import serving
 from tests.paths import ASSETS
-from tests.soundcards import SoundCards
+from tests.soundcards import SoundCards, Tape
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +31,7 @@ def anyio_backend() -> str:
 
 
 async def test_a_timer_is_set_and_speaks_up(soundcards: SoundCards, tmp_path: Path) -> None:
-    parts: list[NDArray[np.float32]] = []
+    tape = Tape()
     with serving() as server:
         settings = CONFIG + SETTINGS.format(model=WHISPER, url=server.url, folder=tmp_path / "kept")
         async with (
@@ -40,11 +39,11 @@ async def test_a_timer_is_set_and_speaks_up(soundcards: SoundCards, tmp_path: Pa
             soundcards.speaker.record(RATE) as recording,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(record_into, recording, parts)
+            tasks.start_soon(tape.record, recording)
             await log.until("session.started")
             await say(soundcards, "command_timer")
             await log.until("assistant.done", text="Three seconds it is.")
-            heard_from = len(parts)
+            heard_from = len(tape.parts)
             await log.until("assistant.done", text="Your tea is ready.")
             tasks.cancel_scope.cancel()
             process.send_signal(signal.SIGINT)
@@ -56,7 +55,7 @@ async def test_a_timer_is_set_and_speaks_up(soundcards: SoundCards, tmp_path: Pa
     assert returned["t"] - called["t"] < 0.1
     announced = log.of("assistant.speech_started")[1]
     assert 3.0 <= announced["t"] - called["t"] < 5.0
-    assert np.abs(np.concatenate(parts[heard_from:])).max() > 0.1
+    assert np.abs(np.concatenate(tape.parts[heard_from:])).max() > 0.1
     # The model heard what was asked, and saw what came of it.
     first, second = server.exchanges[-2:]
     assert first.body["messages"][-1]["content"] == "set a timer for ten minutes"
