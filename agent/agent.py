@@ -20,7 +20,7 @@ from agent.conversation.session import Session
 from agent.events import Audio, Event, SessionEnded, SessionStarted
 from agent.graph import Graph, Stage, only
 from agent.tools import Toolbox
-from agent.turns.interruption import insistent
+from agent.turns.interruption import decision_points
 from agent.turns.segmenter import TurnSegmenter
 from agent.turns.smart_turn import SmartTurn, TurnModel
 from agent.turns.transcriber import Transcriber
@@ -33,7 +33,7 @@ Report = Callable[[Event], None]
 
 
 class Agent:
-    """Ears, recogniser, language model and voice, wired. A stage, and a live conversation.
+    """Segmenter, recogniser, language model and voice, wired. A stage, and a live conversation.
 
     As a stage it takes the user's `Audio` and sends its own `Audio`, in real time, and every
     `Event`: put it into a `Graph`, or use `converse` with a microphone and a speaker.
@@ -185,23 +185,23 @@ class Agent:
 
     def _graph(self, echo: EchoStage, session: Session, report: Report) -> Graph[Audio, Any]:
         turn = self.config.turn
-        ears = TurnSegmenter(
+        segmenter = TurnSegmenter(
             self._vad,
             self.config.vad,
             turn,
-            insistent=insistent(self.config.interruption),
+            progress=decision_points(self.config.interruption),
             model=self._turn_model,
-            threshold=lambda time: echo.threshold(time, self.config.vad.start),
+            threshold=echo.threshold,
             report=report,
         )
         transcribe = Transcriber(
             self.stt,
             report,
             keep_sound=isinstance(self.tts, ConversationalSpeech),
-            guess=turn.speculate != "off",
-            judge=ears.read,
+            preemptive=turn.speculate != "off",
+            judge=segmenter.read,
         )
-        return Graph(ears).then(transcribe).then(session)
+        return Graph(segmenter).then(transcribe).then(session)
 
     @asynccontextmanager
     async def _reported(self, report: Report) -> AsyncGenerator[None, None]:

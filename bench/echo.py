@@ -28,7 +28,8 @@ from agent.audio.echo.stage import START_BARGE_IN, EchoStage
 from agent.audio.playback import Playback
 from agent.config.sections import EchoMode, TurnSettings, VadSettings
 from agent.events import MICROPHONE_RATE, Event
-from agent.turns.detector import Began, Insisted, Noticed, TurnDetector
+from agent.turns.detector import TurnDetector
+from agent.turns.events import SpeechCandidate, SpeechProgress, SpeechStarted
 from agent.turns.vad import CONTEXT, WINDOW, SileroVad
 from bench.echo_room import RATE, Devices, Heard, Room
 from bench.full_duplex.texts import ANSWERS, INTERRUPTIONS, QUESTIONS
@@ -155,8 +156,8 @@ def measure(name: str, room: Room, minutes: float, judge: Judge, mode: EchoMode)
         minutes,
         heard.erle(START + 1.2, 60 * minutes - 1),
         float(false),
-        count(Noticed),
-        count(Insisted),
+        count(SpeechCandidate),
+        count(SpeechProgress),
         [event.record()["code"] for event in events],
         taken,
     )
@@ -166,7 +167,9 @@ def _taken(room: Room, level: float, judge: Judge, mode: EchoMode) -> str:
     """How many of the interruptions at this level begin a turn soon enough, and how soon."""
     user, begins = interruptions(60, level)
     heard, _ = play(room, mode, agent_speech(60), user)
-    noticed = [time for time, signal in judge.signals(heard.cleaned) if isinstance(signal, Began)]
+    noticed = [
+        time for time, signal in judge.signals(heard.cleaned) if isinstance(signal, SpeechStarted)
+    ]
     delays = [min((t - b for t in noticed if t > b), default=np.inf) for b in begins]
     soon = sum(delay <= SOON for delay in delays)
     return f"{soon} of {len(begins)}, p50 {1000 * np.median(delays):.0f} ms"

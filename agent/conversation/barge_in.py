@@ -1,155 +1,142 @@
-"""Who has the floor: the agent's reply, and what the user's voice does to it.
+"""Barge-in: what the user's voice does to the agent's reply. Pure, a part of the turn policy.
 
-A reply is softened as soon as there may be a voice, silenced when the voice is meant to interrupt,
-and taken up again when it was not.
+A reply is ducked as soon as there may be a voice, silenced when the voice is meant to interrupt,
+and resumed when it was not. What a voice means is weighed in `agent.turns.interruption`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from agent.audio.playback import Playback
 from agent.config.sections import InterruptionSettings
-from agent.conversation.latency import Stopwatch
-from agent.conversation.reply import Reply
-from agent.events import What
-from agent.turns.backchannel import is_backchannel
-from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, weigh
-
-
-@dataclass(slots=True)
-class UserTurn:
-    """What is known of a turn of the user's that has not been answered yet."""
-
-    number: int
-    over: Reply | None  # the reply that sounded when it began
-    watch: Stopwatch = field(default_factory=Stopwatch)
-    voice: float = 0.0  # seconds, since it began or went on
-    text: str = ""  # its words so far
-    stopped: bool = False  # a reply was silenced for it
-    cut: bool = False
-    guesses: int = 0
-    wasted_tokens: int = 0
+from agent.conversation.commands import (
+    Command,
+    Duck,
+    Explain,
+    Hold,
+    Interrupt,
+    Resume,
+    Stop,
+    Unduck,
+)
+from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
+from agent.events import Decision
+from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide, is_backchannel
 
 
 class BargeIn:
     """The reply that is spoken or about to be, if there is one."""
 
-    def __init__(
-        self,
-        playback: Playback,
-        settings: InterruptionSettings,
-        decide: Callable[[int, What, str], None],
-        taken: Callable[[Reply], None],
-    ) -> None:
-        """`decide` is told of every decision; `taken` of a reply that was stopped for good."""
-        self.reply: Reply | None = None
+    def __init__(self, settings: InterruptionSettings, do: Callable[[Command], None]) -> None:
+        """`do` is given the commands."""
+        self.reply: ReplyRecord | None = None
         self.partials = False
         """Whether the recogniser gives words while they are spoken."""
-        self._playback = playback
         self._settings = settings
-        self._decide = decide
-        self._taken = taken
-        self._ducked = False
+        self._do = do
 
-    @property
-    def speaker(self) -> Reply | None:
-        """The reply that can be heard now."""
-        return self.reply if self.reply is not None and self.reply.sounding else None
-
-    def give(self, reply: Reply) -> None:
-        """It is the turn of `reply`, at full level."""
-        self.reply = reply
-        self._raise()
-
-    def notice(self) -> None:
-        """There may be a voice: the reply is softened."""
-        reply = self.speaker
-        if reply is not None and self._spared(reply) is None and not self._ducked:
-            self._ducked = True
-            self._playback.duck()
-            self._decide(reply.turn, "duck", "perhaps a voice")
-
-    def dismiss(self, why: str) -> None:
-        """There was none, or none that matters: the reply goes on, where it was silenced."""
-        if self.reply is not None and self.reply.held:
-            self.reply.resume()
-            self._decide(self.reply.turn, "resume", why)
-        if self._raise():
-            self._decide(self.reply.turn if self.reply else 0, "unduck", why)
-
-    def begin(self, turn: UserTurn) -> None:
+    def start(self, turn: TurnRecord) -> None:
         """The user speaks: a reply that has not begun waits for what it is."""
         reply = self.reply
-        if reply is not None and reply.spoken_for is None and reply.outcome is None:
-            reply.hold()
-            self._decide(turn.number, "hold", "the user speaks while the reply is prepared")
+        if reply is None:
+            return
+        if reply.sounding:
+            turn.over = reply
+        if reply.began is None:
+            reply.state = ReplyState.HELD
+            why = "the user speaks while the reply is prepared"
+            self._do(Hold(turn.number, why, reply.number))
 
-    def weigh(self, turn: UserTurn, *, final: bool) -> Meaning:
+    def duck(self, now: float) -> None:
+        """There may be a voice: the reply is softened."""
+        reply = self.reply
+        if reply is None or not reply.sounding or reply.ducked:
+            return
+        if self._spared(reply, now) is None:
+            reply.ducked = True
+            self._do(Duck(reply.turn, "perhaps a voice"))
+
+    def resume(self, why: str) -> None:
+        """There was no voice, or none that matters: the reply goes on, where it was silenced."""
+        reply = self.reply
+        if reply is None:
+            return
+        if reply.state is ReplyState.HELD:
+            reply.state = ReplyState.PENDING if reply.began is None else ReplyState.SOUNDING
+            self._do(Resume(reply.turn, why, reply.number))
+        self._unduck(reply, why)
+
+    def decide(self, turn: TurnRecord, now: float, *, final: bool) -> Meaning:
         """What the user means by what is known of their turn; the reply is treated accordingly.
 
-        `stop` is also the answer when there is no reply to be stopped.
+        `final`: these are all the words. `stop` is also the answer when there is no reply to be
+        stopped.
         """
         reply = self.reply
-        if reply is None or reply.outcome is not None:
-            return self._afterwards(turn, final=final)
-        verdict = self._verdict(reply, turn, final=final)
-        if verdict.meaning == "stop" and not reply.held:
-            reply.hold()
-            turn.stopped = True
-            self._decide(turn.number, "stop", verdict.why)
-        elif final and verdict.meaning != "stop":
+        if reply is None:
+            return self._decide_afterwards(turn, final=final)
+        verdict = self._verdict(reply, turn, now, final=final)
+        if verdict.meaning == "stop":
+            if reply.state is not ReplyState.HELD:
+                reply.state = ReplyState.HELD
+                turn.interrupted = True
+                self._do(Interrupt(turn.number, verdict.why, reply.number))
+        elif final:
             if verdict.meaning == "backchannel":
-                self._decide(turn.number, "backchannel", verdict.why)
-            self.dismiss(verdict.why)
+                self._do(Explain(Decision(turn.number, "backchannel", verdict.why)))
+            self.resume(verdict.why)
         return verdict.meaning
 
-    def take(self) -> None:
-        """The user has the floor: what the agent was saying is over."""
+    def cancel(self) -> ReplyRecord | None:
+        """The turn is the user's: what the agent was saying, which is returned, is over."""
         reply = self.reply
-        if self._raise():
-            self._decide(reply.turn if reply else 0, "unduck", "the reply is over")
         if reply is not None:
-            reply.stop()
-            self._taken(reply)
+            self.end(reply, ReplyState.INTERRUPTED)
+            self._do(Stop(reply.number))
+        return reply
 
-    def _raise(self) -> bool:
-        """Back to the full level; whether it was not."""
-        ducked, self._ducked = self._ducked, False
-        if ducked:
-            self._playback.unduck()
-        return ducked
+    def end(self, reply: ReplyRecord, state: ReplyState) -> None:
+        """The reply is over, in this state."""
+        self._unduck(reply, "the reply is over")
+        reply.state = state
+        self.reply = None
 
-    def _verdict(self, reply: Reply, turn: UserTurn, *, final: bool) -> Verdict:
-        if (spared := self._spared(reply)) is not None:
+    def _unduck(self, reply: ReplyRecord, why: str) -> None:
+        if reply.ducked:
+            reply.ducked = False
+            self._do(Unduck(reply.turn, why))
+
+    def _verdict(self, reply: ReplyRecord, turn: TurnRecord, now: float, *, final: bool) -> Verdict:
+        if (spared := self._spared(reply, now)) is not None:
             return Verdict("wait", spared)
-        if reply.spoken_for is None:
+        if reply.began is None:
             if turn.text:
                 return Verdict("stop", f"'{turn.text}', before the reply began")
             return Verdict("nothing" if final else "wait", "no words in it")
-        verdict = weigh(
+        verdict = decide(
             self._settings,
-            spoken=reply.spoken_for,
+            spoken=now - reply.began,
             voice=turn.voice,
             text=turn.text,
             final=final,
             partials=self.partials,
         )
-        if verdict.meaning == "backchannel" and reply.asks:
+        if verdict.meaning == "backchannel" and reply.progress.asks:
             return Verdict("stop", f"'{turn.text}' answers the question")
         return verdict
 
-    def _spared(self, reply: Reply) -> str | None:
+    def _spared(self, reply: ReplyRecord, now: float) -> str | None:
         """Why the reply cannot be interrupted now."""
-        if not reply.thoughts.interruptible:
+        if not reply.progress.interruptible:
             return "this reply is not to be interrupted"
-        if reply.spoken_for is not None and reply.spoken_for < self._settings.spared:
+        if reply.began is not None and now - reply.began < self._settings.spared:
             return f"interruption.allow: {str(self._settings.allow).lower()}"
         return None
 
-    def _afterwards(self, turn: UserTurn, *, final: bool) -> Meaning:
+    def _decide_afterwards(self, turn: TurnRecord, *, final: bool) -> Meaning:
         """A "yeah" that ends after the reply is still a backchannel, or answers its question."""
-        heard_out = turn.over is not None and turn.over.heard_out and not turn.over.asks
+        over = turn.over
+        heard_out = over is not None and over.state is ReplyState.DONE and not over.progress.asks
         if final and heard_out and turn.voice < BACKCHANNEL and is_backchannel(turn.text):
-            self._decide(turn.number, "backchannel", f"'{turn.text}', at the end of the reply")
+            why = f"'{turn.text}', at the end of the reply"
+            self._do(Explain(Decision(turn.number, "backchannel", why)))
             return "backchannel"
         return "stop"

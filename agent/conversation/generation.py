@@ -1,9 +1,12 @@
-"""What the language model makes of one turn: text to speak, and the tools it uses in between."""
+"""What a reply says: what the language model generates for a turn, or a sentence known already.
+
+The model's text is spoken as it comes, and the tools that it asks for run in between.
+"""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import anyio
 
@@ -25,7 +28,7 @@ from llm_adapters import (
 ROUNDS = 8
 """Times in one turn that the model may use tools; then it has to answer."""
 PATIENCE = 1.0
-"""Seconds that tools may run before the user is given a sign."""
+"""Seconds that tools may run before the user hears a filler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,41 @@ class ModelUsage(Event):
     prompt: int
     completion: int
     cached: int
+
+
+class ReplySource(Protocol):
+    """Something to say, as it comes."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is meant that there is nothing to say."""
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the user may cut in."""
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """What belongs into the history before the words heard: tools' calls and results."""
+
+    def text(self) -> AsyncGenerator[TextDelta, None]:
+        """The words to speak. Iterated once; closing it ends the generation."""
+
+
+class FixedText:
+    """A greeting, an apology, an announcement; an empty one is silence."""
+
+    messages: Sequence[Message] = ()
+    interruptible = True
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.silent = not text
+
+    async def text(self) -> AsyncGenerator[TextDelta, None]:
+        """All of it."""
+        if self._text:
+            yield TextDelta(self._text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +99,7 @@ class _Round:
 
 
 class Generation:
-    """The model's answer to one turn. Iterate `text` once; leaving it early ends the thinking.
+    """The model's answer to one turn. Iterate `text` once; leaving it early ends it.
 
     No tool runs before `committed` is set: until then the turn may not be the user's last word,
     and leaving leaves nothing behind. Once it runs, a tool finishes whatever becomes of the reply.
@@ -79,12 +117,8 @@ class Generation:
         waiting: Callable[[], None] = lambda: None,
     ) -> None:
         """`messages` end with the user's; `waiting` is told when tools begin to take long."""
-        self.usage: Usage | None = None
-        """What the turn has cost so far, where the model says."""
         self.silent = False
         """Whether nothing is meant to be said: the user wanted silence."""
-        self.asks = False
-        """Whether the reply ends with a question that decides about a tool."""
         self.interruptible = True
         """Whether the user may cut in."""
         self._llm = llm
@@ -147,7 +181,8 @@ class Generation:
                         message = f"the model calls {item.name} where it may call no tool"
                         self._report(WarningEvent("llm", "llm.call_ignored", message))
                     case Usage():
-                        self._count(item)
+                        cost = (item.prompt, item.completion, item.cached)
+                        self._report(ModelUsage(self._turn, *cost))
                     case Notice(code, message):
                         self._report(WarningEvent("llm", code, message))
 
@@ -159,8 +194,6 @@ class Generation:
         if confirmed:
             self._toolbox.question = None
         runs = tuple(self._toolbox.start(c, self._turn, confirmed=confirmed) for c in calls)
-        question = self._toolbox.question
-        self.asks = question is not None and question.call in calls
         self._rounds.append(_Round(text, tuple(calls), runs))
         with anyio.move_on_after(PATIENCE):
             await _all(runs)
@@ -179,15 +212,6 @@ class Generation:
             return False
         self.silent = not any(say.text for say in says)
         return True
-
-    def _count(self, usage: Usage) -> None:
-        self._report(ModelUsage(self._turn, usage.prompt, usage.completion, usage.cached))
-        before = self.usage or Usage(0, 0)
-        self.usage = Usage(
-            before.prompt + usage.prompt,
-            before.completion + usage.completion,
-            before.cached + usage.cached,
-        )
 
 
 async def warm_up(

@@ -1,9 +1,17 @@
-"""What has been said and heard, as the language model is told."""
+"""What has been said and heard, as the language model is told (P3).
+
+Which words of a reply were heard is arithmetic on word starts and played samples.
+"""
 
 from collections.abc import Sequence
 
-from agent.conversation.reply_source import ReplySource
+from agent.conversation.generation import ReplySource
 from llm_adapters import Message
+from tts import SpokenWord
+
+RECOGNISED_AFTER = 0.2
+"""Seconds of a word after which a listener has it (spoken words in context are recognised about
+200 ms after their onset: Marslen-Wilson, gating studies); shorter words count at their end."""
 
 
 class History:
@@ -13,15 +21,15 @@ class History:
         """Starts with the system message `instructions`, if there are any."""
         self._messages = [Message("system", instructions)] if instructions else []
         self._asides: list[Message] = []
-        self._thoughts: list[tuple[int, ReplySource]] = []  # with where their messages stand
+        self._tool_uses: list[tuple[int, ReplySource]] = []  # with where their messages stand
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """All of it, oldest first. A tool that was still running gives its result once there."""
         told: list[Message] = []
         place = 0
-        for until, thoughts in self._thoughts:
-            told += [*self._messages[place:until], *thoughts.messages]
+        for until, source in self._tool_uses:
+            told += [*self._messages[place:until], *source.messages]
             place = until
         return (*told, *self._messages[place:])
 
@@ -49,10 +57,10 @@ class History:
         if text:
             self._messages.append(Message("assistant", text, interrupted=interrupted))
 
-    def thought(self, thoughts: ReplySource) -> None:
+    def tools_used(self, source: ReplySource) -> None:
         """The tools that a reply used, and what they gave, before the words heard of it."""
-        if thoughts.messages:
-            self._thoughts.append((len(self._messages), thoughts))
+        if source.messages:
+            self._tool_uses.append((len(self._messages), source))
 
     def recall(self, messages: Sequence[Message]) -> None:
         """An earlier conversation, which this one goes on with."""
@@ -61,6 +69,26 @@ class History:
     @property
     def _unanswered(self) -> bool:
         """Whether the user's words are the last of all, and meant for an answer."""
-        used_tools = self._thoughts and self._thoughts[-1][0] == len(self._messages)
+        used_tools = self._tool_uses and self._tool_uses[-1][0] == len(self._messages)
         last = self._messages[-1] if self._messages and not used_tools else None
         return last is not None and last.role == "user" and last not in self._asides
+
+
+def heard_words(
+    words: Sequence[SpokenWord], played: int, generated: int, sample_rate: int
+) -> Sequence[SpokenWord]:
+    """The words that were heard once `played` of `generated` samples had left the speaker."""
+    enough = round(RECOGNISED_AFTER * sample_rate)
+    ends = [*(word.start for word in words[1:]), generated]
+    count = 0
+    for word, end in zip(words, ends, strict=False):
+        if played < min(word.start + enough, max(end, word.start + 1)):
+            break
+        count += 1
+    return words[:count]
+
+
+def split_at(text: str, heard: Sequence[SpokenWord]) -> tuple[str, str]:
+    """`text` (what was to be said) as what was heard of it and what was not."""
+    spoken = " ".join(word.text for word in heard).split()
+    return " ".join(spoken), " ".join(text.split()[len(spoken) :])

@@ -15,9 +15,10 @@ from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
 
 from agent.audio.playback import Playback, Track
-from agent.conversation.heard import heard_words, split_at
+from agent.conversation.events import ReplyEvent, ReplyStarted
+from agent.conversation.generation import ReplySource
+from agent.conversation.history import heard_words, split_at
 from agent.conversation.latency import Stopwatch
-from agent.conversation.reply_source import ReplySource
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -64,23 +65,27 @@ class Reply:
 
     def __init__(
         self,
+        number: int,
         turn: int,
-        thoughts: ReplySource,
+        source: ReplySource,
         tts: TextToSpeech,
         playback: Playback,
-        report: Callable[[Event], None],
         *,
+        report: Callable[[Event], None],
+        tell: Callable[[ReplyEvent], None],
         apology: str,
         committed: anyio.Event,
         speak_ahead: bool = True,
     ) -> None:
-        """`apology` is spoken in the place of what an engine's failure leaves missing.
+        """`number` is the policy's, and `tell` its ear; `turn` is the user's, for the log.
 
-        `committed` is set by `commit`, for `thoughts` that have to wait for it. `speak_ahead`: the
-        voice begins before that, not only the model.
+        `apology` is spoken in the place of what an engine's failure leaves missing. `committed` is
+        set by `commit`, for a `source` that has to wait for it. `speak_ahead`: the voice begins
+        before that, not only the model.
         """
+        self.number = number
         self.turn = turn
-        self.thoughts = thoughts
+        self.source = source
         self.outcome: Outcome | None = None
         self.committed = committed
         self.watch = Stopwatch()
@@ -88,7 +93,8 @@ class Reply:
         self.failure = ""  # what an engine said that failed
         self.mute = False  # there were words, and no sound came of them
         self._tts = tts
-        self._tell = report
+        self._tell = tell
+        self._publish = report
         self._untold: list[Event] = []
         self._apology = apology
         self._speak_ahead = speak_ahead
@@ -120,11 +126,6 @@ class Reply:
         return self.committed.is_set() and self.outcome is None and self._track.held
 
     @property
-    def spoken_for(self) -> float | None:
-        """Seconds since its first sample was heard; None before that."""
-        return None if self._began is None else anyio.current_time() - self._began
-
-    @property
     def said(self) -> str:
         """The words heard so far."""
         return split_at(self._spoken, self._heard())[0]
@@ -141,7 +142,7 @@ class Reply:
         return self._all_spoken and left < UNDERSTOOD and self._text.rstrip().endswith("?")
 
     async def run(self) -> None:
-        """Speak the thoughts until all of it has been heard, or `stop` or `discard`."""
+        """Speak the source until all of it has been heard, or `stop` or `discard`."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -162,7 +163,7 @@ class Reply:
         self.watch.adopt(watch)
         self.committed.set()
         for event in self._untold:
-            self._tell(event)
+            self._publish(event)
         self._untold.clear()
         self._track.release()
 
@@ -199,7 +200,7 @@ class Reply:
         send, text = anyio.create_memory_object_stream[str](AHEAD)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._think, send)
+                tasks.start_soon(self._generate, send)
                 if not self._speak_ahead:
                     await self.committed.wait()
                 await self._speak(text)
@@ -242,12 +243,12 @@ class Reply:
             self._spoken += text
             await utterance.feed(text)
 
-    async def _think(self, send: MemoryObjectSendStream[str]) -> None:
+    async def _generate(self, send: MemoryObjectSendStream[str]) -> None:
         """The model's text, ended with the apology where the model fails."""
         failure: Exception | None = None
         with send:
             try:
-                async with aclosing(self.thoughts.text()) as deltas:
+                async with aclosing(self.source.text()) as deltas:
                     async for delta in deltas:
                         self.watch.mark("first_token")
                         self.tokens += 1
@@ -258,7 +259,7 @@ class Reply:
                 return  # the voice has failed, and said so
             except Exception as error:  # noqa: BLE001  (P6)
                 failure = error
-            if failure is None and not self._text.strip() and not self.thoughts.silent:
+            if failure is None and not self._text.strip() and not self.source.silent:
                 failure = LanguageModelError("the language model gave an empty reply")
             if failure is not None:
                 self._fail("llm", failure)
@@ -274,6 +275,7 @@ class Reply:
             self.watch.mark("first_sample", when)
             self._report(AssistantSpeechStarted(self.turn))
             self._report(self.watch.latency(self.turn))
+            self._tell(ReplyStarted(self.number, when))
 
     def _fail(self, stage: str, error: Exception) -> None:
         cause = only(error)
@@ -282,7 +284,7 @@ class Reply:
 
     def _report(self, event: Event) -> None:
         if self.committed.is_set():
-            self._tell(event)
+            self._publish(event)
         else:
             self._untold.append(event)
 

@@ -1,12 +1,13 @@
 """One conversation: the user's turns, the agent's replies, and what was heard.
 
 The stage at the end of the graph: the user's words come in, the agent's voice goes to the
-playback, and everything that happens is reported as an event.
+playback, and everything that happens is reported as an event. Who may speak is decided by the
+`Policy`; the session tells it what happens and does what it says.
 """
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import anyio
@@ -14,18 +15,47 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.audio.echo.stage import EchoStage
-from agent.audio.echo.text import repeats
 from agent.audio.playback import Playback
 from agent.config.load import Config
-from agent.conversation.barge_in import BargeIn, UserTurn
+from agent.conversation.commands import (
+    Backchannel,
+    Command,
+    Commit,
+    Decided,
+    Discard,
+    Duck,
+    Explain,
+    Fill,
+    Hold,
+    Ignore,
+    Interrupt,
+    Prepare,
+    Resume,
+    Say,
+    SetTimer,
+    Stop,
+    StopTimer,
+    Unduck,
+)
+from agent.conversation.events import (
+    Announcement,
+    ConversationEnded,
+    ConversationStarted,
+    PolicyEvent,
+    ReplyEnded,
+    ReplyProgress,
+    TimerName,
+    TimerRang,
+    ToolsTakeLong,
+)
 from agent.conversation.filler import Filler
-from agent.conversation.generation import Generation, warm_up
+from agent.conversation.generation import FixedText, Generation, ReplySource, warm_up
 from agent.conversation.history import History
-from agent.conversation.idle import Idle
 from agent.conversation.latency import Stopwatch
+from agent.conversation.policy import Policy
 from agent.conversation.prompt import system_message
 from agent.conversation.reply import Reply
-from agent.conversation.reply_source import FixedText, ReplySource
+from agent.conversation.timer import Timer
 from agent.events import (
     Decision,
     ErrorEvent,
@@ -36,20 +66,11 @@ from agent.events import (
     UserSpeechStopped,
     UserTranscript,
     WarningEvent,
-    What,
 )
 from agent.tools import Toolbox
-from agent.turns.segmenter import (
-    SpeechCandidate,
+from agent.turns.events import (
     SpeechEnded,
-    SpeechPaused,
-    SpeechProgress,
-    SpeechRejected,
-    SpeechResumed,
     SpeechStarted,
-)
-from agent.turns.transcriber import (
-    PreemptiveTranscript,
     TranscriptionFailed,
     TurnTranscript,
     UserWords,
@@ -61,13 +82,12 @@ MUTE = 3
 """Replies without any sound in a row after which the voice is said to be unusable."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Guess:
-    """A reply to what may be all of a turn."""
+@dataclass(slots=True)
+class _Turn:
+    """What the policy need not know of a turn: its moments, and how it sounded."""
 
-    turn: UserTurn
-    text: str
-    reply: Reply
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    sound: Heard | None = None
 
 
 class Session:
@@ -103,20 +123,14 @@ class Session:
         self._config = config
         self._report = report
         self._echo = echo
-        self._floor = BargeIn(playback, config.interruption, self._decide, self._remember)
-        self._idle = Idle(config.idle, self._say, self._decide)
-        self._sign = Filler(config.thinking, playback, self._decide, report)
-        self._turns: dict[int, UserTurn] = {}
-        self._latest = 0
-        self._guess: _Guess | None = None
-        self._next: tuple[UserTurn, TurnTranscript] | None = (
-            None  # after a reply that may not be cut
-        )
+        self._policy = Policy(config)
+        self._filler = Filler(config.thinking, playback, report)
+        self._timers: dict[TimerName, Timer] = {}
+        self._turns: dict[int, _Turn] = {}
+        self._replies: dict[int, Reply] = {}
+        self._current: Reply | None = None  # what is heard of it is not in the history yet
         self._asides: list[str] = []  # said to the reply that is being spoken
-        self._announcements: list[str] = []  # that wait for a pause
-        self._unanswered = False  # a turn was cut: the answer waits for the rest of it
         self._mute = 0  # replies without a sound, in a row
-        self._over = False
 
     async def __call__(
         self, receive: MemoryObjectReceiveStream[UserWords], send: MemoryObjectSendStream[Any]
@@ -126,212 +140,174 @@ class Session:
         beside = anyio.CancelScope()
         async with anyio.create_task_group() as self._tasks:
             self._tasks.start_soon(self._beside, beside)
-            if self._config.agent.greeting:
-                self._say(self._config.agent.greeting)
-            self._rest()
+            self._tell(ConversationStarted())
             async for item in receive:
                 self._on(item)
-            self._over = True
-            self._idle.stop()
+            self._tell(ConversationEnded())
             beside.cancel()
 
+    async def _beside(self, scope: anyio.CancelScope) -> None:
+        """What goes on beside the conversation, as long as it lasts."""
+        tools = self.toolbox.specs if self.toolbox is not None else ()
+        with scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(warm_up, self._llm, self.history.messages, tools, self._report)
+                tasks.start_soon(self._filler.prepare, self._tts)
+                if self.toolbox is not None:
+                    async for text in self.toolbox.announcements:
+                        self._tell(Announcement(text))
+
     def _on(self, item: UserWords) -> None:
+        """Report what the user does, and have the policy decide what follows."""
         match item:
-            case SpeechCandidate():
-                self._floor.notice()
-            case SpeechRejected():
-                self._floor.dismiss("a click")
             case SpeechStarted(number):
-                self._began(number)
-            case SpeechProgress(number, voice):
-                turn = self._turns[number]
-                turn.voice = max(turn.voice, voice)
-                self._floor.weigh(turn, final=False)
-            case SpeechPaused():
-                pass
-            case SpeechResumed():
-                self._discard_guess("the user goes on")
-                self._floor.notice()
-            case SpeechEnded():
-                self._ended(item)
-            case TurnTranscript(number, text, final=False):
-                self._turns[number].text = text
-                self._floor.partials = True
-                self._report(UserTranscript(number, text, final=False))
-                self._floor.weigh(self._turns[number], final=False)
-            case PreemptiveTranscript():
-                self._guessed(item)
-            case TurnTranscript():
-                self._understood(item)
+                self._turns[number] = _Turn()
+                self._report(UserSpeechStarted(number))
+            case SpeechEnded(number) if number in self._turns:
+                self._turns[number].watch.mark("speech_stopped", item.stop)
+                self._turns[number].watch.mark("endpoint", item.decided)
+                self._report(UserSpeechStopped(number, round(item.speech_s, 3)))
+            case TurnTranscript(number, text, final) if number in self._turns:
+                if final:
+                    self._turns[number].watch.mark("transcript")
+                    self._turns[number].sound = item.sound
+                self._report(UserTranscript(number, text, final))
             case TranscriptionFailed(number):
-                self._discard_guess("the recogniser failed")
-                del self._turns[number]
-                self._floor.take()
-                self._say(self._config.agent.apology)
-
-    def _began(self, number: int) -> None:
-        turn = self._turns[number] = UserTurn(number, over=self._floor.speaker)
-        self._latest = number
-        self._idle.wake(number)
-        self._report(UserSpeechStarted(number))
-        self._floor.begin(turn)
-
-    def _ended(self, item: SpeechEnded) -> None:
-        turn = self._turns[item.turn]
-        turn.cut = item.cut
-        turn.watch.mark("speech_stopped", item.stopped)
-        turn.watch.mark("endpoint", item.decided)
-        self._report(UserSpeechStopped(item.turn, round(item.speech_s, 3)))
-        self._decide(item.turn, "commit", item.why, item.certainty)
-        if item.cut:
+                self._turns.pop(number, None)
+        self._tell(item)
+        if isinstance(item, SpeechEnded) and item.cut:
             message = (
                 f"the user has spoken for {item.speech_s:.0f} s without a pause: the turn was cut "
                 "(turn.max_length), what follows is a new one"
             )
             self._report(WarningEvent("turns", "turn.cut", message))
 
-    def _guessed(self, item: PreemptiveTranscript) -> None:
-        """These may be all the words: what follows from them is done now, but for the playing."""
-        turn = self._turns[item.turn]
-        turn.text = self._but_for_echo(turn, item.text)
-        meant = self._floor.weigh(turn, final=True)
-        if meant != "stop" or not turn.text or self._config.turn.speculate not in ("llm", "all"):
-            return
-        if turn.guesses >= self._config.turn.max_guesses:
-            why = f"{turn.guesses} replies have been prepared in vain (turn.max_guesses)"
-            self._decide(turn.number, "wait", why)
-            return
-        self._floor.take()
-        turn.guesses += 1
-        self._decide(turn.number, "speculate", f"'{turn.text}'")
-        reply = self._think(turn.number, self.history.with_user(turn.text))
-        self._guess = _Guess(turn, turn.text, reply)
-        self._tasks.start_soon(self._run, reply)
+    def _tell(self, event: PolicyEvent) -> None:
+        """Tell the policy what has happened, and do what it decides."""
+        now = anyio.current_time()
+        for reply in self._replies.values():
+            self._policy.on(self._progress(reply), now)
+        for command in self._policy.on(event, now):
+            self._do(command)
+            if isinstance(command, Decided):
+                self._report(Decision(command.turn, command.what, command.why))
 
-    def _understood(self, item: TurnTranscript) -> None:
-        turn = self._turns.pop(item.turn)
-        turn.watch.mark("transcript")
-        self._report(UserTranscript(turn.number, item.text, final=True))
-        turn.text = self._but_for_echo(turn, item.text)
-        match self._floor.weigh(turn, final=True):
-            case "stop" if turn.text or self._unanswered:
-                self._commit(turn, item.sound)
-            case "wait":
-                self._next = turn, item
-            case "backchannel":
-                self._discard_guess("a backchannel")
-                self._report(UserBackchannel(turn.number, turn.text))
-                self._asides.append(turn.text)
-            case _:
-                self._discard_guess("no words in it")
-                if turn.stopped and self._echo is not None:
-                    self._echo.self_interrupted()
-        self._rest()
+    def _progress(self, reply: Reply) -> ReplyProgress:
+        audible = self._echo is not None and self._echo.mode != "off"
+        return ReplyProgress(
+            reply.number,
+            tokens=reply.tokens,
+            failure=reply.failure,
+            interruptible=reply.source.interruptible,
+            asks=reply.asks,
+            starved=reply.starved,
+            echoed=reply.said if audible else "",
+        )
 
-    def _but_for_echo(self, turn: UserTurn, text: str) -> str:
-        """The user's words; none if they are the agent's own, come back through the air."""
-        if self._echo is None or self._echo.mode == "off" or turn.over is None:
-            return text
-        if not repeats(text, turn.over.said):
-            return text
-        self._decide(turn.number, "echo", f"the agent's own words: '{text}'")
-        return ""
+    def _do(self, command: Command) -> None:
+        match command:
+            case Duck():
+                self._playback.duck()
+            case Unduck():
+                self._playback.unduck()
+            case Hold(reply=number) | Interrupt(reply=number):
+                self._replies[number].hold()
+            case Resume(reply=number):
+                self._replies[number].resume()
+            case Stop(reply=number):
+                self._replies[number].stop()
+                self._remember(self._replies[number])
+            case Prepare(turn=turn, reply=number, text=text):
+                self._generate(number, turn, self.history.with_user(text))
+            case Discard(reply=number):
+                self._replies[number].discard()
+            case Say(turn=turn, reply=number, text=text):
+                self._play(self._begin(number, turn, FixedText(text), anyio.Event()), Stopwatch())
+            case Fill():
+                self._filler.play()
+            case Commit() | Backchannel() | Ignore():
+                self._end_turn(command)
+            case SetTimer(timer=timer) | StopTimer(timer=timer):
+                seconds = command.seconds if isinstance(command, SetTimer) else None
+                ring = partial(self._tell, TimerRang(timer))
+                self._timers.setdefault(timer, Timer()).set(self._tasks, seconds, ring)
+            case Explain(decision=decision):
+                self._report(decision)
 
-    def _commit(self, turn: UserTurn, sound: Heard | None) -> None:
-        """The turn is the user's: it enters the history, and its reply is heard."""
-        self._floor.take()
-        reply = self._fitting_guess(turn)
-        if turn.text:
-            wasted = turn.wasted_tokens if turn.guesses else None
-            self._report(TurnCommitted(turn.number, turn.text, turn.guesses or None, wasted))
-            self.history.user(turn.text)
-            self._tell_voice(sound)
-        if turn.cut:
-            self._unanswered = self._unanswered or bool(turn.text)
-            return
-        self._unanswered = False
-        if reply is None:
-            reply = self._think(turn.number, self.history.messages)
-            self._tasks.start_soon(self._run, reply)
-        self._speak(reply, turn.watch)
-        self._sign.expect(self._tasks, reply)
+    def _end_turn(self, command: Commit | Backchannel | Ignore) -> None:
+        """All words of a turn are known, and what is made of them."""
+        turn = self._turns.pop(command.turn)
+        match command:
+            case Commit():
+                self._commit(command, turn)
+            case Backchannel(text=text):
+                self._report(UserBackchannel(command.turn, text))
+                self._asides.append(text)
+            case Ignore(interrupted=True) if self._echo is not None:
+                self._echo.self_interrupted()
 
-    def _fitting_guess(self, turn: UserTurn) -> Reply | None:
-        """The reply that was prepared for just these words, if there is one."""
-        guess = self._guess
-        if guess is None:
-            return None
-        if guess.turn is not turn or _plain(guess.text) != _plain(turn.text):
-            self._discard_guess(f"it was '{turn.text}'")
-        elif turn.cut or guess.reply.failure:
-            self._discard_guess(guess.reply.failure or "the turn was cut")
-        else:
-            self._guess = None
-            return guess.reply
-        return None
+    def _commit(self, command: Commit, turn: _Turn) -> None:
+        if command.text:
+            attempts = command.attempts or None
+            wasted = command.wasted_tokens if attempts else None
+            self._report(TurnCommitted(command.turn, command.text, attempts, wasted))
+            self.history.user(command.text)
+            self._tell_voice(turn.sound)
+        if command.reply is not None:
+            reply = self._replies.get(command.reply)
+            if reply is None:
+                reply = self._generate(command.reply, command.turn, self.history.messages)
+            self._play(reply, turn.watch)
 
-    def _discard_guess(self, why: str) -> None:
-        if self._guess is not None:
-            turn, reply, self._guess = self._guess.turn, self._guess.reply, None
-            turn.wasted_tokens += reply.tokens
-            self._decide(turn.number, "discard", f"{why}: {reply.tokens} tokens wasted")
-            reply.discard()
-
-    def _think(self, turn: int, messages: Sequence[Message]) -> Reply:
-        """A reply to `messages`, not yet begun."""
+    def _generate(self, number: int, turn: int, messages: Sequence[Message]) -> Reply:
+        """Begin a reply to `messages`."""
         committed = anyio.Event()
-        thinking = Generation(
+        generation = Generation(
             self._llm,
             messages,
             self.toolbox,
             turn=turn,
             report=self._report,
             committed=committed,
-            waiting=self._sign.tool_takes_long,
+            waiting=partial(self._tell, ToolsTakeLong(number)),
         )
-        return self._reply(turn, thinking, committed)
+        return self._begin(number, turn, generation, committed)
 
-    def _reply(self, turn: int, thoughts: ReplySource, committed: anyio.Event) -> Reply:
-        return Reply(
+    def _begin(self, number: int, turn: int, source: ReplySource, committed: anyio.Event) -> Reply:
+        reply = self._replies[number] = Reply(
+            number,
             turn,
-            thoughts,
+            source,
             self._tts,
             self._playback,
-            self._report,
+            report=self._report,
+            tell=self._tell,
             apology=self._config.agent.apology,
             committed=committed,
             speak_ahead=self._config.turn.speculate == "all",
         )
-
-    def _say(self, text: str) -> None:
-        """Something that is no answer."""
-        reply = self._reply(self._latest, FixedText(text), anyio.Event())
         self._tasks.start_soon(self._run, reply)
-        self._speak(reply, Stopwatch())
+        return reply
 
-    def _speak(self, reply: Reply, watch: Stopwatch) -> None:
-        self._idle.stop()
-        self._floor.give(reply)
+    def _play(self, reply: Reply, watch: Stopwatch) -> None:
+        self._current = reply
         reply.commit(watch)
 
     async def _run(self, reply: Reply) -> None:
         try:
             await reply.run()
         finally:
-            self._sign.stop(reply)
             self._remember(reply)
-        if self._floor.reply is None and self._next is not None:
-            (turn, item), self._next = self._next, None
-            self._commit(turn, item.sound)
-        self._rest()
+        self._tell(ReplyEnded(reply.number, reply.heard_out))
+        del self._replies[reply.number]
 
     def _remember(self, reply: Reply) -> None:
         """What was heard of a reply, once."""
         outcome = reply.outcome
-        if reply is not self._floor.reply or outcome is None:
+        if reply is not self._current or outcome is None:
             return
-        self._floor.reply = None
-        self.history.thought(reply.thoughts)
+        self._current = None
+        self.history.tools_used(reply.source)
         self.history.assistant(outcome.heard, interrupted=outcome.interrupted)
         self._tell_voice(outcome.sound)
         for text in self._asides:
@@ -346,33 +322,3 @@ class Session:
         """How the last turn sounded, in the order of the conversation, to a voice that asks."""
         if sound is not None and isinstance(self._tts, ConversationalSpeech):
             self._tts.remember(sound)
-
-    async def _beside(self, scope: anyio.CancelScope) -> None:
-        """What goes on beside the conversation, as long as it lasts."""
-        tools = self.toolbox.specs if self.toolbox is not None else ()
-        with scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(warm_up, self._llm, self.history.messages, tools, self._report)
-                tasks.start_soon(self._sign.prepare, self._tts)
-                if self.toolbox is not None:
-                    # What tools want said is said at the next pause.
-                    async for text in self.toolbox.announcements:
-                        self._announcements.append(text)
-                        self._rest()
-
-    def _rest(self) -> None:
-        """If nobody speaks or is about to: what has waited for it is said, or time is watched."""
-        if self._over or self._turns or self._guess is not None or self._floor.reply is not None:
-            return
-        if self._announcements:
-            self._say(self._announcements.pop(0))
-        else:
-            self._idle.begin(self._tasks, self._latest)
-
-    def _decide(self, turn: int, what: What, why: str, certainty: float | None = None) -> None:
-        self._report(Decision(turn, what, why, certainty))
-
-
-def _plain(text: str) -> str:
-    """The words alone: neither case nor punctuation changes what was said."""
-    return " ".join(re.sub(r"[^\w\s]", "", text.casefold()).split())

@@ -22,11 +22,6 @@ class Judgement:
     why: str
 
 
-def completeness(text: str) -> float:
-    """How sure it is, from 0 to 1, that `text` is all that its speaker wanted to say."""
-    return judge(text).certainty
-
-
 def judge(text: str) -> Judgement:
     """Whether `text`, as a recogniser wrote it, is finished."""
     text = text.strip().lower().replace("’", "'")

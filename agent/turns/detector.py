@@ -1,106 +1,99 @@
 """When the user has begun to speak, goes on, and has finished. Pure logic: no audio, no clock.
 
-The detector is told the voice probability of one window after another, with the window's place
-in time, and answers with what that means. How much silence ends a turn depends on how finished
-the turn sounds and reads, which others judge in its pauses. Everything it knows is in its fields.
+The detector is told the voice probability p of one window after another, with the window's place
+in time, and answers with signals (`agent.turns.events`). Its states (`UserState`), what leads from
+one to the next, and what is signalled then:
+
+    IDLE      ─ p ≥ .6·start ─▶ NOTICED         SpeechCandidate
+    IDLE      ─ p ≥ start ─▶ CANDIDATE          SpeechCandidate
+    NOTICED   ─ p ≥ start ─▶ CANDIDATE
+    NOTICED   ─ 0.4 s of less ─▶ IDLE           SpeechRejected
+    CANDIDATE ─ voice ≥ min_speech ─▶ SPEAKING  SpeechStarted
+    CANDIDATE ─ quiet ≥ min_speech ─▶ NOTICED
+    SPEAKING  ─ quiet ≥ pause ─▶ PAUSED         SpeechPaused
+    PAUSED    ─ two windows of voice ─▶ SPEAKING  SpeechResumed
+    PAUSED    ─ quiet ≥ wanted ─▶ IDLE          SpeechEnded
+    SPEAKING, PAUSED ─ max_length ─▶ SPEAKING   SpeechEnded (cut), SpeechStarted: the next turn
+    SPEAKING, PAUSED ─ no more sound ─▶ IDLE    SpeechEnded
+
+`SpeechProgress` comes at given lengths of voice. How much silence is `wanted` depends on how
+finished the turn sounds and reads, which others judge in its pauses (`judge`).
 """
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from agent.config.sections import TurnSettings, VadSettings
+from agent.turns.events import (
+    Signal,
+    SpeechCandidate,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechProgress,
+    SpeechRejected,
+    SpeechResumed,
+    SpeechStarted,
+)
 
 NOTICED = 0.6
 """Of the probability at which speech begins: perhaps a voice."""
 
-DISMISSED = 0.4
+REJECTED = 0.4
 """Seconds without another sign of it after which it was no voice. An agent that has lowered its own
 meanwhile hears better whether there is one."""
 
-GOING_ON = 2
+RESUMED = 2
 """Voiced windows in a row that show, in a pause, that the user goes on: one may be a click."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
-    """Perhaps a voice, perhaps a click."""
+class UserState(Enum):
+    """Whether the user speaks, as far as the sound tells."""
+
+    IDLE = auto()
+    NOTICED = auto()
+    CANDIDATE = auto()
+    SPEAKING = auto()
+    PAUSED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Dismissed:
-    """It was a click."""
+@dataclass(slots=True)
+class _Pause:
+    """What is known of a pause in a turn."""
 
-
-@dataclass(frozen=True, slots=True)
-class Began:
-    """Speech, not a click; `start` is when its first voiced window began, in seconds."""
-
-    start: float
-
-
-@dataclass(frozen=True, slots=True)
-class Insisted:
-    """`voice` seconds have been voiced, without a pause between them."""
-
-    voice: float
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """The user may have finished: silence since `stop`. The turn's pauses are counted from 1."""
-
-    pause: int
-    stop: float
-
-
-@dataclass(frozen=True, slots=True)
-class WentOn:
-    """The user had not finished."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The user has finished: voiced from `start` to `stop`. `cut`: no pause, but the limit."""
-
-    start: float
-    stop: float
-    cut: bool
-    why: str = ""
-    certainty: float | None = None
-
-
-Signal = Noticed | Dismissed | Began | Insisted | Paused | WentOn | Ended
+    voiced: int = 0  # windows in a row, at its end: a click, or the user goes on
+    sound: float | None = None  # how finished the turn sounds
+    words: float | None = None  # how finished it reads
+    why: str = ""  # it reads so
 
 
 class TurnDetector:
     """Voice probabilities to turns, with hysteresis between two thresholds."""
 
-    _noticed: float | None  # where the last window ended that may have been voiced
-    _start: float | None  # of the voice, be it a turn already or not yet
+    state: UserState
+    _noticed: float  # where the last window ended that may have been voiced
+    _start: float  # of the first voiced window of the candidate or the turn
     _stop: float  # where the last voiced window ended
     _end: float  # where the last window ended
     _voice: float  # seconds of voiced windows since the turn's start or its last pause
-    _told: int  # how many of `insistent` have been signalled since then
-    _speaking: bool
-    _pauses: int
-    _paused: bool
-    _doubtful: int  # voiced windows at the end of a pause: a click, or the user goes on
-    _sound: float | None  # how finished the turn sounds, in this pause
-    _words: float | None  # how finished it reads
-    _reading: str  # and why
+    _told: int  # how many of `progress` have been signalled since then
+    _pauses: int  # of the turn so far
+    _pause: _Pause
 
     def __init__(
-        self, vad: VadSettings, turn: TurnSettings, insistent: tuple[float, ...] = (0.25, 1.0)
+        self, vad: VadSettings, turn: TurnSettings, progress: tuple[float, ...] = (0.25, 1.0)
     ) -> None:
-        """`insistent`: seconds of voice at which it is signalled that the user insists."""
+        """`progress`: the seconds of voice at which `SpeechProgress` is signalled."""
+        self.turn = 0
+        """The number of the latest turn."""
         self._vad = vad
-        self._turn = turn
-        self._insistent = insistent
-        self._forget()
+        self._settings = turn
+        self._progress = progress
+        self._reset()
 
     @property
     def speaking(self) -> bool:
         """Whether a turn has begun and not yet ended."""
-        return self._speaking
+        return self.state in (UserState.SPEAKING, UserState.PAUSED)
 
     def update(
         self, probability: float, start: float, end: float, threshold: float | None = None
@@ -110,11 +103,12 @@ class TurnDetector:
         `threshold`: where speech begins, when the settings' is not to be used.
         """
         self._end = end
-        beginning = self._vad.start if threshold is None else threshold
-        if self._start is None and probability < beginning:
-            return self._nearly_voiced(end, probability >= NOTICED * beginning)
-        in_voice = self._start is not None and not (self._paused and not self._doubtful)
-        if probability >= (min(self._vad.stop, beginning) if in_voice else beginning):
+        begin = self._vad.start if threshold is None else threshold
+        if self.state in (UserState.IDLE, UserState.NOTICED) and probability < begin:
+            return self._nearly_voiced(perhaps=probability >= NOTICED * begin)
+        paused = self.state is UserState.PAUSED and not self._pause.voiced
+        in_voice = self.state in (UserState.CANDIDATE, UserState.SPEAKING, UserState.PAUSED)
+        if probability >= (min(self._vad.stop, begin) if in_voice and not paused else begin):
             return self._voiced(start, end)
         return self._unvoiced()
 
@@ -125,29 +119,27 @@ class TurnDetector:
 
         A judgement of a pause that is over is ignored.
         """
-        if not self._paused or pause != self._pauses:
+        if self.state is not UserState.PAUSED or pause != self._pauses:
             return
         if sound is not None:
-            self._sound = sound
+            self._pause.sound = sound
         if words is not None:
-            self._words, self._reading = words, why
+            self._pause.words, self._pause.why = words, why
 
     def check(self) -> list[Signal]:
         """Whether the silence so far is enough, by what has been judged since the last window."""
-        if not self._speaking or not self._paused or self._doubtful or self._start is None:
+        if self.state is not UserState.PAUSED or self._pause.voiced:
             return []
         wanted, why = self._wanted()
         if self._end - self._stop < wanted - 1e-9:
             return []
-        ended = Ended(self._start, self._stop, cut=False, why=why, certainty=self.certainty)
-        self._forget()
-        return [ended]
+        return [self._ended(why, certainty=self.certainty)]
 
     @property
     def certainty(self) -> float | None:
         """How surely the turn is finished, in this pause; None when nobody has said anything."""
-        judged = [p for p in (self._sound, self._words) if p is not None]
-        if not judged or self._turn.detector == "silence":
+        judged = [p for p in (self._pause.sound, self._pause.words) if p is not None]
+        if not judged or self._settings.detector == "silence":
             return None
         # Two witnesses who know nothing of each other: their odds multiply (naive Bayes).
         odds = 1.0
@@ -159,82 +151,79 @@ class TurnDetector:
     @property
     def waiting(self) -> str:
         """What the pause's end is being waited for; empty when there is no pause."""
-        return self._wanted()[1] if self._paused else ""
+        return self._wanted()[1] if self.state is UserState.PAUSED else ""
 
     def flush(self) -> list[Signal]:
         """What it means that no more audio will come: a turn that has begun is over."""
-        signals: list[Signal] = []
-        if self._speaking and self._start is not None:
-            signals.append(Ended(self._start, self._stop, cut=False, why="no more sound"))
-        self._forget()
-        return signals
-
-    def _nearly_voiced(self, end: float, perhaps: bool) -> list[Signal]:
-        """Nobody speaks, or perhaps somebody begins to."""
-        if perhaps:
-            noticed, self._noticed = self._noticed, end
-            return [Noticed()] if noticed is None else []
-        if self._noticed is not None and end - self._noticed >= DISMISSED:
-            self._noticed = None
-            return [Dismissed()]
+        if self.speaking:
+            return [self._ended("no more sound")]
+        self._reset()
         return []
 
+    def _nearly_voiced(self, *, perhaps: bool) -> list[Signal]:
+        """Nobody speaks, or perhaps somebody begins to."""
+        if perhaps:
+            return self._notice()
+        if self.state is UserState.NOTICED and self._end - self._noticed >= REJECTED:
+            self.state = UserState.IDLE
+            return [SpeechRejected()]
+        return []
+
+    def _notice(self) -> list[Signal]:
+        new = self.state is UserState.IDLE
+        self.state, self._noticed = UserState.NOTICED, self._end
+        return [SpeechCandidate()] if new else []
+
     def _voiced(self, start: float, end: float) -> list[Signal]:
-        if self._start is None:
-            noticed, self._noticed = self._noticed, end
-            self._start = start
-            self._voice, self._stop = end - start, end
-            return [*([Noticed()] if noticed is None else []), *self._begin()]
         signals: list[Signal] = []
-        if self._paused:
-            self._doubtful += 1
-            if self._doubtful < GOING_ON:
+        if self.state in (UserState.IDLE, UserState.NOTICED):
+            signals = self._notice()
+            self.state, self._start, self._voice = UserState.CANDIDATE, start, 0.0
+        elif self.state is UserState.PAUSED:
+            self._pause.voiced += 1
+            if self._pause.voiced < RESUMED:
                 return []
-            signals = [WentOn()]
-            self._paused = False
+            signals = [SpeechResumed(self.turn)]
+            self.state = UserState.SPEAKING
             if self._told:  # who has insisted once has to do so again, with new words
-                self._voice, self._told = (GOING_ON - 1) * (end - start), 0
+                self._voice, self._told = (RESUMED - 1) * (end - start), 0
         self._voice += end - start
         self._stop = end
-        return signals + self._begin() + self._cut()
+        return signals + self._advance() + self._cut()
 
-    def _begin(self) -> list[Signal]:
-        """A turn, once there is enough voice; and the user's insisting on it."""
+    def _advance(self) -> list[Signal]:
+        """A turn, once there is enough voice; and how much of it there has been."""
         signals: list[Signal] = []
-        if self._start is None:
-            return signals
-        if not self._speaking and self._voice >= self._turn.min_speech:
-            self._speaking = True
-            signals.append(Began(self._start))
-        if self._speaking:
-            while self._told < len(self._insistent) and self._voice >= self._insistent[self._told]:
-                self._told += 1
-                signals.append(Insisted(self._voice))
+        if self.state is UserState.CANDIDATE and self._voice >= self._settings.min_speech:
+            signals.append(self._started(self._start))
+        while (
+            self.speaking
+            and self._told < len(self._progress)
+            and self._voice >= self._progress[self._told]
+        ):
+            self._told += 1
+            signals.append(SpeechProgress(self.turn, self._voice))
         return signals
 
     def _unvoiced(self) -> list[Signal]:
-        assert self._start is not None
-        self._doubtful = 0
         quiet = self._end - self._stop
-        if not self._speaking:
+        if self.state is UserState.CANDIDATE:
             # A click may have a gap as long as itself before it stops being one sound.
-            if quiet >= self._turn.min_speech:
-                noticed = self._stop
-                self._forget()
-                self._noticed = noticed
+            if quiet >= self._settings.min_speech:
+                self.state, self._noticed = UserState.NOTICED, self._stop
             return []
+        self._pause.voiced = 0
         signals: list[Signal] = []
-        if not self._paused and quiet >= self._turn.pause:
-            self._paused = True
+        if self.state is UserState.SPEAKING and quiet >= self._settings.pause:
+            self.state = UserState.PAUSED
             self._pauses += 1
-            self._sound = self._words = None
-            self._reading = ""
-            signals.append(Paused(self._pauses, self._stop))
+            self._pause = _Pause()
+            signals.append(SpeechPaused(self.turn, self._pauses, self._stop))
         return signals + (self.check() or self._cut())
 
     def _wanted(self) -> tuple[float, str]:
         """How much silence ends the turn, and why."""
-        turn, certainty = self._turn, self.certainty
+        turn, certainty = self._settings, self.certainty
         if certainty is None:
             return turn.silence, f"{turn.silence:.2f} s of silence"
         # The surer, the sooner; doubt costs little of the time at first and all of it in the end.
@@ -243,32 +232,34 @@ class TurnDetector:
             wanted = turn.silence - max(turn.silence - turn.complete, 0) * (1 - doubt)
         else:
             wanted = turn.silence + max(turn.unfinished - turn.silence, 0) * (1 - certainty / 0.5)
-        heard = [] if self._sound is None else [f"sounds {self._sound:.2f} finished"]
-        read = [self._reading] if self._reading else []
+        pause = self._pause
+        heard = [] if pause.sound is None else [f"sounds {pause.sound:.2f} finished"]
+        read = [pause.why] if pause.why else []
         return wanted, f"{wanted:.2f} s of silence: {', '.join(heard + read) or 'unsure'}"
 
     def _cut(self) -> list[Signal]:
         """A monologue longer than the limit becomes turns without a pause between them."""
-        if not self._speaking or self._start is None:
-            return []
         end = self._end
-        if end - self._start < self._turn.max_length:
+        if not self.speaking or end - self._start < self._settings.max_length:
             return []
-        ended = Ended(self._start, self._stop, cut=True, why="the longest turn allowed")
-        self._forget()
-        self._start = self._stop = end
-        self._speaking = True
-        return [ended, Began(end)]
+        ended = self._ended("the longest turn allowed", cut=True)
+        self._stop = end
+        return [ended, self._started(end)]
 
-    def _forget(self) -> None:
-        self._noticed = None
-        self._start = None
-        self._stop = self._end = 0.0
+    def _started(self, start: float) -> SpeechStarted:
+        self.turn += 1
+        self.state, self._start = UserState.SPEAKING, start
+        return SpeechStarted(self.turn, start)
+
+    def _ended(self, why: str, *, cut: bool = False, certainty: float | None = None) -> SpeechEnded:
+        ended = SpeechEnded(self.turn, self._start, self._stop, cut, why, certainty)
+        self._reset()
+        return ended
+
+    def _reset(self) -> None:
+        self.state = UserState.IDLE
+        self._noticed = self._start = self._stop = self._end = 0.0
         self._voice = 0.0
         self._told = 0
-        self._speaking = False
         self._pauses = 0
-        self._paused = False
-        self._doubtful = 0
-        self._sound = self._words = None
-        self._reading = ""
+        self._pause = _Pause()

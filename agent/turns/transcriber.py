@@ -1,4 +1,4 @@
-"""The user's turns to words: the stage between the ears and the conversation.
+"""The user's turns to words: the stage between the segmenter and the conversation.
 
 Everything that is not audio passes at once, so that an interruption never waits for the
 recogniser. Turns are recognised one after the other, each while it is being spoken; in a pause
@@ -7,7 +7,6 @@ the recogniser finishes what it has, so that the words are there when the pause 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import anyio
 import numpy as np
@@ -17,16 +16,17 @@ from numpy.typing import NDArray
 from agent.audio.resample import Resampler
 from agent.events import ErrorEvent, Event, WarningEvent
 from agent.turns.completeness import Judgement, judge
-from agent.turns.segmenter import (
+from agent.turns.events import (
+    PreemptiveTranscript,
     SpeechAudio,
-    SpeechCandidate,
     SpeechEnded,
     SpeechPaused,
-    SpeechProgress,
-    SpeechRejected,
     SpeechResumed,
     SpeechStarted,
+    TranscriptionFailed,
+    TurnTranscript,
     UserSpeech,
+    UserWords,
 )
 from agent.turns.vad import SAMPLE_RATE
 from stt import Recognition, SpeechToText, SpeechToTextError, Transcript
@@ -38,48 +38,6 @@ BACKLOG = 8
 PATIENCE = 30.0
 """Seconds that the recogniser may take for a turn's last words: then it is said to have failed."""
 
-
-@dataclass(frozen=True, slots=True)
-class TurnTranscript:
-    """What the recogniser makes of turn `turn` so far; `final` when it is all.
-
-    `sound`: how it sounded, with the final words, where somebody wants to know.
-    """
-
-    turn: int
-    text: str
-    final: bool
-    sound: Heard | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PreemptiveTranscript:
-    """All words of turn `turn`, should its pause number `pause` turn out to be its end."""
-
-    turn: int
-    pause: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptionFailed:
-    """The recogniser failed on turn `turn`: something was said, nobody knows what."""
-
-    turn: int
-
-
-UserWords = (
-    SpeechCandidate
-    | SpeechRejected
-    | SpeechStarted
-    | SpeechProgress
-    | SpeechPaused
-    | SpeechResumed
-    | SpeechEnded
-    | TurnTranscript
-    | PreemptiveTranscript
-    | TranscriptionFailed
-)
 
 _Item = SpeechAudio | SpeechPaused | SpeechResumed
 _Utterance = tuple[int, MemoryObjectReceiveStream[_Item]]
@@ -94,18 +52,18 @@ class Transcriber:
         report: Callable[[Event], None],
         *,
         keep_sound: bool = False,
-        guess: bool = False,
+        preemptive: bool = False,
         judge: Callable[[int, int, Judgement], None] = lambda _turn, _pause, _judgement: None,
     ) -> None:
         """`report` is told of failures; a failed turn does not end the stage.
 
-        `keep_sound`: final words come with their sound. `guess`: the recogniser finishes in every
-        pause. `judge` is told how finished the words read in a pause.
+        `keep_sound`: final words come with their sound. `preemptive`: the recogniser finishes in
+        every pause. `judge` is told how finished the words read in a pause, by its turn and number.
         """
         self._stt = stt
         self._report = report
         self._keep_sound = keep_sound
-        self._guess = guess
+        self._preemptive = preemptive
         self._judge = judge
         self._pause: tuple[int, int] | None = None  # turn and number of the pause that lasts
 
@@ -173,8 +131,8 @@ class Transcriber:
                         await send.send(TurnTranscript(turn, text, final=False))
                 elif isinstance(item, SpeechResumed):
                     await listening.go_on()
-                elif self._guess:
-                    await self._guess_end(item, listening, send)
+                elif self._preemptive:
+                    await self._finish_ahead(item, listening, send)
                 else:
                     self._judge(turn, item.pause, judge(listening.text))
             transcript = await _in_time(recognition)
@@ -184,7 +142,7 @@ class Transcriber:
         sound = listening.sound(transcript)
         await send.send(TurnTranscript(turn, transcript.text.strip(), final=True, sound=sound))
 
-    async def _guess_end(
+    async def _finish_ahead(
         self,
         paused: SpeechPaused,
         listening: "_Listening",

@@ -23,7 +23,8 @@ from agent.config.engines import STT, EngineSection, create_stt
 from agent.config.load import load_config
 from agent.config.sections import TurnSettings, VadSettings
 from agent.errors import AudioError
-from agent.turns.detector import Ended, TurnDetector
+from agent.turns.detector import TurnDetector
+from agent.turns.events import SpeechEnded
 from agent.turns.vad import SAMPLE_RATE, WINDOW, SileroVad, Vad
 from stt import SpeechToText, SpeechToTextError, Transcript
 
@@ -181,7 +182,7 @@ async def utterances(
         if position + SAMPLE_RATE >= len(pcm):
             ends += turns.flush()
         for end in ends:
-            if isinstance(end, Ended):
+            if isinstance(end, SpeechEnded):
                 first = max(done, round((end.start - CUTS.pre_roll) * SAMPLE_RATE))
                 tail = 0.0 if end.cut else TAIL
                 done = min(len(pcm), round((end.stop + tail) * SAMPLE_RATE))

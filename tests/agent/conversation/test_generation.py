@@ -1,4 +1,4 @@
-"""Thinking: the tool loop between the model and what is spoken."""
+"""Generation: the tool loop between the model and what is spoken."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -43,7 +43,7 @@ class House:
 
 @dataclass
 class Setting:
-    """A toolbox and all that a thinking needs."""
+    """A toolbox and all that a generation needs."""
 
     toolbox: Toolbox
     house: House
@@ -51,7 +51,9 @@ class Setting:
     committed: anyio.Event
     waited: list[float]
 
-    def think(self, llm: FakeLlm, messages: Sequence[Message] = ASKED, turn: int = 1) -> Generation:
+    def generate(
+        self, llm: FakeLlm, messages: Sequence[Message] = ASKED, turn: int = 1
+    ) -> Generation:
         return Generation(
             llm,
             messages,
@@ -80,8 +82,8 @@ def door(name: str = "front", id: str = "1") -> ToolCall:  # noqa: A002 (the fie
     return ToolCall(id, "door", f'{{"name": "{name}"}}')
 
 
-async def spoken(thinking: Generation) -> str:
-    async with aclosing(thinking.text()) as text:
+async def spoken(generation: Generation) -> str:
+    async with aclosing(generation.text()) as text:
         return "".join([delta.text async for delta in text])
 
 
@@ -89,15 +91,15 @@ async def test_a_tool_runs_between_two_texts() -> None:
     async with setting() as s:
         s.house.go.set()
         llm = FakeLlm([["Let me see. ", door()], ["It ", "is."]])
-        thinking = s.think(llm)
-        assert await spoken(thinking) == "Let me see. It is."
+        generation = s.generate(llm)
+        assert await spoken(generation) == "Let me see. It is."
         result = Message("tool", "the front door is open", call_id="1")
         assert llm.asked == [
             ASKED,
             (*ASKED, Message("assistant", "Let me see. ", calls=(door(),)), result),
         ]
-        # The words are kept as they were heard, which is not for the thinking to say.
-        assert thinking.messages == (Message("assistant", "", calls=(door(),)), result)
+        # The words are kept as they were heard, which is not for the generation to say.
+        assert generation.messages == (Message("assistant", "", calls=(door(),)), result)
         called, returned = s.events
         assert called == ToolCalled(1, "door", '{"name": "front"}')
         assert isinstance(returned, ToolReturned)
@@ -106,8 +108,8 @@ async def test_a_tool_runs_between_two_texts() -> None:
 
 async def test_sentences_stay_apart_and_are_not_held_back() -> None:
     async with setting() as s:
-        thinking = s.think(FakeLlm([["Let ", "me ", "see.", door()], ["It ", "is."]]))
-        async with aclosing(thinking.text()) as text:
+        generation = s.generate(FakeLlm([["Let ", "me ", "see.", door()], ["It ", "is."]]))
+        async with aclosing(generation.text()) as text:
             said = "".join([(await anext(text)).text for _ in range(4)])
             assert said == "Let me see. "  # while the tool runs
             assert not s.house.go.is_set()
@@ -118,14 +120,14 @@ async def test_sentences_stay_apart_and_are_not_held_back() -> None:
 async def test_no_tool_before_the_commit() -> None:
     async with setting(committed=False) as s:
         s.house.go.set()
-        thinking = s.think(FakeLlm([["Let me see. ", door()], ["Done."]]))
-        async with anyio.create_task_group() as tasks, aclosing(thinking.text()) as text:
+        generation = s.generate(FakeLlm([["Let me see. ", door()], ["Done."]]))
+        async with anyio.create_task_group() as tasks, aclosing(generation.text()) as text:
             assert (await anext(text)).text == "Let me see. "
 
             async def commit() -> None:
                 await anyio.wait_all_tasks_blocked()
                 assert s.house.opened == []
-                assert thinking.messages == ()
+                assert generation.messages == ()
                 s.committed.set()
 
             tasks.start_soon(commit)
@@ -136,22 +138,22 @@ async def test_no_tool_before_the_commit() -> None:
 @pytest.mark.parametrize("how", ["close", "cancel"])
 async def test_leaving_before_the_commit_leaves_nothing(how: str) -> None:
     async with setting(committed=False) as s:
-        thinking = s.think(FakeLlm([["Let me see. ", door()]]))
+        generation = s.generate(FakeLlm([["Let me see. ", door()]]))
         if how == "close":
-            async with aclosing(thinking.text()) as text:
+            async with aclosing(generation.text()) as text:
                 await anext(text)
         else:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(spoken, thinking)
+                tasks.start_soon(spoken, generation)
                 await anyio.wait_all_tasks_blocked()
                 tasks.cancel_scope.cancel()
         await anyio.wait_all_tasks_blocked()
-        assert (thinking.messages, s.events, s.house.opened) == ((), [], [])
+        assert (generation.messages, s.events, s.house.opened) == ((), [], [])
 
 
 async def test_a_tool_that_is_interrupted_finishes_and_is_not_run_again() -> None:
     async with setting() as s:
-        first = s.think(FakeLlm([[door()]]))
+        first = s.generate(FakeLlm([[door()]]))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(spoken, first)
             await s.house.running.wait()
@@ -162,7 +164,7 @@ async def test_a_tool_that_is_interrupted_finishes_and_is_not_run_again() -> Non
         assert "still running" in result.content
 
         llm = FakeLlm([[door(id="2")], ["It is open."]])
-        second = s.think(llm, (*ASKED, *first.messages, Message("user", "well?")), turn=2)
+        second = s.generate(llm, (*ASKED, *first.messages, Message("user", "well?")), turn=2)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(spoken, second)
             await anyio.wait_all_tasks_blocked()
@@ -171,7 +173,7 @@ async def test_a_tool_that_is_interrupted_finishes_and_is_not_run_again() -> Non
         assert first.messages[1].content == "the front door is open"
         assert second.messages[1] == Message("tool", "the front door is open", call_id="2")
         # What the model has been told of may be called again.
-        await spoken(s.think(FakeLlm([[door()], ["Again."]]), turn=3))
+        await spoken(s.generate(FakeLlm([[door()], ["Again."]]), turn=3))
         assert s.house.opened == ["front", "front"]
         assert [type(e) for e in s.events] == [ToolCalled, ToolReturned] * 2
 
@@ -179,20 +181,20 @@ async def test_a_tool_that_is_interrupted_finishes_and_is_not_run_again() -> Non
 async def test_calls_run_at_the_same_time() -> None:
     async with setting() as s:
         llm = FakeLlm([[door("front", "1"), door("back", "2")], ["Both."]])
-        thinking = s.think(llm)
+        generation = s.generate(llm)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(spoken, thinking)
+            tasks.start_soon(spoken, generation)
             await anyio.wait_all_tasks_blocked()
             assert sum(isinstance(e, ToolCalled) for e in s.events) == 2
             s.house.go.set()
-        assert [m.call_id for m in thinking.messages] == [None, "1", "2"]
+        assert [m.call_id for m in generation.messages] == [None, "1", "2"]
         assert sorted(s.house.opened) == ["back", "front"]
 
 
 async def test_a_failing_tool_is_an_answer_to_the_model() -> None:
     async with setting() as s:
         llm = FakeLlm([[ToolCall("1", "broken", "")], ["Sorry."]])
-        assert await spoken(s.think(llm)) == "Sorry."
+        assert await spoken(s.generate(llm)) == "Sorry."
         assert llm.asked[1][-1].content == "error: OSError: the house is on fire"
         returned = s.events[-1]
         assert isinstance(returned, ToolReturned)
@@ -209,7 +211,7 @@ async def test_whatever_a_tool_raises_ends_no_more_than_itself(error: BaseExcept
 
         s.toolbox.add(function_tool(bad))
         llm = FakeLlm([[ToolCall("1", "bad", "")], ["Sorry."]])
-        assert await spoken(s.think(llm)) == "Sorry."
+        assert await spoken(s.generate(llm)) == "Sorry."
         assert llm.asked[1][-1].content.startswith(f"error: {type(error).__name__}: ")
 
 
@@ -226,7 +228,7 @@ async def test_whatever_a_tool_raises_ends_no_more_than_itself(error: BaseExcept
 async def test_a_wrong_call_goes_back_to_the_model(call: ToolCall, error: str) -> None:
     async with setting() as s:
         llm = FakeLlm([[call], ["Sorry."]])
-        assert await spoken(s.think(llm)) == "Sorry."
+        assert await spoken(s.generate(llm)) == "Sorry."
         assert llm.asked[1][-1].content.startswith(error)
 
 
@@ -234,21 +236,20 @@ async def test_no_more_than_so_many_rounds() -> None:
     async with setting() as s:
         s.house.go.set()
         llm = FakeLlm([[door(str(n))] for n in range(ROUNDS)] + [["Enough.", door("last")]])
-        assert await spoken(s.think(llm)) == "Enough."
+        assert await spoken(s.generate(llm)) == "Enough."
         assert len(s.house.opened) == ROUNDS
         assert [bool(offered) for offered in llm.offered] == [True] * ROUNDS + [False]
         assert isinstance(s.events[-1], WarningEvent)
         assert s.events[-1].code == "llm.call_ignored"
 
 
-async def test_costs_are_added_and_notices_reported() -> None:
+async def test_costs_and_notices_are_reported() -> None:
     async with setting() as s:
         s.house.go.set()
         notice = Notice("llm.fallback", "the second model answers")
         llm = FakeLlm([[notice, door(), Usage(10, 2)], ["Yes.", Usage(20, 3, 8)]])
-        thinking = s.think(llm)
-        assert await spoken(thinking) == "Yes."
-        assert thinking.usage == Usage(30, 5, 8)
+        generation = s.generate(llm)
+        assert await spoken(generation) == "Yes."
         assert s.events[0] == WarningEvent("llm", "llm.fallback", "the second model answers")
         costs = [event for event in s.events if isinstance(event, ModelUsage)]
         assert costs == [ModelUsage(1, 10, 2, 0), ModelUsage(1, 20, 3, 8)]
@@ -268,7 +269,7 @@ async def test_a_sign_when_tools_take_long(takes: float, signs: int) -> None:
         s.toolbox.add(function_tool(slow))
         began = anyio.current_time()
         llm = FakeLlm([[ToolCall("1", "slow", ""), ToolCall("2", "slow", "")], ["Done."]])
-        assert await spoken(s.think(llm)) == "Done."
+        assert await spoken(s.generate(llm)) == "Done."
         assert [when - began for when in s.waited] == [pytest.approx(PATIENCE)] * signs
         # The second call was the first one's, and shared it.
         assert sum(isinstance(event, ToolCalled) for event in s.events) == 1
@@ -284,20 +285,20 @@ async def test_a_tool_may_have_the_last_word(words: str, silent: bool) -> None:
 
         s.toolbox.add(function_tool(speak))
         llm = FakeLlm([[ToolCall("1", "speak", "")]])
-        thinking = s.think(llm)
-        assert await spoken(thinking) == words
-        assert thinking.silent is silent
+        generation = s.generate(llm)
+        assert await spoken(generation) == words
+        assert generation.silent is silent
         assert len(llm.asked) == 1
-        assert len(thinking.messages) == 2
+        assert len(generation.messages) == 2
 
 
 async def test_an_error_of_the_model_after_a_tool_keeps_what_was_done() -> None:
     async with setting() as s:
         s.house.go.set()
-        thinking = s.think(FakeLlm([[door()], [LanguageModelError("gone")]]))
+        generation = s.generate(FakeLlm([[door()], [LanguageModelError("gone")]]))
         with pytest.raises(LanguageModelError):
-            await spoken(thinking)
-        assert [message.role for message in thinking.messages] == ["assistant", "tool"]
+            await spoken(generation)
+        assert [message.role for message in generation.messages] == ["assistant", "tool"]
 
 
 async def test_warming_up() -> None:

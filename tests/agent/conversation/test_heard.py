@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.conversation.heard import heard_words, split_at
+from agent.conversation.history import heard_words, split_at
 from tts import SpokenWord
 
 RATE = 1000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.turns.completeness import completeness, judge
+from agent.turns.completeness import judge
 from tests.agent.turns.completeness_phrases import (
     COMPLETE,
     DEVELOPED,
@@ -52,19 +52,24 @@ def cut(lines: list[str]) -> tuple[list[str], list[str]]:
     return whole, parts
 
 
+def certainty(text: str) -> float:
+    """How sure it is, from 0 to 1, that `text` is finished."""
+    return judge(text).certainty
+
+
 def share(texts: list[str], low: float, high: float) -> float:
     """Which part of `texts` is judged between the two."""
-    return sum(low <= completeness(text) <= high for text in texts) / len(texts)
+    return sum(low <= certainty(text) <= high for text in texts) / len(texts)
 
 
 @pytest.mark.parametrize("text", [*COMPLETE, *CLIPS, *map(bare, CLIPS)])
 def test_a_finished_phrase(text: str) -> None:
-    assert completeness(text) >= FINISHED, judge(text)
+    assert certainty(text) >= FINISHED, judge(text)
 
 
 @pytest.mark.parametrize("text", UNFINISHED)
 def test_an_unfinished_phrase(text: str) -> None:
-    assert completeness(text) <= CLEARLY_UNFINISHED, judge(text)
+    assert certainty(text) <= CLEARLY_UNFINISHED, judge(text)
 
 
 def test_enough_phrases_are_labelled() -> None:
@@ -73,20 +78,20 @@ def test_enough_phrases_are_labelled() -> None:
 
 @pytest.mark.parametrize("text", ["I would like to order", "i would like to order", "I'd like to"])
 def test_a_pause_inside_a_sentence(text: str) -> None:
-    assert completeness(text) <= CLEARLY_UNFINISHED
-    assert completeness(f"{text}...") <= CLEARLY_UNFINISHED
-    assert completeness(f"{text}.") <= CLEARLY_UNFINISHED  # Whisper ends everything with one
+    assert certainty(text) <= CLEARLY_UNFINISHED
+    assert certainty(f"{text}...") <= CLEARLY_UNFINISHED
+    assert certainty(f"{text}.") <= CLEARLY_UNFINISHED  # Whisper ends everything with one
 
 
 @pytest.mark.parametrize("text", [*OTHER_LANGUAGES, "", "  ", "?!"])
 def test_of_other_languages_nothing_is_known(text: str) -> None:
-    assert completeness(text) == 0.5
+    assert certainty(text) == 0.5
 
 
 def test_punctuation_speaks_in_every_language() -> None:
-    assert completeness("Wie spät ist es?") >= 0.8
+    assert certainty("Wie spät ist es?") >= 0.8
     for mark in ("...", "…", "-", ","):
-        assert completeness(f"Ich möchte gerne{mark}") <= 0.1
+        assert certainty(f"Ich möchte gerne{mark}") <= 0.1
 
 
 def test_it_says_why() -> None:
@@ -98,10 +103,10 @@ def test_it_says_why() -> None:
 
 
 def test_only_a_number_that_is_told_goes_on() -> None:
-    assert completeness("turn off my phone at seven") >= FINISHED
-    assert completeness("my phone number is seven") <= CLEARLY_UNFINISHED
-    assert completeness("My number is 555-1234") <= CLEARLY_UNFINISHED
-    assert completeness("My number is 212-555-1234") >= FINISHED
+    assert certainty("turn off my phone at seven") >= FINISHED
+    assert certainty("my phone number is seven") <= CLEARLY_UNFINISHED
+    assert certainty("My number is 555-1234") <= CLEARLY_UNFINISHED
+    assert certainty("My number is 212-555-1234") >= FINISHED
 
 
 def test_sentences_that_rules_were_made_for_cut_after_each_word() -> None:

@@ -1,28 +1,28 @@
 """Turn-taking on a clock that is only numbers."""
 
 from agent.config.sections import TurnSettings, VadSettings
-from agent.turns.detector import (
-    Began,
-    Dismissed,
-    Ended,
-    Insisted,
-    Noticed,
-    Paused,
+from agent.turns.detector import TurnDetector
+from agent.turns.events import (
     Signal,
-    TurnDetector,
-    WentOn,
+    SpeechCandidate,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechProgress,
+    SpeechRejected,
+    SpeechResumed,
+    SpeechStarted,
 )
 
 WINDOW = 0.032
 SETTINGS = TurnSettings(
     min_speech=0.1, pause=0.1, complete=0.2, silence=0.5, unfinished=2.0, max_length=5
 )
-INSISTENT = (0.25, 1.0)
+PROGRESS = (0.25, 1.0)
 
 
 def run(*stretches: tuple[float, float]) -> list[tuple[float, Signal]]:
     """What a detector says to stretches of (seconds, probability), each with its time."""
-    detector = TurnDetector(VadSettings(start=0.5, stop=0.35), SETTINGS, INSISTENT)
+    detector = TurnDetector(VadSettings(start=0.5, stop=0.35), SETTINGS, PROGRESS)
     signals, window = [], 0
     for seconds, probability in stretches:
         for _ in range(round(seconds / WINDOW)):
@@ -41,25 +41,34 @@ def test_silence_is_nothing() -> None:
 
 
 def test_a_click_is_noticed_and_dismissed() -> None:
-    assert kinds(run((1, 0.0), (0.064, 0.9), (1, 0.0))) == [Noticed, Dismissed]
+    assert kinds(run((1, 0.0), (0.064, 0.9), (1, 0.0))) == [SpeechCandidate, SpeechRejected]
 
 
 def test_clicks_far_apart_do_not_add_up() -> None:
-    assert kinds(run(*[(0.064, 0.9), (0.2, 0.0)] * 20, (1, 0.0))) == [Noticed, Dismissed]
-    assert kinds(run(*[(0.064, 0.9), (0.6, 0.0)] * 20)) == [Noticed, Dismissed] * 20
+    assert kinds(run(*[(0.064, 0.9), (0.2, 0.0)] * 20, (1, 0.0))) == [
+        SpeechCandidate,
+        SpeechRejected,
+    ]
+    assert kinds(run(*[(0.064, 0.9), (0.6, 0.0)] * 20)) == [SpeechCandidate, SpeechRejected] * 20
 
 
 def test_one_utterance() -> None:
     signals = run((0.96, 0.0), (0.96, 0.9), (1.6, 0.0))
-    assert kinds(signals) == [Noticed, Began, Insisted, Paused, Ended]
+    assert kinds(signals) == [
+        SpeechCandidate,
+        SpeechStarted,
+        SpeechProgress,
+        SpeechPaused,
+        SpeechEnded,
+    ]
     (noticed, _), (began, first), (insisted, _), (paused, pause), (ended, last) = signals
-    assert isinstance(first, Began)
-    assert isinstance(pause, Paused)
-    assert isinstance(last, Ended)
+    assert isinstance(first, SpeechStarted)
+    assert isinstance(pause, SpeechPaused)
+    assert isinstance(last, SpeechEnded)
     assert abs(noticed - 0.96 - WINDOW) < 1e-9
     assert abs(first.start - 0.96) < 1e-9
     assert SETTINGS.min_speech <= began - first.start < SETTINGS.min_speech + WINDOW
-    assert INSISTENT[0] <= insisted - first.start < INSISTENT[0] + WINDOW
+    assert PROGRESS[0] <= insisted - first.start < PROGRESS[0] + WINDOW
     assert abs(last.stop - 1.92) < 1e-9
     assert (pause.pause, pause.stop) == (1, last.stop)
     assert SETTINGS.pause <= paused - last.stop < SETTINGS.pause + WINDOW
@@ -68,33 +77,48 @@ def test_one_utterance() -> None:
 
 
 def test_who_goes_on_for_long_insists_again() -> None:
-    voices = [s.voice for _, s in run((1.6, 0.9), (1, 0.0)) if isinstance(s, Insisted)]
+    voices = [s.voice for _, s in run((1.6, 0.9), (1, 0.0)) if isinstance(s, SpeechProgress)]
     assert len(voices) == 2
-    assert all(at <= voice < at + WINDOW for at, voice in zip(INSISTENT, voices, strict=True))
+    assert all(at <= voice < at + WINDOW for at, voice in zip(PROGRESS, voices, strict=True))
 
 
 def test_a_short_word_does_not_insist() -> None:
-    assert kinds(run((0.16, 0.9), (1, 0.0))) == [Noticed, Began, Paused, Ended]
+    assert kinds(run((0.16, 0.9), (1, 0.0))) == [
+        SpeechCandidate,
+        SpeechStarted,
+        SpeechPaused,
+        SpeechEnded,
+    ]
 
 
 def test_hysteresis_keeps_speech_going_between_the_thresholds() -> None:
     assert kinds(run((0.32, 0.9), (0.5, 0.4), (1, 0.0))) == [
-        *(Noticed, Began, Insisted),
-        *(Paused, Ended),
+        *(SpeechCandidate, SpeechStarted, SpeechProgress),
+        *(SpeechPaused, SpeechEnded),
     ]
-    assert kinds(run((2, 0.4), (1, 0.0))) == [Noticed, Dismissed]  # but does not begin it
+    assert kinds(run((2, 0.4), (1, 0.0))) == [
+        SpeechCandidate,
+        SpeechRejected,
+    ]  # but does not begin it
 
 
 def test_what_may_be_a_voice_is_noticed_once_and_forgotten_after_a_while() -> None:
-    assert kinds(run((0.2, 0.4), (0.064, 0.0), (0.2, 0.4), (0.5, 0.0))) == [Noticed, Dismissed]
-    assert kinds(run((0.2, 0.4), (0.32, 0.9), (1, 0.0)))[:3] == [Noticed, Began, Insisted]
+    assert kinds(run((0.2, 0.4), (0.064, 0.0), (0.2, 0.4), (0.5, 0.0))) == [
+        SpeechCandidate,
+        SpeechRejected,
+    ]
+    assert kinds(run((0.2, 0.4), (0.32, 0.9), (1, 0.0)))[:3] == [
+        SpeechCandidate,
+        SpeechStarted,
+        SpeechProgress,
+    ]
     assert run((2, 0.2), (1, 0.0)) == []
 
 
 def test_a_higher_threshold_is_for_the_beginning_only() -> None:
     detector = TurnDetector(VadSettings(), SETTINGS)
     assert detector.update(0.4, 0.0, 0.032, threshold=0.7) == []
-    assert detector.update(0.6, 0.032, 0.064, threshold=0.7) == [Noticed()]
+    assert detector.update(0.6, 0.032, 0.064, threshold=0.7) == [SpeechCandidate()]
     assert not detector.speaking
     assert detector.update(0.8, 0.064, 0.096, threshold=0.7) == []
     for window in range(3, 20):
@@ -104,21 +128,30 @@ def test_a_higher_threshold_is_for_the_beginning_only() -> None:
 
 def test_a_pause_shorter_than_the_silence_is_inside_the_turn() -> None:
     assert kinds(run((0.5, 0.9), (0.45, 0.0), (0.5, 0.9), (1, 0.0))) == [
-        *(Noticed, Began, Insisted, Paused),
-        *(WentOn, Insisted, Paused, Ended),
+        *(SpeechCandidate, SpeechStarted, SpeechProgress, SpeechPaused),
+        *(SpeechResumed, SpeechProgress, SpeechPaused, SpeechEnded),
     ]
 
 
 def test_a_click_in_a_pause_is_not_going_on() -> None:
     one = WINDOW + 1e-9
     signals = run((0.5, 0.9), (0.2, 0.0), (one, 0.9), (1, 0.0))
-    assert kinds(signals) == [Noticed, Began, Insisted, Paused, Ended]
+    assert kinds(signals) == [
+        SpeechCandidate,
+        SpeechStarted,
+        SpeechProgress,
+        SpeechPaused,
+        SpeechEnded,
+    ]
     assert abs(signals[-1][0] - signals[3][0]) < SETTINGS.silence  # nor does it prolong the pause
 
 
 def test_a_pause_longer_than_the_silence_makes_two_turns() -> None:
     signals = run((0.5, 0.9), (0.6, 0.0), (0.5, 0.9), (1, 0.0))
-    assert kinds(signals) == [Noticed, Began, Insisted, Paused, Ended] * 2
+    assert (
+        kinds(signals)
+        == [SpeechCandidate, SpeechStarted, SpeechProgress, SpeechPaused, SpeechEnded] * 2
+    )
 
 
 def silence_that_ended(
@@ -130,9 +163,9 @@ def silence_that_ended(
     while True:
         start, end = window * WINDOW, (window + 1) * WINDOW
         for signal in detector.update(0.9 if window < 20 else 0.0, start, end):
-            if isinstance(signal, Paused):
+            if isinstance(signal, SpeechPaused):
                 detector.judge(signal.pause, sound=sound, words=words)
-            if isinstance(signal, Ended):
+            if isinstance(signal, SpeechEnded):
                 return end - signal.stop
         window += 1
 
@@ -170,7 +203,7 @@ def test_a_late_judgement_ends_the_turn_at_once_and_one_of_another_pause_does_no
     assert detector.check() == []
     detector.judge(1, sound=0.99)
     (ended,) = detector.check()
-    assert isinstance(ended, Ended)
+    assert isinstance(ended, SpeechEnded)
     assert ended.certainty is not None
     assert ended.certainty > 0.9
     assert "finished" in ended.why
@@ -183,17 +216,17 @@ def test_a_judgement_is_of_one_pause_only() -> None:
     for window in range(60):
         probability = 0.9 if window < 10 or 14 <= window < 24 else 0.0
         new = detector.update(probability, window * WINDOW, (window + 1) * WINDOW)
-        if any(isinstance(s, Paused) and s.pause == 1 for s in new):
+        if any(isinstance(s, SpeechPaused) and s.pause == 1 for s in new):
             detector.judge(1, sound=0.1)
         signals += new
-    (ended,) = (s for s in signals if isinstance(s, Ended))
+    (ended,) = (s for s in signals if isinstance(s, SpeechEnded))
     assert ended.certainty is None
 
 
 def test_a_monologue_is_cut_into_turns_without_a_hole() -> None:
     signals = run((18, 0.9), (1, 0.0))
-    ends = [s for _, s in signals if isinstance(s, Ended)]
-    begins = [s for _, s in signals if isinstance(s, Began)]
+    ends = [s for _, s in signals if isinstance(s, SpeechEnded)]
+    begins = [s for _, s in signals if isinstance(s, SpeechStarted)]
     assert [end.cut for end in ends] == [True, True, True, False]
     assert len(begins) == 4
     for end, begin in zip(ends, begins[1:], strict=False):
@@ -207,6 +240,6 @@ def test_flush_ends_an_open_turn_and_only_that() -> None:
     for window in range(10):
         detector.update(0.9, window * WINDOW, (window + 1) * WINDOW)
     assert detector.speaking
-    assert [type(signal) for signal in detector.flush()] == [Ended]
+    assert [type(signal) for signal in detector.flush()] == [SpeechEnded]
     assert not detector.speaking
     assert detector.flush() == []

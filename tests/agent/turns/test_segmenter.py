@@ -12,7 +12,7 @@ from agent.config.sections import TurnSettings, VadSettings
 from agent.events import Audio, ErrorEvent, Event
 from agent.graph import Graph
 from agent.turns.completeness import Judgement
-from agent.turns.segmenter import (
+from agent.turns.events import (
     SpeechAudio,
     SpeechCandidate,
     SpeechEnded,
@@ -21,9 +21,9 @@ from agent.turns.segmenter import (
     SpeechRejected,
     SpeechResumed,
     SpeechStarted,
-    TurnSegmenter,
     UserSpeech,
 )
+from agent.turns.segmenter import TurnSegmenter
 from tests.agent.fakes import LoudnessVad, Scripted
 
 pytestmark = pytest.mark.anyio
@@ -34,9 +34,9 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "trio", {"clock": MockClock(autojump_threshold=0)}
 
 
-async def listen(microphone: Any, ears: TurnSegmenter | None = None) -> list[UserSpeech]:
-    ears = ears or TurnSegmenter(LoudnessVad(), VadSettings(), TurnSettings())
-    async with Graph(microphone, name="microphone").then(ears).open() as (_, heard):
+async def listen(microphone: Any, segmenter: TurnSegmenter | None = None) -> list[UserSpeech]:
+    segmenter = segmenter or TurnSegmenter(LoudnessVad(), VadSettings(), TurnSettings())
+    async with Graph(microphone, name="microphone").then(segmenter).open() as (_, heard):
         return [item async for item in heard]
 
 
@@ -64,8 +64,8 @@ async def test_times_are_the_audios() -> None:
     began = anyio.current_time()
     items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]))
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
-    assert ended.stopped - began == pytest.approx(1.64, abs=0.032)
-    assert ended.decided - began == pytest.approx(ended.stopped - began + 1.0, abs=0.052)
+    assert ended.stop - began == pytest.approx(1.64, abs=0.032)
+    assert ended.decided - began == pytest.approx(ended.stop - began + 1.0, abs=0.052)
     assert ended.speech_s == pytest.approx(0.64, abs=0.04)
 
 
@@ -78,7 +78,7 @@ async def test_audio_without_times_is_now() -> None:
     began = anyio.current_time()
     items = await listen(untimed)
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
-    assert ended.stopped - began == pytest.approx(1.64, abs=0.032)
+    assert ended.stop - began == pytest.approx(1.64, abs=0.032)
 
 
 async def test_another_rate_is_converted() -> None:
@@ -131,8 +131,8 @@ SMART = TurnSettings(detector="smart_turn")
 async def test_a_turn_that_sounds_finished_ends_soon() -> None:
     began = anyio.current_time()
     model = Certain(0.99)
-    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
-    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), ears)
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), segmenter)
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
     assert ended.decided - began == pytest.approx(1.64 + SMART.complete, abs=0.052)
     assert ended.certainty == pytest.approx(0.98, abs=0.01)
@@ -142,8 +142,8 @@ async def test_a_turn_that_sounds_finished_ends_soon() -> None:
 
 
 async def test_a_turn_that_sounds_unfinished_may_pause_for_long() -> None:
-    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=Certain(0.02))
-    items = await listen(Scripted([(1, False), (0.64, True), (2, False), (0.64, True)]), ears)
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=Certain(0.02))
+    items = await listen(Scripted([(1, False), (0.64, True), (2, False), (0.64, True)]), segmenter)
     others = [item for item in items if not isinstance(item, SpeechAudio)]
     assert [type(item) for item in others] == [
         *(SpeechCandidate, SpeechStarted, SpeechProgress, SpeechPaused),
@@ -151,10 +151,10 @@ async def test_a_turn_that_sounds_unfinished_may_pause_for_long() -> None:
     ]
 
 
-async def test_the_model_hears_the_last_eight_seconds() -> None:
+async def test_the_model_hsegmenter_the_last_eight_seconds() -> None:
     model = Certain(0.99)
-    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
-    await listen(Scripted([(1, False), (12, True), (2, False)]), ears)
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
+    await listen(Scripted([(1, False), (12, True), (2, False)]), segmenter)
     assert len(model.heard[0]) == 8 * 16000
 
 
@@ -162,22 +162,22 @@ async def test_a_model_that_fails_is_told_of_and_silence_decides() -> None:
     told: list[Event] = []
     began = anyio.current_time()
     model = Certain(RuntimeError("no memory"))
-    ears = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model, report=told.append)
-    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), ears)
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model, report=told.append)
+    items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), segmenter)
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
     assert ended.decided - began == pytest.approx(1.64 + SMART.silence, abs=0.052)
     assert told == [ErrorEvent("turns", "RuntimeError", "no memory", recovered=True)]
 
 
 async def test_words_that_read_finished_end_the_turn_and_those_of_another_turn_do_not() -> None:
-    ears = TurnSegmenter(LoudnessVad(), VadSettings(), TurnSettings())
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), TurnSettings())
     began = anyio.current_time()
     decided = []
     microphone = Scripted([(1, False), (0.64, True), (1.2, False), (0.64, True), (1.2, False)])
-    async with Graph(microphone, name="microphone").then(ears).open() as (_, heard):
+    async with Graph(microphone, name="microphone").then(segmenter).open() as (_, heard):
         async for item in heard:
             if isinstance(item, SpeechPaused):
-                ears.read(1, item.pause, Judgement(0.99, "a question"))
+                segmenter.read(1, item.pause, Judgement(0.99, "a question"))
             elif isinstance(item, SpeechEnded):
                 decided.append((item.decided - began, item.why))
     (first, why), (second, _) = decided

@@ -15,7 +15,8 @@ from agent.audio.playback import Playback
 from agent.audio.wav import read_audio
 from agent.config.sections import EchoMode, TurnSettings, VadSettings
 from agent.events import MICROPHONE_RATE, Event
-from agent.turns.detector import Began, Insisted, TurnDetector
+from agent.turns.detector import TurnDetector
+from agent.turns.events import SpeechProgress, SpeechStarted
 from agent.turns.vad import WINDOW, SileroVad
 from bench.echo_room import RATE, Devices, Heard, Room
 from tests.paths import AUDIO
@@ -103,7 +104,7 @@ async def test_the_echo_goes(name: str) -> None:
     print(f"{name}: ERLE {erle:.1f} dB, {100 * np.mean(false >= START_BARGE_IN):.1f} % of windows")
     assert erle >= 25
     assert np.mean(false >= START_BARGE_IN) <= 0.01
-    assert not [s for _, s in signals(false, START_BARGE_IN) if isinstance(s, Insisted)]
+    assert not [s for _, s in signals(false, START_BARGE_IN) if isinstance(s, SpeechProgress)]
     assert np.mean(await probabilities(heard.microphone) > 0.5) > 0.5  # it had been there
 
 
@@ -115,7 +116,7 @@ async def test_a_speaker_that_ran_dry_is_found_again() -> None:
     assert heard.erle(6.5, 8.0) > 20
     assert heard.erle(9.5, 11.9) > 20
     assert np.mean(false >= START_BARGE_IN) < 0.02
-    assert not [s for _, s in signals(false, START_BARGE_IN) if isinstance(s, Insisted)]
+    assert not [s for _, s in signals(false, START_BARGE_IN) if isinstance(s, SpeechProgress)]
 
 
 @pytest.mark.parametrize("delay", [0.06, 0.18])
@@ -142,7 +143,7 @@ async def test_an_interruption_is_heard_over_the_agent(room: Room) -> None:
     heard_at = [
         time
         for time, signal in signals(await probabilities(heard.cleaned), START_BARGE_IN)
-        if isinstance(signal, Began)
+        if isinstance(signal, SpeechStarted)
     ]
     delays = np.array([min((t - b for t in heard_at if t > b), default=99.0) for b in begins])
     print(f"p50 {np.median(delays):.2f} s, {np.mean(delays <= 0.6):.2f} within 0.6 s")
@@ -197,6 +198,6 @@ async def test_who_wears_headphones_is_heard_from_the_beginning(noise: float, be
     insisted = [
         time - begin
         for time, signal in signals(await probabilities(heard.cleaned), START_BARGE_IN)
-        if isinstance(signal, Insisted)
+        if isinstance(signal, SpeechProgress)
     ]
     assert 0.2 < insisted[0] < 0.45

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.turns.backchannel import could_become_backchannel, is_backchannel
+from agent.turns.interruption import could_become_backchannel, is_backchannel
 
 BACKCHANNELS = """
 mm-hm|Mm-hmm.|mm hmm|mmhm|mhm|Mhm.|m|mm|hm|hmm|Hmm...|uh-huh|uh huh|Uh-huh!|right|Right.|yeah

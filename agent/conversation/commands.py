@@ -1,0 +1,170 @@
+"""What the turn-taking policy decides: commands, which the session executes in their order.
+
+Replies are known by numbers, which the policy gives them; turns are the user's.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agent.conversation.events import TimerName
+from agent.events import Decision, What
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A command that is logged, with its reason, as the `Decision` named `what`."""
+
+    what: ClassVar[What]
+    turn: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duck(Decided):
+    """Lower the agent's voice."""
+
+    what: ClassVar[What] = "duck"
+
+
+@dataclass(frozen=True, slots=True)
+class Unduck(Decided):
+    """Back to its full level."""
+
+    what: ClassVar[What] = "unduck"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Decided):
+    """Let a reply that has not begun wait, until `Resume` or `Stop`."""
+
+    what: ClassVar[What] = "hold"
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt(Decided):
+    """Silence a reply, until `Resume` or `Stop`: this is a barge-in."""
+
+    what: ClassVar[What] = "stop"
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Decided):
+    """Go on with a reply where it was silenced."""
+
+    what: ClassVar[What] = "resume"
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End a reply for good: what has been heard of it is all there will be."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare(Decided):
+    """Begin a preemptive reply: as if the user had said `text`, but for the playing."""
+
+    what: ClassVar[What] = "speculate"
+    reply: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discard(Decided):
+    """Drop the preemptive reply: nothing of it is ever heard or told."""
+
+    what: ClassVar[What] = "discard"
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The turn is the user's, its words enter the history, and `reply` answers it.
+
+    A reply that was not prepared begins now. None: the turn was cut, the rest is awaited.
+    `attempts`: preemptive replies there have been, and the `wasted_tokens` of those discarded.
+    """
+
+    turn: int
+    text: str
+    reply: int | None
+    attempts: int
+    wasted_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backchannel:
+    """The turn was one: it is noted beside the conversation."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """The turn was nothing; `interrupted`: though the agent fell silent for it."""
+
+    turn: int
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say something that is no answer, as `reply`."""
+
+    turn: int
+    reply: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill(Decided):
+    """Play the filler: the user is waiting."""
+
+    what: ClassVar[What] = "filler"
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Tell `TimerRang` in `seconds`; what was set before is forgotten."""
+
+    timer: TimerName
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    """Do not."""
+
+    timer: TimerName
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Nothing is to be done; this is why."""
+
+    decision: Decision
+
+
+Command = (
+    Duck
+    | Unduck
+    | Hold
+    | Interrupt
+    | Resume
+    | Stop
+    | Prepare
+    | Discard
+    | Commit
+    | Backchannel
+    | Ignore
+    | Say
+    | Fill
+    | SetTimer
+    | StopTimer
+    | Explain
+)

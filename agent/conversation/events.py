@@ -1,0 +1,97 @@
+"""What the turn-taking policy is told besides the user's words: of replies, tools and time.
+
+Replies are known by the numbers that the policy gave them. Times are `anyio.current_time()`
+seconds.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.turns.events import SpeechCandidate, SpeechRejected, SpeechStarted, TurnEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationStarted:
+    """Everything is ready; the agent may greet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEnded:
+    """No more will come from the user; what is being said is said to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The first sample of a reply leaves the speaker, at `time`."""
+
+    reply: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyProgress:
+    """How a reply stands now, told before any other event: what turn-taking depends on."""
+
+    reply: int
+    tokens: int = 0
+    """Fragments that the language model has given."""
+    failure: str = ""
+    """What an engine said that failed."""
+    interruptible: bool = True
+    """Whether the user may cut in."""
+    asks: bool = False
+    """Whether it ends with a question that the user can have understood by now."""
+    starved: bool = False
+    """Whether all there is of it so far has been heard, and more is awaited."""
+    echoed: str = ""
+    """The words that were heard and may come back through the microphone; none without an echo."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """A reply is over; `complete`: it was heard to its end, and no engine failed."""
+
+    reply: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsTakeLong:
+    """A reply waits for tools that take their time."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something besides the user wants `text` said, at the next pause."""
+
+    text: str
+
+
+TimerName = Literal["idle", "filler", "tools"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerRang:
+    """The time that was set with `SetTimer` is over."""
+
+    timer: TimerName
+
+
+ReplyEvent = ReplyStarted | ReplyProgress | ToolsTakeLong | ReplyEnded
+"""What is about a reply."""
+
+ConversationEvent = (
+    ConversationStarted
+    | SpeechCandidate
+    | SpeechRejected
+    | SpeechStarted
+    | Announcement
+    | TimerRang
+    | ConversationEnded
+)
+"""What is about no turn or reply that there is."""
+
+PolicyEvent = ConversationEvent | TurnEvent | ReplyEvent
+"""Everything that the policy can be told."""

@@ -1,0 +1,332 @@
+"""Turn-taking: who may speak now. One pure state machine: no audio, no tasks, no clock.
+
+`Policy.on(event, now)` is told everything that happens and answers with what is to be done. Its
+states are those of two charts. The user's is the turn detector's (`turns.detector.UserState`):
+
+    IDLE ─p ≥ .6·start─▶ NOTICED ─p ≥ start─▶ CANDIDATE ─voice ≥ min_speech─▶ SPEAKING ⇄ PAUSED
+      ▲                                                                                    │
+      └────────────────────────────────── quiet ≥ wanted ──────────────────────────────────┘
+
+A turn is open here from its beginning until its last words have been understood; what is told of
+any other turn changes nothing. A reply of the agent's (`states.ReplyState`):
+
+    PREPARING ─commit─▶ PENDING ─first sample─▶ SOUNDING ─all heard─▶ DONE
+        │                 ▲ │                     ▲ │
+     discard       resume │ │ hold         resume │ │ interrupt       any but PREPARING ─stopped
+        ▼                 │ ▼                     │ ▼                 or failed─▶ INTERRUPTED
+    DISCARDED             HELD                    HELD
+
+(A reply without a word is DONE when it was PENDING.)
+
+- Barge-in (`barge_in`): perhaps a voice, and SOUNDING is *ducked*; enough of it, or words, and it
+  is HELD. When all words are known they take the turn, or it was a click, a cough, a backchannel.
+- Preemptive generation: in a pause a reply to the words so far is PREPARING; the turn's end commits
+  it if those were all, and discards it if they were not.
+- One reply at a time. What a tool announces waits until nobody speaks.
+- Silence (`silence`): who waits for a reply hears a filler; when nobody speaks the agent asks.
+
+Whatever else is to happen is a new event, a case of one of the `_on` methods, and a command.
+"""
+
+import re
+from dataclasses import dataclass
+
+from agent.audio.echo.text import repeats
+from agent.config.load import Config
+from agent.conversation.barge_in import BargeIn
+from agent.conversation.commands import (
+    Backchannel,
+    Command,
+    Commit,
+    Discard,
+    Explain,
+    Ignore,
+    Prepare,
+    Say,
+)
+from agent.conversation.events import (
+    Announcement,
+    ConversationEnded,
+    ConversationEvent,
+    ConversationStarted,
+    PolicyEvent,
+    ReplyEnded,
+    ReplyEvent,
+    ReplyProgress,
+    ReplyStarted,
+    TimerRang,
+    ToolsTakeLong,
+)
+from agent.conversation.silence import Silence
+from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
+from agent.events import Decision, What
+from agent.turns.events import (
+    PreemptiveTranscript,
+    SpeechCandidate,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechProgress,
+    SpeechRejected,
+    SpeechResumed,
+    SpeechStarted,
+    TranscriptionFailed,
+    TurnEvent,
+    TurnTranscript,
+)
+from agent.turns.interruption import Meaning
+
+
+@dataclass(slots=True)
+class Preemptive:
+    """A reply to what may be all of a turn."""
+
+    reply: ReplyRecord
+    turn: TurnRecord
+    text: str
+
+
+class Policy:
+    """Decides who speaks. Its whole state is in its fields and those of its two parts."""
+
+    def __init__(self, config: Config) -> None:
+        """`config` says what may interrupt, how far replies are prepared, and what is said."""
+        self.barge_in = BargeIn(config.interruption, self._do)
+        self.silence = Silence(config.idle, config.thinking, self._do)
+        self.prepared: Preemptive | None = None
+        self._config = config
+        self._turns: dict[int, TurnRecord] = {}  # open
+        self._latest = 0
+        self._next: TurnRecord | None = None  # after a reply that may not be interrupted
+        self._unanswered = False  # a turn was cut: the answer waits for the rest of it
+        self._announcements: list[str] = []  # that wait for a pause
+        self._over = False
+        self._replies = 0  # so far
+        self._now = 0.0
+        self._commands: list[Command] = []
+
+    def on(self, event: PolicyEvent, now: float) -> list[Command]:
+        """What follows from `event`, which happens at `now` (seconds of the session's clock)."""
+        self._now, self._commands = now, []
+        if isinstance(event, TurnEvent):
+            if (turn := self._turns.get(event.turn)) is not None:
+                self._on_turn(turn, event)
+        elif isinstance(event, ReplyEvent):
+            self._on_reply(event)
+        else:
+            self._on_conversation(event)
+        return self._commands
+
+    def _on_conversation(self, event: ConversationEvent) -> None:
+        """Something that is about no turn or reply that there is."""
+        match event:
+            case ConversationStarted():
+                self._announce(self._config.agent.greeting)
+            case SpeechCandidate():
+                self.barge_in.duck(self._now)
+            case SpeechRejected():
+                self.barge_in.resume("a click")
+            case SpeechStarted(number) if number > self._latest:
+                turn = self._turns[number] = TurnRecord(number)
+                self._latest = number
+                self.silence.wake(number)
+                self.barge_in.start(turn)
+            case Announcement(text):
+                self._announce(text)
+            case TimerRang(timer):
+                if text := self.silence.rang(timer, self._latest):
+                    self._announce(text)
+            case ConversationEnded():
+                self._over = True
+                self.silence.end()
+
+    # The user's turns
+
+    def _on_turn(self, turn: TurnRecord, event: TurnEvent) -> None:
+        """Something about an open turn."""
+        match event:
+            case SpeechProgress(voice=voice):
+                turn.voice = max(turn.voice, voice)
+                self._decide(turn, final=False)
+            case SpeechPaused():
+                pass
+            case SpeechResumed():
+                self._discard("the user goes on")
+                self.barge_in.duck(self._now)
+            case SpeechEnded():
+                turn.cut = event.cut
+                self._explain(turn, "commit", event.why, event.certainty)
+            case TurnTranscript(text=text, final=False):
+                turn.text = text
+                self.barge_in.partials = True
+                self._decide(turn, final=False)
+            case PreemptiveTranscript(text=text):
+                self._prepare(turn, text)
+            case TurnTranscript(text=text):
+                del self._turns[turn.number]
+                self._understood(turn, text)
+                self._rest()
+            case TranscriptionFailed():
+                del self._turns[turn.number]
+                self._discard("the recogniser failed")
+                self._cancel()
+                self._say(self._config.agent.apology)
+
+    def _understood(self, turn: TurnRecord, text: str) -> None:
+        """These are all the words of a turn that is over."""
+        turn.text = self._but_for_echo(turn, text)
+        match self._decide(turn, final=True):
+            case "stop" if turn.text or self._unanswered:
+                self._commit(turn)
+            case "wait":
+                self._next = turn
+            case "backchannel":
+                self._discard("a backchannel")
+                self._do(Backchannel(turn.number, turn.text))
+            case _:
+                self._discard("no words in it")
+                self._do(Ignore(turn.number, turn.interrupted))
+
+    def _decide(self, turn: TurnRecord, *, final: bool) -> Meaning:
+        return self.barge_in.decide(turn, self._now, final=final)
+
+    def _but_for_echo(self, turn: TurnRecord, text: str) -> str:
+        """The user's words; none if they are the agent's own, come back through the air."""
+        if turn.over is None or not repeats(text, turn.over.progress.echoed):
+            return text
+        self._explain(turn, "echo", f"the agent's own words: '{text}'")
+        return ""
+
+    def _commit(self, turn: TurnRecord) -> None:
+        """The turn is the user's: it enters the history, and its reply is heard."""
+        self._cancel()
+        reply = self._fitting(turn)
+        if turn.cut:
+            self._unanswered = self._unanswered or bool(turn.text)
+        else:
+            self._unanswered = False
+            reply = reply or self._new_reply(turn.number, ReplyState.PENDING)
+            self._give(reply)
+        number = reply.number if reply is not None else None
+        self._do(Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens))
+        if reply is not None:
+            self.silence.expect(reply)
+
+    # Preemptive generation
+
+    def _prepare(self, turn: TurnRecord, text: str) -> None:
+        """These may be all the words: what follows from them is done now, but for the playing."""
+        turn.text = self._but_for_echo(turn, text)
+        settings = self._config.turn
+        meaning = self._decide(turn, final=True)
+        if meaning != "stop" or not turn.text or settings.speculate not in ("llm", "all"):
+            return
+        if turn.attempts >= settings.max_guesses:
+            why = f"{turn.attempts} replies have been prepared in vain (turn.max_guesses)"
+            self._explain(turn, "wait", why)
+            return
+        self._cancel()
+        self._discard(f"it was '{turn.text}'")
+        turn.attempts += 1
+        reply = self._new_reply(turn.number, ReplyState.PREPARING)
+        self.prepared = Preemptive(reply, turn, turn.text)
+        self._do(Prepare(turn.number, f"'{turn.text}'", reply.number, turn.text))
+
+    def _fitting(self, turn: TurnRecord) -> ReplyRecord | None:
+        """The reply that was prepared for just these words, if there is one."""
+        if self.prepared is None:
+            return None
+        reply = self.prepared.reply
+        if self.prepared.turn is not turn or _plain(self.prepared.text) != _plain(turn.text):
+            self._discard(f"it was '{turn.text}'")
+        elif turn.cut or reply.progress.failure:
+            self._discard(reply.progress.failure or "the turn was cut")
+        else:
+            self.prepared = None
+            reply.state = ReplyState.PENDING
+            return reply
+        return None
+
+    def _discard(self, why: str) -> None:
+        if self.prepared is not None:
+            turn, reply, self.prepared = self.prepared.turn, self.prepared.reply, None
+            tokens = reply.progress.tokens
+            turn.wasted_tokens += tokens
+            reply.state = ReplyState.DISCARDED
+            self._do(Discard(turn.number, f"{why}: {tokens} tokens wasted", reply.number))
+
+    # The agent's replies
+
+    def _on_reply(self, event: ReplyEvent) -> None:
+        """Something about a reply; of one that is over it changes nothing."""
+        current = self.barge_in.reply
+        known = (current, self.prepared.reply if self.prepared is not None else None)
+        reply = next((r for r in known if r is not None and r.number == event.reply), None)
+        match event:
+            case ReplyProgress() if reply is not None:
+                reply.progress = event
+            case ReplyStarted(time=time) if reply is not None and reply is current:
+                reply.began = time
+                if reply.state is ReplyState.PENDING:
+                    reply.state = ReplyState.SOUNDING
+            case ToolsTakeLong() if reply is not None:
+                self.silence.tools_take_long(reply)
+            case ReplyEnded():
+                if reply is not None and reply is current:
+                    done = ReplyState.DONE if event.complete else ReplyState.INTERRUPTED
+                    self.barge_in.end(reply, done)
+                    self.silence.expect_no_more(reply)
+                elif reply is not None:
+                    self._discard("it is over")
+                if self.barge_in.reply is None and self._next is not None:
+                    turn, self._next = self._next, None
+                    self._commit(turn)
+                self._rest()
+
+    def _new_reply(self, turn: int, state: ReplyState) -> ReplyRecord:
+        self._replies += 1
+        return ReplyRecord(self._replies, turn, state)
+
+    def _say(self, text: str) -> None:
+        """Something that is no answer."""
+        reply = self._new_reply(self._latest, ReplyState.PENDING)
+        self._give(reply)
+        self._do(Say(reply.turn, reply.number, text))
+
+    def _give(self, reply: ReplyRecord) -> None:
+        """It is the turn of `reply`."""
+        self.silence.end()
+        self.barge_in.reply = reply
+
+    def _cancel(self) -> None:
+        """The turn is the user's: what the agent was saying is over."""
+        if (reply := self.barge_in.cancel()) is not None:
+            self.silence.expect_no_more(reply)
+
+    def _announce(self, text: str) -> None:
+        """Say it as soon as nobody speaks; nothing is not said."""
+        if text:
+            self._announcements.append(text)
+        self._rest()
+
+    def _rest(self) -> None:
+        """If nobody speaks or is about to: what has waited for it is said, or time is watched."""
+        speaking = self._turns or self.prepared is not None or self.barge_in.reply is not None
+        if self._over or speaking:
+            return
+        if self._announcements:
+            self._say(self._announcements.pop(0))
+        else:
+            self.silence.start()
+
+    def _explain(
+        self, turn: TurnRecord, what: What, why: str, certainty: float | None = None
+    ) -> None:
+        self._do(Explain(Decision(turn.number, what, why, certainty)))
+
+    def _do(self, command: Command) -> None:
+        self._commands.append(command)
+
+
+def _plain(text: str) -> str:
+    """The words alone: neither case nor punctuation changes what was said."""
+    return " ".join(re.sub(r"[^\w\s]", "", text.casefold()).split())

@@ -1,0 +1,106 @@
+"""What the agent does in a silence. Pure, a part of the turn policy.
+
+When the user waits for a reply they hear a filler, before long or at once when a tool says that it
+takes its time; when nobody speaks the agent asks whether somebody is there, and then it sleeps.
+"""
+
+from collections.abc import Callable
+
+from agent.config.sections import IdleSettings, ThinkingSettings
+from agent.conversation.commands import Command, Explain, Fill, SetTimer, StopTimer
+from agent.conversation.events import TimerName
+from agent.conversation.states import ReplyRecord, ReplyState
+from agent.events import Decision
+
+AGAIN = 0.5
+"""Seconds until it is seen whether the words before a tool have been spoken."""
+
+
+class Silence:
+    """Two kinds of it: the user waits for a reply, or nobody has anything to say."""
+
+    def __init__(
+        self, idle: IdleSettings, waiting: ThinkingSettings, do: Callable[[Command], None]
+    ) -> None:
+        """`do` is given the commands."""
+        self.asleep = False
+        """Whether nothing more is said until the user speaks."""
+        self._idle = idle
+        self._filler_after = waiting.after
+        self._do = do
+        self._awaited: ReplyRecord | None = None
+        self._prompted = 0  # times that the silence has been broken
+        self._timers: set[TimerName] = set()  # that run
+
+    def start(self) -> None:
+        """Nobody speaks from now on."""
+        if not self.asleep:
+            self._set("idle", self._idle.after)
+
+    def end(self) -> None:
+        """The agent speaks, or there is nobody any more to ask."""
+        self._stop("idle")
+
+    def wake(self, turn: int) -> None:
+        """The user speaks."""
+        self._stop("idle")
+        self._prompted = 0
+        if self.asleep:
+            self.asleep = False
+            self._do(Explain(Decision(turn, "wake", "the user speaks")))
+
+    def expect(self, reply: ReplyRecord) -> None:
+        """The user waits for `reply` from now on."""
+        self._awaited = reply
+        self._set("filler", self._filler_after)
+
+    def expect_no_more(self, reply: ReplyRecord) -> None:
+        """`reply` is over."""
+        if reply is self._awaited:
+            self._awaited = None
+            self._stop("filler")
+            self._stop("tools")
+
+    def tools_take_long(self, reply: ReplyRecord) -> None:
+        """Let the user hear that something goes on: at once, or when the words before it end."""
+        if reply is self._awaited:
+            self._fill(tools=True)
+
+    def rang(self, timer: TimerName, turn: int) -> str:
+        """What is to be said now that the time is over, after turn `turn`; mostly nothing."""
+        if timer not in self._timers:
+            return ""
+        self._timers.remove(timer)
+        if timer != "idle":
+            self._fill(tools=timer == "tools")
+            return ""
+        if self._prompted < self._idle.prompts and self._idle.prompt:
+            self._prompted += 1
+            why = f"{self._idle.after:g} s of silence"
+            self._do(Explain(Decision(turn, "idle", why)))
+            return self._idle.prompt
+        self.asleep = True
+        why = "silence again: nothing more is said until the user speaks"
+        self._do(Explain(Decision(turn, "sleep", why)))
+        return ""
+
+    def _fill(self, *, tools: bool) -> None:
+        reply = self._awaited
+        if reply is None or self._filler_after is None:
+            return
+        if reply.state is ReplyState.PENDING or (reply.sounding and reply.progress.starved):
+            self._do(Fill(reply.turn, "the user has heard nothing for a while"))
+        elif reply.sounding and tools:
+            self._stop("filler")
+            self._set("tools", AGAIN)
+
+    def _set(self, timer: TimerName, seconds: float | None) -> None:
+        self._stop(timer)
+        if seconds is not None:
+            self._timers.add(timer)
+            self._do(SetTimer(timer, seconds))
+
+    def _stop(self, timer: TimerName) -> None:
+        if timer in self._timers:
+            self._timers.remove(timer)
+            self._do(StopTimer(timer))

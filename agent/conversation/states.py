@@ -1,0 +1,55 @@
+"""What turn-taking knows of a reply and of a turn: plain records (the chart is in `policy`)."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from agent.conversation.events import ReplyProgress
+
+
+class ReplyState(Enum):
+    """Where a reply stands."""
+
+    PREPARING = auto()
+    """It may be wanted: generated ahead of the turn's end, and not played."""
+    DISCARDED = auto()
+    """It was prepared in vain."""
+    PENDING = auto()
+    """It is its turn, and nothing has been heard of it yet."""
+    SOUNDING = auto()
+    HELD = auto()
+    """Silent, until it is known what the user wants."""
+    DONE = auto()
+    """It has been heard to its end."""
+    INTERRUPTED = auto()
+    """It was stopped before that, or a failure cut it short."""
+
+
+@dataclass(slots=True)
+class ReplyRecord:
+    """What is known of a reply."""
+
+    number: int
+    turn: int  # the user's, which it answers or comes after
+    state: ReplyState
+    began: float | None = None  # when its first sample was heard
+    ducked: bool = False  # softer, for there may be a voice
+    progress: ReplyProgress = field(default_factory=lambda: ReplyProgress(0))
+
+    @property
+    def sounding(self) -> bool:
+        """Whether it can be heard now."""
+        return self.state is ReplyState.SOUNDING
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """What is known of a turn of the user's that has not been answered yet."""
+
+    number: int
+    over: ReplyRecord | None = None  # the reply that sounded when it began
+    voice: float = 0.0  # seconds, since it began or went on
+    text: str = ""  # its words so far
+    interrupted: bool = False  # a reply was silenced for it
+    cut: bool = False
+    attempts: int = 0  # preemptive replies
+    wasted_tokens: int = 0
