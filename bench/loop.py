@@ -2,7 +2,8 @@
 
 Every engine is instant, so whatever time passes is the graph's, the session's and the playback's:
 
-- token → TTS: from the model's yield to the synthesiser's `feed`;
+- token → TTS: from the model's yield to the synthesiser's `feed`, one token at a time: the model
+  waits until the synthesiser is hungry, or its lead would be measured;
 - chunk → sink: from the synthesiser's yield to the driver having its first sample;
 - interrupt → fade: from the decision to the driver's first block that fades out (5 ms of sound
   later there is silence: the fade is the playback's, tested sample by sample elsewhere).
@@ -32,8 +33,13 @@ from agent.audio.files import PacedSpeaker, WavMicrophone
 from agent.audio.playback import Playback
 from agent.config.load import Config, load_config
 from agent.conversation.session import Session
-from agent.turns.segmenter import SpeechEnded, SpeechProgress, SpeechStarted
-from agent.turns.transcriber import TurnTranscript, UserWords
+from agent.turns.events import (
+    SpeechEnded,
+    SpeechProgress,
+    SpeechStarted,
+    TurnTranscript,
+    UserWords,
+)
 from configs import QUESTION
 from llm_adapters import Message, TextDelta, ToolSpec
 from tts import Speech, SpokenWord
@@ -44,11 +50,12 @@ BARS = {"token → TTS": (0.2, 1.0), "chunk → sink": (0.2, 1.0), "interrupt �
 
 
 class InstantLlm:
-    """Emits `count` words, noting when."""
+    """Emits `count` words, each when the synthesiser has nothing left to do, noting when."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, tts: "InstantTts") -> None:
         self.emitted: list[float] = []
         self._count = count
+        self._tts = tts
 
     async def load(self) -> None: ...
     async def aclose(self) -> None: ...
@@ -58,7 +65,8 @@ class InstantLlm:
     ) -> AsyncGenerator[TextDelta, None]:
         del messages, tools
         for _ in range(self._count):
-            await anyio.lowlevel.checkpoint()
+            await self._tts.hungry.wait()
+            self._tts.hungry = anyio.Event()
             self.emitted.append(perf_counter())
             yield TextDelta("word ")
 
@@ -71,6 +79,7 @@ class InstantTts:
     def __init__(self) -> None:
         self.fed: list[float] = []
         self.made: list[float] = []
+        self.hungry = anyio.Event()
         self.chunk = np.full(RATE // 50, 0.5, np.float32)
 
     async def load(self) -> None: ...
@@ -98,6 +107,7 @@ class InstantUtterance:
         return self
 
     async def __anext__(self) -> Speech:
+        self._tts.hungry.set()
         try:
             text = await self._receive.receive()
         except anyio.EndOfStream:
@@ -134,29 +144,30 @@ class EagerDriver:
 
 async def tokens(count: int) -> list[float]:
     """Milliseconds from every token to the synthesiser."""
-    llm, tts = InstantLlm(count), InstantTts()
+    tts = InstantTts()
+    llm = InstantLlm(count, tts)
     await _turns(llm, tts, EagerDriver(), turns=1, interrupt=False)
     return [1000 * (fed - emitted) for emitted, fed in zip(llm.emitted, tts.fed, strict=True)]
 
 
 async def chunks(turns: int) -> list[float]:
     """Milliseconds from the first chunk of every reply to its first sample at the driver."""
-    llm, tts, driver = InstantLlm(1), InstantTts(), EagerDriver()
-    await _turns(llm, tts, driver, turns=turns, interrupt=False)
+    tts, driver = InstantTts(), EagerDriver()
+    await _turns(InstantLlm(1, tts), tts, driver, turns=turns, interrupt=False)
     return [1000 * (start - made) for made, start in zip(tts.made, driver.starts, strict=True)]
 
 
 async def interrupts(turns: int) -> list[float]:
     """Milliseconds from every interruption to the driver's first fading block."""
-    llm, tts, driver = InstantLlm(2000), InstantTts(), EagerDriver()
-    decided = await _turns(llm, tts, driver, turns=turns, interrupt=True)
+    tts, driver = InstantTts(), EagerDriver()
+    decided = await _turns(InstantLlm(2000, tts), tts, driver, turns=turns, interrupt=True)
     return [1000 * (fade - at) for at, fade in zip(decided, driver.fades, strict=True)]
 
 
 async def _turns(
     llm: InstantLlm, tts: InstantTts, driver: EagerDriver, *, turns: int, interrupt: bool
 ) -> list[float]:
-    """Run `turns` turns, each heard to its end or interrupted once it sounds; when that was."""
+    """Run `turns` turns, each answered: to the end, or until the next one interrupts, and when."""
     decided: list[float] = []
     session = Session(llm, tts, driver.playback, Config(), lambda _event: None)
     send, receive = anyio.create_memory_object_stream[UserWords](16)
@@ -166,14 +177,16 @@ async def _turns(
         tasks.start_soon(session, receive, nothing)
         for turn in range(1, turns + 1):
             now = anyio.current_time()
-            await send.send(SpeechStarted(turn))
-            await send.send(SpeechEnded(turn, 1.0, now, now, cut=False))
+            if turn == 1 or not interrupt:
+                await send.send(SpeechStarted(turn, now))
+            await send.send(SpeechEnded(turn, now, now, cut=False, decided=now))
             await send.send(TurnTranscript(turn, "go", final=True))
             while len(driver.starts) < turn:
                 await anyio.lowlevel.checkpoint()
             if interrupt:
+                await send.send(SpeechStarted(turn + 1, anyio.current_time()))
                 decided.append(perf_counter())
-                await send.send(SpeechProgress(turn, 0.3))
+                await send.send(SpeechProgress(turn + 1, 0.3))
             while len(driver.fades) < turn or driver.sounding:
                 await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
