@@ -4,7 +4,7 @@
     python -m tests.assets.train_tiny_whisper export --work DIR   (into tests/assets/tiny_whisper)
     python -m tests.assets.train_tiny_whisper score --split dev
 
-It needs flite and the `dev` extra. Training goes on where it stopped; fewer `--steps` than
+It needs flite and the development tools. Training goes on where it stopped; fewer `--steps` than
 planned end it properly. The committed model had two layers in its encoder for its first 6,250
 steps, and the salad with little words for its last 1,500. `score --split test` is for the
 finished model: choose with `dev`.
