@@ -17,6 +17,9 @@ from tests.paths import AUDIO
 
 pytestmark = pytest.mark.anyio
 
+once = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+"""What is about the decoder rather than its process takes seconds, and is tried on one backend."""
+
 
 def read(name: str) -> NDArray[np.float32]:
     """A 16 kHz clip as float32 [n]."""
@@ -54,6 +57,7 @@ SAID = {
 }
 
 
+@once
 @pytest.mark.long
 async def test_known_clips(engine: Pocketsphinx) -> None:
     for clip, text in SAID.items():
@@ -67,6 +71,7 @@ async def test_known_clips(engine: Pocketsphinx) -> None:
         assert times[-1] <= len(pcm) / engine.sample_rate
 
 
+@once
 async def test_word_times_are_where_the_words_are(engine: Pocketsphinx) -> None:
     words = (await recognise(engine, read("pause_1.2"))).words
     before = next(word for word in words if word.text == "order")
@@ -74,6 +79,7 @@ async def test_word_times_are_where_the_words_are(engine: Pocketsphinx) -> None:
     assert after.start - before.end == pytest.approx(1.2, abs=0.3)
 
 
+@once
 @pytest.mark.long
 async def test_partials_come_while_the_user_speaks_and_only_when_they_change(
     engine: Pocketsphinx,
@@ -93,6 +99,7 @@ async def test_partials_come_while_the_user_speaks_and_only_when_they_change(
     assert next(time for time, text in partials if "market" in text) < 2.5
 
 
+@once
 async def test_the_size_of_the_blocks_does_not_matter(engine: Pocketsphinx) -> None:
     pcm = read("question_capital")
     words = []
@@ -109,6 +116,7 @@ async def test_the_size_of_the_blocks_does_not_matter(engine: Pocketsphinx) -> N
         assert one[-1].end == other[-1].end
 
 
+@once
 async def test_nothing_said_is_an_empty_transcript(engine: Pocketsphinx) -> None:
     before = engine._mean
     for samples in (0, 10, 900, 16000):
@@ -116,12 +124,14 @@ async def test_nothing_said_is_an_empty_transcript(engine: Pocketsphinx) -> None
     assert engine._mean == before
 
 
+@once
 async def test_it_adapts_from_utterance_to_utterance(engine: Pocketsphinx) -> None:
     before = engine._mean
     await recognise(engine, read("question_capital"))
     assert engine._mean != before
 
 
+@once
 @pytest.mark.parametrize("pause", [0.8, 1.2])
 async def test_it_goes_on_after_a_finish(engine: Pocketsphinx, pause: float) -> None:
     """A transcript at the pause, and then one of everything."""
@@ -145,6 +155,7 @@ async def test_it_goes_on_after_a_finish(engine: Pocketsphinx, pause: float) -> 
     assert whole.words[-1].end <= len(pcm) / 16000
 
 
+@once
 @pytest.mark.long
 async def test_silence_after_a_finish_adds_no_words(engine: Pocketsphinx) -> None:
     silence = np.random.default_rng(2).normal(0, 3e-4, 16000).astype(np.float32)
@@ -158,6 +169,7 @@ async def test_silence_after_a_finish_adds_no_words(engine: Pocketsphinx) -> Non
                 assert (await recognition.finish()).text == said.text
 
 
+@once
 async def test_partials_after_a_finish_have_all_words(engine: Pocketsphinx) -> None:
     one, other = read("interruption_stop"), read("command_lights")
     partials: list[str] = []
@@ -215,6 +227,7 @@ async def test_leaving_early_leaves_a_decoder_that_works(engine: Pocketsphinx) -
     assert engine._idle == [process]
 
 
+@once
 async def test_the_loop_goes_on_while_it_decodes(engine: Pocketsphinx) -> None:
     """Nothing in this process computes for long: neither the loop nor a thread of it."""
     pcm = read("long_request")

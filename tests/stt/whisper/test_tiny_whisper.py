@@ -27,6 +27,9 @@ from tests.paths import ASSETS, AUDIO
 
 pytestmark = pytest.mark.anyio
 
+once = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+"""What is about the model takes seconds, and is tried on one backend."""
+
 MODEL = ASSETS / "tiny_whisper"
 SEED = 3
 
@@ -70,6 +73,7 @@ def test_word_error_rate(
     assert wrong / sum(len(said) for said, _ in pairs) <= bar, [p for p in pairs if p[0] != p[1]]
 
 
+@once
 async def test_what_is_no_speech_gives_no_text() -> None:
     """119 sounds: silence, noise of all colours, fans, tones, chords, keys and breath."""
     random = np.random.default_rng(9)
@@ -115,6 +119,7 @@ SAID = {
 }
 
 
+@once
 @pytest.mark.parametrize("trim", ["auto", "off"])
 @pytest.mark.long
 async def test_known_clips_trimmed_and_padded(trim: str) -> None:
