@@ -1,18 +1,16 @@
 """Language models: a module or a folder for each adapter, and the protocol that all have."""
 
-from llm_adapters.protocol import (
-    FailsFast,
-    LanguageModel,
-    LanguageModelError,
-    Message,
-    Notice,
-    ReplyItem,
-    TextDelta,
-    ToolCall,
-    ToolSpec,
-    Usage,
-    WarmsUp,
-)
+from llm_adapters.protocol import FailsFast as FailsFast
+from llm_adapters.protocol import LanguageModel as LanguageModel
+from llm_adapters.protocol import LanguageModelError as LanguageModelError
+from llm_adapters.protocol import Message as Message
+from llm_adapters.protocol import Notice as Notice
+from llm_adapters.protocol import ReplyItem as ReplyItem
+from llm_adapters.protocol import TextDelta as TextDelta
+from llm_adapters.protocol import ToolCall as ToolCall
+from llm_adapters.protocol import ToolSpec as ToolSpec
+from llm_adapters.protocol import Usage as Usage
+from llm_adapters.protocol import WarmsUp as WarmsUp
 
 ADAPTERS = {
     "auto": "llm_adapters.auto:Auto",
@@ -20,18 +18,3 @@ ADAPTERS = {
     "openai": "llm_adapters.openai:OpenAI",
 }
 """Built-in adapters by name; other packages add theirs as entry points of group `parley.llm`."""
-
-__all__ = [
-    "ADAPTERS",
-    "FailsFast",
-    "LanguageModel",
-    "LanguageModelError",
-    "Message",
-    "Notice",
-    "ReplyItem",
-    "TextDelta",
-    "ToolCall",
-    "ToolSpec",
-    "Usage",
-    "WarmsUp",
-]

@@ -1,6 +1,10 @@
 """Speech to text: a module or a folder for each engine, and the protocol that all of them have."""
 
-from stt.protocol import Recognition, SpeechToText, SpeechToTextError, Transcript, Word
+from stt.protocol import Recognition as Recognition
+from stt.protocol import SpeechToText as SpeechToText
+from stt.protocol import SpeechToTextError as SpeechToTextError
+from stt.protocol import Transcript as Transcript
+from stt.protocol import Word as Word
 
 ENGINES = {
     "openai": "stt.openai:OpenAI",
@@ -8,5 +12,3 @@ ENGINES = {
     "whisper": "stt.whisper:Whisper",
 }
 """Built-in engines by name; other packages add theirs as entry points of group `parley.stt`."""
-
-__all__ = ["ENGINES", "Recognition", "SpeechToText", "SpeechToTextError", "Transcript", "Word"]

@@ -1,15 +1,13 @@
 """Text to speech: a module or a folder for each engine, and the protocol that all of them have."""
 
-from tts.protocol import (
-    ConversationalSpeech,
-    ExpressiveSpeech,
-    Heard,
-    Speech,
-    SpokenWord,
-    TextToSpeech,
-    TextToSpeechError,
-    Utterance,
-)
+from tts.protocol import ConversationalSpeech as ConversationalSpeech
+from tts.protocol import ExpressiveSpeech as ExpressiveSpeech
+from tts.protocol import Heard as Heard
+from tts.protocol import Speech as Speech
+from tts.protocol import SpokenWord as SpokenWord
+from tts.protocol import TextToSpeech as TextToSpeech
+from tts.protocol import TextToSpeechError as TextToSpeechError
+from tts.protocol import Utterance as Utterance
 
 ENGINES = {
     "command": "tts.command:Command",
@@ -17,15 +15,3 @@ ENGINES = {
     "espeak": "tts.espeak:Espeak",
 }
 """Built-in engines by name; other packages add theirs as entry points of group `parley.tts`."""
-
-__all__ = [
-    "ENGINES",
-    "ConversationalSpeech",
-    "ExpressiveSpeech",
-    "Heard",
-    "Speech",
-    "SpokenWord",
-    "TextToSpeech",
-    "TextToSpeechError",
-    "Utterance",
-]

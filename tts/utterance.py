@@ -24,12 +24,12 @@ Synthesise = Callable[[str, Send], Awaitable[None]]
 @asynccontextmanager
 async def open_utterance(synthesise: Synthesise) -> AsyncGenerator["ClauseUtterance"]:
     """Open an utterance whose clauses `synthesise` takes in turn; leaving cancels it."""
-    clauses = anyio.create_memory_object_stream[str](CLAUSES_AHEAD)
-    speech = anyio.create_memory_object_stream[Speech](PIECES_AHEAD)
-    with clauses[0], clauses[1], speech[0], speech[1]:
-        utterance = ClauseUtterance(clauses[0], speech[1])
+    text_in, text_out = anyio.create_memory_object_stream[str](CLAUSES_AHEAD)
+    speech_in, speech_out = anyio.create_memory_object_stream[Speech](PIECES_AHEAD)
+    with text_in, text_out, speech_in, speech_out:
+        utterance = ClauseUtterance(text_in, speech_out)
         async with unwrapping_task_group() as group:
-            group.start_soon(utterance.run, synthesise, clauses[1], speech[0])
+            group.start_soon(utterance.run, synthesise, text_out, speech_in)
             try:
                 yield utterance
             finally:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
@@ -215,13 +215,15 @@ class OpenAI:
         """Read the events of a reply, each in time. Raises RequestError."""
         from openai import OpenAIError
 
+        assert self._client is not None
+        create = self._client.chat.completions.with_streaming_response.create
         failures: tuple[type[Exception], ...] = (OpenAIError, *body_errors())
         begun = ended = False
         deadline = anyio.current_time() + timeout
         try:
             async with AsyncExitStack() as stack:
                 with within(deadline):
-                    response = await stack.enter_async_context(self._open(body))
+                    response = await stack.enter_async_context(create(**body))
                     await self._check_kind(response)
                 reader = DeltaReader(response.iter_bytes())
                 stack.push_async_callback(reader.aclose)
@@ -247,11 +249,6 @@ class OpenAI:
         except failures as error:
             if not ended:
                 raise self._endpoint.explain(error, begun=begun) from None
-
-    def _open(self, body: dict[str, Any]) -> "AbstractAsyncContextManager[AsyncAPIResponse[Any]]":
-        """Send the request, when the context is entered."""
-        assert self._client is not None
-        return self._client.chat.completions.with_streaming_response.create(**body)
 
     async def _check_kind(self, response: "AsyncAPIResponse[Any]") -> None:
         """Raise RequestError for an answer that is not a stream at all."""

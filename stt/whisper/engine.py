@@ -138,6 +138,7 @@ class Whisper:
             raise failure
 
     def _load(self) -> Decoder:
+        """Find the model and open it on the device. Blocks. Raises SpeechToTextError."""
         try:
             import ctranslate2
             import faster_whisper  # noqa: F401  (both are needed below)
@@ -148,22 +149,22 @@ class Whisper:
         folder = find_model(self._name)
         if self._device != "cpu":
             preload()
-        if self._device == "cpu" or ctranslate2.get_cuda_device_count() == 0:
-            if self._device == "cuda":
-                raise SpeechToTextError(
-                    "whisper: device is cuda, but there is no NVIDIA GPU with a working driver; "
-                    "use device: auto or cpu"
-                )
-            return self._open(folder, "cpu")
-        try:
-            return self._open(folder, "cuda")
-        except SpeechToTextError as error:
-            if self._device == "cuda":
-                raise
-            _log.warning("whisper runs on the CPU: %s", error)
-            return self._open(folder, "cpu")
+        if self._device != "cpu" and ctranslate2.get_cuda_device_count():
+            try:
+                return self._open(folder, "cuda")
+            except SpeechToTextError as error:
+                if self._device == "cuda":
+                    raise
+                _log.warning("whisper runs on the CPU: %s", error)
+        elif self._device == "cuda":
+            raise SpeechToTextError(
+                "whisper: device is cuda, but there is no NVIDIA GPU with a working driver; "
+                "use device: auto or cpu"
+            )
+        return self._open(folder, "cpu")
 
     def _open(self, folder: Path, device: str) -> Decoder:
+        """Open the model on `cpu` or `cuda`, and try it. Raises SpeechToTextError."""
         from ctranslate2 import get_supported_compute_types
         from faster_whisper import WhisperModel
 

@@ -30,14 +30,6 @@ CONTINUE, STOP = 0, 1
 _WITHOUT_CONTROLS = dict.fromkeys(range(32), " ")
 
 
-class _EventId(ctypes.Union):
-    _fields_ = (
-        ("number", ctypes.c_int),
-        ("name", ctypes.c_char_p),
-        ("string", ctypes.c_char * 8),
-    )
-
-
 class _Event(ctypes.Structure):
     _fields_ = (
         ("type", ctypes.c_int),
@@ -47,7 +39,7 @@ class _Event(ctypes.Structure):
         ("audio_position", ctypes.c_int),
         ("sample", ctypes.c_int),
         ("user_data", ctypes.c_void_p),
-        ("id", _EventId),
+        ("id", ctypes.c_void_p * (8 // ctypes.sizeof(ctypes.c_void_p))),  # a union of 8 bytes
     )
 
 
@@ -55,13 +47,7 @@ class _Voice(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
         ("languages", ctypes.c_char_p),  # a priority byte, then the language's code
-        ("identifier", ctypes.c_char_p),
-        ("gender", ctypes.c_ubyte),
-        ("age", ctypes.c_ubyte),
-        ("variant", ctypes.c_ubyte),
-        ("xx1", ctypes.c_ubyte),
-        ("score", ctypes.c_int),
-        ("spare", ctypes.c_void_p),
+        # More follows, which nobody needs: a voice is only ever read through a pointer.
     )
 
 
