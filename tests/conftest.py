@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.soundcards import SoundCards
 
@@ -15,6 +16,10 @@ E2E = Path(__file__).parent / "e2e"
 # Before anything imports torch, here or in a program of its own: on tiny networks a second thread
 # gains nothing, and on a busy machine the two wait for each other most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("parley", deadline=None)
+settings.load_profile("parley")
 
 
 @pytest.hookimpl(tryfirst=True)

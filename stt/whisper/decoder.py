@@ -107,6 +107,10 @@ class Decoder:
             token, probability = self._model.model.detect_language(encoded)[0][0]
             language = token[2:-2]
         tokenizer, suppressed, prompt = self._tokenizer(language or "en")
+        step = STEP if wanted is None else DRAFT_STEP
+        # What the model holds, and what anybody can say in the time.
+        limit = min(MAX_TOKENS, self._model.max_length - len(prompt))
+        most_characters = MARGIN + MAX_CHAR_RATE * frames / 100
         for temperature in self._temperatures:
             sampling = {
                 "suppress_tokens": suppressed,
@@ -114,11 +118,12 @@ class Decoder:
                 "sampling_temperature": temperature or 1.0,
             }
             sequence = _Sequence([])
-            step = STEP if wanted is None else DRAFT_STEP
-            while not sequence.ended and self._has_room(sequence, prompt, frames, tokenizer):
+            while not sequence.ended and (count := len(sequence.tokens)) < limit:
+                if len(tokenizer.decode(sequence.tokens)) > most_characters:
+                    break
                 if wanted is not None and not wanted():
                     return None
-                self._generate(sequence, encoded, prompt, sampling, step)
+                self._generate(sequence, encoded, prompt, sampling, min(count + step, limit))
             hypothesis = Hypothesis(
                 text=tokenizer.decode(sequence.tokens).strip(),
                 tokens=tuple(sequence.tokens),
@@ -133,25 +138,15 @@ class Decoder:
                 break
         return hypothesis
 
-    def _has_room(
-        self, sequence: "_Sequence", prompt: list[int], frames: int, tokenizer: "Tokenizer"
-    ) -> bool:
-        """Whether more may follow: by what the model holds, and by what anybody can say in time."""
-        count = len(sequence.tokens)
-        if count >= min(MAX_TOKENS, self._model.max_length - len(prompt)):
-            return False
-        return len(tokenizer.decode(sequence.tokens)) <= MARGIN + MAX_CHAR_RATE * frames / 100
-
     def _generate(
         self,
-        sequence: "_Sequence",
+        sequence: _Sequence,
         encoded: Any,
         prompt: list[int],
         sampling: dict[str, Any],
-        step: int,
+        most: int,
     ) -> None:
-        """Generate up to `step` more tokens."""
-        most = min(len(sequence.tokens) + step, MAX_TOKENS, self._model.max_length - len(prompt))
+        """Go on with a sequence until its end, or until it has `most` tokens."""
         (result,) = self._model.model.generate(
             encoded,
             [[*prompt, *sequence.tokens]],
