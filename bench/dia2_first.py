@@ -27,29 +27,29 @@ from tts.dia2.fast.gpu.capture import synchronize
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.prefix_cache import block_size
 from tts.dia2.serving.scheduler import Scheduler
-from tts.dia2.serving.utterance import Item, PrefilledPrefix, Speaking, VoiceSettings
+from tts.dia2.serving.utterance import Item, PrefilledPrefix, UtteranceState, VoiceSettings
 
 REST = "and then some more of them follow "
 
 
 def first_audio(
-    bundle: Bundle, scheduler: Scheduler, manner: VoiceSettings, warmed: PrefilledPrefix
+    bundle: Bundle, scheduler: Scheduler, voice_settings: VoiceSettings, prefilled: PrefilledPrefix
 ) -> float:
     """Milliseconds from the third word to the first piece of sound."""
     items: list[Item] = []
-    speaking = Speaking(bundle, manner, warmed, items.append)
-    scheduler.open(speaking)
+    utterance = UtteranceState(bundle, voice_settings, prefilled, items.append)
+    scheduler.open(utterance)
     for word in ("Well, ", "this "):
-        speaking.feed(word)
+        utterance.feed(word)
         while scheduler.step():
             pass
     begun = time.perf_counter()
     for word in ("begins ", *REST.split(" ")):
-        speaking.feed(word + " ")
+        utterance.feed(word + " ")
     while not items:
         scheduler.step()
     took = time.perf_counter() - begun
-    scheduler.close(speaking)
+    scheduler.close(utterance)
     return 1000 * took
 
 
@@ -115,9 +115,11 @@ def main() -> None:
     device = torch.device(options.device)
     dtype = options.dtype or ("float32" if device.type == "cpu" else "bfloat16")
     bundle = make_bundle(options.model, device, getattr(torch, dtype))
-    scheduler, manner = Scheduler(bundle), VoiceSettings(Sampling(), seed=1)
-    warmed = scheduler.warm(voice(bundle, options.voice), manner)
-    took = [first_audio(bundle, scheduler, manner, warmed) for _ in range(options.times + 2)][2:]
+    scheduler, voice_settings = Scheduler(bundle), VoiceSettings(Sampling(), seed=1)
+    prefilled = scheduler.prefill(voice(bundle, options.voice), voice_settings)
+    took = [
+        first_audio(bundle, scheduler, voice_settings, prefilled) for _ in range(options.times + 2)
+    ][2:]
     median, worst = statistics.median(took), max(took)
     print(f"third word to first sound: {median:.1f} ms (at most {worst:.1f}, {len(took)} times)")
     heard = hearing(bundle, round(options.voice * bundle.frame_rate), max(2, options.times // 4))

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
-from tts.dia2 import torch_loading as quiet
+from tts.dia2 import torch_loading
 
 BAR = 1.15
 _MAKE = "import sys; from pathlib import Path; from tests.tiny_dia2 import real_size; "
@@ -38,12 +38,12 @@ def memory(name: str) -> int:
 def load(folder: str, device: str) -> dict[str, float]:
     """Seconds to load and to the first frame, and the peak after loading, as the engine does it."""
     begun = time.perf_counter()
-    with quiet.loading():
-        quiet.link_torch()
+    with torch_loading.loading():
+        torch_loading.link_torch()
         from tts.dia2.bundle import Bundle
         from tts.dia2.network.sampling import Sampling
         from tts.dia2.serving.prepare import prepare
-        from tts.dia2.serving.utterance import Item, Speaking, VoiceSettings
+        from tts.dia2.serving.utterance import Item, UtteranceState, VoiceSettings
 
         with _tokenizer():
             dtype = "float32" if device == "cpu" else "auto"
@@ -51,10 +51,12 @@ def load(folder: str, device: str) -> dict[str, float]:
             prepared = prepare(bundle, VoiceSettings(Sampling(), seed=1))
     loaded, peak = time.perf_counter() - begun, memory("VmHWM")
     items: list[Item] = []
-    speaking = Speaking(prepared.bundle, prepared.manner, prepared.warmed, items.append)
-    prepared.scheduler.open(speaking)
-    speaking.feed("Well, this is a text, and it has all the words that are needed. ")
-    speaking.finish()
+    utterance = UtteranceState(
+        prepared.bundle, prepared.voice_settings, prepared.prefilled, items.append
+    )
+    prepared.scheduler.open(utterance)
+    utterance.feed("Well, this is a text, and it has all the words that are needed. ")
+    utterance.finish()
     while not items:
         prepared.scheduler.step()
     return {"loaded": loaded, "first": time.perf_counter() - begun, "peak": peak}

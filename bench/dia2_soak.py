@@ -27,7 +27,7 @@ from tts.dia2.fast.select import select_model
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling, random_numbers
 from tts.dia2.serving.graph_stepper import new_stepper
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.text.script import Entry
 
@@ -63,28 +63,28 @@ class Report:
         return self.megabytes[-1] - self.megabytes[len(self.megabytes) // 2]
 
 
-def utterance(model: Model, kind: int) -> Take:
+def utterance(model: Model, kind: int) -> Sequence:
     """One of `KINDS`: they differ in length, settings and seed."""
     config = model.config
     settings = (Sampling(), Sampling(audio_temperature=0), Sampling(audio_top_k=0, filter_k=20))
     uniforms = random_numbers(kind, config.max_steps, config.codebooks)
-    take = Take(config, bos=1, uniforms=uniforms, sampling=settings[kind % 3])
-    take.machine.add([Entry((20 + kind,) * (1 + kind % 2), "word", 2)] * (1 + 2 * kind))
-    take.machine.close()
-    return take
+    sequence = Sequence(config, bos=1, uniforms=uniforms, sampling=settings[kind % 3])
+    sequence.machine.add([Entry((20 + kind,) * (1 + kind % 2), "word", 2)] * (1 + 2 * kind))
+    sequence.machine.close()
+    return sequence
 
 
-def alone(model: Model, kind: int, graphs: Graphs | None = None) -> Take:
+def alone(model: Model, kind: int, graphs: Graphs | None = None) -> Sequence:
     """An utterance with all other slots free."""
-    stepper, take = new_stepper(model, graphs), utterance(model, kind)
-    slot = stepper.admit(take)
-    while not take.finished:
+    stepper, sequence = new_stepper(model, graphs), utterance(model, kind)
+    slot = stepper.admit(sequence)
+    while not sequence.finished:
         stepper.step()
     stepper.release(slot)
-    return take
+    return sequence
 
 
-def soak(stepper: Stepper, expected: list[Take], go_on: Callable[[int], bool]) -> Report:
+def soak(stepper: Stepper, expected: list[Sequence], go_on: Callable[[int], bool]) -> Report:
     """Keep the slots busy while `go_on` (steps so far) says so, then let them finish."""
     chance, report = random.Random(0), Report()
     kinds: dict[int, int] = {}
@@ -100,12 +100,12 @@ def soak(stepper: Stepper, expected: list[Take], go_on: Callable[[int], bool]) -
         stepper.step()
         report.milliseconds.append(1000 * (time.perf_counter() - begun))
         report.steps += 1
-        for slot, take in enumerate(stepper.takes):
-            if take is not None and take.finished:
-                same = np.array_equal(take.grid, expected[kinds[slot]].grid)
+        for slot, sequence in enumerate(stepper.sequences):
+            if sequence is not None and sequence.finished:
+                same = np.array_equal(sequence.grid, expected[kinds[slot]].grid)
                 report.disturbed += not same
                 report.ended += 1
-            elif take is not None and take.step >= breaks[slot]:
+            elif sequence is not None and sequence.step >= breaks[slot]:
                 report.broken += 1
             else:
                 continue

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
+from bench.dia2_verify.published import PublishedSequence
 from tts.dia2.fast.gpu.graphs import Graphs
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling, random_numbers
 from tts.dia2.serving.graph_stepper import GraphStepper
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.text.script import Entry
 
@@ -81,7 +82,7 @@ class Speakers:
         """One step of every slot; a take that has ended makes room for the next."""
         cache = self.model.cache
         while self.stepper.free:
-            cache.truncate(self.stepper.admit(self._take()), FILLED)
+            cache.truncate(self.stepper.admit(self._sequence()), FILLED)
         self.spent = dict.fromkeys(PHASES, 0.0)
         begun = now(self.model.device)
         self.stepper.step()
@@ -90,8 +91,8 @@ class Speakers:
         if self.clocked:
             for name, seconds in self.spent.items():
                 self.result.phases.setdefault(name, []).append(1000 * seconds)
-        for slot, take in enumerate(self.stepper.takes):
-            if take is not None and (take.finished or cache.filled[slot] == cache.size):
+        for slot, sequence in enumerate(self.stepper.sequences):
+            if sequence is not None and (sequence.finished or cache.filled[slot] == cache.size):
                 self.stepper.release(slot)
 
     @torch.inference_mode()
@@ -117,15 +118,15 @@ class Speakers:
             took.append(1000 * (now(self.model.device) - begun))
         return statistics.median(took)
 
-    def _take(self) -> Take:
+    def _sequence(self) -> Sequence:
         config, self.seeds = self.model.config, self.seeds + 1
         uniforms = random_numbers(self.seeds, config.max_steps, config.codebooks)
         sampling = Sampling(scale=self.scale)
-        # By the reference every step makes audio, from the first one on.
-        take = Take(config, bos=1, uniforms=uniforms, sampling=sampling, reference=True)
-        take.machine.add([Entry((20, 21), "word", 2)] * config.max_steps)
-        take.machine.close()
-        return take
+        # As published every step makes audio, from the first one on.
+        sequence = PublishedSequence(config, bos=1, uniforms=uniforms, sampling=sampling)
+        sequence.machine.add([Entry((20, 21), "word", 2)] * config.max_steps)
+        sequence.machine.close()
+        return sequence
 
 
 def now(device: torch.device) -> float:

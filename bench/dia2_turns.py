@@ -22,9 +22,9 @@ from rich.table import Table
 from tests.tiny_dia2 import real_size
 from tests.tts.dia2.serving.utterances import settings
 from tts import Heard, SpokenWord
-from tts.dia2.serving.context_prefill import ContextPrefill
+from tts.dia2.serving.context import ContextPrefill
 from tts.dia2.serving.prepare import Prepared, frame_seconds, load
-from tts.dia2.serving.utterance import Item, Speaking
+from tts.dia2.serving.utterance import Item, UtteranceState
 
 WORDS = "how are you this fine morning my dear"
 TEXT = "Well, this is a text and it has words. "
@@ -39,53 +39,55 @@ def turn(number: int, seed: int) -> Heard:
     return Heard("user" if number % 2 else "agent", pcm, rate, tuple(words))
 
 
-def between(prepared: Prepared, rehearsal: ContextPrefill) -> list[float]:
+def between(prepared: Prepared, context_prefill: ContextPrefill) -> list[float]:
     """All that is done while nobody speaks: seconds of each piece."""
     pieces, begun = [], time.perf_counter()
-    while prepared.scheduler.step() or rehearsal.step():
+    while prepared.scheduler.step() or context_prefill.step():
         pieces.append(time.perf_counter() - begun)
         begun = time.perf_counter()
     return pieces
 
 
-def first_frame(prepared: Prepared, rehearsal: ContextPrefill) -> float:
+def first_frame(prepared: Prepared, context_prefill: ContextPrefill) -> float:
     """Seconds from opening a reply, with its text there, to its first frame."""
     items: list[Item] = []
     begun = time.perf_counter()
-    speaking = Speaking(prepared.bundle, prepared.manner, prepared.warmed, items.append)
-    speaking.begin_with(rehearsal.warmed())
-    prepared.scheduler.open(speaking)
-    speaking.feed(TEXT)
+    utterance = UtteranceState(
+        prepared.bundle, prepared.voice_settings, prepared.prefilled, items.append
+    )
+    utterance.begin_with(context_prefill.prefilled())
+    prepared.scheduler.open(utterance)
+    utterance.feed(TEXT)
     while not items:
         prepared.scheduler.step()
     took = time.perf_counter() - begun
-    prepared.scheduler.close(speaking)
+    prepared.scheduler.close(utterance)
     return took
 
 
 def measure(folder: Path, turns: int, times: int) -> None:
     prepared = load(settings(folder, context=turns))
-    rehearsal = prepared.rehearsal
-    assert rehearsal is not None
-    frame = frame_seconds(prepared.bundle, prepared.manner.sampling)
+    context_prefill = prepared.context_prefill
+    assert context_prefill is not None
+    frame = frame_seconds(prepared.bundle, prepared.voice_settings.sampling)
     heard = {"nothing": 0, "all but the last turn": turns - 1, "all of it": turns}
     took: dict[str, list[float]] = {name: [] for name in heard}
-    took["there was none"] = [first_frame(prepared, rehearsal) for _ in range(times)]
+    took["there was none"] = [first_frame(prepared, context_prefill) for _ in range(times)]
     pieces: list[float] = []
     for seed in range(times):
         for name, count in heard.items():
             for number in range(turns):
                 if number == count:
-                    pieces += between(prepared, rehearsal) if count else []
-                rehearsal.remember(turn(number, hash((seed, count)) % 1000))
+                    pieces += between(prepared, context_prefill) if count else []
+                context_prefill.remember(turn(number, hash((seed, count)) % 1000))
             if count == turns:
-                pieces += between(prepared, rehearsal)
-            took[name].append(first_frame(prepared, rehearsal))
+                pieces += between(prepared, context_prefill)
+            took[name].append(first_frame(prepared, context_prefill))
     table = Table("heard of it when the reply is opened", "ms to its first frame")
     for name, seconds in took.items():
         table.add_row(name, ", ".join(f"{1000 * each:.0f}" for each in sorted(seconds)))
     Console().print(table)
-    frames = rehearsal.warmed().opening.plan.frames
+    frames = context_prefill.prefilled().prefix.plan.frames
     longest, median = 1000 * max(pieces), 1000 * statistics.median(pieces)
     print(
         f"{frames} frames of conversation; a frame takes {1000 * frame:.0f} ms to make, a piece of"

@@ -4,7 +4,7 @@
                               [--network plain|fast|int8|quickest|kernels] [--graphs]
                               [--only PART ...]
 
-DIR holds recordings of the published runtime (what lies where: `verify_goldens`). One line for
+DIR holds recordings of the published runtime (what lies where: `goldens.py`). One line for
 every comparison; the exit status is 1 if any of them missed. By default the readable network is
 checked on a CPU; on a GPU it is what speaks there, its steps in graphs. Needs torch, numpy and
 safetensors; without tokenizers the parser is not checked and scripts are fed entry by entry.

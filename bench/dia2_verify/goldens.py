@@ -9,7 +9,8 @@ state_machine.json, cfg_sampler.{json,safetensors}, grid.json       once for all
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import abc
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.dia2_verify.published import PublishedSequence
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.sampling import Sampling
-from tts.dia2.serving.sequence import Take
 from tts.dia2.text.prefix import PrefixPlan
 from tts.dia2.text.script import Entry
 
@@ -36,7 +37,7 @@ def read_tensors(path: Path) -> Tensors:
     return load_file(path)
 
 
-def entries(items: Sequence[dict[str, Any]]) -> list[Entry]:
+def entries(items: abc.Sequence[dict[str, Any]]) -> list[Entry]:
     return [Entry(tuple(item["tokens"]), item["text"], item["padding"]) for item in items]
 
 
@@ -104,11 +105,11 @@ class Trace:
             drains=False,
         )
 
-    def take(self) -> Take:
-        """A take that repeats this generation, without the script's text."""
+    def sequence(self) -> PublishedSequence:
+        """A sequence that repeats this generation, without the script's text."""
         codes = self.tensors["prefix_tokens"].numpy() if "prefix" in self.json else None
         none = torch.zeros(1, 1 + self.config.codebooks, dtype=torch.float64)
-        return Take(
+        return PublishedSequence(
             self.config,
             bos=self.info["constants"]["bos"],
             uniforms=self.tensors.get("uniforms", none),
@@ -117,7 +118,6 @@ class Trace:
             prefix=self.plan,
             codes=codes,
             keep_prefix=self.json.get("prefix", {}).get("include_audio", False),
-            reference=True,
         )
 
 

@@ -17,7 +17,7 @@ from tts.dia2.fast.gpu.graphs import Graphs
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK
 from tts.dia2.serving.graph_stepper import GraphStepper
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence, Status
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.text.script import Entry, ScriptParser
 from tts.dia2.text.tokenizer import Tokenizer
@@ -33,7 +33,7 @@ class Source(Protocol):
     known: int
     """Entries that have arrived; one more once the text has ended."""
 
-    def feed(self, take: Take, *, stuck: bool) -> None:
+    def feed(self, sequence: Sequence, *, stuck: bool) -> None:
         """Perhaps some text; certainly some if the take is stuck."""
 
 
@@ -46,13 +46,13 @@ class Whole:
         self._entries = trace.script_entries
         self.known = 0
 
-    def feed(self, take: Take, *, stuck: bool) -> None:
+    def feed(self, sequence: Sequence, *, stuck: bool) -> None:
         if stuck:
             raise RuntimeError("the take waits although its text is complete")
-        if not take.machine.closed:
-            take.machine.add(self._entries)
-            take.machine.close()
-            self.known = len(take.machine.queue) + 1
+        if not sequence.machine.closed:
+            sequence.machine.add(self._entries)
+            sequence.machine.close()
+            self.known = len(sequence.machine.queue) + 1
 
 
 class Fragments:
@@ -71,14 +71,14 @@ class Fragments:
             pass
         self.name = "in fragments" if self._parser else "entry by entry"
 
-    def feed(self, take: Take, *, stuck: bool) -> None:
-        if take.machine.closed or not (stuck or self._random.random() < 0.4):
+    def feed(self, sequence: Sequence, *, stuck: bool) -> None:
+        if sequence.machine.closed or not (stuck or self._random.random() < 0.4):
             return
         new = self._next_words() if self._parser is None else self._next_fragment(self._parser)
-        take.machine.add(new or [])
+        sequence.machine.add(new or [])
         self.known += len(new or [])
         if new is None:
-            take.machine.close()
+            sequence.machine.close()
             self.known += 1
 
     def _next_fragment(self, parser: ScriptParser) -> list[Entry] | None:
@@ -106,11 +106,11 @@ class Recorder(Stepper):
         self.states: list[NDArray[np.float32]] = []
 
     def _advance(self, active: list[bool]) -> list[bool]:
-        take = self.takes[0]
-        assert take
-        step = take.step - take.start
+        sequence = self.sequences[0]
+        assert sequence
+        step = sequence.step - sequence.start
         if active[0]:
-            self.columns.append(take.column(take.step))
+            self.columns.append(sequence.column(sequence.step))
         going = super()._advance(active)
         if active[0]:
             self.states.append(self.hidden[0].float().cpu().numpy())
@@ -133,7 +133,7 @@ class GraphRecorder(Recorder, GraphStepper):
 class Run:
     """What a generation went through."""
 
-    take: Take
+    sequence: Sequence
     replay: Replay
     recorder: Recorder
     texts: list[tuple[int, int]] = field(default_factory=list)
@@ -148,25 +148,25 @@ def generate(model: Model, trace: Trace, source: Source, *, graphs: bool = False
     """Repeat a trace in a model's one slot."""
     replay = (GraphReplay if graphs else Replay)(model, trace)
     stepper = (GraphRecorder if graphs else Recorder)(model, replay)
-    run = Run(trace.take(), replay, stepper)
-    take, needed = run.take, trace.json["known_entries_needed"]
-    slot = stepper.admit(take)
+    run = Run(trace.sequence(), replay, stepper)
+    sequence, needed = run.sequence, trace.json["known_entries_needed"]
+    slot = stepper.admit(sequence)
     stuck = False
-    while not take.finished:
-        source.feed(take, stuck=stuck)
-        before = take.step
+    while not sequence.finished:
+        source.feed(sequence, stuck=stuck)
+        before = sequence.step
         stuck = not stepper.step()
-        done = take.warmed + take.step - take.start  # machine calls
+        done = sequence.prefilled + sequence.step - sequence.start  # machine calls
         run.early += done > 0 and source.known < needed[done - 1]
         if stuck:
             run.waits += 1
             # The last part of a prefix goes through the network at once.
-            awaited = take.warm_steps - 1 if take.warming else done
+            awaited = sequence.prefill_steps - 1 if sequence.status is Status.PREFILL else done
             run.late += source.known >= needed[awaited]
-        if take.step > before:
-            run.texts.append(take.text)
-            run.frames.append(take.frames())
-            run.words += take.words()
+        if sequence.step > before:
+            run.texts.append(sequence.text)
+            run.frames.append(sequence.frames())
+            run.words += sequence.words()
     stepper.release(slot)
     return run
 
@@ -219,19 +219,19 @@ def _numbers(trace: Trace, run: Run, load: Loading) -> Iterator[Row]:
 
 
 def _outcome(trace: Trace, run: Run, how: str) -> Iterator[Row]:
-    case, tensors, recorded, take = trace.case, trace.tensors, trace.json, run.take
+    case, tensors, recorded, sequence = trace.case, trace.tensors, trace.json, run.sequence
     yield same(case, f"{how}: tokens fed", np.stack(run.recorder.columns), tensors["tokens_in"])
     shown = np.stack([tensors["machine_main"].numpy(), tensors["machine_second"].numpy()], 1)
     yield same(case, f"{how}: text shown", np.array(run.texts), shown)
-    yield same(case, f"{how}: grid", take.grid, tensors["grid"])
+    yield same(case, f"{how}: grid", sequence.grid, tensors["grid"])
     if how == "offline":
-        yield same(case, "grid without its delays", take.aligned, tensors["aligned"])
+        yield same(case, "grid without its delays", sequence.aligned, tensors["aligned"])
     frames = np.concatenate(run.frames, axis=1)
     yield same(case, f"{how}: frames as they came", frames, tensors["audio_tokens"])
     got = [[text, frame / recorded["frame_rate"]] for text, frame in run.words]
     wrong = got != recorded["timestamps"]
     yield exact(case, f"{how}: words and times", int(wrong), len(recorded["timestamps"]))
-    if (take.start, take.crop, take.machine.end_step) != (
+    if (sequence.start, sequence.crop, sequence.machine.end_step) != (
         recorded["start_step"],
         recorded["crop"],
         recorded["end_step"],

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bench.dia2_verify.goldens import Trace, entries, read_json, read_tensors, sets, traces
+from bench.dia2_verify.published import published_plan, words_to_entries
 from bench.dia2_verify.table import Row, exact, not_run, same
-from tts.dia2.text.prefix import Part, Word, reference_plan, words_to_entries
+from tts.dia2.text.prefix import Part, Word
 from tts.dia2.text.script import Entry, ScriptParser, parse_script
 from tts.dia2.text.state_machine import StateMachine
 from tts.dia2.text.tokenizer import Tokenizer
@@ -71,8 +72,8 @@ def _process(machine: StateMachine, step: int, raw: int, *, forced: bool) -> lis
         shown.main,
         shown.second,
         int(shown.consumed is not None),
-        machine.budget,
-        machine.hold,
+        machine.padding_budget,
+        machine.forced_padding,
         len(machine.queue),
         list(machine.pending),
         list(machine.lookahead),
@@ -172,7 +173,7 @@ def _plans(case: str, data: dict[str, Any], folder: Path, tokenizer: Tokenizer) 
                 codes.append(tensors[f"plan{plan['id']}_codes{speaker + 1}"].numpy())
                 spoken = tuple(Word(*word) for word in words)
                 parts.append(Part(speaker, spoken, codes[-1].shape[1]))
-        laid = reference_plan(parts, tokenizer)
+        laid = published_plan(parts, tokenizer)
         wrong += list(laid.entries) != entries(plan["entries"])
         wrong += list(laid.new_word_steps) != plan["new_word_steps"]
         wrong += laid.frames != plan["aligned_frames"]

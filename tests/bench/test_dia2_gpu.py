@@ -40,9 +40,9 @@ from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.utterance import VoiceSettings
 torch.set_num_threads(1)
 bundle = make_bundle("tiny", torch.device("cpu"), torch.float32)
-scheduler, manner = Scheduler(bundle), VoiceSettings(Sampling(), seed=1)
-warmed = scheduler.warm(voice(bundle, 3), manner)
-assert first_audio(bundle, scheduler, manner, warmed) > 0
+scheduler, voice_settings = Scheduler(bundle), VoiceSettings(Sampling(), seed=1)
+prefilled = scheduler.prefill(voice(bundle, 3), voice_settings)
+assert first_audio(bundle, scheduler, voice_settings, prefilled) > 0
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

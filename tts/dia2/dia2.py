@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tts.dia2.bundle import Bundle
-from tts.dia2.generate import Progress, generate
+from tts.dia2.generate import Generation, Progress
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.result import Result
 from tts.dia2.voices.voice import Voice
@@ -21,11 +21,10 @@ class Dia2(Bundle):
         seed: int | None = None,
         initial_padding: int = 2,
         include_prefix: bool = False,
-        reference: bool = False,
         progress: Progress | None = None,
     ) -> Result:
-        """Speak a whole script: see `tts.dia2.generate.generate`."""
-        return generate(
+        """Speak a whole script: see `tts.dia2.generate.Generation`. Raises TextToSpeechError."""
+        return Generation(
             self,
             script,
             voices=voices,
@@ -33,6 +32,5 @@ class Dia2(Bundle):
             seed=seed,
             initial_padding=initial_padding,
             include_prefix=include_prefix,
-            reference=reference,
             progress=progress,
-        )
+        ).run()

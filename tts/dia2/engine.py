@@ -14,7 +14,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from tts.clean import SOUNDS
-from tts.dia2 import torch_loading as quiet
+from tts.dia2 import torch_loading
 from tts.dia2.serving.mailbox import Mailbox
 from tts.dia2.settings import Settings
 from tts.extras import pip_install
@@ -22,7 +22,7 @@ from tts.protocol import Heard, Speech, TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared
-    from tts.dia2.serving.utterance import Item, Speaking
+    from tts.dia2.serving.utterance import Item, UtteranceState
     from tts.dia2.serving.worker import Worker
 
 
@@ -67,19 +67,21 @@ class Dia2Speech(Settings):
 
         Raises TextToSpeechError if the engine is not loaded, or the process was forked since.
         """
-        from tts.dia2.serving.utterance import Item, Speaking
+        from tts.dia2.serving.utterance import Item, UtteranceState
 
         prepared, worker = self._ready()
         mailbox = Mailbox[Item]()
         try:
-            speaking = Speaking(prepared.bundle, prepared.manner, prepared.warmed, mailbox.put)
-            if (rehearsal := prepared.rehearsal) is not None:
-                worker.tell(speaking, lambda: speaking.begin_with(rehearsal.warmed()))
-            worker.open(speaking)
+            state = UtteranceState(
+                prepared.bundle, prepared.voice_settings, prepared.prefilled, mailbox.put
+            )
+            if (context_prefill := prepared.context_prefill) is not None:
+                worker.tell(state, lambda: state.begin_with(context_prefill.prefilled()))
+            worker.open(state)
             try:
-                yield Dia2Utterance(worker, speaking, mailbox)
+                yield Dia2Utterance(worker, state, mailbox)
             finally:
-                worker.close(speaking)
+                worker.close(state)
         finally:
             mailbox.close()
 
@@ -90,8 +92,8 @@ class Dia2Speech(Settings):
         as nobody speaks: mostly before the next utterance is opened, which goes on from there.
         """
         prepared, worker = self._ready()
-        if prepared.rehearsal is not None:
-            worker.do(partial(prepared.rehearsal.remember, turn))
+        if prepared.context_prefill is not None:
+            worker.do(partial(prepared.context_prefill.remember, turn))
 
     def _ready(self) -> "tuple[Prepared, Worker]":
         if self._loaded is None:
@@ -102,20 +104,20 @@ class Dia2Speech(Settings):
 class Dia2Utterance:
     """One reply; `tts.protocol.Utterance`. Text without speaker tags is spoken as [S1]."""
 
-    def __init__(self, worker: "Worker", speaking: "Speaking", mailbox: "Mailbox[Item]") -> None:
+    def __init__(self, worker: "Worker", state: "UtteranceState", mailbox: "Mailbox[Item]") -> None:
         self._worker = worker
-        self._speaking = speaking
+        self._state = state
         self._mailbox = mailbox
 
     async def feed(self, text: str) -> None:
         """More text; after a failure, which the iterator raises, it is dropped."""
         await anyio.lowlevel.checkpoint()
-        self._worker.tell(self._speaking, partial(self._speaking.feed, text))
+        self._worker.tell(self._state, partial(self._state.feed, text))
 
     async def finish(self) -> None:
         """No more text will come."""
         await anyio.lowlevel.checkpoint()
-        self._worker.tell(self._speaking, self._speaking.finish)
+        self._worker.tell(self._state, self._state.finish)
 
     def __aiter__(self) -> "Dia2Utterance":
         return self
@@ -124,7 +126,7 @@ class Dia2Utterance:
         """The next frame, 80 ms. Raises TextToSpeechError if speaking has failed."""
         item = await self._mailbox.get()
         if isinstance(item, Speech):
-            self._worker.tell(self._speaking, self._speaking.heard)
+            self._worker.tell(self._state, self._state.heard)
             return item
         self._mailbox.put(item)  # and so it stays
         if item is None:
@@ -134,8 +136,8 @@ class Dia2Utterance:
 
 def _import() -> None:
     """Import PyTorch, and what is made of it."""
-    with quiet.loading():
-        quiet.link_torch()
+    with torch_loading.loading():
+        torch_loading.link_torch()
         try:
             import_module("tts.dia2.serving.prepare")
             import_module("tts.dia2.serving.worker")
@@ -148,7 +150,7 @@ def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
     from tts.dia2.serving.prepare import load
     from tts.dia2.serving.worker import Worker
 
-    with quiet.loading():
+    with torch_loading.loading():
         prepared = load(settings)
-    aside = prepared.rehearsal.step if prepared.rehearsal else None
+    aside = prepared.context_prefill.step if prepared.context_prefill else None
     return prepared, partial(Worker, prepared.scheduler, aside)

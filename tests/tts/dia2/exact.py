@@ -26,7 +26,7 @@ from torch import Tensor
 from bench.dia2_verify.replay import distribution_of, filter_gap, sampling_is_random
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 
 ROUNDING = 1e-4  # between two ways to the same logits or hidden states, float32
@@ -137,9 +137,9 @@ class Step:
 class Draws:
     """What utterances drew, step by step."""
 
-    steps: dict[Take, list[Step]] = field(default_factory=dict)
+    steps: dict[Sequence, list[Step]] = field(default_factory=dict)
     """By utterance, in the order in which they began."""
-    _slots: dict[Take, tuple[Model, int]] = field(default_factory=dict)
+    _slots: dict[Sequence, tuple[Model, int]] = field(default_factory=dict)
     _calls: dict[tuple[Model, int, bool], Call] = field(default_factory=dict)
 
     def drawn(self, calls: list[Call]) -> None:
@@ -147,20 +147,22 @@ class Draws:
         for slot, call in enumerate(calls):
             self._calls[call.model, slot, call.text is None] = call
 
-    def admitted(self, model: Model, slot: int, take: Take) -> None:
-        self._slots[take] = model, slot
-        self.steps[take] = []
+    def admitted(self, model: Model, slot: int, sequence: Sequence) -> None:
+        self._slots[sequence] = model, slot
+        self.steps[sequence] = []
 
-    def written(self, take: Take) -> None:
+    def written(self, sequence: Sequence) -> None:
         """The take is at the end of its step."""
-        if take in self._slots:
-            action, column = (self._calls.get((*self._slots[take], each)) for each in (True, False))
+        if sequence in self._slots:
+            action, column = (
+                self._calls.get((*self._slots[sequence], each)) for each in (True, False)
+            )
             assert action
-            assert action.step == take.step - take.start
+            assert action.step == sequence.step - sequence.start
             fresh = column if column and column.step == action.step else None
-            self.steps[take].append(Step(action, fresh))
+            self.steps[sequence].append(Step(action, fresh))
 
-    def same(self, got: Take, want: Take) -> bool:
+    def same(self, got: Sequence, want: Sequence) -> bool:
         """Whether two utterances are the same to the end, and not up to a draw near an edge."""
         for one, other in zip(self.steps[got], self.steps[want], strict=False):
             if part(one.action, other.action):
@@ -180,20 +182,20 @@ def watch(*models: Model) -> Iterator[Draws]:
     with ExitStack() as stack:
         for model in dict.fromkeys(models):
             stack.enter_context(_watched(draws, model))
-        admit, write = Stepper.admit, Take.write
+        admit, write = Stepper.admit, Sequence.write
 
-        def watched_admit(stepper: Stepper, take: Take) -> int:
-            slot = admit(stepper, take)
+        def watched_admit(stepper: Stepper, sequence: Sequence) -> int:
+            slot = admit(stepper, sequence)
             if stepper.model in models:
-                draws.admitted(stepper.model, slot, take)
+                draws.admitted(stepper.model, slot, sequence)
             return slot
 
-        def watched_write(take: Take, tokens: NDArray[np.int32]) -> None:
-            draws.written(take)
-            write(take, tokens)
+        def watched_write(sequence: Sequence, tokens: NDArray[np.int32]) -> None:
+            draws.written(sequence)
+            write(sequence, tokens)
 
         stack.enter_context(patch.object(Stepper, "admit", watched_admit))
-        stack.enter_context(patch.object(Take, "write", watched_write))
+        stack.enter_context(patch.object(Sequence, "write", watched_write))
         yield draws
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 
+from bench.dia2_verify.published import PublishedSequence
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import random_numbers
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.text.script import Entry
 
 torch.set_num_threads(1)  # these networks are too small to share out
@@ -28,7 +29,10 @@ def words(*sizes: int) -> list[Entry]:
     ]
 
 
-def make_take(config: Dia2Config, seed: int = 0, **options: Any) -> Take:
-    """A take with random draws of its own."""
+def make_sequence(
+    config: Dia2Config, seed: int = 0, *, published: bool = False, **options: Any
+) -> Sequence:
+    """A sequence with random draws of its own."""
     numbers = random_numbers(seed, config.max_steps, config.codebooks)
-    return Take(config, bos=1, uniforms=numbers, **options)
+    kind = PublishedSequence if published else Sequence
+    return kind(config, bos=1, uniforms=numbers, **options)

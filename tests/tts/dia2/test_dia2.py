@@ -192,7 +192,7 @@ def test_codecs_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
 def test_one_user_at_a_time(made: Path) -> None:
     dia2 = Dia2.load(made)
     with dia2.exclusively():
-        assert new_stepper(dia2.model, dia2.graphs).takes == [None]
+        assert new_stepper(dia2.model, dia2.graphs).sequences == [None]
         with pytest.raises(TextToSpeechError, match="is in use"):
             dia2.generate("Hello.")
     dia2.generate("Hello.")

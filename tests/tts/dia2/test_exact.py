@@ -9,7 +9,7 @@ import torch
 
 from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import Call, NearTie, calls, part, watch
-from tests.tts.dia2.networks import load_model, make_take, words
+from tests.tts.dia2.networks import load_model, make_sequence, words
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampling, random_numbers
 from tts.dia2.serving.stepper import Stepper
@@ -111,22 +111,22 @@ def test_other_edges(
 
 def test_an_utterance_is_watched_to_its_end(tmp_path: Path) -> None:
     model = load_model(make(tmp_path, codebooks=3, max_steps=60), slots=2)
-    takes = [make_take(model.config, 1, reference=True) for _ in range(2)]
+    sequences = [make_sequence(model.config, 1, published=True) for _ in range(2)]
     with watch(model) as draws:
-        for take in takes:
+        for sequence in sequences:
             stepper = Stepper(model)
-            take.machine.add(words(2, 1))
-            take.machine.close()
-            stepper.admit(take)
-            while not take.finished:
+            sequence.machine.add(words(2, 1))
+            sequence.machine.close()
+            stepper.admit(sequence)
+            while not sequence.finished:
                 assert stepper.step()
-    first = draws.steps[takes[0]]
-    assert len(first) == takes[0].step
+    first = draws.steps[sequences[0]]
+    assert len(first) == sequences[0].step
     assert all(step.action.first == ACTION and step.column for step in first)
-    assert draws.same(*takes)
+    assert draws.same(*sequences)
     column = first[5].column
     assert column
-    assert list(takes[0].grid[:, 6]) == column.tokens
+    assert list(sequences[0].grid[:, 6]) == column.tokens
     column.tokens[2] += 1
     with pytest.raises(AssertionError, match="step 5, codebook 2"):
-        draws.same(*takes)
+        draws.same(*sequences)

@@ -12,13 +12,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from bench.dia2_verify import published
+from bench.dia2_verify.published import PublishedGeneration
 from tests import tiny_dia2
 from tests.paths import GOLDENS
 from tests.tts.dia2.serving.utterances import settings, speak
 from tts import TextToSpeechError
 from tts.dia2 import Dia2, Sampling
-from tts.dia2 import generate as module
-from tts.dia2.generate import LARGEST_SEED, generate
+from tts.dia2.generate import LARGEST_SEED, Generation
 from tts.dia2.serving.prepare import load
 from tts.dia2.text.prefix import Word
 from tts.dia2.voices.making import from_result
@@ -86,9 +87,11 @@ def test_without_guidance_one_branch_is_enough(dia2: Dia2) -> None:
 
 
 def test_without_a_voice_the_reference_gives_the_same_speech(dia2: Dia2) -> None:
-    ours, published = (dia2.generate(SCRIPT, seed=1, reference=each) for each in (False, True))
-    assert np.array_equal(ours.audio_tokens, published.audio_tokens)
-    assert ours.words == published.words
+    ours, as_published = (
+        way(dia2, SCRIPT, seed=1).run() for way in (Generation, PublishedGeneration)
+    )
+    assert np.array_equal(ours.audio_tokens, as_published.audio_tokens)
+    assert ours.words == as_published.words
 
 
 @pytest.mark.parametrize("name", ["breaks", "nocfg", "empty", "maxctx", "prefix1_include"])
@@ -104,7 +107,7 @@ def test_as_published(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def recorded(_: int, steps: int, codebooks: int) -> torch.Tensor:
         return torch.from_numpy(tensors.get("uniforms", np.zeros((steps, 1 + codebooks))))
 
-    monkeypatch.setattr(module, "random_numbers", recorded)
+    monkeypatch.setattr(published, "random_numbers", recorded)
     told: dict[str, Any] = trace["generation"]
     prefix: dict[str, Any] = trace.get("prefix") or {}
     voices = [
@@ -116,14 +119,14 @@ def test_as_published(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
         for speaker in prefix.get("speakers", ())
     ]
-    result = dia2.generate(
+    result = PublishedGeneration(
+        dia2,
         trace["script"],
         voices=voices,
         initial_padding=told.pop("initial_padding"),
         include_prefix=prefix.get("include_audio", False),
         sampling=Sampling(scale=told.pop("cfg_scale"), filter_k=told.pop("cfg_filter_k"), **told),
-        reference=True,
-    )
+    ).run()
     assert np.array_equal(result.audio_tokens, tensors["audio_tokens"])
     assert [list(word) for word in result.words] == trace["timestamps"]
 
@@ -141,16 +144,16 @@ def test_a_script_longer_than_the_window_goes_on(narrow: Path) -> None:
     times = [at for _, at in result.words]
     assert times == sorted(set(times))
     assert times[-1] < len(result.waveform) / result.sample_rate
-    published = dia2.generate(script, seed=1, reference=True)
-    assert published.audio_tokens.shape[1] == dia2.config.max_steps + 1 - 18
-    assert len(published.words) < len(words)
+    one_window = PublishedGeneration(dia2, script, seed=1).run()
+    assert one_window.audio_tokens.shape[1] == dia2.config.max_steps + 1 - 18
+    assert len(one_window.words) < len(words)
 
 
 def test_a_stream_of_the_same_text_is_the_same(narrow: Path) -> None:
     prepared = load(settings(narrow, seed=5))
     text = "Number one comes first. Number two comes after, and then: three, four and five! " * 2
     streamed = speak(prepared, text)
-    whole = generate(prepared.bundle, text, seed=5)
+    whole = Generation(prepared.bundle, text, seed=5).run()
     assert whole.audio_tokens.shape[1] > prepared.bundle.config.max_steps
     assert np.array_equal(whole.audio_tokens, streamed.codes)
     assert np.abs(whole.waveform - streamed.pcm).max() < 1e-4

@@ -9,7 +9,7 @@ import pytest
 
 from tests.paths import ROOT
 from tests.tts.dia2.serving.utterances import checkpoint
-from tts.dia2 import torch_loading as quiet
+from tts.dia2 import torch_loading
 
 LINKED = """
 import sys
@@ -79,16 +79,16 @@ def test_what_is_not_there_is_left_to_the_import(
         origin = None if installed is None else str(tmp_path / installed)
 
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr(quiet, "find_spec", lambda _name: Found())
-    quiet.link_torch()
-    monkeypatch.setattr(quiet, "find_spec", lambda _name: None)
-    quiet.link_torch()
+    monkeypatch.setattr(torch_loading, "find_spec", lambda _name: Found())
+    torch_loading.link_torch()
+    monkeypatch.setattr(torch_loading, "find_spec", lambda _name: None)
+    torch_loading.link_torch()
 
 
 def test_what_stays_is_not_searched_for_garbage() -> None:
     before = gc.get_freeze_count()
     try:
-        with quiet.loading():
+        with torch_loading.loading():
             assert not gc.isenabled()
             stays: list[list[int]] = [[] for _ in range(1000)]
         assert gc.isenabled()
@@ -100,7 +100,7 @@ def test_what_stays_is_not_searched_for_garbage() -> None:
 def test_who_collects_no_garbage_goes_on_so() -> None:
     gc.disable()
     try:
-        with pytest.raises(ZeroDivisionError), quiet.loading():
+        with pytest.raises(ZeroDivisionError), torch_loading.loading():
             raise ZeroDivisionError
         assert not gc.isenabled()
     finally:

@@ -19,34 +19,34 @@ class Admission:
             lambda: deque(maxlen=_FRAMES)
         )
 
-    def expect(self, speaking: int, seconds: float) -> None:
+    def expect(self, utterances: int, seconds: float) -> None:
         """It takes so long when nothing else runs here."""
-        self._expected[speaking] = seconds
+        self._expected[utterances] = seconds
 
-    def note(self, speaking: int, seconds: float, now: float) -> None:
+    def note(self, utterances: int, seconds: float, now: float) -> None:
         """It took so long just now, by a clock in seconds."""
-        self._noted[speaking].append((now, seconds))
+        self._noted[utterances].append((now, seconds))
 
-    def seconds(self, speaking: int, now: float) -> float:
+    def seconds(self, utterances: int, now: float) -> float:
         """What a frame will take; where nothing was ever measured, nothing.
 
         Between and beyond what was measured: as much as with the next more, or in proportion to
         fewer, whichever is less.
         """
         known = self._known(now)
-        if speaking in known:
-            return known[speaking]
-        bounds = [seconds * max(1, speaking / count) for count, seconds in known.items()]
+        if utterances in known:
+            return known[utterances]
+        bounds = [seconds * max(1, utterances / count) for count, seconds in known.items()]
         return min(bounds, default=0.0)
 
-    def allows(self, speaking: int, now: float) -> bool:
+    def allows(self, utterances: int, now: float) -> bool:
         """Whether so many can speak at once in real time; one is always let speak."""
-        return speaking <= 1 or self.seconds(speaking, now) <= self._limit
+        return utterances <= 1 or self.seconds(utterances, now) <= self._limit
 
     def _known(self, now: float) -> dict[int, float]:
         known = dict(self._expected)
-        for speaking, notes in self._noted.items():
+        for utterances, notes in self._noted.items():
             lately = [seconds for at, seconds in notes if now - at <= _LATELY]
             if lately:
-                known[speaking] = statistics.median(lately)
+                known[utterances] = statistics.median(lately)
         return known

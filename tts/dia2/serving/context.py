@@ -1,8 +1,11 @@
-"""The last turns of a conversation as what the next reply hears first: it goes on in their tone.
+"""A conversation's last turns as the prefix of the next reply, which goes on in their tone.
 
 The agent speaks as `[S1]`, in the configured voice if there is one, and the user, in their own
-voice, as `[S2]`. A turn is put into the codec's codes as soon as it has ended; of the window,
-`RESERVED` steps are left for the reply, and the oldest turns go first.
+voice, as `[S2]`. A turn is encoded as soon as it has ended, and the network is fed the conversation
+up to there while nobody speaks: so a reply begins with what is in its cache already. All of it is
+done in pieces, each as long as one frame or less; whoever opens an utterance meanwhile waits for
+one piece, then goes on from there. Of the window, `RESERVED` steps are left for the reply, and the
+oldest turns go first.
 """
 
 from collections import deque
@@ -15,6 +18,8 @@ import torch
 from tts.dia2.bundle import Bundle
 from tts.dia2.network.delays import Codes
 from tts.dia2.serving.prompt import with_tail
+from tts.dia2.serving.scheduler import Scheduler
+from tts.dia2.serving.utterance import PrefilledPrefix, VoiceSettings
 from tts.dia2.serving.windows import Prefix, last_frame
 from tts.dia2.text.prefix import Part, Word, frames_needed, plan
 from tts.dia2.voices.making import trim
@@ -39,7 +44,7 @@ class _Turn:
 
 
 class ConversationContext:
-    """A voice and the last turns. Not for several threads at once."""
+    """Holds a voice and the last turns, encoded. Not for several threads at once."""
 
     def __init__(self, bundle: Bundle, voice: Voice | None, turns: int) -> None:
         """`voice` is heard before the turns, of which there are at most `turns`, the user's last.
@@ -56,7 +61,7 @@ class ConversationContext:
         self._encoding: deque[Iterator[None]] = deque()  # turns that have ended
 
     def add(self, turn: Heard) -> None:
-        """A turn has ended. One without words, or of nothing but silence, is left out."""
+        """Take a turn that has ended. One without words, or of nothing but silence, is left out."""
         if turn.words:
             self._encoding.append(self._encode(turn))
 
@@ -72,8 +77,8 @@ class ConversationContext:
                 return True
         return False
 
-    def opening(self) -> Prefix:
-        """What the next reply hears: the last turns, as many as there is room for."""
+    def prefix(self) -> Prefix:
+        """Give what the next reply goes on from: the last turns, as many as there is room for."""
         while self.advance():
             pass
         bundle, turns = self._bundle, [*self._voice, *self._turns]
@@ -128,3 +133,42 @@ class ConversationContext:
         needed = frames_needed(words, bundle.tokenizer, speaker, bundle.frame_rate)
         codes = with_tail(codes, needed, bundle.mimi)
         return _Turn(Part(speaker, words, codes.shape[1]), codes)
+
+
+class ContextPrefill:
+    """Feeds the network a conversation while it is idle. Not for several threads at once."""
+
+    def __init__(
+        self,
+        context: ConversationContext,
+        scheduler: Scheduler,
+        voice_settings: VoiceSettings,
+        prefilled: PrefilledPrefix,
+    ) -> None:
+        """`prefilled` is what a reply goes on from before there are any turns."""
+        self._context = context
+        self._scheduler = scheduler
+        self._voice_settings = voice_settings
+        self._prefilled: PrefilledPrefix | None = prefilled
+
+    def remember(self, turn: Heard) -> None:
+        """Take a turn that has ended."""
+        self._context.add(turn)
+        self._prefilled = None
+
+    def step(self) -> bool:
+        """Do a piece of what is to be done; False if it is up to the scheduler's steps."""
+        if self._context.advance():
+            return True
+        if self._prefilled is not None:
+            return False
+        self.prefilled()
+        return True
+
+    def prefilled(self) -> PrefilledPrefix:
+        """Give what a reply that begins now goes on from: every turn; the network may be behind."""
+        if self._prefilled is None:
+            self._prefilled = self._scheduler.prefill_when_idle(
+                self._context.prefix(), self._voice_settings
+            )
+        return self._prefilled

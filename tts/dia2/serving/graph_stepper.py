@@ -31,11 +31,11 @@ class GraphStepper(Stepper):
         self._fill(active)
         self._run(self.graphs.full, active)
         for slot in answers:
-            take = self.takes[slot]
-            assert take is not None
-            take.raw = int(self._drawn[slot, 0])
-            take.decide()
-            take.write(self._drawn[slot, 1:].astype(np.int32))
+            sequence = self.sequences[slot]
+            assert sequence is not None
+            sequence.action = int(self._drawn[slot, 0])
+            sequence.decide()
+            sequence.write(self._drawn[slot, 1:].astype(np.int32))
         return active
 
     def _answers(self, active: list[bool]) -> dict[int, list[tuple[int, int]]]:
@@ -46,13 +46,13 @@ class GraphStepper(Stepper):
         if not self._needs_audio(active):
             return {}
         found = {}
-        for slot, take in enumerate(self.takes):
-            if take is None:
+        for slot, sequence in enumerate(self.sequences):
+            if sequence is None:
                 continue
-            if take.decidable:
+            if sequence.decidable:
                 return {}
             if active[slot]:
-                answers = take.machine.answers(self.model.config.action_vocab)
+                answers = sequence.machine.answers(self.model.config.action_vocab)
                 if answers is None:
                     return {}
                 found[slot] = answers
@@ -61,15 +61,15 @@ class GraphStepper(Stepper):
     def _run_backbone(self, active: list[bool]) -> None:
         self._fill(active)
         self._run(self.graphs.backbone, active)
-        for slot, take in enumerate(self.takes):
-            if take is not None and active[slot]:
-                take.raw = int(self._drawn[slot, 0])
+        for slot, sequence in enumerate(self.sequences):
+            if sequence is not None and active[slot]:
+                sequence.action = int(self._drawn[slot, 0])
 
     def _columns(self, going: list[bool]) -> Numbers:
-        for slot, take in enumerate(self.takes):
-            if take is not None:
-                self._given.step[slot] = take.step - take.start
-                self._given.text[slot] = take.text
+        for slot, sequence in enumerate(self.sequences):
+            if sequence is not None:
+                self._given.step[slot] = sequence.step - sequence.start
+                self._given.text[slot] = sequence.text
         n = self._width(going)
         self.graphs.given.send(n)
         self.graphs.depth[n]()
@@ -79,12 +79,12 @@ class GraphStepper(Stepper):
     def _fill(self, active: list[bool]) -> None:
         """What the backbone is given; slots that are not active keep something harmless."""
         given = self._given
-        for slot, take in enumerate(self.takes):
+        for slot, sequence in enumerate(self.sequences):
             given.active[slot] = active[slot]
-            if take is not None and active[slot]:
-                given.columns[slot] = take.column(take.step)[: self.model.branches]
-                given.position[slot] = take.step
-                given.step[slot] = take.step - take.start
+            if sequence is not None and active[slot]:
+                given.columns[slot] = sequence.column(sequence.step)[: self.model.branches]
+                given.position[slot] = sequence.step
+                given.step[slot] = sequence.step - sequence.start
 
     def _run(self, graphs: dict[tuple[int, int], Graph], active: list[bool]) -> None:
         """A step of the active slots' cache, in the smallest graph that holds them."""

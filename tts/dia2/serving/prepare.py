@@ -12,12 +12,11 @@ from tts.dia2.fast.model import FastModel
 from tts.dia2.network.kv_cache import doubling, is_static
 from tts.dia2.network.sampling import Sampling, random_numbers
 from tts.dia2.serving.admission import Admission
-from tts.dia2.serving.context import ConversationContext
-from tts.dia2.serving.context_prefill import ContextPrefill
+from tts.dia2.serving.context import ContextPrefill, ConversationContext
 from tts.dia2.serving.graph_stepper import new_stepper
 from tts.dia2.serving.prompt import prompt
 from tts.dia2.serving.scheduler import Scheduler
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.utterance import PrefilledPrefix, VoiceSettings
 from tts.dia2.serving.windows import Prefix
 from tts.dia2.text.script import parse_script
@@ -28,7 +27,7 @@ from tts.protocol import TextToSpeechError
 if TYPE_CHECKING:
     from tts.dia2.settings import Settings
 
-_MEASURED = 6  # frames: the first warm up
+_MEASURED = 6  # frames: the first calls are slower
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +38,10 @@ class Prepared:
 
     bundle: Bundle
     scheduler: Scheduler
-    manner: VoiceSettings
-    warmed: PrefilledPrefix
-    rehearsal: ContextPrefill | None
-    """What the next utterance hears besides, if it hears the conversation."""
+    voice_settings: VoiceSettings
+    prefilled: PrefilledPrefix
+    context_prefill: ContextPrefill | None
+    """What the next utterance goes on from, if it goes on from the conversation."""
 
 
 def load(settings: "Settings") -> Prepared:
@@ -59,11 +58,11 @@ def load(settings: "Settings") -> Prepared:
             guidance=settings.cfg != 1,
             **settings.placement,
         )
-        manner = VoiceSettings(
+        voice_settings = VoiceSettings(
             sampling_of(settings), settings.seed, settings.starve, settings.starve_after
         )
         voice = None if settings.voice is None else voices.load(settings.voice)
-        return prepare(bundle, manner, voice, settings.context)
+        return prepare(bundle, voice_settings, voice, settings.context)
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
@@ -76,40 +75,47 @@ def sampling_of(settings: "Settings") -> Sampling:
 
 
 def prepare(
-    bundle: Bundle, manner: VoiceSettings, voice: Voice | None = None, context: int = 0
+    bundle: Bundle, voice_settings: VoiceSettings, voice: Voice | None = None, context: int = 0
 ) -> Prepared:
     """Hear the voice, and warn if speech is slower than real time here.
 
     `context` is how many turns of a conversation a reply goes on from. Raises TextToSpeechError.
     """
     scheduler = Scheduler(bundle)
-    opening = Prefix.nothing(bundle.config)
+    prefix = Prefix.nothing(bundle.config)
     if voice is not None:
-        opening = Prefix(*prompt([voice], bundle.tokenizer, bundle.mimi))
-    warmed = scheduler.warm(opening, manner)
-    rehearsal = None
+        prefix = Prefix(*prompt([voice], bundle.tokenizer, bundle.mimi))
+    prefilled = scheduler.prefill(prefix, voice_settings)
+    context_prefill = None
     if context:
         conversation = ConversationContext(bundle, voice, context)
-        rehearsal = ContextPrefill(conversation, scheduler, manner, warmed)
-    _warn_if_slow(bundle, _measure(bundle, scheduler.pace, manner.sampling))
-    return Prepared(bundle, scheduler, manner, warmed, rehearsal)
+        context_prefill = ContextPrefill(conversation, scheduler, voice_settings, prefilled)
+    _warn_if_slow(bundle, _measure(bundle, scheduler.admission, voice_settings.sampling))
+    return Prepared(bundle, scheduler, voice_settings, prefilled, context_prefill)
 
 
-def frame_seconds(bundle: Bundle, sampling: Sampling, speaking: int = 1) -> float:
+class _Measured(Sequence):
+    """A sequence whose every step makes audio, from the first one on."""
+
+    @property
+    def needs_audio(self) -> bool:
+        return True
+
+
+def frame_seconds(bundle: Bundle, sampling: Sampling, utterances: int = 1) -> float:
     """How long a frame of so many utterances takes here at best: the quickest of a few."""
     config, slots = bundle.config, bundle.model.slots
     stepper, decoder = new_stepper(bundle.model, bundle.graphs), bundle.decoder
     uniforms = random_numbers(0, config.max_steps, config.codebooks)
     bos = bundle.tokenizer.bos
     taken = []
-    for _ in range(speaking):
-        # By the reference every step makes audio, from the first one on.
-        take = Take(config, bos=bos, uniforms=uniforms, sampling=sampling, reference=True)
-        take.machine.add(parse_script("one two three four", bundle.tokenizer))
-        take.machine.close()
-        taken.append(stepper.admit(take))
+    for _ in range(utterances):
+        sequence = _Measured(config, bos=bos, uniforms=uniforms, sampling=sampling)
+        sequence.machine.add(parse_script("one two three four", bundle.tokenizer))
+        sequence.machine.close()
+        taken.append(stepper.admit(sequence))
     codes = np.zeros((slots, config.codebooks), np.int64)
-    active = np.arange(slots) < speaking
+    active = np.arange(slots) < utterances
     seconds = []
     for _ in range(min(_MEASURED, config.max_steps)):
         begun = time.perf_counter()
@@ -121,28 +127,28 @@ def frame_seconds(bundle: Bundle, sampling: Sampling, speaking: int = 1) -> floa
     return min(seconds)
 
 
-def _measure(bundle: Bundle, pace: Admission, sampling: Sampling) -> float:
+def _measure(bundle: Bundle, admission: Admission, sampling: Sampling) -> float:
     """Tell what a frame takes, of one utterance and of more, up to where it is too much.
 
     Gives the seconds for one.
     """
     last, first = 0, 0.0
-    for speaking in doubling(1, bundle.model.slots):
-        seconds = frame_seconds(bundle, sampling, speaking)
+    for utterances in doubling(1, bundle.model.slots):
+        seconds = frame_seconds(bundle, sampling, utterances)
         first = first or seconds
         # Where shapes are fixed, those between take what the next larger graph takes.
-        between = range(last + 1, speaking) if is_static(bundle.model.device) else ()
-        for count in (*between, speaking):
-            pace.expect(count, seconds)
-        last = speaking
-        if not pace.allows(max(2, speaking), 0.0):
+        between = range(last + 1, utterances) if is_static(bundle.model.device) else ()
+        for count in (*between, utterances):
+            admission.expect(count, seconds)
+        last = utterances
+        if not admission.allows(max(2, utterances), 0.0):
             break
     return first
 
 
 def _warn_if_slow(bundle: Bundle, frame: float) -> None:
-    pace = frame * bundle.frame_rate
-    if pace <= 1:
+    admission = frame * bundle.frame_rate
+    if admission <= 1:
         return
     ways = ["an NVIDIA GPU"] if bundle.model.device.type == "cpu" else []
     if isinstance(bundle.model, FastModel) and not bundle.model.quantized:
@@ -154,7 +160,7 @@ def _warn_if_slow(bundle: Bundle, frame: float) -> None:
     _log.warning(
         "Dia2 takes %.1f s or more for a second of speech on this machine (%.0f ms a frame): there "
         "will be gaps; what helps is %s, or another engine, such as espeak",
-        pace,
+        admission,
         1000 * frame,
         ", ".join(ways) or "a faster GPU",
     )

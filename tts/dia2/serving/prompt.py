@@ -6,7 +6,7 @@ import numpy as np
 
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.delays import Codes
-from tts.dia2.text.prefix import Part, PrefixPlan, frames_needed, plan, reference_plan
+from tts.dia2.text.prefix import Part, PrefixPlan, frames_needed, plan
 from tts.dia2.text.tokenizer import Tokenizer
 from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
@@ -14,13 +14,11 @@ from tts.protocol import TextToSpeechError
 SPEAKERS = 2
 
 
-def prompt(
-    voices: Sequence[Voice], tokenizer: Tokenizer, mimi: Mimi, *, reference: bool = False
-) -> tuple[PrefixPlan, Codes]:
-    """The plan for one or two voices, `[S1]` first, and its codes [codebooks, plan.frames].
+def prompt(voices: Sequence[Voice], tokenizer: Tokenizer, mimi: Mimi) -> tuple[PrefixPlan, Codes]:
+    """Lay out one or two voices, `[S1]` first: the plan, and its codes [codebooks, plan.frames].
 
     A recording that ends too soon after its last word is followed by silence, so that every word
-    has been taken when the prompt ends; not so with `reference`, which is the published way.
+    has been taken when the prompt ends.
 
     Raises TextToSpeechError: no voice or more than two, or one that another codec wrote.
     """
@@ -30,14 +28,11 @@ def prompt(
     codes: list[Codes] = []
     for speaker, voice in enumerate(voices):
         voice.check(mimi)
-        heard = voice.codes
-        if not reference:
-            needed = frames_needed(voice.words, tokenizer, speaker, mimi.frame_rate)
-            heard = with_tail(heard, needed, mimi)
+        needed = frames_needed(voice.words, tokenizer, speaker, mimi.frame_rate)
+        heard = with_tail(voice.codes, needed, mimi)
         parts.append(Part(speaker, voice.words, heard.shape[1]))
         codes.append(heard)
-    lay_out = reference_plan if reference else plan
-    return lay_out(parts, tokenizer, mimi.frame_rate), np.concatenate(codes, 1)
+    return plan(parts, tokenizer, mimi.frame_rate), np.concatenate(codes, 1)
 
 
 def with_tail(codes: Codes, frames: int, mimi: Mimi) -> Codes:

@@ -1,4 +1,4 @@
-"""Utterances into slots, their steps, and their frames through the codec. Knows no threads."""
+"""The scheduler: utterances into slots, their steps, their frames through the codec. No threads."""
 
 import logging
 import math
@@ -13,7 +13,8 @@ from tts.dia2.bundle import Bundle
 from tts.dia2.network.sampling import random_numbers
 from tts.dia2.serving.admission import Admission
 from tts.dia2.serving.graph_stepper import new_stepper
-from tts.dia2.serving.utterance import PrefilledPrefix, Speaking, VoiceSettings
+from tts.dia2.serving.sequence import Status
+from tts.dia2.serving.utterance import PrefilledPrefix, UtteranceState, VoiceSettings
 from tts.dia2.serving.windows import Prefix, Window
 from tts.protocol import TextToSpeechError
 
@@ -21,181 +22,181 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class _Seat:
+class _Slot:
     """An utterance that has a slot of the codec and one of the network."""
 
-    speaking: Speaking
+    utterance: UtteranceState
     window: Window
     """The one that the network is at."""
-    place: int
+    network_slot: int
     """The network's slot; each window may get another one."""
 
 
 class Scheduler:
-    """The utterances of one model: those that speak, and those that wait for a slot in turn.
+    """Schedules the utterances of one model: those that speak, and those that wait in turn.
 
     There may be slots left: as many speak as are in real time here, as far as has been measured.
     """
 
     def __init__(self, bundle: Bundle, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds; it matters where text is late, and to how many are let speak."""
-        self.pace = Admission(1 / bundle.frame_rate)
+        self.admission = Admission(1 / bundle.frame_rate)
         self._bundle = bundle
         self._clock = clock
         self._stepper = new_stepper(bundle.model, bundle.graphs)
         self._decoder = bundle.decoder
-        self._seats: list[_Seat | None] = [None] * bundle.model.slots
-        self._waiting: deque[Speaking] = deque()
-        self._listener: Window | None = None  # hears what an utterance may begin with
-        self._listens_at: int | None = None  # the network's slot, if it has one
-        self._told = False  # that somebody has to wait although there is a slot
+        self._slots: list[_Slot | None] = [None] * bundle.model.slots
+        self._waiting: deque[UtteranceState] = deque()
+        self._idle_prefill: Window | None = None  # what an utterance may begin with
+        self._idle_slot: int | None = None  # the network's slot, if it has one
+        self._warned = False  # that somebody has to wait although there is a slot
 
-    def warm(self, opening: Prefix, manner: VoiceSettings) -> PrefilledPrefix:
-        """Hear an opening now, for all utterances that begin with it, while none speaks.
+    def prefill(self, prefix: Prefix, voice_settings: VoiceSettings) -> PrefilledPrefix:
+        """Feed the network a prefix now, for all utterances that begin with it, while none speaks.
 
         Raises TextToSpeechError if it leaves no room to speak.
         """
-        opening.check(self._bundle.config, self._bundle.frame_rate)
-        warmed = self.listen(opening, manner)
+        prefix.check(self._bundle.config, self._bundle.frame_rate)
+        prefilled = self.prefill_when_idle(prefix, voice_settings)
         while self.step():
             pass
-        return warmed
+        return prefilled
 
-    def listen(self, opening: Prefix, manner: VoiceSettings) -> PrefilledPrefix:
-        """Hear an opening as soon as there is time and a slot for it; that may never be.
+    def prefill_when_idle(self, prefix: Prefix, voice_settings: VoiceSettings) -> PrefilledPrefix:
+        """Feed it a prefix as soon as there is time and a slot for it; that may never be.
 
-        An utterance that begins with it has to hear only what has not been heard by then.
+        An utterance that begins with it is fed only what is not in the prefix cache by then.
         """
         config = self._bundle.config
         window = Window(
             config,
-            opening,
+            prefix,
             bos=self._bundle.tokenizer.bos,
             uniforms=random_numbers(0, 1, config.codebooks),
-            sampling=manner.sampling,
+            sampling=voice_settings.sampling,
         )
-        window.held = True  # only listen
-        self._stop_listening()
-        self._listener = window if window.warming else None
-        return PrefilledPrefix(opening, window)
+        window.held = True  # only the prefix
+        self._stop_idle_prefill()
+        self._idle_prefill = window if window.status is Status.PREFILL else None
+        return PrefilledPrefix(prefix, window)
 
-    def open(self, speaking: Speaking) -> None:
+    def open(self, utterance: UtteranceState) -> None:
         """Take on an utterance: it speaks when there is a slot for it."""
-        self._waiting.append(speaking)
+        self._waiting.append(utterance)
 
-    def close(self, speaking: Speaking) -> None:
+    def close(self, utterance: UtteranceState) -> None:
         """Drop an utterance, whatever it is doing; also one that is over."""
-        if speaking in self._waiting:
-            self._waiting.remove(speaking)
-        for slot, seat in self._seated():
-            if seat.speaking is speaking:
-                self._stepper.release(seat.place)
-                self._seats[slot] = None
+        if utterance in self._waiting:
+            self._waiting.remove(utterance)
+        for index, slot in self._occupied():
+            if slot.utterance is utterance:
+                self._stepper.release(slot.network_slot)
+                self._slots[index] = None
 
-    def fail(self, speaking: Speaking, error: TextToSpeechError) -> None:
+    def fail(self, utterance: UtteranceState, error: TextToSpeechError) -> None:
         """End an utterance with an error."""
-        self.close(speaking)
-        speaking.deliver(error)
+        self.close(utterance)
+        utterance.deliver(error)
 
     @property
-    def open_ones(self) -> list[Speaking]:
+    def open_ones(self) -> list[UtteranceState]:
         """The utterances that are not over, those that wait for a slot first."""
-        return [*self._waiting, *(seat.speaking for _, seat in self._seated())]
+        return [*self._waiting, *(slot.utterance for _, slot in self._occupied())]
 
     def due(self) -> float:
         """When `step` will have something to do by itself, by the clock; it may be never."""
         now = self._clock()
-        return min((seat.speaking.due(now) for _, seat in self._seated()), default=math.inf)
+        return min((slot.utterance.due(now) for _, slot in self._occupied()), default=math.inf)
 
     def step(self) -> bool:
         """Do what can be done, at most one step of the network; False if that was nothing.
 
-        While utterances speak, nothing else is done; a listener that would take a slot from one
-        is sent away, and what it has heard is not lost.
+        While utterances speak, nothing else is done; an idle prefill that would take a slot from
+        one is stopped, and what it has computed is not lost.
         """
-        self._seat_waiting()
+        self._admit_waiting()
         now = self._clock()
-        for _, seat in self._seated():
-            if seat.speaking.due(now) <= now:
-                seat.speaking.pause()
+        for _, slot in self._occupied():
+            if slot.utterance.due(now) <= now:
+                slot.utterance.pause()
         begun = self._clock()
         try:
             moved = self._stepper.step()
         except Exception:
-            self._stop_listening()  # it may be its fault, and nobody else would end it
+            self._stop_idle_prefill()  # it may be its fault, and nobody else would end it
             raise
         if moved:
-            for _, seat in self._seated():
-                seat.speaking.collect()
+            for _, slot in self._occupied():
+                slot.utterance.collect()
             self._decode()
             if self._stepper.spoke:
                 now = self._clock()
-                self.pace.note(self._stepper.spoke, now - begun, now)
-        elif self._listens_at is not None:
-            self._stop_listening()  # it has heard all there is
-        self._turn_over()
+                self.admission.note(self._stepper.spoke, now - begun, now)
+        elif self._idle_slot is not None:
+            self._stop_idle_prefill()  # it has heard all there is
+        self._retire()
         return moved
 
-    def _seated(self) -> Iterator[tuple[int, _Seat]]:
-        return ((slot, seat) for slot, seat in enumerate(self._seats) if seat is not None)
+    def _occupied(self) -> Iterator[tuple[int, _Slot]]:
+        return ((index, slot) for index, slot in enumerate(self._slots) if slot is not None)
 
-    def _seat_waiting(self) -> None:
-        for slot, seat in enumerate(self._seats):
-            if seat is None and self._waiting and self._lets_in():
+    def _admit_waiting(self) -> None:
+        for index, slot in enumerate(self._slots):
+            if slot is None and self._waiting and self._admits():
                 if not self._stepper.free:
-                    self._stop_listening()
-                speaking = self._waiting.popleft()
-                place = self._stepper.admit(speaking.window)
-                self._decoder.reset(slot)
-                self._seats[slot] = _Seat(speaking, speaking.window, place)
-        if self._listener is not None and self._listens_at is None and self._stepper.free:
-            self._listens_at = self._stepper.admit(self._listener)
+                    self._stop_idle_prefill()
+                utterance = self._waiting.popleft()
+                network_slot = self._stepper.admit(utterance.window)
+                self._decoder.reset(index)
+                self._slots[index] = _Slot(utterance, utterance.window, network_slot)
+        if self._idle_prefill is not None and self._idle_slot is None and self._stepper.free:
+            self._idle_slot = self._stepper.admit(self._idle_prefill)
 
-    def _lets_in(self) -> bool:
+    def _admits(self) -> bool:
         """Whether all would be in real time with one more."""
-        count = 1 + len(list(self._seated()))
-        allowed = self.pace.allows(count, self._clock())
-        if not allowed and not self._told:
-            self._told = True
+        count = 1 + len(list(self._occupied()))
+        allowed = self.admission.allows(count, self._clock())
+        if not allowed and not self._warned:
+            self._warned = True
             _log.warning(
                 "Dia2 speaks %d utterances at once here, not %d: a frame would take %.0f ms, more "
                 "than it sounds; who comes next waits until one of them ends",
                 count - 1,
                 count,
-                1000 * self.pace.seconds(count, self._clock()),
+                1000 * self.admission.seconds(count, self._clock()),
             )
         return allowed
 
-    def _stop_listening(self) -> None:
-        if self._listens_at is not None:
-            self._stepper.release(self._listens_at)
-        self._listener = self._listens_at = None
+    def _stop_idle_prefill(self) -> None:
+        if self._idle_slot is not None:
+            self._stepper.release(self._idle_slot)
+        self._idle_prefill = self._idle_slot = None
 
     def _decode(self) -> None:
         """Send the frames that are complete: one of each slot at a time."""
         config, mimi = self._bundle.config, self._bundle.mimi
-        while any(seat.speaking.frames for _, seat in self._seated()):
-            codes = np.zeros((len(self._seats), config.codebooks), np.int64)
-            active = np.zeros(len(self._seats), bool)
-            for slot, seat in self._seated():
-                if seat.speaking.frames:
-                    codes[slot] = seat.speaking.frames.popleft()
-                    active[slot] = True
+        while any(slot.utterance.frames for _, slot in self._occupied()):
+            codes = np.zeros((len(self._slots), config.codebooks), np.int64)
+            active = np.zeros(len(self._slots), bool)
+            for index, slot in self._occupied():
+                if slot.utterance.frames:
+                    codes[index] = slot.utterance.frames.popleft()
+                    active[index] = True
             # A sampler with nothing else left may draw a control id (the published quirk 15).
             codes = codes.clip(0, mimi.config.codebook_size - 1)
             waves = self._decoder.step(codes, active)
-            for slot, seat in self._seated():
-                if active[slot]:
-                    seat.speaking.send(waves[slot].copy(), self._clock())
+            for index, slot in self._occupied():
+                if active[index]:
+                    slot.utterance.send(waves[index].copy(), self._clock())
 
-    def _turn_over(self) -> None:
+    def _retire(self) -> None:
         """Free the slots of what is over, and begin the windows that follow."""
-        for speaking in self.open_ones:
-            if speaking.over:
-                self.close(speaking)
-                speaking.deliver(None)
-        for _, seat in self._seated():
-            if seat.window is not seat.speaking.window:
-                self._stepper.release(seat.place)
-                seat.window = seat.speaking.window
-                seat.place = self._stepper.admit(seat.window)
+        for utterance in self.open_ones:
+            if utterance.over:
+                self.close(utterance)
+                utterance.deliver(None)
+        for _, slot in self._occupied():
+            if slot.window is not slot.utterance.window:
+                self._stepper.release(slot.network_slot)
+                slot.window = slot.utterance.window
+                slot.network_slot = self._stepper.admit(slot.window)

@@ -12,18 +12,18 @@ from torch import Tensor
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampler
 from tts.dia2.serving.prefix_cache import PrefixCache, block_size, name_of
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence, Status
 from tts.protocol import TextToSpeechError
 
 
 class Stepper:
-    """The slots of a model and the takes in them."""
+    """Steps the sequences in a model's slots."""
 
     def __init__(self, model: Model, sampler: Sampler | None = None) -> None:
         self.model = model
-        self.takes: list[Take | None] = [None] * model.slots
-        self.recall = PrefixCache(model.config.max_steps)
-        self._heard = [b""] * model.slots  # the name of each slot's last block
+        self.sequences: list[Sequence | None] = [None] * model.slots
+        self.prefix_cache = PrefixCache(model.config.max_steps)
+        self._block_names = [b""] * model.slots  # the name of each slot's last block
         self._block = block_size(model.device)
         self.sampler = sampler or model.new_sampler()
         self.spoke = 0
@@ -35,29 +35,29 @@ class Stepper:
 
     @property
     def free(self) -> bool:
-        """Whether there is a slot for one more take."""
-        return None in self.takes
+        """Whether there is a slot for one more sequence."""
+        return None in self.sequences
 
-    def admit(self, take: Take) -> int:
-        """Put a take that has not begun to speak in a free slot, and say which.
+    def admit(self, sequence: Sequence) -> int:
+        """Put a sequence that has not begun to speak in a free slot, and say which.
 
         Raises TextToSpeechError if every slot is taken, or guidance needs a second branch.
         """
-        if take.sampling.scale != 1 and self.model.branches == 1:
+        if sequence.sampling.scale != 1 and self.model.branches == 1:
             raise TextToSpeechError("this model was loaded without guidance: the scale must be 1")
         if not self.free:
-            raise TextToSpeechError(f"all {len(self.takes)} slots are speaking")
-        slot = self.takes.index(None)
+            raise TextToSpeechError(f"all {len(self.sequences)} slots are speaking")
+        slot = self.sequences.index(None)
         self.model.cache.truncate(slot)
-        self._heard[slot] = b""
-        take.rewind()
-        self.sampler.assign(slot, take.sampling, take.uniforms)
-        self.takes[slot] = take
+        self._block_names[slot] = b""
+        sequence.rewind()
+        self.sampler.assign(slot, sequence.sampling, sequence.uniforms)
+        self.sequences[slot] = sequence
         return slot
 
     def release(self, slot: int) -> None:
-        """Free a slot, whatever its take is doing."""
-        self.takes[slot] = None
+        """Free a slot, whatever its sequence is doing."""
+        self.sequences[slot] = None
         self.model.cache.truncate(slot)
 
     @torch.inference_mode()
@@ -67,43 +67,48 @@ class Stepper:
         A prefix is heard block by block, so that it holds up the other slots for one block a step.
         Those that are held hear theirs only where nothing else can be done.
         """
-        moved = self._warm_up(held=False)
-        active = [take is not None and take.runs for take in self.takes]
+        moved = self._prefill(held=False)
+        active = [
+            sequence is not None and sequence.status is Status.RUNNING
+            for sequence in self.sequences
+        ]
         audio = self._needs_audio(active)
         going = self._advance(active)
         self.spoke = sum(active) if audio and active == going and not moved else 0
-        return moved or any(active) or any(going) or self._warm_up(held=True)
+        return moved or any(active) or any(going) or self._prefill(held=True)
 
     def _advance(self, active: list[bool]) -> list[bool]:
         """A step of the active slots; which slots have ended one: also those that had waited."""
         if any(active):
             self._run_backbone(active)
-        going = [take is not None and take.decide() for take in self.takes]
+        going = [sequence is not None and sequence.decide() for sequence in self.sequences]
         if any(going):
             self._run_depth(going)
         return going
 
-    def _warm_up(self, *, held: bool) -> bool:
+    def _prefill(self, *, held: bool) -> bool:
         """Feed the prefixes as far as their text is certain, one block of each."""
         moved = False
-        for slot, take in enumerate(self.takes):
-            if take is not None and take.warming and take.held == held:
-                moved = self._hear(slot, take) or moved
+        for slot, sequence in enumerate(self.sequences):
+            if sequence and sequence.status is Status.PREFILL and sequence.held == held:
+                moved = self._prefill_slot(slot, sequence) or moved
         return moved
 
-    def _hear(self, slot: int, take: Take) -> bool:
+    def _prefill_slot(self, slot: int, sequence: Sequence) -> bool:
         """Restore the next blocks of a prefix as far as they are known, and compute one more."""
         restored = False
-        while len(columns := take.warm_up(self._block)):
+        while len(columns := sequence.prefill(self._block)):
             columns = columns[:, : self.model.branches]
-            first = take.warmed - len(columns)
-            self._heard[slot] = name_of(self._heard[slot], columns)
-            known = self.recall.find(self._heard[slot])
+            first = sequence.prefilled - len(columns)
+            self._block_names[slot] = name_of(self._block_names[slot], columns)
+            known = self.prefix_cache.find(self._block_names[slot])
             if known is None:
-                positions = torch.arange(first, take.warmed, device=self.model.device)
+                positions = torch.arange(first, sequence.prefilled, device=self.model.device)
                 self.model.prefill(slot, self._tensor(columns), positions)
-                if take.warmed <= take.common:
-                    self.recall.keep(self._heard[slot], self.model.cache.save(slot, first))
+                if sequence.prefilled <= sequence.common:
+                    self.prefix_cache.keep(
+                        self._block_names[slot], self.model.cache.save(slot, first)
+                    )
                 return True
             self.model.cache.restore(slot, known)
             restored = True
@@ -115,17 +120,17 @@ class Stepper:
         channels = 2 + model.config.codebooks
         columns = np.zeros((model.slots, model.branches, channels), np.int64)
         positions = np.zeros(model.slots, np.int64)
-        for slot, take in enumerate(self.takes):
-            if take is not None and active[slot]:
-                columns[slot] = take.column(take.step)[: model.branches]
-                positions[slot] = take.step
+        for slot, sequence in enumerate(self.sequences):
+            if sequence is not None and active[slot]:
+                columns[slot] = sequence.column(sequence.step)[: model.branches]
+                positions[slot] = sequence.step
         hidden = model.step(self._tensor(columns), self._tensor(positions), active)
         fresh = torch.tensor(active, device=model.device)[:, None, None]
         self.hidden = torch.where(fresh, hidden, self.hidden)  # a waiting slot keeps its own
         drawn = model.action(self.hidden, self.sampler, self._steps())
-        for take, raw, runs in zip(self.takes, drawn.tolist(), active, strict=True):
-            if take is not None and runs:
-                take.raw = raw
+        for sequence, raw, runs in zip(self.sequences, drawn.tolist(), active, strict=True):
+            if sequence is not None and runs:
+                sequence.action = raw
 
     def _run_depth(self, going: list[bool]) -> None:
         """The audio column of the slots whose text is decided."""
@@ -133,22 +138,22 @@ class Stepper:
             columns = self._columns(going).astype(np.int32)
         else:
             columns = np.zeros((len(going), self.model.config.codebooks), np.int32)
-        for take, goes, column in zip(self.takes, going, columns, strict=True):
-            if take is not None and goes:
-                take.write(column)
+        for sequence, goes, column in zip(self.sequences, going, columns, strict=True):
+            if sequence is not None and goes:
+                sequence.write(column)
 
     def _needs_audio(self, going: list[bool]) -> bool:
         """Whether anything will read what the depformer would draw for these slots."""
         return any(
-            take is not None and goes and take.needs_audio
-            for take, goes in zip(self.takes, going, strict=True)
+            sequence is not None and goes and sequence.needs_audio
+            for sequence, goes in zip(self.sequences, going, strict=True)
         )
 
     def _columns(self, going: list[bool]) -> NDArray[np.int64]:
         """Audio tokens [slots, codebooks]."""
         texts = [
-            take.text if take and goes else (0, 0)
-            for take, goes in zip(self.takes, going, strict=True)
+            sequence.text if sequence and goes else (0, 0)
+            for sequence, goes in zip(self.sequences, going, strict=True)
         ]
         text = self._tensor(np.array(texts, np.int64))
         drawn = self.model.column(self.hidden, text, self.sampler, self._steps())
@@ -158,7 +163,9 @@ class Stepper:
     def _steps(self) -> Tensor:
         """Each slot's steps since its start, which number its draws."""
         return self._tensor(
-            np.array([take.step - take.start if take else 0 for take in self.takes])
+            np.array(
+                [sequence.step - sequence.start if sequence else 0 for sequence in self.sequences]
+            )
         )
 
     def _tensor(self, array: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Tensor:

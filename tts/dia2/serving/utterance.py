@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tts.dia2.network.sampling import Sampling, random_numbers
-from tts.dia2.serving.sequence import FLUSH
+from tts.dia2.serving.sequence import FLUSH, Status
 from tts.dia2.serving.underrun import TextUnderrun
 from tts.dia2.serving.windows import Prefix, Window, check_length
 from tts.dia2.text.alignment import TextAligner
@@ -42,20 +42,20 @@ class VoiceSettings:
 
 @dataclass(frozen=True, eq=False)
 class PrefilledPrefix:
-    """An opening, and the window that hears it: what that takes is the same for all utterances."""
+    """A prefix, and the window that is fed it: what that takes is the same for all utterances."""
 
-    opening: Prefix
+    prefix: Prefix
     window: Window
 
 
-class Speaking:
-    """An utterance: its text, its window, and what has left of it."""
+class UtteranceState:
+    """Keeps an utterance's state: its text, its window, and what has left of it."""
 
     def __init__(
         self,
         bundle: "Bundle",
-        manner: VoiceSettings,
-        warmed: PrefilledPrefix,
+        voice_settings: VoiceSettings,
+        prefilled: PrefilledPrefix,
         deliver: Callable[[Item], None],
     ) -> None:
         """`deliver` takes the speech, and at last None or an error; it must not wait."""
@@ -65,30 +65,30 @@ class Speaking:
         self.over = False
         """Nothing comes after `frames`."""
         self._bundle = bundle
-        self._manner = manner
+        self._voice_settings = voice_settings
         self._parser = ScriptParser(bundle.tokenizer, bundle.frame_rate)
-        self._wording = TextAligner()
+        self._aligner = TextAligner()
         self._closed = False
         self._has_words = False
-        self._seed = secrets.randbits(32) if manner.seed is None else manner.seed
+        self._seed = secrets.randbits(32) if voice_settings.seed is None else voice_settings.seed
         self._first = 0  # the utterance's frame with which the window's own begin
         self._words: deque[tuple[str, int]] = deque()  # taken, and the frame of each
         self._sent = 0  # frames
         self._unheard = 0  # pieces that the listener has not taken
         limit = bundle.config.max_delay + FLUSH
-        self._starvation = TextUnderrun(manner.starve_after, limit, 1 / bundle.frame_rate)
-        self.begin_with(warmed)
+        self._underrun = TextUnderrun(voice_settings.starve_after, limit, 1 / bundle.frame_rate)
+        self.begin_with(prefilled)
 
-    def begin_with(self, warmed: PrefilledPrefix) -> None:
-        """Hear this first, instead of what was to be heard; before there is any text."""
-        self._opening = warmed.opening
-        self.window = copy(warmed.window)
+    def begin_with(self, prefilled: PrefilledPrefix) -> None:
+        """Begin with this prefix instead of the one there was; before there is any text."""
+        self._prefix = prefilled.prefix
+        self.window = copy(prefilled.window)
         self.window.held = False
         self.window.uniforms = self._draws()
 
     def feed(self, text: str) -> None:
         """More text. Raises TextToSpeechError: a pause that cannot be read, an endless word."""
-        self._wording.feed(text)
+        self._aligner.add(text)
         self._add(self._parser.feed(text))
 
     def finish(self) -> None:
@@ -107,14 +107,16 @@ class Speaking:
         """When the network must pause by itself; infinity as long as it need not."""
         taken = len(self.window.machine.consumption_times)
         said = not self.window.prefix or taken > len(self.window.prefix.entries)
-        if self._manner.starve == "hold" or not (self.window.waiting and taken and said):
+        if self._voice_settings.starve == "hold" or not (
+            self.window.status is Status.STARVED and taken and said
+        ):
             return math.inf
-        return self._starvation.due(taken, now)
+        return self._underrun.due(taken, now)
 
     def pause(self) -> None:
         """Go on for a step without the text that is waited for."""
         self.window.pause()
-        self._starvation.paused()
+        self._underrun.paused()
 
     def collect(self) -> None:
         """Take what the window's last step has made certain; open the next window if it is due."""
@@ -136,10 +138,10 @@ class Speaking:
         words = []
         while self._words and self._words[0][1] <= self._sent:
             word, frame = self._words.popleft()
-            if text := self._wording.take(word):
+            if text := self._aligner.align(word):
                 words.append(SpokenWord(text, frame * size))
         self.deliver(Speech(pcm, tuple(words)))
-        self._starvation.sent(now)
+        self._underrun.sent(now)
         self._sent += 1
         self._unheard += 1
         self._hold()
@@ -159,17 +161,17 @@ class Speaking:
         self._first += cut - (old.crop or 0)
         self._words = deque(word for word in self._words if word[1] < self._first)
         speakers = tokenizer.speakers if tokenizer.has_speakers else ()
-        opening, rest = old.following(cut, self._opening, speakers)
+        prefix, rest = old.following(cut, self._prefix, speakers)
         if self._closed and not any(entry.tokens for entry in rest):
             self.over = True
             return
         self._seed += 1
         self.window = Window(
             self._bundle.config,
-            opening,
+            prefix,
             bos=self._bundle.tokenizer.bos,
             uniforms=self._draws(),
-            sampling=self._manner.sampling,
+            sampling=self._voice_settings.sampling,
         )
         self.window.add(rest)
         if self._closed:

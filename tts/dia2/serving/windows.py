@@ -17,7 +17,7 @@ from torch import Tensor
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.delays import Codes, undelay
 from tts.dia2.network.sampling import Sampling
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.text.prefix import PrefixPlan
 from tts.dia2.text.script import Entry
 from tts.protocol import TextToSpeechError
@@ -29,7 +29,7 @@ _SENTENCE = re.compile(r"""[.!?…]["'”’)]*$""")
 
 @dataclass(frozen=True, eq=False)
 class Prefix:
-    """What the network hears before it speaks: a voice, or nothing."""
+    """What the network is fed before it speaks: a voice, turns, or nothing."""
 
     plan: PrefixPlan
     codes: Codes
@@ -51,20 +51,20 @@ class Prefix:
             )
 
 
-class Window(Take):
-    """A take from an opening on; it can be held up, and says where the next one should go on."""
+class Window(Sequence):
+    """A sequence after a prefix; it says where the next window should go on."""
 
     def __init__(
         self,
         config: Dia2Config,
-        opening: Prefix,
+        prefix: Prefix,
         *,
         bos: int,
         uniforms: Tensor,
         sampling: Sampling,
         initial_padding: int = 2,
     ) -> None:
-        plan = opening.plan if opening.plan.frames else None
+        plan = prefix.plan if prefix.plan.frames else None
         super().__init__(
             config,
             bos=bos,
@@ -72,12 +72,12 @@ class Window(Take):
             sampling=sampling,
             initial_padding=initial_padding,
             prefix=plan,
-            codes=opening.codes if plan else None,
+            codes=prefix.codes if plan else None,
         )
-        if opening.mid_speech:
+        if prefix.mid_speech:
             self._first_word = self.start  # nothing is cropped
-        self.given = opening.plan.entries
-        """All entries there were, those of the opening first."""
+        self.given = prefix.plan.entries
+        """All entries there were, those of the prefix first."""
 
     def add(self, entries: tuple[Entry, ...]) -> None:
         """More of the text."""
@@ -117,13 +117,13 @@ class Window(Take):
         return last if self.finished else None
 
     def following(
-        self, cut: int, opening: Prefix, speakers: tuple[int, ...]
+        self, cut: int, prefix: Prefix, speakers: tuple[int, ...]
     ) -> tuple[Prefix, tuple[Entry, ...]]:
         """What a window that goes on at frame `cut` hears first, and the text that is left for it.
 
-        `opening` is the utterance's own; `speakers` are the ids of the speaker tags, if any.
+        `prefix` is the utterance's own; `speakers` are the ids of the speaker tags, if any.
         """
-        voice = opening.plan.frames
+        voice = prefix.plan.frames
         start = max(voice, cut - min(_KEPT, (last_frame(self.config) - voice) // 4))
         taken = self.taken()
         said = sum(step < cut for _, step in taken)
@@ -136,11 +136,11 @@ class Window(Take):
             entries[0] = self._tagged(kept[0], speakers)
         codes = undelay(self.grid, self.config.delays, start, cut)
         plan = PrefixPlan(
-            (*opening.plan.entries, *entries),
-            (*opening.plan.new_word_steps, *(step - start + voice for step in steps)),
+            (*prefix.plan.entries, *entries),
+            (*prefix.plan.new_word_steps, *(step - start + voice for step in steps)),
             voice + codes.shape[1],
         )
-        heard = np.concatenate((opening.codes, codes), 1)
+        heard = np.concatenate((prefix.codes, codes), 1)
         return Prefix(plan, heard, mid_speech=True), self.given[said:]
 
     def _tagged(self, number: int, speakers: tuple[int, ...]) -> Entry:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from tts.dia2.serving.scheduler import Scheduler
-from tts.dia2.serving.utterance import Speaking
+from tts.dia2.serving.utterance import UtteranceState
 from tts.protocol import TextToSpeechError
 
 Job = Callable[[], object]
@@ -36,21 +36,21 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="dia2", daemon=True)
         self._thread.start()
 
-    def open(self, speaking: Speaking) -> None:
+    def open(self, utterance: UtteranceState) -> None:
         """Take on an utterance. Raises TextToSpeechError in a process forked after loading."""
-        self._post(lambda: self._scheduler.open(speaking))
+        self._post(lambda: self._scheduler.open(utterance))
 
-    def tell(self, speaking: Speaking, job: Job) -> None:
+    def tell(self, utterance: UtteranceState, job: Job) -> None:
         """Do something with an utterance; if that fails, it ends the utterance."""
-        self._post(lambda: self._try(speaking, job))
+        self._post(lambda: self._try(utterance, job))
 
     def do(self, job: Job) -> None:
         """Do something else between two steps; if that fails, it is logged and no more."""
         self._post(partial(_try_alone, job))
 
-    def close(self, speaking: Speaking) -> None:
+    def close(self, utterance: UtteranceState) -> None:
         """Drop an utterance within a step."""
-        self._jobs.put(lambda: self._scheduler.close(speaking))
+        self._jobs.put(lambda: self._scheduler.close(utterance))
 
     def stop(self) -> None:
         """End the thread, within a step, and wait for that."""
@@ -87,20 +87,20 @@ class Worker:
             return True
         return False
 
-    def _try(self, speaking: Speaking, job: Job) -> None:
+    def _try(self, utterance: UtteranceState, job: Job) -> None:
         try:
             job()
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on
-            self._fail(speaking, error)
+            self._fail(utterance, error)
 
     def _fail_all(self, error: Exception) -> None:
-        for speaking in self._scheduler.open_ones:
-            self._fail(speaking, error)
+        for utterance in self._scheduler.open_ones:
+            self._fail(utterance, error)
 
-    def _fail(self, speaking: Speaking, error: Exception) -> None:
+    def _fail(self, utterance: UtteranceState, error: Exception) -> None:
         if not isinstance(error, TextToSpeechError):
             error = TextToSpeechError(f"Dia2 failed: {type(error).__name__}: {error}")
-        self._scheduler.fail(speaking, error)
+        self._scheduler.fail(utterance, error)
 
 
 def _try_alone(job: Job) -> object:

@@ -1,4 +1,4 @@
-"""From the words that the network takes back to the text as it was written."""
+"""Alignment: from the words that the network takes back to the text as it was written."""
 
 import re
 
@@ -6,7 +6,7 @@ from tts.dia2.text.script import NORMAL
 
 
 class TextAligner:
-    """The text that is being spoken, handed out word by word.
+    """Aligns what is spoken with the text that was written, word by word.
 
     The parser cuts "10:30" into two words and leaves out speaker tags and pauses. Whoever follows
     what has been heard counts the text's own words, so here every one of them comes out, whole and
@@ -17,12 +17,12 @@ class TextAligner:
         self._text = ""  # from the end of what has been handed out
         self._parts: list[str] = []  # of the last word handed out: those not spoken yet
 
-    def feed(self, text: str) -> None:
-        """More of the text, as the parser is given it."""
+    def add(self, text: str) -> None:
+        """Take more of the text, as the parser is given it."""
         self._text += text
 
-    def take(self, word: str) -> str:
-        """The text up to and with the parser's next `word`; empty if that has been handed out."""
+    def align(self, word: str) -> str:
+        """Give the text up to and with the next `word`; empty if that has been handed out."""
         if self._parts[:1] == [word]:
             del self._parts[0]
             return ""

@@ -3,10 +3,8 @@
 Before Dia2 speaks it is shown recordings, frame by frame, with their words at the right steps. A
 plan lists the words and the steps at which the machine is made to take one (`forced`).
 
-`plan` is ours: every word is taken before the prefix ends. `reference_plan` is the published one,
-which may lose words: it shifts the first speaker's steps by three and not the second's, so a step
-may fall on a word that is still being shown or beyond the end; the words left over are then spoken
-first.
+Every word is taken before the prefix ends, which is not so in the published runtime
+(`bench.dia2_verify.published`).
 """
 
 import math
@@ -18,7 +16,9 @@ from tts.dia2.text.state_machine import StateMachine
 from tts.dia2.text.tokenizer import Tokenizer
 from tts.protocol import TextToSpeechError
 
-_SHIFT = 3
+SHIFT = 3
+"""Steps by which words are taken later than they are said."""
+
 _TAIL_S = 0.6
 
 
@@ -48,14 +48,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PrefixPlan:
-    """Parts one after the other: what `StateMachine` needs to be warmed up with them."""
+    """Parts one after the other: what `StateMachine` is forced through in the prefill."""
 
     entries: tuple[Entry, ...]
     """To be queued before the script's."""
     new_word_steps: tuple[int, ...]
     """The step at which each entry is due."""
     frames: int
-    """Of all parts: the steps of the warm-up."""
+    """Of all parts: the steps of the prefill."""
     drains: bool = True
     """Whether every entry is sure to be taken at its step."""
 
@@ -74,8 +74,8 @@ def plan(parts: Sequence[Part], tokenizer: Tokenizer, frame_rate: float = 12.5) 
     for part in parts:
         words = _as_in_script(part.words, tokenizer)
         speaker = tokenizer.speakers[part.speaker]
-        laid, at, free = _lay_out(
-            words, tokenizer, speaker, frame_rate, base=base + _SHIFT, free=free
+        laid, at, free = lay_out(
+            words, tokenizer, speaker, frame_rate, base=base + SHIFT, free=free
         )
         entries += laid
         steps += at
@@ -97,41 +97,13 @@ def frames_needed(
     Long enough for `plan` to show every word in it, and never less than 0.6 s after the last word.
     """
     words = _as_in_script(words, tokenizer)
-    *_, free = _lay_out(words, tokenizer, tokenizer.speakers[speaker], frame_rate, base=_SHIFT)
+    *_, free = lay_out(words, tokenizer, tokenizer.speakers[speaker], frame_rate, base=SHIFT)
     silent = max((word.end + _TAIL_S for word in words), default=0.0)
     return max(free, math.ceil(silent * frame_rate))
 
 
-def reference_plan(
-    parts: Sequence[Part], tokenizer: Tokenizer, frame_rate: float = 12.5
-) -> PrefixPlan:
-    """Lay out one part of `[S1]`, and one of `[S2]` if wanted, as the published runtime does.
-
-    Raises TextToSpeechError on other parts.
-    """
-    if [part.speaker for part in parts] not in ([], [0], [0, 1]):
-        raise TextToSpeechError("a voice for [S2] needs one for [S1], and there is no third")
-    entries: list[Entry] = []
-    steps: list[int] = []
-    for part, shift in zip(parts, (_SHIFT, parts[0].frames if parts else 0), strict=False):
-        speaker = tokenizer.speakers[part.speaker]
-        laid, at = words_to_entries(part.words, tokenizer, speaker, frame_rate)
-        entries += laid
-        steps += (step + shift for step in at)
-    frames = sum(part.frames for part in parts)
-    return PrefixPlan(tuple(entries), tuple(steps), frames, drains=False)
-
-
-def words_to_entries(
-    words: Sequence[Word], tokenizer: Tokenizer, speaker: int, frame_rate: float
-) -> tuple[list[Entry], list[int]]:
-    """One recording's entries and new-word steps as published; `speaker` is a tag's token id."""
-    entries, steps, _ = _lay_out(words, tokenizer, speaker, frame_rate)
-    return entries, steps
-
-
-def warm_up(machine: StateMachine, plan: PrefixPlan, step: int = 0) -> list[tuple[int, int]]:
-    """Take the steps of `plan` from `step` on: what each shows on the main and second stream.
+def prefill_text(machine: StateMachine, plan: PrefixPlan, step: int = 0) -> list[tuple[int, int]]:
+    """Force the machine through `plan` from `step` on: what each step shows on the two streams.
 
     The machine's queue must hold the plan's entries, and behind them what is known of the script:
     the second stream shows the script's first words ahead of time during the last words of the
@@ -160,7 +132,7 @@ def _as_in_script(words: Iterable[Word], tokenizer: Tokenizer) -> list[Word]:
     ]
 
 
-def _lay_out(
+def lay_out(
     words: Sequence[Word],
     tokenizer: Tokenizer,
     speaker: int,

@@ -42,9 +42,9 @@ class StateMachine:
         self._max_padding = max_padding
         self.queue: deque[Entry] = deque()
         self.closed = False
-        self.budget = initial_padding
+        self.padding_budget = initial_padding
         """Steps that may still pass without a new word before one is forced."""
-        self.hold = initial_padding
+        self.forced_padding = initial_padding
         """Steps that must pass before a new word is allowed."""
         self.pending: deque[int] = deque()
         """The current word's tokens that have not been shown."""
@@ -116,8 +116,8 @@ class StateMachine:
         if action == self._new_word:
             shown = self._new_word
         else:
-            self.budget = max(0, self.budget - 1)
-            self.hold = max(0, self.hold - 1)
+            self.padding_budget = max(0, self.padding_budget - 1)
+            self.forced_padding = max(0, self.forced_padding - 1)
             shown = self._next(self.pending)
         if not self._ahead:
             return Emitted(shown, shown, consumed)
@@ -131,9 +131,9 @@ class StateMachine:
             wanted = self._pad
         if forced or self.pending:
             return wanted
-        if self.hold > 0:
+        if self.forced_padding > 0:
             return self._pad
-        return self._new_word if self.budget <= 0 else wanted
+        return self._new_word if self.padding_budget <= 0 else wanted
 
     def _new_entry(self, step: int) -> tuple[int, Entry | None]:
         """Take the next entry: the action it leaves, and the entry."""
@@ -144,12 +144,12 @@ class StateMachine:
             return (self._new_word if first and self._ahead else self._pad), None
         entry = self.queue.popleft()
         self.consumption_times.append(step)
-        self.hold = entry.padding
+        self.forced_padding = entry.padding
         if not entry.tokens:
             return self._pad, entry
         self.transcript.append((entry.text, step))
         self.pending.extend(entry.tokens)
-        self.budget = self._max_padding
+        self.padding_budget = self._max_padding
         if self._ahead and (word := self._word_ahead(start=0)):
             self.lookahead.extend(word.tokens)
         return self._new_word, entry

@@ -13,7 +13,7 @@ import torch
 
 from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import watch
-from tests.tts.dia2.networks import load_model, make_take, words
+from tests.tts.dia2.networks import load_model, make_sequence, words
 from tts.dia2 import bundle
 from tts.dia2.dia2 import Dia2
 from tts.dia2.fast.gpu import graphs
@@ -25,7 +25,7 @@ from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.graph_stepper import GraphStepper, new_stepper
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence, Status
 from tts.dia2.serving.stepper import Stepper
 
 
@@ -39,27 +39,27 @@ def fast(folder: Path, slots: int, dtype: torch.dtype = torch.float32) -> Model:
     return FastModel(config, folder / "model.safetensors", slots=slots, dtype=dtype)
 
 
-def take(model: Model, seed: int) -> Take:
+def sequence(model: Model, seed: int) -> Sequence:
     """Different texts, settings and lengths."""
     sampling = [Sampling(), Sampling(audio_temperature=0), Sampling(scale=1)][seed % 3]
-    made = make_take(model.config, seed, sampling=sampling)
+    made = make_sequence(model.config, seed, sampling=sampling)
     made.machine.add(words(*[1 + seed % 3] * (1 + seed)))
     made.machine.close()
     return made
 
 
-def joining(stepper: Stepper, count: int) -> list[Take]:
+def joining(stepper: Stepper, count: int) -> list[Sequence]:
     """Takes that come and go at odd times; the second one is broken off."""
-    chance, takes = random.Random(1), [take(stepper.model, seed) for seed in range(count)]
-    waiting = list(takes)
-    while waiting or any(stepper.takes):
+    chance, sequences = random.Random(1), [sequence(stepper.model, seed) for seed in range(count)]
+    waiting = list(sequences)
+    while waiting or any(stepper.sequences):
         while waiting and stepper.free and chance.random() < 0.3:
             stepper.admit(waiting.pop(0))
         stepper.step()
-        for slot, each in enumerate(stepper.takes):
-            if each is not None and (each.finished or (each is takes[1] and each.step == 12)):
+        for slot, each in enumerate(stepper.sequences):
+            if each is not None and (each.finished or (each is sequences[1] and each.step == 12)):
                 stepper.release(slot)
-    return takes
+    return sequences
 
 
 @pytest.mark.parametrize("kind", ["plain", "fast"])
@@ -95,7 +95,7 @@ def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
     model = fast(folder, 2)
     captured = Graphs(model)
     launched, stepper = counted(captured), new_stepper(model, captured)
-    whole = take(model, 4)
+    whole = sequence(model, 4)
     stepper.admit(whole)
     for _ in range(30):
         assert stepper.step()
@@ -103,10 +103,10 @@ def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
     assert whole.step == 30
 
     launched.clear()
-    late = make_take(model.config, 7, reference=True)
+    late = make_sequence(model.config, 7, published=True)
     late.machine.add(words(1, 1))
     stepper.admit(late)
-    while not late.waiting:
+    while late.status is not Status.STARVED:
         assert stepper.step()
     assert launched["backbone"] == launched["depth"] >= 1
     launched.clear()
@@ -116,7 +116,7 @@ def test_a_step_is_one_graph_unless_text_is_missing(folder: Path) -> None:
     late.machine.close()
     assert stepper.step()
     assert launched == {"full": 5, "backbone": 1, "depth": 1}
-    assert not late.waiting
+    assert late.status is not Status.STARVED
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -128,20 +128,20 @@ def test_text_that_is_late_draws_the_same(folder: Path, seed: int) -> None:
             draws.same(got, want)
 
 
-def late(model: Model, seed: int) -> list[list[Take]]:
+def late(model: Model, seed: int) -> list[list[Sequence]]:
     """Two utterances whose text comes late: stepped plainly, then in graphs."""
     runs = []
     for stepper in (Stepper(model), new_stepper(model, Graphs(model))):
         chance = random.Random(seed)
-        takes = [make_take(model.config, seed, reference=n == 1) for n in range(2)]
-        runs.append(takes)
-        slots = [stepper.admit(each) for each in takes]
-        left = [[*words(2, 1, 0, 3, 1), *words(1, 2, 2)] for _ in takes]
-        while not all(each.finished for each in takes):
+        sequences = [make_sequence(model.config, seed, published=n == 1) for n in range(2)]
+        runs.append(sequences)
+        slots = [stepper.admit(each) for each in sequences]
+        left = [[*words(2, 1, 0, 3, 1), *words(1, 2, 2)] for _ in sequences]
+        while not all(each.finished for each in sequences):
             if stepper.step() and chance.random() < 0.8:
                 continue
-            for each, rest in zip(takes, left, strict=True):
-                if each.waiting and chance.random() < 0.1:
+            for each, rest in zip(sequences, left, strict=True):
+                if each.status is Status.STARVED and chance.random() < 0.1:
                     each.pause()
                 elif rest:
                     each.machine.add([rest.pop(0)])

@@ -15,7 +15,7 @@ from bench.dia2_verify.__main__ import verify
 from tests.paths import GOLDENS
 from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import watch
-from tests.tts.dia2.networks import load_model, make_take, words
+from tests.tts.dia2.networks import load_model, make_sequence, words
 from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech
 from tts.dia2.fast import linear
@@ -23,7 +23,7 @@ from tts.dia2.fast.model import FastModel
 from tts.dia2.fast.select import select_model
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 from tts.protocol import TextToSpeechError
 
@@ -43,22 +43,22 @@ def fast(folder: Path, *, slots: int = 1, branches: int = 2, quantize: bool = Fa
     return FastModel(config, weights, slots=slots, branches=branches, quantize=quantize)
 
 
-def speak(model: Model, seed: int, slots: list[int]) -> list[Take]:
+def speak(model: Model, seed: int, slots: list[int]) -> list[Sequence]:
     """Takes of one text and several seeds, begun one after the other, to their ends."""
-    stepper, takes = Stepper(model), []
-    waiting = [make_take(model.config, seed + n) for n in slots]
-    for take in waiting:
-        take.machine.add(words(2, 3, 1))
-        take.machine.close()
-    while waiting or any(stepper.takes):
+    stepper, sequences = Stepper(model), []
+    waiting = [make_sequence(model.config, seed + n) for n in slots]
+    for sequence in waiting:
+        sequence.machine.add(words(2, 3, 1))
+        sequence.machine.close()
+    while waiting or any(stepper.sequences):
         if waiting:
-            takes.append(waiting.pop(0))
-            stepper.admit(takes[-1])
+            sequences.append(waiting.pop(0))
+            stepper.admit(sequences[-1])
         stepper.step()
-        for slot, each in enumerate(stepper.takes):
+        for slot, each in enumerate(stepper.sequences):
             if each is not None and each.finished:
                 stepper.release(slot)
-    return takes
+    return sequences
 
 
 @pytest.fixture
@@ -106,9 +106,9 @@ def test_slots_do_not_hear_each_other(folder: Path, quantize: bool) -> None:
     """To the last token, also where all rows go through one quantiser."""
     many, one = fast(folder, slots=3, quantize=quantize), fast(folder, quantize=quantize)
     with watch(many, one) as draws:
-        for number, take in enumerate(speak(many, 5, [0, 1, 2])):
+        for number, sequence in enumerate(speak(many, 5, [0, 1, 2])):
             (alone,) = speak(one, 5, [number])
-            draws.same(take, alone)
+            draws.same(sequence, alone)
 
 
 def test_a_prefill_is_the_same_as_steps() -> None:

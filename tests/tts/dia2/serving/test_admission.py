@@ -22,33 +22,33 @@ def test_before_anything_is_measured_all_are_allowed() -> None:
 
 
 def test_one_is_always_allowed() -> None:
-    pace = Admission(FRAME)
-    pace.expect(1, 5.0)
-    assert pace.allows(1, 0.0)
-    assert not pace.allows(2, 0.0)
+    admission = Admission(FRAME)
+    admission.expect(1, 5.0)
+    assert admission.allows(1, 0.0)
+    assert not admission.allows(2, 0.0)
 
 
 def test_what_was_not_measured_is_bounded_by_what_was() -> None:
-    pace = Admission(FRAME)
-    pace.expect(2, 0.03)
-    assert pace.seconds(1, 0.0) == 0.03  # no more than with two
-    assert pace.seconds(4, 0.0) == pytest.approx(0.06)  # in proportion
-    pace.expect(8, 0.05)
-    assert pace.seconds(4, 0.0) == pytest.approx(0.05)  # no more than with eight
-    assert pace.allows(12, 0.0)
-    assert not pace.allows(13, 0.0)
+    admission = Admission(FRAME)
+    admission.expect(2, 0.03)
+    assert admission.seconds(1, 0.0) == 0.03  # no more than with two
+    assert admission.seconds(4, 0.0) == pytest.approx(0.06)  # in proportion
+    admission.expect(8, 0.05)
+    assert admission.seconds(4, 0.0) == pytest.approx(0.05)  # no more than with eight
+    assert admission.allows(12, 0.0)
+    assert not admission.allows(13, 0.0)
 
 
 def test_the_median_of_late_counts_and_is_forgotten() -> None:
-    pace = Admission(FRAME)
-    pace.expect(2, 0.03)
+    admission = Admission(FRAME)
+    admission.expect(2, 0.03)
     for at, seconds in enumerate((0.05, 0.5, 0.05)):
-        pace.note(2, seconds, float(at))
-    assert pace.seconds(2, 2.0) == 0.05  # one slow frame is none
+        admission.note(2, seconds, float(at))
+    assert admission.seconds(2, 2.0) == 0.05  # one slow frame is none
     for at in range(3, 8):
-        pace.note(2, 0.1, float(at))
-    assert not pace.allows(2, 8.0)
-    assert pace.allows(2, 68.0)  # what was expected counts again
+        admission.note(2, 0.1, float(at))
+    assert not admission.allows(2, 8.0)
+    assert admission.allows(2, 68.0)  # what was expected counts again
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,15 @@ class Machine:
         self.now, self.seconds = 0.0, seconds
         self.prepared = prepared
         self.scheduler = Scheduler(prepared.bundle, lambda: self.now)
-        self.scheduler.pace.expect(1, seconds)
+        self.scheduler.admission.expect(1, seconds)
         self._step = self.scheduler._stepper.step
         self.scheduler._stepper.step = self._slowly  # type: ignore[method-assign]
 
     def _slowly(self) -> bool:
         moved = self._step()
-        self.now += self.seconds * sum(take is not None for take in self.scheduler._stepper.takes)
+        self.now += self.seconds * sum(
+            take is not None for take in self.scheduler._stepper.sequences
+        )
         return moved
 
     def open(self, count: int) -> list[Listening]:
@@ -141,5 +143,5 @@ def test_what_is_measured_at_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(preparing, "frame_seconds", seconds)
     made = load(settings(checkpoint(tmp_path, codebooks=2), slots=16))
     assert asked == [1, 2, 4]
-    assert made.scheduler.pace.allows(3, 0.0)
-    assert not made.scheduler.pace.allows(4, 0.0)
+    assert made.scheduler.admission.allows(3, 0.0)
+    assert not made.scheduler.admission.allows(4, 0.0)

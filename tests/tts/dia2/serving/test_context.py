@@ -29,15 +29,15 @@ def turn(speaker: str, words: str, seconds: float = 2.0, rate: int = 16000) -> H
 
 
 def test_no_turn_is_no_prefix(bundle: Bundle) -> None:
-    assert ConversationContext(bundle, None, 4).opening().plan.frames == 0
+    assert ConversationContext(bundle, None, 4).prefix().plan.frames == 0
 
 
 def test_turns_are_heard_in_order_each_by_its_speaker(bundle: Bundle) -> None:
-    conversation = ConversationContext(bundle, None, 4)
-    conversation.add(turn("user", "how are you"))
-    conversation.add(turn("agent", "very well thanks", rate=24000))
-    opening = conversation.opening()
-    assert [entry.text for entry in opening.plan.entries] == [
+    context = ConversationContext(bundle, None, 4)
+    context.add(turn("user", "how are you"))
+    context.add(turn("agent", "very well thanks", rate=24000))
+    prefix = context.prefix()
+    assert [entry.text for entry in prefix.plan.entries] == [
         "how",
         "are",
         "you",
@@ -46,38 +46,38 @@ def test_turns_are_heard_in_order_each_by_its_speaker(bundle: Bundle) -> None:
         "thanks",
     ]
     first, second = bundle.tokenizer.speakers
-    assert opening.plan.entries[0].tokens[0] == second
-    assert opening.plan.entries[3].tokens[0] == first
-    assert opening.codes.shape == (bundle.config.codebooks, opening.plan.frames)
-    assert opening.plan.drains
+    assert prefix.plan.entries[0].tokens[0] == second
+    assert prefix.plan.entries[3].tokens[0] == first
+    assert prefix.codes.shape == (bundle.config.codebooks, prefix.plan.frames)
+    assert prefix.plan.drains
 
 
 def test_silence_around_a_turn_is_not_heard(bundle: Bundle) -> None:
-    conversation = ConversationContext(bundle, None, 4)
-    conversation.add(turn("user", "how are you", seconds=4.0))
+    context = ConversationContext(bundle, None, 4)
+    context.add(turn("user", "how are you", seconds=4.0))
     # 4 s of sound in 8 s, a little around it, and the tail that the last word needs.
-    assert 4.0 <= conversation.opening().plan.frames / bundle.frame_rate <= 5.5
+    assert 4.0 <= context.prefix().plan.frames / bundle.frame_rate <= 5.5
 
 
 def test_only_the_last_turns_are_kept(bundle: Bundle) -> None:
-    conversation = ConversationContext(bundle, None, 2)
+    context = ConversationContext(bundle, None, 2)
     for text in ("one", "two", "three"):
-        conversation.add(turn("user", text))
-    assert [entry.text for entry in conversation.opening().plan.entries] == ["two", "three"]
+        context.add(turn("user", text))
+    assert [entry.text for entry in context.prefix().plan.entries] == ["two", "three"]
 
 
 def test_room_is_left_for_the_reply_and_the_oldest_go_first(bundle: Bundle) -> None:
-    conversation = ConversationContext(bundle, None, 100)
+    context = ConversationContext(bundle, None, 100)
     for number in range(40):
-        conversation.add(turn("user", f"turn{number}", seconds=4.0))
-    opening = conversation.opening()
-    assert last_frame(bundle.config) - opening.plan.frames >= RESERVED
-    assert last_frame(bundle.config) - opening.plan.frames < RESERVED + 80
-    assert opening.plan.entries[-1].text == "turn39"
+        context.add(turn("user", f"turn{number}", seconds=4.0))
+    prefix = context.prefix()
+    assert last_frame(bundle.config) - prefix.plan.frames >= RESERVED
+    assert last_frame(bundle.config) - prefix.plan.frames < RESERVED + 80
+    assert prefix.plan.entries[-1].text == "turn39"
 
 
 def test_what_cannot_be_heard_is_left_out(bundle: Bundle) -> None:
-    conversation = ConversationContext(bundle, None, 4)
-    conversation.add(Heard("user", np.zeros(16000, np.float32), 16000, (SpokenWord("hush", 0),)))
-    conversation.add(Heard("user", np.ones(16000, np.float32), 16000, ()))
-    assert conversation.opening().plan.frames == 0
+    context = ConversationContext(bundle, None, 4)
+    context.add(Heard("user", np.zeros(16000, np.float32), 16000, (SpokenWord("hush", 0),)))
+    context.add(Heard("user", np.ones(16000, np.float32), 16000, ()))
+    assert context.prefix().plan.frames == 0

@@ -43,12 +43,12 @@ async def loaded(model: Path, **options: Any) -> AsyncGenerator[Dia2Speech, None
 def rendered_after(model: Path) -> np.ndarray[Any, Any]:
     """The text as one whole script after the turns, without the engine."""
     bundle = Bundle.load(model)
-    conversation = ConversationContext(bundle, None, 4)
+    context = ConversationContext(bundle, None, 4)
     for each in TURNS:
-        conversation.add(each)
+        context.add(each)
     window = Window(
         bundle.config,
-        conversation.opening(),
+        context.prefix(),
         bos=bundle.tokenizer.bos,
         uniforms=random_numbers(1, bundle.config.max_steps, bundle.config.codebooks),
         sampling=Sampling(),

@@ -19,12 +19,12 @@ def test_a_name_is_that_of_everything_so_far() -> None:
 
 
 def test_what_was_not_wanted_for_longest_makes_room() -> None:
-    recall = PrefixCache(100)
+    prefix_cache = PrefixCache(100)
     for name in (b"a", b"b", b"c"):
-        recall.keep(name, block(32))
-    assert recall.find(b"a") is not None
-    recall.keep(b"d", block(4))
-    assert recall.find(b"b") is not None
-    recall.keep(b"e", block(33))
-    kept = [name for name in (b"a", b"b", b"c", b"d", b"e") if recall.find(name)]
+        prefix_cache.keep(name, block(32))
+    assert prefix_cache.find(b"a") is not None
+    prefix_cache.keep(b"d", block(4))
+    assert prefix_cache.find(b"b") is not None
+    prefix_cache.keep(b"e", block(33))
+    kept = [name for name in (b"a", b"b", b"c", b"d", b"e") if prefix_cache.find(name)]
     assert kept == [b"b", b"d", b"e"]

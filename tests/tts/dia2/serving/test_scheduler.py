@@ -23,7 +23,7 @@ from tests.tts.dia2.serving.utterances import (
     settings,
     speak,
 )
-from tts.dia2.generate import generate
+from tts.dia2.generate import Generation
 from tts.dia2.serving.admission import Admission
 from tts.dia2.serving.prepare import Prepared, load
 from tts.dia2.serving.scheduler import Scheduler
@@ -45,28 +45,28 @@ def prepared(model: Path) -> Prepared:
 
 def unhurried(prepared: Prepared) -> Prepared:
     """As many speak as there are slots, however busy this machine is."""
-    prepared.scheduler.pace = Admission(math.inf)
+    prepared.scheduler.admission = Admission(math.inf)
     return prepared
 
 
 def stream(prepared: Prepared, text: str, seed: int, chance: random.Random) -> Listening:
     """The text in random pieces, with steps between them until it waits, or fewer."""
-    speaking = Listening(prepared, seed)
-    prepared.scheduler.open(speaking)
+    utterance = Listening(prepared, seed)
+    prepared.scheduler.open(utterance)
     for fragment in fragments(text, chance):
         for _ in range(chance.choice((0, 1, 3, 100))):
             if not prepared.scheduler.step():
                 break
-            speaking.listen()
-        speaking.feed(fragment)
-    speaking.finish()
-    run(prepared, speaking)
-    return speaking
+            utterance.listen()
+        utterance.feed(fragment)
+    utterance.finish()
+    run(prepared, utterance)
+    return utterance
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_stream_says_what_is_said_offline(prepared: Prepared, seed: int) -> None:
-    whole = generate(prepared.bundle, TEXT, seed=seed)
+    whole = Generation(prepared.bundle, TEXT, seed=seed).run()
     streamed = stream(prepared, TEXT, seed, random.Random(seed))
     assert np.array_equal(streamed.codes, whole.audio_tokens)
     assert len(streamed.pcm) == len(whole.waveform)
@@ -78,7 +78,7 @@ def test_a_stream_says_what_is_said_offline(prepared: Prepared, seed: int) -> No
 def test_other_configurations(tmp_path: Path, ahead: int, delays: list[int] | None) -> None:
     prepared = load(settings(checkpoint(tmp_path, ahead=ahead, delays=delays)))
     text = TEXT + ' <break time="0.6s"/> [S2] And this.'
-    whole = generate(prepared.bundle, text, seed=3)
+    whole = Generation(prepared.bundle, text, seed=3).run()
     streamed = stream(prepared, text, 3, random.Random(1))
     assert np.array_equal(streamed.codes, whole.audio_tokens)
     assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
@@ -104,7 +104,7 @@ MARKS = ["[S1]", "[S2]", ":", "<br", '<break time="0.4s"/>', '<break time="2s"/>
 @pytest.mark.long
 def test_any_text_however_it_comes(short: Prepared, pieces: list[str], seed: int) -> None:
     text = "so " + " ".join(pieces)
-    whole = generate(short.bundle, text, seed=9)
+    whole = Generation(short.bundle, text, seed=9).run()
     streamed = stream(short, text, 9, random.Random(seed))
     assert np.array_equal(streamed.codes, whole.audio_tokens)
     assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
@@ -115,7 +115,7 @@ def test_any_text_however_it_comes(short: Prepared, pieces: list[str], seed: int
 
 
 def test_words_start_in_the_frame_that_brings_them(prepared: Prepared) -> None:
-    whole = generate(prepared.bundle, TEXT, seed=1)
+    whole = Generation(prepared.bundle, TEXT, seed=1).run()
     spoken = speak(prepared, TEXT)
     at = 0
     for speech in spoken.speech:
@@ -131,25 +131,25 @@ def test_words_start_in_the_frame_that_brings_them(prepared: Prepared) -> None:
 
 
 def test_frames_leave_as_soon_as_they_are_complete(prepared: Prepared) -> None:
-    speaking = Listening(prepared)
-    prepared.scheduler.open(speaking)
-    speaking.feed("One two three four five six seven eight nine ten eleven twelve thirteen.")
-    speaking.finish()
+    utterance = Listening(prepared)
+    prepared.scheduler.open(utterance)
+    utterance.feed("One two three four five six seven eight nine ten eleven twelve thirteen.")
+    utterance.finish()
     for step in range(1, 40):
         assert prepared.scheduler.step()
-        speaking.listen()
-        assert len(speaking.speech) == max(0, step - 17)
-    prepared.scheduler.close(speaking)
+        utterance.listen()
+        assert len(utterance.speech) == max(0, step - 17)
+    prepared.scheduler.close(utterance)
 
 
 def test_beside_others_it_says_the_same(prepared: Prepared) -> None:
     texts = [TEXT, "Something else altogether, and shorter.", "The third one is the last."]
     alone = [speak(prepared, text, seed) for seed, text in enumerate(texts)]
     together = [Listening(prepared, seed) for seed in range(3)]
-    for late, (speaking, text) in enumerate(zip(together, texts, strict=True)):
-        prepared.scheduler.open(speaking)
-        speaking.feed(text)
-        speaking.finish()
+    for late, (utterance, text) in enumerate(zip(together, texts, strict=True)):
+        prepared.scheduler.open(utterance)
+        utterance.feed(text)
+        utterance.finish()
         for _ in range(7 * late):
             prepared.scheduler.step()
             for each in together[: late + 1]:
@@ -163,49 +163,49 @@ def test_beside_others_it_says_the_same(prepared: Prepared) -> None:
 
 def test_who_finds_no_slot_waits_in_turn(prepared: Prepared) -> None:
     order: list[int] = []
-    speaking = [Listening(prepared, seed) for seed in range(6)]
-    for each in speaking:
+    utterance = [Listening(prepared, seed) for seed in range(6)]
+    for each in utterance:
         prepared.scheduler.open(each)
         each.feed("A few words.")
         each.finish()
-    prepared.scheduler.close(speaking[4])  # has had enough of waiting
+    prepared.scheduler.close(utterance[4])  # has had enough of waiting
     while len(order) < 5:
         prepared.scheduler.step()
-        for number, each in enumerate(speaking):
+        for number, each in enumerate(utterance):
             each.listen()
             if each.speech and number not in order:
                 order.append(number)
     assert sorted(order[:3]) == [0, 1, 2]
     assert sorted(order[3:]) == [3, 5]
-    run(prepared, *(each for each in speaking if each is not speaking[4]))
+    run(prepared, *(each for each in utterance if each is not utterance[4]))
 
 
 def test_a_listener_who_is_behind_holds_the_utterance_up(prepared: Prepared) -> None:
     reference = speak(prepared, TEXT)
-    speaking = Listening(prepared)
-    prepared.scheduler.open(speaking)
-    speaking.feed(TEXT)
-    speaking.finish()
+    utterance = Listening(prepared)
+    prepared.scheduler.open(utterance)
+    utterance.feed(TEXT)
+    utterance.finish()
     while prepared.scheduler.step():
-        assert len(speaking.speech) <= 12
-    assert len(speaking.speech) == 12
-    run(prepared, speaking)
-    assert np.array_equal(speaking.codes, reference.codes)
+        assert len(utterance.speech) <= 12
+    assert len(utterance.speech) == 12
+    run(prepared, utterance)
+    assert np.array_equal(utterance.codes, reference.codes)
 
 
 def test_leaving_frees_the_slot_at_once(prepared: Prepared) -> None:
-    speaking = [Listening(prepared, seed) for seed in range(4)]
-    for each in speaking:
+    utterance = [Listening(prepared, seed) for seed in range(4)]
+    for each in utterance:
         prepared.scheduler.open(each)
         each.feed(TEXT)
     for _ in range(10):
         prepared.scheduler.step()
     assert len(prepared.scheduler.open_ones) == 4
-    prepared.scheduler.close(speaking[1])
+    prepared.scheduler.close(utterance[1])
     prepared.scheduler.step()
     assert len(prepared.scheduler.open_ones) == 3
-    assert speaking[3].window.step == 1  # it has begun
-    for each in speaking:
+    assert utterance[3].window.step == 1  # it has begun
+    for each in utterance:
         prepared.scheduler.close(each)
     assert not prepared.scheduler.step()
     assert prepared.bundle.model.cache.filled == [0, 0, 0]
@@ -219,11 +219,11 @@ def test_without_a_word_nothing_is_said(prepared: Prepared, text: str) -> None:
 
 
 def test_a_bad_pause_ends_the_utterance_only(prepared: Prepared) -> None:
-    speaking = Listening(prepared)
-    prepared.scheduler.open(speaking)
+    utterance = Listening(prepared)
+    prepared.scheduler.open(utterance)
     with pytest.raises(TextToSpeechError, match="cannot read the seconds of a pause"):
-        speaking.feed('Now <break time="1x5s"/> then')
-    prepared.scheduler.close(speaking)
+        utterance.feed('Now <break time="1x5s"/> then')
+    prepared.scheduler.close(utterance)
     assert speak(prepared, "A word.").done
 
 
@@ -233,9 +233,9 @@ def test_strange_texts_are_spoken(prepared: Prepared) -> None:
 
 
 def test_an_endless_word_is_an_error(prepared: Prepared) -> None:
-    speaking = Listening(prepared)
+    utterance = Listening(prepared)
     with pytest.raises(TextToSpeechError, match="too long"):
-        speaking.feed("x" * 100_000 + " ")
+        utterance.feed("x" * 100_000 + " ")
 
 
 def test_a_voice_is_heard_once_and_restored_every_time(
@@ -244,8 +244,8 @@ def test_a_voice_is_heard_once_and_restored_every_time(
     voice = make_voice(load(settings(model)))
     voice.save(tmp_path / "voice.safetensors")
     prepared = load(settings(model, voice=str(tmp_path / "voice.safetensors"), slots=2))
-    whole_voice = prepared.warmed.opening.plan.frames
-    whole = generate(prepared.bundle, TEXT, voices=[voice], seed=5)
+    whole_voice = prepared.prefilled.prefix.plan.frames
+    whole = Generation(prepared.bundle, TEXT, voices=[voice], seed=5).run()
     heard: list[int] = []
     prefill = prepared.bundle.model.prefill
 
@@ -259,7 +259,7 @@ def test_a_voice_is_heard_once_and_restored_every_time(
         assert np.array_equal(streamed.codes, whole.audio_tokens)
         assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
     # The last words of the voice come with the first of the text: what is before is restored.
-    restored = prepared.warmed.window.common
+    restored = prepared.prefilled.window.common
     assert restored > 0
     assert sum(heard) == 3 * (whole_voice - restored)
 
@@ -275,12 +275,12 @@ def test_starved_it_says_what_it_has_and_pauses(model: Path) -> None:
     clock = 100.0
     prepared = load(settings(model, starve="pad"))
     prepared = replace(prepared, scheduler=Scheduler(prepared.bundle, lambda: clock))
-    speaking = Listening(prepared)
-    prepared.scheduler.open(speaking)
-    speaking.feed("One two three four ")
+    utterance = Listening(prepared)
+    prepared.scheduler.open(utterance)
+    utterance.feed("One two three four ")
     while prepared.scheduler.step():
-        speaking.listen()
-    held = len(speaking.speech)  # "one" and "two" have been taken, perhaps not heard
+        utterance.listen()
+    held = len(utterance.speech)  # "one" and "two" have been taken, perhaps not heard
     assert prepared.scheduler.due() >= clock + 0.1
     while (due := prepared.scheduler.due()) < 1e9:
         assert due > clock
@@ -288,27 +288,27 @@ def test_starved_it_says_what_it_has_and_pauses(model: Path) -> None:
         assert prepared.scheduler.step()
         while prepared.scheduler.step():
             pass
-        speaking.listen()
-    assert [word.text for word in speaking.words] == ["One", "two"]
-    assert len(speaking.speech) >= held + 18  # all that was taken is out
-    assert len(speaking.speech) <= held + 18 + 24
-    speaking.feed("five six seven.")
-    speaking.finish()
-    run(prepared, speaking)
-    assert " ".join(word.text for word in speaking.words) == "One two three four five six seven."
+        utterance.listen()
+    assert [word.text for word in utterance.words] == ["One", "two"]
+    assert len(utterance.speech) >= held + 18  # all that was taken is out
+    assert len(utterance.speech) <= held + 18 + 24
+    utterance.feed("five six seven.")
+    utterance.finish()
+    run(prepared, utterance)
+    assert " ".join(word.text for word in utterance.words) == "One two three four five six seven."
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
     prepared = load(settings(checkpoint(tmp_path, codebooks=2, delays=[1, 2]), cfg=1.0))
 
     def utterance(number: int) -> None:
-        speaking = Listening(prepared)
-        prepared.scheduler.open(speaking)
-        speaking.feed("Some text that goes on and on. ")
+        utterance = Listening(prepared)
+        prepared.scheduler.open(utterance)
+        utterance.feed("Some text that goes on and on. ")
         for _ in range(2 + number % 3):
             prepared.scheduler.step()
-            speaking.listen()
-        prepared.scheduler.close(speaking)
+            utterance.listen()
+        prepared.scheduler.close(utterance)
 
     for number in range(20):
         utterance(number)

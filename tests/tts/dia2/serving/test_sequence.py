@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tests.paths import GOLDENS
-from tests.tts.dia2.networks import make_take, words
+from tests.tts.dia2.networks import make_sequence, words
 from tts import TextToSpeechError
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.delays import Codes, delay, undelay
-from tts.dia2.serving.sequence import FLUSH, Take
+from tts.dia2.serving.sequence import FLUSH, Sequence, Status
 from tts.dia2.text.prefix import PrefixPlan
 
 B8 = Dia2Config.from_file(GOLDENS / "b8/config.json")  # delays from 2 to 5, one word ahead
@@ -29,23 +29,23 @@ class Voice:
     codes: Codes = np.arange(8 * 12, dtype=np.int32).reshape(8, 12) % 60
 
 
-def step(take: Take, raw: int) -> bool:
+def step(sequence: Sequence, raw: int) -> bool:
     """One step that draws `raw` and, for every codebook, its number and the step."""
-    take.raw = raw
-    if not take.decide():
+    sequence.action = raw
+    if not sequence.decide():
         return False
-    take.write(np.arange(take.config.codebooks, dtype=np.int32) * 1000 + take.step)
+    sequence.write(np.arange(sequence.config.codebooks, dtype=np.int32) * 1000 + sequence.step)
     return True
 
 
-def run(take: Take, raws: Iterable[int]) -> list[tuple[Codes, list[tuple[str, int]]]]:
+def run(sequence: Sequence, raws: Iterable[int]) -> list[tuple[Codes, list[tuple[str, int]]]]:
     """Step to the end, or as long as `raws` last: frames and words as they leave."""
     out = []
     for raw in raws:
-        if take.finished:
+        if sequence.finished:
             break
-        assert step(take, raw)
-        out.append((take.frames(), take.words()))
+        assert step(sequence, raw)
+        out.append((sequence.frames(), sequence.words()))
     return out
 
 
@@ -53,85 +53,84 @@ def said(out: list[tuple[Codes, list[tuple[str, int]]]]) -> tuple[Codes, list[tu
     return np.concatenate([frames for frames, _ in out], 1), [w for _, new in out for w in new]
 
 
-def ready(config: Dia2Config, *sizes: int, **options: Any) -> Take:
+def ready(config: Dia2Config, *sizes: int, **options: Any) -> Sequence:
     """A take with all of its text."""
-    take = make_take(config, **options)
-    take.machine.add(words(*sizes))
-    take.machine.close()
-    return take
+    sequence = make_sequence(config, **options)
+    sequence.machine.add(words(*sizes))
+    sequence.machine.close()
+    return sequence
 
 
 def test_a_frame_leaves_with_its_last_codebook() -> None:
-    take = ready(B8, 2, 3)
-    out = run(take, itertools.repeat(NEW_WORD))
+    sequence = ready(B8, 2, 3)
+    out = run(sequence, itertools.repeat(NEW_WORD))
     counts = [frames.shape[1] for frames, _ in out]
     assert counts == [0] * 4 + [1] * (len(out) - 4)  # the longest delay is 5
     frames, _ = said(out)
     assert frames[:, 3].tolist() == [n * 1000 + 3 + lag - 1 for n, lag in enumerate(B8.delays)]
-    assert np.array_equal(frames, take.aligned)
+    assert np.array_equal(frames, sequence.aligned)
 
 
 def test_the_end_comes_when_the_last_words_have_sounded() -> None:
-    take = ready(B8, 2)
-    out = run(take, itertools.repeat(NEW_WORD))
-    end = take.machine.end_step
+    sequence = ready(B8, 2)
+    out = run(sequence, itertools.repeat(NEW_WORD))
+    end = sequence.machine.end_step
     assert end is not None
-    assert take.step == end + B8.max_delay + FLUSH
+    assert sequence.step == end + B8.max_delay + FLUSH
     assert said(out)[0].shape[1] == end + 7
 
 
 def test_words_leave_in_the_step_that_takes_them() -> None:
-    take = ready(B8, 2, 0, 3)
-    out = run(take, itertools.repeat(NEW_WORD))
-    taken = dict(take.machine.transcript)
+    sequence = ready(B8, 2, 0, 3)
+    out = run(sequence, itertools.repeat(NEW_WORD))
+    taken = dict(sequence.machine.transcript)
     assert taken.keys() == {"word0", "word2"}
     for n, (_, new) in enumerate(out):
         assert new == [(text, n) for text, at in taken.items() if at == n]
 
 
 def test_the_window_ends_the_take() -> None:
-    take = ready(replace(B8, max_steps=20), *[3] * 20)
-    run(take, itertools.repeat(NEW_WORD))
-    assert take.step == 20
-    assert take.aligned.shape[1] == 21 - B8.max_delay
+    sequence = ready(replace(B8, max_steps=20), *[3] * 20)
+    run(sequence, itertools.repeat(NEW_WORD))
+    assert sequence.step == 20
+    assert sequence.aligned.shape[1] == 21 - B8.max_delay
 
 
 def test_a_word_waits_for_the_one_after_it() -> None:
-    take = make_take(B8)
-    assert step(take, NEW_WORD)  # the initial padding: nothing can start yet
-    assert step(take, NEW_WORD)
-    take.machine.add(words(2))
-    assert not step(take, NEW_WORD)
-    assert take.waiting
-    assert not take.runs
-    assert not take.decide()
-    take.machine.add(words(2))
-    assert take.decide()
-    assert not take.waiting
-    assert take.machine.transcript == [("word0", 2)]
+    sequence = make_sequence(B8)
+    assert step(sequence, NEW_WORD)  # the initial padding: nothing can start yet
+    assert step(sequence, NEW_WORD)
+    sequence.machine.add(words(2))
+    assert not step(sequence, NEW_WORD)
+    assert sequence.status is Status.STARVED
+    assert not sequence.decide()
+    sequence.machine.add(words(2))
+    assert sequence.decide()
+    assert sequence.status is not Status.STARVED
+    assert sequence.machine.transcript == [("word0", 2)]
 
 
 def test_a_wait_can_be_given_up() -> None:
-    take = make_take(B8, initial_padding=0)
-    assert not step(take, NEW_WORD)
-    take.pause()
-    assert take.decide()
-    assert take.text == (B8.pad, B8.pad)
-    assert take.machine.end_step is None
-    take.write(np.zeros(8, np.int32))
-    take.pause()  # nothing to give up
-    take.machine.add(words(1, 1))
-    assert step(take, NEW_WORD)
-    assert take.machine.transcript == [("word0", 1)]
+    sequence = make_sequence(B8, initial_padding=0)
+    assert not step(sequence, NEW_WORD)
+    sequence.pause()
+    assert sequence.decide()
+    assert sequence.text == (B8.pad, B8.pad)
+    assert sequence.machine.end_step is None
+    sequence.write(np.zeros(8, np.int32))
+    sequence.pause()  # nothing to give up
+    sequence.machine.add(words(1, 1))
+    assert step(sequence, NEW_WORD)
+    assert sequence.machine.transcript == [("word0", 1)]
 
 
 def test_without_a_look_ahead_the_silence_before_the_first_word_is_cropped() -> None:
-    take = ready(C6, 2, 2, reference=True, initial_padding=2)
-    out = run(take, [PAD] * 2 + [NEW_WORD] * 100)
-    assert take.machine.transcript[0][1] == 2
-    assert take.crop == 0
+    sequence = ready(C6, 2, 2, published=True, initial_padding=2)
+    out = run(sequence, [PAD] * 2 + [NEW_WORD] * 100)
+    assert sequence.machine.transcript[0][1] == 2
+    assert sequence.crop == 0
     late = ready(C6, 2, 2, initial_padding=2)
-    late.machine.budget = 9
+    late.machine.padding_budget = 9
     out = run(late, [PAD] * 7 + [NEW_WORD] * 100)
     frames, spoken = said(out)
     assert late.crop == 5
@@ -140,14 +139,14 @@ def test_without_a_look_ahead_the_silence_before_the_first_word_is_cropped() -> 
 
 
 @pytest.mark.parametrize("keep", [True, False])
-@pytest.mark.parametrize("reference", [True, False])
-def test_a_prefix(reference: bool, keep: bool) -> None:
-    take = ready(
-        B8, 2, 2, prefix=Voice.plan, codes=Voice.codes, keep_prefix=keep, reference=reference
+@pytest.mark.parametrize("published", [True, False])
+def test_a_prefix(published: bool, keep: bool) -> None:
+    sequence = ready(
+        B8, 2, 2, prefix=Voice.plan, codes=Voice.codes, keep_prefix=keep, published=published
     )
-    assert take.warming
-    columns = np.concatenate((take.warm_up(256), take.warm_up(256)))
-    assert not take.warming
+    assert sequence.status is Status.PREFILL
+    columns = np.concatenate((sequence.prefill(256), sequence.prefill(256)))
+    assert sequence.status is not Status.PREFILL
     assert columns.shape == (12, 2, 10)
     delayed = delay(Voice.codes, B8.delays, B8.audio_pad)
     for at, column in enumerate(columns):
@@ -155,16 +154,16 @@ def test_a_prefix(reference: bool, keep: bool) -> None:
         assert column[0, 2:].tolist() == column[1, 2:].tolist() == heard
         assert column[1, :2].tolist() == [B8.zero, B8.pad]
     assert columns[3, 0, :2].tolist() == [20, B8.new_word]
-    frames, spoken = said(run(take, itertools.repeat(NEW_WORD)))
-    assert take.start == (11 if reference else 12)
-    crop = 0 if keep else take.start
-    assert take.crop == crop
-    assert np.array_equal(frames, undelay(take.grid, B8.delays, crop))
-    expected = take.machine.transcript if keep else take.machine.transcript[2:]
+    frames, spoken = said(run(sequence, itertools.repeat(NEW_WORD)))
+    assert sequence.start == (11 if published else 12)
+    crop = 0 if keep else sequence.start
+    assert sequence.crop == crop
+    assert np.array_equal(frames, undelay(sequence.grid, B8.delays, crop))
+    expected = sequence.machine.transcript if keep else sequence.machine.transcript[2:]
     assert spoken == [(text, at - crop) for text, at in expected]
-    assert np.array_equal(take.aligned[:, :7], Voice.codes[:, :7])
-    kept = np.array_equal(take.aligned[:, :12], Voice.codes)
-    assert kept is not reference  # the published runtime invents the tail again
+    assert np.array_equal(sequence.aligned[:, :7], Voice.codes[:, :7])
+    kept = np.array_equal(sequence.aligned[:, :12], Voice.codes)
+    assert kept is not published  # the published runtime invents the tail again
 
 
 def test_what_nothing_reads_is_not_computed() -> None:
@@ -172,45 +171,45 @@ def test_what_nothing_reads_is_not_computed() -> None:
         ready(B8, 2, 2),
         ready(B8, 2, 2, prefix=Voice.plan, codes=Voice.codes),
     )
-    while voiced.warming:
-        voiced.warm_up(256)
-    for take, first in ((plain, 2), (voiced, 14)):
+    while voiced.status is Status.PREFILL:
+        voiced.prefill(256)
+    for sequence, first in ((plain, 2), (voiced, 14)):
         needed = []
-        while not take.finished:
-            needed.append((take.step + 1, take.needs_audio))
-            assert step(take, PAD)
+        while not sequence.finished:
+            needed.append((sequence.step + 1, sequence.needs_audio))
+            assert step(sequence, PAD)
         assert all(need is (column >= first) for column, need in needed)
         assert needed[-1][1]
-    assert ready(B8, 2, reference=True).needs_audio
+    assert ready(B8, 2, published=True).needs_audio
 
 
 def test_the_end_of_a_prefix_waits_for_the_first_words() -> None:
-    take = make_take(B8, prefix=Voice.plan, codes=Voice.codes)
-    first = take.warm_up(256)
+    sequence = make_sequence(B8, prefix=Voice.plan, codes=Voice.codes)
+    first = sequence.prefill(256)
     assert len(first) == 6  # the second word, at step 6, shows the script's first ahead
-    assert take.warming
-    assert len(take.warm_up(256)) == 0
-    take.machine.add(words(1))  # the next one ahead
-    branch = copy.copy(take)
-    for each in (take, branch):
+    assert sequence.status is Status.PREFILL
+    assert len(sequence.prefill(256)) == 0
+    sequence.machine.add(words(1))  # the next one ahead
+    branch = copy.copy(sequence)
+    for each in (sequence, branch):
         each.machine.add(words(1))
         each.machine.close()
-        assert len(each.warm_up(256)) == 6
+        assert len(each.prefill(256)) == 6
         run(each, itertools.repeat(NEW_WORD))
-    assert np.array_equal(take.grid, branch.grid)
+    assert np.array_equal(sequence.grid, branch.grid)
 
 
 def test_a_copy_goes_its_own_way() -> None:
-    take = ready(B8, 2, 2)
-    run(take, [NEW_WORD] * 4)
-    other = copy.copy(take)
+    sequence = ready(B8, 2, 2)
+    run(sequence, [NEW_WORD] * 4)
+    other = copy.copy(sequence)
     run(other, [NEW_WORD] * 5)
-    assert (take.step, other.step) == (4, 9)
-    assert take.grid.shape[1] == 5
-    assert len(take.machine.transcript) < len(other.machine.transcript)
+    assert (sequence.step, other.step) == (4, 9)
+    assert sequence.grid.shape[1] == 5
+    assert len(sequence.machine.transcript) < len(other.machine.transcript)
 
 
 def test_a_prefix_that_fills_the_window() -> None:
     plan, codes = PrefixPlan((), (), 150), np.zeros((8, 150), np.int32)
     with pytest.raises(TextToSpeechError, match="a voice of 150 frames leaves no room in 150"):
-        make_take(B8, prefix=plan, codes=codes)
+        make_sequence(B8, prefix=plan, codes=codes)

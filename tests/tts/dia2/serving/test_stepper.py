@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import watch
-from tests.tts.dia2.networks import load_model, make_take, words
+from tests.tts.dia2.networks import load_model, make_sequence, words
 from tts import TextToSpeechError
 from tts.dia2.network.delays import Codes
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence, Status
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.text.prefix import PrefixPlan
 from tts.dia2.text.script import ScriptParser, parse_script
@@ -42,28 +42,28 @@ def triple(folder: Path) -> Model:
     return load_model(folder, slots=3)
 
 
-def closed(take: Take, *sizes: int) -> Take:
-    take.machine.add(words(*sizes))
-    take.machine.close()
-    return take
+def closed(sequence: Sequence, *sizes: int) -> Sequence:
+    sequence.machine.add(words(*sizes))
+    sequence.machine.close()
+    return sequence
 
 
-def voiced(model: Model, seed: int = 0) -> Take:
+def voiced(model: Model, seed: int = 0, *, published: bool = False) -> Sequence:
     codes = np.arange(4 * 14, dtype=np.int32).reshape(4, 14) % 60
-    return make_take(model.config, seed, prefix=PLAN, codes=codes)
+    return make_sequence(model.config, seed, published=published, prefix=PLAN, codes=codes)
 
 
-def finish(stepper: Stepper, *takes: Take) -> None:
-    while not all(take.finished for take in takes):
+def finish(stepper: Stepper, *sequences: Sequence) -> None:
+    while not all(sequence.finished for sequence in sequences):
         assert stepper.step()
 
 
-def alone(model: Model, take: Take) -> Codes:
+def alone(model: Model, sequence: Sequence) -> Codes:
     """The frames of a take with nothing beside it."""
     stepper = Stepper(model)
-    stepper.admit(take)
-    finish(stepper, take)
-    return take.frames()
+    stepper.admit(sequence)
+    finish(stepper, sequence)
+    return sequence.frames()
 
 
 def test_a_take_alone_and_beside_others(single: Model, triple: Model) -> None:
@@ -71,33 +71,36 @@ def test_a_take_alone_and_beside_others(single: Model, triple: Model) -> None:
     manners = (Sampling(), Sampling(0.0, 1, 0.0, 1), Sampling(1.0, 0, 1.0, 0, scale=1.0))
     sizes = ((2, 1, 3), (1, 0, 2, 4, 1), (3, 3))
 
-    def take(n: int) -> Take:
-        return closed(make_take(single.config, n, sampling=manners[n]), *sizes[n])
+    def sequence(n: int) -> Sequence:
+        return closed(make_sequence(single.config, n, sampling=manners[n]), *sizes[n])
 
-    stepper, takes, others = Stepper(triple), *([take(n) for n in range(3)] for _ in range(2))
+    stepper, sequences, others = (
+        Stepper(triple),
+        *([sequence(n) for n in range(3)] for _ in range(2)),
+    )
     with watch(single, triple) as draws:
         wanted = [alone(single, each) for each in others]
-        stepper.admit(make_take(single.config))
+        stepper.admit(make_sequence(single.config))
         for n, delay in ((2, 9), (0, 5)):
-            stepper.admit(takes[n])
+            stepper.admit(sequences[n])
             for _ in range(delay):
                 assert stepper.step()
         stepper.release(0)
-        assert stepper.admit(takes[1]) == 0
-        finish(stepper, *takes)
-    for each, other, frames in zip(takes, others, wanted, strict=True):
+        assert stepper.admit(sequences[1]) == 0
+        finish(stepper, *sequences)
+    for each, other, frames in zip(sequences, others, wanted, strict=True):
         if draws.same(each, other):
             assert np.array_equal(each.frames(), frames)
 
 
 def test_a_waiting_slot_holds_up_nobody_and_keeps_its_draw(triple: Model) -> None:
-    wanted = alone(triple, closed(make_take(triple.config, 1), 2, 2, 2))
+    wanted = alone(triple, closed(make_sequence(triple.config, 1), 2, 2, 2))
     stepper = Stepper(triple)
-    late, other = make_take(triple.config, 1), closed(make_take(triple.config, 2), 1, 1)
+    late, other = make_sequence(triple.config, 1), closed(make_sequence(triple.config, 2), 1, 1)
     stepper.admit(late)
     stepper.admit(other)
     finish(stepper, other)
-    assert late.waiting
+    assert late.status is Status.STARVED
     assert not stepper.step()
     at = late.step
     closed(late, 2, 2, 2)
@@ -108,8 +111,8 @@ def test_a_waiting_slot_holds_up_nobody_and_keeps_its_draw(triple: Model) -> Non
 
 
 def test_nothing_that_is_heard_changes_where_less_is_computed(single: Model) -> None:
-    quick = closed(make_take(single.config), 2, 1)
-    exact = closed(make_take(single.config, reference=True), 2, 1)
+    quick = closed(make_sequence(single.config), 2, 1)
+    exact = closed(make_sequence(single.config, published=True), 2, 1)
     frames = alone(single, quick)
     assert np.array_equal(frames, alone(single, exact))
     assert frames.shape[1] > 7
@@ -124,14 +127,14 @@ def test_a_prefix_is_the_same_in_one_pass_in_two_and_restored(single: Model, tri
         stepper.admit(late)
         while stepper.step():
             pass
-        assert 0 < late.warmed < PLAN.frames
+        assert 0 < late.prefilled < PLAN.frames
         kept = copy.copy(late)
         closed(late, 2, 1, 2)
         finish(stepper, late)
 
         again = closed(copy.copy(kept), 2, 1, 2)
         assert stepper.admit(again) == 1
-        assert again.warmed == 0
+        assert again.prefilled == 0
         finish(stepper, again)
     for each in (late, again):
         if draws.same(each, whole):
@@ -147,11 +150,11 @@ def long_prefix(frames: int, same: int = 0) -> tuple[PrefixPlan, Codes]:
 
 def after(stepper: Stepper, prefix: tuple[PrefixPlan, Codes]) -> Codes:
     plan, codes = prefix
-    take = closed(make_take(stepper.model.config, 3, prefix=plan, codes=codes), 2, 1, 2)
-    slot = stepper.admit(take)
-    finish(stepper, take)
+    sequence = closed(make_sequence(stepper.model.config, 3, prefix=plan, codes=codes), 2, 1, 2)
+    slot = stepper.admit(sequence)
+    finish(stepper, sequence)
     stepper.release(slot)
-    return take.frames()
+    return sequence.frames()
 
 
 def test_what_was_heard_is_not_heard_again(single: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,14 +183,14 @@ def test_what_was_heard_is_not_heard_again(single: Model, monkeypatch: pytest.Mo
 
 
 def test_a_freed_slot_remembers_nothing(single: Model) -> None:
-    wanted = alone(single, closed(make_take(single.config, 5), 2, 2))
+    wanted = alone(single, closed(make_sequence(single.config, 5), 2, 2))
     stepper = Stepper(single)
-    slot = stepper.admit(closed(make_take(single.config, 6), 3, 1))
+    slot = stepper.admit(closed(make_sequence(single.config, 6), 3, 1))
     for _ in range(12):
         stepper.step()
     stepper.release(slot)
     assert not stepper.step()
-    again = closed(make_take(single.config, 5), 2, 2)
+    again = closed(make_sequence(single.config, 5), 2, 2)
     stepper.admit(again)
     finish(stepper, again)
     assert np.array_equal(again.frames(), wanted)
@@ -198,7 +201,7 @@ def test_many_cancelled_takes_leave_nothing_behind(single: Model) -> None:
 
     def speak(times: int) -> int:
         for seed in range(times):
-            slot = stepper.admit(closed(make_take(single.config, seed), 2))
+            slot = stepper.admit(closed(make_sequence(single.config, seed), 2))
             for _ in range(3):
                 stepper.step()
             stepper.release(slot)
@@ -209,33 +212,33 @@ def test_many_cancelled_takes_leave_nothing_behind(single: Model) -> None:
 
 
 def test_the_window_s_end_is_a_clean_stop(single: Model) -> None:
-    take = closed(make_take(single.config), *[3] * 60)
-    frames = alone(single, take)
-    assert take.step == single.config.max_steps
+    sequence = closed(make_sequence(single.config), *[3] * 60)
+    frames = alone(single, sequence)
+    assert sequence.step == single.config.max_steps
     assert frames.shape[1] == single.config.max_steps + 1 - single.config.max_delay
-    long = closed(voiced(single), *[3] * 60)
-    long.reference = True
-    long.start = long.step = PLAN.frames - 1  # one step more than there are positions
+    # As published there is one step more than there are positions.
+    long = closed(voiced(single, published=True), *[3] * 60)
+    assert long.start == PLAN.frames - 1
     alone(single, long)
     assert single.cache.filled == [single.cache.size]
 
 
 def test_more_takes_than_slots(single: Model) -> None:
     stepper = Stepper(single)
-    stepper.admit(make_take(single.config))
+    stepper.admit(make_sequence(single.config))
     with pytest.raises(TextToSpeechError, match="all 1 slots are speaking"):
-        stepper.admit(make_take(single.config))
+        stepper.admit(make_sequence(single.config))
 
 
 def test_guidance_needs_two_branches(folder: Path, single: Model) -> None:
     one = load_model(folder, branches=1)
     with pytest.raises(TextToSpeechError, match="without guidance: the scale must be 1"):
-        Stepper(one).admit(make_take(one.config))
+        Stepper(one).admit(make_sequence(one.config))
     plain = Sampling(scale=1.0)
-    takes = [closed(make_take(one.config, sampling=plain), 2, 1) for _ in range(2)]
+    sequences = [closed(make_sequence(one.config, sampling=plain), 2, 1) for _ in range(2)]
     with watch(one, single) as draws:
-        got, wanted = alone(one, takes[0]), alone(single, takes[1])
-    if draws.same(*takes):
+        got, wanted = alone(one, sequences[0]), alone(single, sequences[1])
+    if draws.same(*sequences):
         assert np.array_equal(got, wanted)
 
 
@@ -252,23 +255,23 @@ def test_text_in_any_fragments_with_any_stalls_gives_the_same_grid(
 ) -> None:
     script = "".join(pieces)
     tokenizer = Tokenizer.from_folder(folder, single.config.new_word)
-    whole = make_take(single.config, reference=True)
+    whole = make_sequence(single.config, published=True)
     whole.machine.add(parse_script(script, tokenizer))
     whole.machine.close()
     alone(single, whole)
 
-    take, parser = make_take(single.config, reference=True), ScriptParser(tokenizer)
+    sequence, parser = make_sequence(single.config, published=True), ScriptParser(tokenizer)
     stepper = Stepper(single)
-    stepper.admit(take)
-    while not take.finished:
+    stepper.admit(sequence)
+    while not sequence.finished:
         if stepper.step() and chance.random() < 0.7:
             continue
         if script:
             size = chance.randint(1, 6)
-            take.machine.add(parser.feed(script[:size]))
+            sequence.machine.add(parser.feed(script[:size]))
             script = script[size:]
-        elif not take.machine.closed:
-            take.machine.add(parser.finish())
-            take.machine.close()
-    assert np.array_equal(take.grid, whole.grid)
-    assert take.machine.transcript == whole.machine.transcript
+        elif not sequence.machine.closed:
+            sequence.machine.add(parser.finish())
+            sequence.machine.close()
+    assert np.array_equal(sequence.grid, whole.grid)
+    assert sequence.machine.transcript == whole.machine.transcript

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.dia2_verify.published import PublishedGeneration
 from tests.tts.dia2.serving.utterances import checkpoint, make_voice, settings, speak
-from tts.dia2.generate import generate
+from tts.dia2.generate import Generation
 from tts.dia2.serving.prepare import load
+from tts.dia2.serving.sequence import Status
 from tts.dia2.serving.windows import Prefix, Window
 from tts.dia2.text.prefix import PrefixPlan
 from tts.dia2.text.script import ScriptParser
@@ -71,40 +73,40 @@ def test_up_to_the_cut_it_is_what_a_larger_window_says(tmp_path: Path) -> None:
 def window(tmp_path: Path, text: str, steps: int = 60) -> Window:
     """A window of a text, all steps of which were made; their audio is all zeros."""
     prepared = load(settings(checkpoint(tmp_path, max_steps=steps)))
-    take = Window(
+    sequence = Window(
         prepared.bundle.config,
         NOTHING,
         bos=1,
         uniforms=torch.zeros(1),
-        sampling=prepared.manner.sampling,
+        sampling=prepared.voice_settings.sampling,
     )
     parser = ScriptParser(prepared.bundle.tokenizer)
-    take.add((*parser.feed(text), *parser.finish()))
-    take.machine.close()
-    return take
+    sequence.add((*parser.feed(text), *parser.finish()))
+    sequence.machine.close()
+    return sequence
 
 
-def advance(take: Window) -> int | None:
+def advance(sequence: Window) -> int | None:
     """Make steps until the cut is due or the take has finished."""
-    while not take.finished:
-        take.raw = 1
-        assert take.decide()
-        take.write(np.zeros(take.config.codebooks, np.int32))
-        if (cut := take.cut()) is not None:
+    while not sequence.finished:
+        sequence.action = 1
+        assert sequence.decide()
+        sequence.write(np.zeros(sequence.config.codebooks, np.int32))
+        if (cut := sequence.cut()) is not None:
             return cut
     return None
 
 
 def test_what_fits_in_is_not_cut(tmp_path: Path) -> None:
-    take = window(tmp_path, "ab ab ab ab ab ab")
-    assert advance(take) is None
-    assert take.step < 60
+    sequence = window(tmp_path, "ab ab ab ab ab ab")
+    assert advance(sequence) is None
+    assert sequence.step < 60
 
 
 def test_what_just_fits_in_is_not_cut(tmp_path: Path) -> None:
-    take = window(tmp_path, "ab ab ab ab ab ab ab", steps=200)
-    assert advance(take) is None
-    exact = take.step
+    sequence = window(tmp_path, "ab ab ab ab ab ab ab", steps=200)
+    assert advance(sequence) is None
+    exact = sequence.step
     (tmp_path / "exact").mkdir()
     assert advance(window(tmp_path / "exact", "ab ab ab ab ab ab ab", steps=exact)) is None
     (tmp_path / "less").mkdir()
@@ -112,42 +114,42 @@ def test_what_just_fits_in_is_not_cut(tmp_path: Path) -> None:
 
 
 def test_it_is_cut_after_a_sentence(tmp_path: Path) -> None:
-    take = window(tmp_path, "ab " * 10 + "ab. " + "ab " * 20)
-    cut = advance(take)
+    sequence = window(tmp_path, "ab " * 10 + "ab. " + "ab " * 20)
+    cut = advance(sequence)
     assert cut is not None
-    words = take.machine.transcript
+    words = sequence.machine.transcript
     number = [step for _, step in words].index(cut)
     assert words[number - 1][0] == "ab."
-    assert take.complete == cut + 1  # as soon as the frame is there that must not leave
+    assert sequence.complete == cut + 1  # as soon as the frame is there that must not leave
 
 
 def test_without_one_it_is_cut_as_late_as_can_be(tmp_path: Path) -> None:
-    take = window(tmp_path, "ab " * 30)
-    cut = advance(take)
-    assert cut == max(step for _, step in take.machine.transcript if step <= 43)
+    sequence = window(tmp_path, "ab " * 30)
+    cut = advance(sequence)
+    assert cut == max(step for _, step in sequence.machine.transcript if step <= 43)
 
 
 def test_in_a_long_pause_it_is_cut_at_the_end(tmp_path: Path) -> None:
-    take = window(tmp_path, 'ab ab <break time="6s"/> ab')
-    assert advance(take) == 43
-    following, rest = take.following(43, NOTHING, ())
+    sequence = window(tmp_path, 'ab ab <break time="6s"/> ab')
+    assert advance(sequence) == 43
+    following, rest = sequence.following(43, NOTHING, ())
     assert [entry.text for entry in rest] == ["ab"]
     assert not following.plan.entries
     assert following.plan.frames == 10
 
 
 def test_what_the_next_window_hears(tmp_path: Path) -> None:
-    take = window(tmp_path, "[S2] " + "ab " * 60, steps=200)
-    cut = advance(take)
+    sequence = window(tmp_path, "[S2] " + "ab " * 60, steps=200)
+    cut = advance(sequence)
     assert cut is not None
-    first, second = take.given[0].tokens[:2]
-    following, rest = take.following(cut, NOTHING, (first, second))
+    first, second = sequence.given[0].tokens[:2]
+    following, rest = sequence.following(cut, NOTHING, (first, second))
     plan = following.plan
     # The audio of the last words before the cut, and these words, the first after its tag.
     assert plan.frames == following.codes.shape[1] <= 46
-    assert plan.entries[0].tokens == (second, *take.given[-1].tokens)
-    assert {entry.tokens for entry in plan.entries[1:]} == {take.given[-1].tokens}
-    steps = [step for _, step in take.machine.transcript if step < cut]
+    assert plan.entries[0].tokens == (second, *sequence.given[-1].tokens)
+    assert {entry.tokens for entry in plan.entries[1:]} == {sequence.given[-1].tokens}
+    steps = [step for _, step in sequence.machine.transcript if step < cut]
     kept = steps[-len(plan.entries) :]
     assert list(plan.new_word_steps) == [0, *(step - kept[0] + 1 for step in kept[1:])]
     assert plan.frames == cut - kept[0] + 1
@@ -158,35 +160,35 @@ def test_what_the_next_window_hears(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pads", [0, 5])
 def test_without_a_look_ahead_no_frame_is_lost_or_comes_twice(tmp_path: Path, pads: int) -> None:
     prepared = load(settings(checkpoint(tmp_path, max_steps=60, ahead=0)))
-    opening = Prefix(PrefixPlan((), (), 10), np.zeros((3, 10), np.int32), mid_speech=True)
-    take = Window(
+    prefix = Prefix(PrefixPlan((), (), 10), np.zeros((3, 10), np.int32), mid_speech=True)
+    sequence = Window(
         prepared.bundle.config,
-        opening,
+        prefix,
         bos=1,
         uniforms=torch.zeros(1),
-        sampling=prepared.manner.sampling,
+        sampling=prepared.voice_settings.sampling,
     )
-    take.machine.add(ScriptParser(prepared.bundle.tokenizer).feed("ab ab "))
-    take.machine.close()
-    while take.warming:
-        take.warm_up(256)
-    take.machine.budget = 9
+    sequence.machine.add(ScriptParser(prepared.bundle.tokenizer).feed("ab ab "))
+    sequence.machine.close()
+    while sequence.status is Status.PREFILL:
+        sequence.prefill(256)
+    sequence.machine.padding_budget = 9
     for number in range(30):
-        take.raw = int(number >= pads)
-        assert take.decide()
-        take.write(np.zeros(3, np.int32))
+        sequence.action = int(number >= pads)
+        assert sequence.decide()
+        sequence.write(np.zeros(3, np.int32))
     # A window of itself would begin two frames before its first word.
-    assert take.machine.transcript[0][1] == 10 + pads
-    assert take.crop == 10
-    assert take.words()[0] == ("ab", pads)
+    assert sequence.machine.transcript[0][1] == 10 + pads
+    assert sequence.crop == 10
+    assert sequence.words()[0] == ("ab", pads)
 
 
 def test_the_silence_at_the_beginning_is_as_long_as_it_is_to_be(tmp_path: Path) -> None:
     prepared = load(settings(checkpoint(tmp_path, ahead=0)))
     for padding in (0, 4):
         ours, published = (
-            generate(prepared.bundle, "Well then.", seed=1, initial_padding=padding, reference=way)
-            for way in (False, True)
+            way(prepared.bundle, "Well then.", seed=1, initial_padding=padding).run()
+            for way in (Generation, PublishedGeneration)
         )
         assert [text for text, _ in ours.words] == ["Well", "then."]
         assert ours.words == published.words

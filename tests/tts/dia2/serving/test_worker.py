@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tts.dia2.serving.scheduler import Scheduler
-from tts.dia2.serving.utterance import Speaking
+from tts.dia2.serving.utterance import UtteranceState
 from tts.dia2.serving.worker import Worker
 from tts.protocol import TextToSpeechError
 
@@ -24,12 +24,12 @@ class FakeScheduler:
         self.work = 0
         self.error: Exception | None = None
         self.at = math.inf
-        self.speaking: list[Any] = []
+        self.utterance: list[Any] = []
         self.failures: queue.SimpleQueue[tuple[Any, Exception]] = queue.SimpleQueue()
 
     @property
     def open_ones(self) -> list[Any]:
-        return self.speaking.copy()
+        return self.utterance.copy()
 
     def due(self) -> float:
         return self.at
@@ -46,15 +46,15 @@ class FakeScheduler:
         self.steps.put(moved)
         return moved
 
-    def open(self, speaking: Any) -> None:
-        self.speaking.append(speaking)
+    def open(self, utterance: Any) -> None:
+        self.utterance.append(utterance)
 
-    def close(self, speaking: Any) -> None:
-        self.speaking.remove(speaking)
+    def close(self, utterance: Any) -> None:
+        self.utterance.remove(utterance)
 
-    def fail(self, speaking: Any, error: Exception) -> None:
-        self.close(speaking)
-        self.failures.put((speaking, error))
+    def fail(self, utterance: Any, error: Exception) -> None:
+        self.close(utterance)
+        self.failures.put((utterance, error))
 
 
 @contextmanager
@@ -66,8 +66,8 @@ def working(scheduler: FakeScheduler, aside: Callable[[], bool] | None = None) -
         worker.stop()
 
 
-ONE = cast(Speaking, "one")
-OTHER = cast(Speaking, "other")
+ONE = cast(UtteranceState, "one")
+OTHER = cast(UtteranceState, "other")
 
 
 def done(worker: Worker, job: Callable[[], None] = lambda: None) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.tiny_dia2 import make
 from tts.dia2.serving.prepare import Prepared
-from tts.dia2.serving.utterance import Item, Speaking
+from tts.dia2.serving.utterance import Item, UtteranceState
 from tts.dia2.settings import Settings
 from tts.dia2.text.prefix import Word
 from tts.dia2.voices.voice import Voice, signature
@@ -44,14 +44,14 @@ def settings(model: Path, **changed: Any) -> Settings:
     return Settings(model=str(model), **given)
 
 
-class Listening(Speaking):
+class Listening(UtteranceState):
     """An utterance whose listener takes everything at once and keeps it, codes included."""
 
     def __init__(self, prepared: Prepared, seed: int | None = None) -> None:
-        manner = prepared.manner
+        voice_settings = prepared.voice_settings
         self.items: list[Item] = []
         self.tokens: list[NDArray[np.int32]] = []
-        super().__init__(prepared.bundle, manner, prepared.warmed, self.take)
+        super().__init__(prepared.bundle, voice_settings, prepared.prefilled, self.take)
         if seed is not None:
             self._seed = seed
             self.window.uniforms = self._draws()
@@ -92,20 +92,20 @@ class Listening(Speaking):
 
 def speak(prepared: Prepared, text: str, seed: int | None = None) -> Listening:
     """The whole text at once, to the end."""
-    speaking = Listening(prepared, seed)
-    prepared.scheduler.open(speaking)
-    speaking.feed(text)
-    speaking.finish()
-    run(prepared, speaking)
-    return speaking
+    utterance = Listening(prepared, seed)
+    prepared.scheduler.open(utterance)
+    utterance.feed(text)
+    utterance.finish()
+    run(prepared, utterance)
+    return utterance
 
 
-def run(prepared: Prepared, *speaking: Listening) -> None:
+def run(prepared: Prepared, *utterance: Listening) -> None:
     """Step until all of them are done."""
-    while not all(each.done for each in speaking):
-        for each in speaking:
+    while not all(each.done for each in utterance):
+        for each in utterance:
             each.listen()
-        assert prepared.scheduler.step() or all(each.done for each in speaking), "it is stuck"
+        assert prepared.scheduler.step() or all(each.done for each in utterance), "it is stuck"
 
 
 def fragments(text: str, chance: random.Random) -> Iterator[str]:

@@ -29,8 +29,8 @@ from tts.dia2.text.script import NORMAL
 )
 def test_words_as_written(text: str, taken: list[str], given: list[str]) -> None:
     wording = TextAligner()
-    wording.feed(text)
-    assert [wording.take(word) for word in taken] == given
+    wording.add(text)
+    assert [wording.align(word) for word in taken] == given
 
 
 def test_in_pieces_no_word_is_lost() -> None:
@@ -39,8 +39,8 @@ def test_in_pieces_no_word_is_lost() -> None:
     for _ in range(300):
         text = "".join(chance.choices(alphabet, k=30))
         wording = TextAligner()
-        wording.feed(text)
-        words = [wording.take(word) for word in text.translate(NORMAL).split()]
+        wording.add(text)
+        words = [wording.align(word) for word in text.translate(NORMAL).split()]
         spoken = " ".join(word for word in words if word)
         assert text.split()[: len(spoken.split())] == spoken.split()
         # What is left has nothing in it that could be spoken.
@@ -49,6 +49,6 @@ def test_in_pieces_no_word_is_lost() -> None:
 
 def test_a_word_that_is_not_there() -> None:
     wording = TextAligner()
-    wording.feed("here it is")
-    assert wording.take("gone") == ""
-    assert wording.take("here") == "here"
+    wording.add("here it is")
+    assert wording.align("gone") == ""
+    assert wording.align("here") == "here"

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from bench.dia2_verify.published import published_plan, words_to_entries
 from tests.paths import GOLDENS
 from tts import TextToSpeechError
 from tts.dia2.network.config import Dia2Config
@@ -22,9 +23,7 @@ from tts.dia2.text.prefix import (
     Word,
     frames_needed,
     plan,
-    reference_plan,
-    warm_up,
-    words_to_entries,
+    prefill_text,
 )
 from tts.dia2.text.script import Entry, parse_script
 from tts.dia2.text.state_machine import StateMachine
@@ -69,7 +68,7 @@ def test_reference_plans(name: str) -> None:
             Part(speaker, text, clip.shape[1])
             for speaker, (text, clip) in enumerate(zip(texts, audio, strict=True))
         ]
-        got = reference_plan(parts, TOKENIZERS[name])
+        got = published_plan(parts, TOKENIZERS[name])
         assert list(got.entries) == entries(case["entries"])
         assert list(got.new_word_steps) == case["new_word_steps"]
         aligned = codes[f"plan{case['id']}_aligned"]
@@ -79,10 +78,10 @@ def test_reference_plans(name: str) -> None:
 
 def test_the_reference_takes_one_or_two_speakers() -> None:
     one, two = Part(0, (), 5), Part(1, (), 4)
-    assert reference_plan([], A32).frames == 0
+    assert published_plan([], A32).frames == 0
     for parts in ([two], [two, one], [one, two, one]):
         with pytest.raises(TextToSpeechError, match=r"\[S2\] needs one for \[S1\]"):
-            reference_plan(parts, A32)
+            published_plan(parts, A32)
 
 
 PREFIXED = [path for path in sorted(GOLDENS.glob("*/trace_*.json")) if "prefix" in path.name]
@@ -97,18 +96,18 @@ def test_recorded_warm_ups(path: Path) -> None:
         Part(number, words(speaker["words"]), math.ceil(speaker["seconds"] * 12.5))
         for number, speaker in enumerate(trace["prefix"]["speakers"])
     ]
-    got = reference_plan(parts, tokenizer)
+    got = published_plan(parts, tokenizer)
     assert list(got.entries) == entries(trace["prefix"]["entries"])
     assert list(got.new_word_steps) == trace["prefix"]["new_word_steps"]
     assert got.frames == trace["prefix"]["aligned_frames"] == trace["warmup_steps"]
 
     machine = StateMachine(config.new_word, config.pad, config.ahead)
     machine.add(got.entries)
-    shown = warm_up(machine, got)  # what is the same for every script
+    shown = prefill_text(machine, got)  # what is the same for every script
     machine = copy.copy(machine)
     machine.add(parse_script(trace["script"], tokenizer))
     machine.close()
-    shown += warm_up(machine, got, len(shown))
+    shown += prefill_text(machine, got, len(shown))
     rows = trace["machine"][: trace["warmup_steps"]]
     assert shown == [(row["main"], row["second"]) for row in rows]
     assert machine.consumption_times == [row["step"] for row in rows if row["consumed"]]
@@ -140,10 +139,10 @@ def test_every_word_is_taken_and_shown_before_the_prefix_ends(
     assert got.frames == sum(part.frames for part in parts)
     machine = StateMachine(2, 3, ahead)
     machine.add(got.entries)
-    shown = warm_up(machine, got)
+    shown = prefill_text(machine, got)
     machine.add(parse_script(script, tokenizer))
     machine.close()
-    shown += warm_up(machine, got, len(shown))
+    shown += prefill_text(machine, got, len(shown))
     assert len(shown) == got.frames
     assert machine.consumption_times == list(got.new_word_steps)
     assert not machine.pending
@@ -172,7 +171,7 @@ def test_a_clip_that_is_too_short_says_how_much_is_missing(
 def test_both_speakers_are_shifted_by_three_steps() -> None:
     said = words([("Hello", 0.2, 0.6), ("there", 1.6, 2.0)])
     part = Part(0, said, frames_needed(said, A32, 0))
-    assert plan([part], A32).new_word_steps == reference_plan([part], A32).new_word_steps
+    assert plan([part], A32).new_word_steps == published_plan([part], A32).new_word_steps
     assert part.frames == math.ceil((2.0 + 0.6) * 12.5)
     both = plan([part, replace(part, speaker=1)], A32)
     assert both.new_word_steps[2] - part.frames == both.new_word_steps[0]
@@ -183,28 +182,28 @@ def test_without_words_only_the_audio_counts() -> None:
     got = plan([Part(0, (), 7)], A32)
     assert (got.entries, got.new_word_steps, got.frames) == ((), (), 7)
     assert frames_needed((), A32, 0) == 0
-    assert len(warm_up(StateMachine(2, 3, 2), got)) == 7
+    assert len(prefill_text(StateMachine(2, 3, 2), got)) == 7
 
 
 def test_the_reference_loses_words_that_ours_keeps() -> None:
     said = words([("Wonderful", 0.0, 0.1), ("synthesis", 0.1, 0.2), ("vacation", 0.2, 0.3)])
     part = Part(0, said, 14)
-    lost = reference_plan([part], A32)
+    lost = published_plan([part], A32)
     machine = StateMachine(2, 3, 2)
     machine.add(lost.entries)
     machine.close()
-    warm_up(machine, lost)
+    prefill_text(machine, lost)
     assert len(machine.queue) == 1
     with pytest.raises(TextToSpeechError, match=r"do not fit into its 1\.1 s"):
         plan([part], A32)
 
 
 def test_words_left_in_the_queue_are_noticed() -> None:
-    claimed = replace(reference_plan([Part(0, words([("Hello", 1.0, 1.2)]), 8)], A32), drains=True)
+    claimed = replace(published_plan([Part(0, words([("Hello", 1.0, 1.2)]), 8)], A32), drains=True)
     machine = StateMachine(2, 3, 0)
     machine.add(claimed.entries)
     with pytest.raises(AssertionError, match="left in the queue"):
-        warm_up(machine, claimed)
+        prefill_text(machine, claimed)
 
 
 def test_a_word_without_a_time_is_refused() -> None:

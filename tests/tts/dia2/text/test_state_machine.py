@@ -26,8 +26,8 @@ def entries(items: Sequence[dict[str, Any]]) -> list[Entry]:
 
 def state(machine: StateMachine) -> list[Any]:
     return [
-        machine.budget,
-        machine.hold,
+        machine.padding_budget,
+        machine.forced_padding,
         len(machine.queue),
         list(machine.pending),
         list(machine.lookahead),
@@ -79,7 +79,10 @@ def test_a_generation_needs_exactly_the_entries_it_needs(path: Path) -> None:
         emitted = machine.process(row["step"], row["token"], forced=row["forced"])
         assert (emitted.main, emitted.second) == (row["main"], row["second"])
         assert (emitted.consumed is not None) == row["consumed"]
-        assert (machine.budget, machine.hold) == (row["budget"], row["forced_padding"])
+        assert (machine.padding_budget, machine.forced_padding) == (
+            row["budget"],
+            row["forced_padding"],
+        )
         assert list(machine.pending) == row["pending"]
         assert list(machine.lookahead) == row["lookahead"]
         assert len(queue) - len(machine.consumption_times) == row["entries_left"]
@@ -195,7 +198,7 @@ def test_pads_may_pass_the_time_while_the_text_is_late() -> None:
 def test_actions_are_actions_even_where_the_text_ids_are_0_and_1() -> None:
     machine = StateMachine(new_word=0, pad=1, ahead=0, initial_padding=0)
     machine.add([Entry((5,), "a", 0)])
-    machine.budget = 1
+    machine.padding_budget = 1
     assert machine.process(0, 0).main == 1
-    machine.budget = 1
+    machine.padding_budget = 1
     assert machine.process(1, 1).main == 0

@@ -15,13 +15,14 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from agent.audio.wav import read_audio
+from bench.dia2_verify.published import published_prompt
 from tests import tiny_dia2
 from tests.paths import AUDIO
 from tts import TextToSpeechError
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.serving.prompt import prompt
-from tts.dia2.text.prefix import Part, Word, plan, warm_up
+from tts.dia2.text.prefix import Part, Word, plan, prefill_text
 from tts.dia2.text.state_machine import StateMachine
 from tts.dia2.text.tokenizer import Tokenizer
 from tts.dia2.voices import folder as voices
@@ -232,8 +233,8 @@ class TestPrompt:
         assert laid_out.frames >= (1.4 + 0.6) * 12.5
         assert np.array_equal(codes[:, :15], short.codes)
         assert len(laid_out.entries) == 3
-        reference, kept = prompt([short], tokenizer, mimi, reference=True)
-        assert reference.frames == kept.shape[1] == 15
+        published, kept = published_prompt([short], tokenizer, mimi)
+        assert published.frames == kept.shape[1] == 15
 
     def test_a_whole_recording_stays_as_it_is(
         self, voice: Voice, mimi: Mimi, tokenizer: Tokenizer
@@ -243,7 +244,7 @@ class TestPrompt:
         machine = StateMachine(2, 3, 2, 2)
         machine.add(laid_out.entries)
         machine.close()
-        assert len(warm_up(machine, laid_out)) == laid_out.frames
+        assert len(prefill_text(machine, laid_out)) == laid_out.frames
         assert [text for text, _ in machine.transcript] == ["Good", "morning,", "Ada."]
 
     def test_two_speakers(self, voice: Voice, mimi: Mimi, tokenizer: Tokenizer) -> None:

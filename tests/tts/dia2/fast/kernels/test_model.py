@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.dia2_sizes import network
 from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import watch
-from tests.tts.dia2.networks import load_model, make_take, words
+from tests.tts.dia2.networks import load_model, make_sequence, words
 from tts.dia2.fast.gpu import check
 from tts.dia2.fast.gpu.graphs import Graphs
 from tts.dia2.fast.gpu.kernels import project
@@ -22,7 +22,7 @@ from tts.dia2.fast.select import kernel_model
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
 from tts.dia2.serving.graph_stepper import GraphStepper
-from tts.dia2.serving.sequence import Take
+from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 
 pytestmark = pytest.mark.usefixtures("whole")
@@ -51,13 +51,13 @@ def selected(folder: Path) -> FastModel:
     return kernel_model(config, weights, device=torch.device("cpu"), dtype=torch.float32)
 
 
-def begin(stepper: Stepper, seed: int) -> Take:
+def begin(stepper: Stepper, seed: int) -> Sequence:
     """A take whose every step makes audio."""
-    take = make_take(stepper.model.config, seed, reference=True)
-    take.machine.add(words(2, 1, 1))
-    take.machine.close()
-    stepper.admit(take)
-    return take
+    sequence = make_sequence(stepper.model.config, seed, published=True)
+    sequence.machine.add(words(2, 1, 1))
+    sequence.machine.close()
+    stepper.admit(sequence)
+    return sequence
 
 
 def test_the_same_tokens(folder: Path) -> None:
@@ -67,11 +67,11 @@ def test_the_same_tokens(folder: Path) -> None:
     with watch(*models) as draws:
         for model in models:
             stepper = Stepper(model)
-            takes = [begin(stepper, 3)]
+            sequences = [begin(stepper, 3)]
             stepper.step()
-            takes.append(begin(stepper, 4))
+            sequences.append(begin(stepper, 4))
             stepper.step()
-            runs.append(takes)
+            runs.append(sequences)
         for wanted, got in zip(*runs, strict=True):
             draws.same(got, wanted)
 
@@ -80,13 +80,13 @@ def test_the_same_tokens_in_graphs(folder: Path) -> None:
     plain, model = load_model(folder), kernels(folder)
     assert len(model.spans) == 1  # the cache is short
     steppers = Stepper(plain), GraphStepper(model, Graphs(model))
-    takes = []
+    sequences = []
     with watch(plain, model) as draws:
         for stepper in steppers:
-            takes.append(begin(stepper, 5))
+            sequences.append(begin(stepper, 5))
             for _ in range(STEPS):
                 stepper.step()
-        draws.same(takes[1], takes[0])
+        draws.same(sequences[1], sequences[0])
     assert model.cache.lengths.tolist() == model.cache.filled == [STEPS]
 
 
@@ -157,8 +157,8 @@ def test_without_a_kernel_that_is_wrong(
         model = selected(folder)
     assert type(model) is FastModel
     assert "backbone out for 2 rows is off by 10.0%" in caplog.text
-    take = begin(Stepper(model), 3)
-    assert not take.finished
+    sequence = begin(Stepper(model), 3)
+    assert not sequence.finished
 
 
 def test_without_a_kernel_that_does_not_compile(
