@@ -152,7 +152,7 @@ class Bundle:
 
 
 def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branches: int) -> int:
-    """Bytes on a GPU for the weights, the caches of slots and of prefixes, the codec, the work."""
+    """Count the bytes on a GPU for weights, caches of slots and of prefixes, codec, and work."""
     with torch.device("meta"), NoInitialValues():
         network = Network(config, dtype)
     weights = sum(each.numel() * each.element_size() for each in network.parameters())

@@ -1,4 +1,4 @@
-"""Where the files of a checkpoint are: in a folder, or on the Hugging Face hub.
+"""A checkpoint's files: in a folder, or on the Hugging Face hub.
 
 A repository is laid out like a folder: `config.json`, `model.safetensors` and the tokenizer's
 files; the codec has a repository of its own. The small files come first: what is no Dia2 model
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model's configuration and files, all on this machine."""
+    """Names a model's files, all on this machine, and holds its configuration."""
 
     config: Dia2Config
     weights: Path
@@ -76,7 +76,7 @@ class Checkpoint:
 
 
 def find_codec(source: str | Path) -> tuple[Dia2Config, Path]:
-    """A model's configuration and its codec's folder, without its weights; as `Checkpoint.find`."""
+    """Find a model's configuration and its codec's folder, as `Checkpoint.find` does."""
     folder, _, config, names = _open(source)
     return config, _folder(_codec(folder, names, config), _CODEC)
 

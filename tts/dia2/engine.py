@@ -86,7 +86,7 @@ class Dia2Speech(Settings):
             mailbox.close()
 
     def remember(self, turn: Heard) -> None:
-        """A turn has ended (`tts.protocol.ConversationalSpeech`).
+        """Take a turn that has ended (`tts.protocol.ConversationalSpeech`).
 
         On the engine's thread it is encoded, and heard together with the turns before it, as soon
         as nobody speaks: mostly before the next utterance is opened, which goes on from there.
@@ -102,7 +102,7 @@ class Dia2Speech(Settings):
 
 
 class Dia2Utterance:
-    """One reply; `tts.protocol.Utterance`. Text without speaker tags is spoken as [S1]."""
+    """Speaks one reply (`tts.protocol.Utterance`). Text without speaker tags is spoken as [S1]."""
 
     def __init__(self, worker: "Worker", state: "UtteranceState", mailbox: "Mailbox[Item]") -> None:
         self._worker = worker
@@ -110,12 +110,12 @@ class Dia2Utterance:
         self._mailbox = mailbox
 
     async def feed(self, text: str) -> None:
-        """More text; after a failure, which the iterator raises, it is dropped."""
+        """Take more text; after a failure, which the iterator raises, it is dropped."""
         await anyio.lowlevel.checkpoint()
         self._worker.tell(self._state, partial(self._state.feed, text))
 
     async def finish(self) -> None:
-        """No more text will come."""
+        """Take the end of the text."""
         await anyio.lowlevel.checkpoint()
         self._worker.tell(self._state, self._state.finish)
 
@@ -123,7 +123,7 @@ class Dia2Utterance:
         return self
 
     async def __anext__(self) -> Speech:
-        """The next frame, 80 ms. Raises TextToSpeechError if speaking has failed."""
+        """Wait for the next frame, 80 ms. Raises TextToSpeechError if speaking has failed."""
         item = await self._mailbox.get()
         if isinstance(item, Speech):
             self._worker.tell(self._state, self._state.heard)
@@ -152,5 +152,5 @@ def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
 
     with torch_loading.loading():
         prepared = load(settings)
-    aside = prepared.context_prefill.step if prepared.context_prefill else None
-    return prepared, partial(Worker, prepared.scheduler, aside)
+    idle_work = prepared.context_prefill.step if prepared.context_prefill else None
+    return prepared, partial(Worker, prepared.scheduler, idle_work)

@@ -1,4 +1,4 @@
-"""What offline generation gives."""
+"""The result of offline generation."""
 
 import wave
 from dataclasses import dataclass

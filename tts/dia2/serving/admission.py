@@ -1,4 +1,4 @@
-"""How many utterances this machine speaks in real time, as it has been measured."""
+"""Admission control: how many utterances this machine speaks in real time, as measured."""
 
 import statistics
 from collections import defaultdict, deque
@@ -9,7 +9,7 @@ _LATELY = 60.0  # seconds: what is older was another moment
 
 
 class Admission:
-    """What a frame takes with so many utterances at once."""
+    """Measures what a frame takes, and admits as many utterances as are in real time."""
 
     def __init__(self, frame: float) -> None:
         """`frame` is how long one sounds, in seconds."""
@@ -20,15 +20,15 @@ class Admission:
         )
 
     def expect(self, utterances: int, seconds: float) -> None:
-        """It takes so long when nothing else runs here."""
+        """Take what a frame was measured to need when nothing else runs here, in seconds."""
         self._expected[utterances] = seconds
 
     def note(self, utterances: int, seconds: float, now: float) -> None:
-        """It took so long just now, by a clock in seconds."""
+        """Take what a frame needed just now, by a clock in seconds."""
         self._noted[utterances].append((now, seconds))
 
     def seconds(self, utterances: int, now: float) -> float:
-        """What a frame will take; where nothing was ever measured, nothing.
+        """Estimate what a frame will take; where nothing was ever measured, nothing.
 
         Between and beyond what was measured: as much as with the next more, or in proportion to
         fewer, whichever is less.

@@ -11,7 +11,7 @@ Numbers = NDArray[np.int64]
 
 
 class GraphStepper(Stepper):
-    """A `Stepper` that launches captured graphs."""
+    """Steps the slots by launching captured graphs."""
 
     def __init__(self, model: Model, graphs: Graphs) -> None:
         """There may be several steppers for a model and its graphs, one of them at work."""
@@ -30,9 +30,7 @@ class GraphStepper(Stepper):
             self._given.answers[slot] = texts
         self._fill(active)
         self._run(self.graphs.full, active)
-        for slot in answers:
-            sequence = self.sequences[slot]
-            assert sequence is not None
+        for slot, sequence in self._chosen(active):
             sequence.action = int(self._drawn[slot, 0])
             sequence.decide()
             sequence.write(self._drawn[slot, 1:].astype(np.int32))
@@ -45,25 +43,21 @@ class GraphStepper(Stepper):
         """
         if not self._needs_audio(active):
             return {}
+        if any(each is not None and each.decidable for each in self.sequences):
+            return {}
         found = {}
-        for slot, sequence in enumerate(self.sequences):
-            if sequence is None:
-                continue
-            if sequence.decidable:
+        for slot, sequence in self._chosen(active):
+            answers = sequence.machine.answers(self.model.config.action_vocab)
+            if answers is None:
                 return {}
-            if active[slot]:
-                answers = sequence.machine.answers(self.model.config.action_vocab)
-                if answers is None:
-                    return {}
-                found[slot] = answers
+            found[slot] = answers
         return found
 
     def _run_backbone(self, active: list[bool]) -> None:
         self._fill(active)
         self._run(self.graphs.backbone, active)
-        for slot, sequence in enumerate(self.sequences):
-            if sequence is not None and active[slot]:
-                sequence.action = int(self._drawn[slot, 0])
+        for slot, sequence in self._chosen(active):
+            sequence.action = int(self._drawn[slot, 0])
 
     def _columns(self, going: list[bool]) -> Numbers:
         for slot, sequence in enumerate(self.sequences):
@@ -79,12 +73,11 @@ class GraphStepper(Stepper):
     def _fill(self, active: list[bool]) -> None:
         """What the backbone is given; slots that are not active keep something harmless."""
         given = self._given
-        for slot, sequence in enumerate(self.sequences):
-            given.active[slot] = active[slot]
-            if sequence is not None and active[slot]:
-                given.columns[slot] = sequence.column(sequence.step)[: self.model.branches]
-                given.position[slot] = sequence.step
-                given.step[slot] = sequence.step - sequence.start
+        given.active[:] = active
+        for slot, sequence in self._chosen(active):
+            given.columns[slot] = sequence.column(sequence.step)[: self.model.branches]
+            given.position[slot] = sequence.step
+            given.step[slot] = sequence.step - sequence.start
 
     def _run(self, graphs: dict[tuple[int, int], Graph], active: list[bool]) -> None:
         """A step of the active slots' cache, in the smallest graph that holds them."""
@@ -103,5 +96,5 @@ class GraphStepper(Stepper):
 
 
 def new_stepper(model: Model, graphs: Graphs | None = None) -> Stepper:
-    """What steps a model's slots: in its graphs, if it has any."""
+    """Make what steps a model's slots: in its graphs, if it has any."""
     return Stepper(model) if graphs is None else GraphStepper(model, graphs)

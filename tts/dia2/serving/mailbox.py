@@ -1,4 +1,4 @@
-"""How a thread hands things to a task on the event loop without waiting for it."""
+"""A mailbox: a thread hands things to a task on the event loop without waiting for it."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Mailbox(Generic[T]):
-    """Any thread puts, one task on the loop gets; in order. Create and close it on the loop.
+    """Passes items in order: any thread puts, one task gets. Create and close it on the loop.
 
     It has no limit of its own: what is put must be bounded by whoever puts.
     """
@@ -28,12 +28,12 @@ class Mailbox(Generic[T]):
         self._send, self._receive = anyio.create_memory_object_stream[T](math.inf)
 
     def put(self, item: T) -> None:
-        """Any thread. Once the mailbox or the loop is closed nobody is left to read: no error."""
+        """Put an item, from any thread. Once mailbox or loop is closed it is dropped."""
         with suppress(RuntimeError):
             self._call(partial(self._put, item))
 
     async def get(self) -> T:
-        """The next item."""
+        """Wait for the next item."""
         return await self._receive.receive()
 
     def close(self) -> None:

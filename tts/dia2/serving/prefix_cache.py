@@ -1,4 +1,4 @@
-"""What the network has heard of late, so that it need not hear it twice: a cache of prefixes.
+"""A prefix cache: what the network was fed of late, so that it need not be computed twice.
 
 A prefix is heard in blocks. The keys and values of a block are kept under a name made from all
 columns up to its end, so a prefix that begins as an earlier one did finds its first blocks here,
@@ -21,12 +21,12 @@ Saved = tuple[Tensor, Tensor]
 
 
 def block_size(device: torch.device) -> int:
-    """Columns that are heard at once: in less than the 80 ms that one frame sounds."""
+    """Columns that are fed at once: in less than the 80 ms that one frame sounds."""
     return 256 if is_static(device) else 32
 
 
 class PrefixCache:
-    """The blocks that were of use last, by name."""
+    """Keeps the blocks that were of use last, by name."""
 
     def __init__(self, columns: int) -> None:
         """Keep at most so many columns in all."""
@@ -34,14 +34,14 @@ class PrefixCache:
         self._blocks: OrderedDict[bytes, Saved] = OrderedDict()
 
     def find(self, name: bytes) -> Saved | None:
-        """The block of this name, if it is still known."""
+        """Look up the block of this name; None if it is not kept."""
         found = self._blocks.get(name)
         if found is not None:
             self._blocks.move_to_end(name)
         return found
 
     def keep(self, name: bytes, block: Saved) -> None:
-        """Note a block; the ones that were not wanted for longest make room for it."""
+        """Keep a block; the ones that were not wanted for longest make room for it."""
         self._room -= block[0].shape[3]
         self._blocks[name] = block
         while self._room < 0:
@@ -50,5 +50,5 @@ class PrefixCache:
 
 
 def name_of(before: bytes, columns: NDArray[np.int32]) -> bytes:
-    """The name of a block [columns, branches, channels] behind the one named `before`."""
+    """Name a block [columns, branches, channels] behind the one named `before`."""
     return hashlib.sha256(before + columns.tobytes()).digest()

@@ -1,4 +1,4 @@
-"""What has to be done once before Dia2 speaks: loading, hearing the voice, measuring. Blocking."""
+"""Preparation, once before Dia2 speaks: loading, prefilling the voice, measuring. Blocking."""
 
 import logging
 import time
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model that is ready, and how it is to speak."""
+    """Holds a model that is ready, and how it is to speak."""
 
     bundle: Bundle
     scheduler: Scheduler
@@ -69,7 +69,7 @@ def load(settings: "Settings") -> Prepared:
 
 
 def sampling_of(settings: "Settings") -> Sampling:
-    """How an engine's settings have utterances sampled."""
+    """Take the sampling out of an engine's settings."""
     named = {each.name for each in fields(Sampling)} & {each.name for each in fields(settings)}
     return Sampling(scale=settings.cfg, **{name: getattr(settings, name) for name in named})
 
@@ -77,7 +77,7 @@ def sampling_of(settings: "Settings") -> Sampling:
 def prepare(
     bundle: Bundle, voice_settings: VoiceSettings, voice: Voice | None = None, context: int = 0
 ) -> Prepared:
-    """Hear the voice, and warn if speech is slower than real time here.
+    """Prefill the voice, and warn if speech is slower than real time here.
 
     `context` is how many turns of a conversation a reply goes on from. Raises TextToSpeechError.
     """
@@ -103,7 +103,7 @@ class _Measured(Sequence):
 
 
 def frame_seconds(bundle: Bundle, sampling: Sampling, utterances: int = 1) -> float:
-    """How long a frame of so many utterances takes here at best: the quickest of a few."""
+    """Measure how long a frame of so many utterances takes here at best: the quickest of a few."""
     config, slots = bundle.config, bundle.model.slots
     stepper, decoder = new_stepper(bundle.model, bundle.graphs), bundle.decoder
     uniforms = random_numbers(0, config.max_steps, config.codebooks)
@@ -128,7 +128,7 @@ def frame_seconds(bundle: Bundle, sampling: Sampling, utterances: int = 1) -> fl
 
 
 def _measure(bundle: Bundle, admission: Admission, sampling: Sampling) -> float:
-    """Tell what a frame takes, of one utterance and of more, up to where it is too much.
+    """Measure what a frame takes, of one utterance and of more, up to where it is too much.
 
     Gives the seconds for one.
     """

@@ -1,4 +1,4 @@
-"""What Dia2 hears before it speaks: voices, one after the other, as codes and a plan of words."""
+"""The prompt: voices, one after the other, as codes and a plan of their words."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ def prompt(voices: Sequence[Voice], tokenizer: Tokenizer, mimi: Mimi) -> tuple[P
 
 
 def with_tail(codes: Codes, frames: int, mimi: Mimi) -> Codes:
-    """`codes` [codebooks, n] with silence behind them, `frames` in all; longer ones as they are."""
+    """Pad `codes` [codebooks, n] with silence to `frames` in all; longer ones stay as they are."""
     missing = frames - codes.shape[1]
     if missing <= 0:
         return codes

@@ -100,11 +100,11 @@ class Scheduler:
 
     @property
     def open_ones(self) -> list[UtteranceState]:
-        """The utterances that are not over, those that wait for a slot first."""
+        """All utterances that are not over, those that wait for a slot first."""
         return [*self._waiting, *(slot.utterance for _, slot in self._occupied())]
 
     def due(self) -> float:
-        """When `step` will have something to do by itself, by the clock; it may be never."""
+        """Say when `step` will have something to do by itself, by the clock; it may be never."""
         now = self._clock()
         return min((slot.utterance.due(now) for _, slot in self._occupied()), default=math.inf)
 
@@ -153,7 +153,7 @@ class Scheduler:
             self._idle_slot = self._stepper.admit(self._idle_prefill)
 
     def _admits(self) -> bool:
-        """Whether all would be in real time with one more."""
+        """Say whether all would be in real time with one more."""
         count = 1 + len(list(self._occupied()))
         allowed = self.admission.allows(count, self._clock())
         if not allowed and not self._warned:

@@ -226,7 +226,7 @@ class Sequence:
         return first
 
     def frames(self) -> Codes:
-        """The audio frames that became certain since the last call, [codebooks, frames]."""
+        """Give the audio frames that became certain since the last call, [codebooks, frames]."""
         crop = self.crop
         first = self.complete if crop is None else max(self._frames_out, crop)
         frames = delays.undelay(self._grid[:, : self.step + 1], self.config.delays, first)
@@ -236,7 +236,7 @@ class Sequence:
         return frames
 
     def words(self) -> list[tuple[str, int]]:
-        """The words taken since the last call, each with its frame among those that come out."""
+        """Give the words taken since the last call, each with its frame of those that come out."""
         crop = self.crop
         if crop is None:
             return []

@@ -1,8 +1,10 @@
-"""Steps all slots together: the network's pass, the drawn actions, the gate, then the audio.
+"""The stepper: all slots together make the network's pass, draw actions, wait or not, draw audio.
 
 Everything on the device has fixed shapes and never depends on a value the host would have to look
 at; the host looks twice a step, at the actions and at the finished column.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -64,35 +66,39 @@ class Stepper:
     def step(self) -> bool:
         """Do what can be done in every slot, at most one step; False if that is nothing.
 
-        A prefix is heard block by block, so that it holds up the other slots for one block a step.
-        Those that are held hear theirs only where nothing else can be done.
+        A prefix is fed block by block, so that it holds up the other slots for one block a step.
+        Those that are held are fed theirs only where nothing else can be done.
         """
         moved = self._prefill(held=False)
-        active = [
-            sequence is not None and sequence.status is Status.RUNNING
-            for sequence in self.sequences
-        ]
+        active = [each is not None and each.status is Status.RUNNING for each in self.sequences]
         audio = self._needs_audio(active)
         going = self._advance(active)
         self.spoke = sum(active) if audio and active == going and not moved else 0
         return moved or any(active) or any(going) or self._prefill(held=True)
 
+    def _chosen(self, slots: list[bool]) -> Iterator[tuple[int, Sequence]]:
+        """The sequences in the chosen slots, each with its slot."""
+        for slot, (sequence, chosen) in enumerate(zip(self.sequences, slots, strict=True)):
+            if sequence is not None and chosen:
+                yield slot, sequence
+
     def _advance(self, active: list[bool]) -> list[bool]:
-        """A step of the active slots; which slots have ended one: also those that had waited."""
+        """Step the active slots; give which slots have ended a step: also those that starved."""
         if any(active):
             self._run_backbone(active)
-        going = [sequence is not None and sequence.decide() for sequence in self.sequences]
+        going = [each is not None and each.decide() for each in self.sequences]
         if any(going):
             self._run_depth(going)
         return going
 
     def _prefill(self, *, held: bool) -> bool:
         """Feed the prefixes as far as their text is certain, one block of each."""
-        moved = False
-        for slot, sequence in enumerate(self.sequences):
-            if sequence and sequence.status is Status.PREFILL and sequence.held == held:
-                moved = self._prefill_slot(slot, sequence) or moved
-        return moved
+        due = [
+            each is not None and each.status is Status.PREFILL and each.held == held
+            for each in self.sequences
+        ]
+        moved = [self._prefill_slot(slot, sequence) for slot, sequence in self._chosen(due)]
+        return any(moved)
 
     def _prefill_slot(self, slot: int, sequence: Sequence) -> bool:
         """Restore the next blocks of a prefix as far as they are known, and compute one more."""
@@ -115,58 +121,47 @@ class Stepper:
         return restored
 
     def _run_backbone(self, active: list[bool]) -> None:
-        """The backbone's pass for the active slots, and the action each of them draws."""
+        """Make the backbone's pass for the active slots, and draw the action of each."""
         model = self.model
         channels = 2 + model.config.codebooks
         columns = np.zeros((model.slots, model.branches, channels), np.int64)
         positions = np.zeros(model.slots, np.int64)
-        for slot, sequence in enumerate(self.sequences):
-            if sequence is not None and active[slot]:
-                columns[slot] = sequence.column(sequence.step)[: model.branches]
-                positions[slot] = sequence.step
+        for slot, sequence in self._chosen(active):
+            columns[slot] = sequence.column(sequence.step)[: model.branches]
+            positions[slot] = sequence.step
         hidden = model.step(self._tensor(columns), self._tensor(positions), active)
         fresh = torch.tensor(active, device=model.device)[:, None, None]
-        self.hidden = torch.where(fresh, hidden, self.hidden)  # a waiting slot keeps its own
-        drawn = model.action(self.hidden, self.sampler, self._steps())
-        for sequence, raw, runs in zip(self.sequences, drawn.tolist(), active, strict=True):
-            if sequence is not None and runs:
-                sequence.action = raw
+        self.hidden = torch.where(fresh, hidden, self.hidden)  # one that starves keeps its own
+        drawn = model.action(self.hidden, self.sampler, self._steps()).tolist()
+        for slot, sequence in self._chosen(active):
+            sequence.action = drawn[slot]
 
     def _run_depth(self, going: list[bool]) -> None:
-        """The audio column of the slots whose text is decided."""
+        """Draw the audio column of the slots whose text is decided."""
         if self._needs_audio(going):
             columns = self._columns(going).astype(np.int32)
         else:
             columns = np.zeros((len(going), self.model.config.codebooks), np.int32)
-        for sequence, goes, column in zip(self.sequences, going, columns, strict=True):
-            if sequence is not None and goes:
-                sequence.write(column)
+        for slot, sequence in self._chosen(going):
+            sequence.write(columns[slot])
 
     def _needs_audio(self, going: list[bool]) -> bool:
         """Whether anything will read what the depformer would draw for these slots."""
-        return any(
-            sequence is not None and goes and sequence.needs_audio
-            for sequence, goes in zip(self.sequences, going, strict=True)
-        )
+        return any(sequence.needs_audio for _, sequence in self._chosen(going))
 
     def _columns(self, going: list[bool]) -> NDArray[np.int64]:
         """Audio tokens [slots, codebooks]."""
-        texts = [
-            sequence.text if sequence and goes else (0, 0)
-            for sequence, goes in zip(self.sequences, going, strict=True)
-        ]
-        text = self._tensor(np.array(texts, np.int64))
-        drawn = self.model.column(self.hidden, text, self.sampler, self._steps())
+        texts = np.zeros((len(going), 2), np.int64)
+        for slot, sequence in self._chosen(going):
+            texts[slot] = sequence.text
+        drawn = self.model.column(self.hidden, self._tensor(texts), self.sampler, self._steps())
         columns: NDArray[np.int64] = drawn.cpu().numpy()
         return columns
 
     def _steps(self) -> Tensor:
         """Each slot's steps since its start, which number its draws."""
-        return self._tensor(
-            np.array(
-                [sequence.step - sequence.start if sequence else 0 for sequence in self.sequences]
-            )
-        )
+        steps = [each.step - each.start if each else 0 for each in self.sequences]
+        return self._tensor(np.array(steps))
 
     def _tensor(self, array: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Tensor:
         return torch.from_numpy(array.astype(np.int64)).to(self.model.device)

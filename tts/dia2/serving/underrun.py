@@ -1,4 +1,4 @@
-"""When the text is late: how long to wait for it before the network pauses by itself.
+"""Text underrun: how long to wait for text that is late before the network pauses by itself.
 
 The network hears about a second and a half of text before it has said it. A listener who has heard
 everything there is can either wait with the network for the next words, in the middle of what it
@@ -11,7 +11,7 @@ _PATIENCE = 0.3  # seconds of waiting before anything is heard: nothing can brea
 
 
 class TextUnderrun:
-    """The state of one utterance whose text may be late."""
+    """Decides when one utterance, whose text may be late, pauses."""
 
     def __init__(self, after: float, limit: int, frame: float) -> None:
         """Accept a gap of `after` seconds, then pause for at most `limit` steps of `frame` seconds.
@@ -27,11 +27,11 @@ class TextUnderrun:
         self._paused = 0
 
     def sent(self, now: float) -> None:
-        """A frame has left for the listener."""
+        """Note that a frame has left for the listener."""
         self._audible = max(self._audible, now) + self._frame
 
     def due(self, taken: int, now: float) -> float:
-        """When to pause for a step, if text is waited for with `taken` entries of it taken."""
+        """Say when to pause for a step, if text is waited for with `taken` entries of it taken."""
         if taken != self._taken:
             self._taken, self._since, self._paused = taken, now, 0
         if self._paused >= self._limit:
@@ -41,5 +41,5 @@ class TextUnderrun:
         return max(self._audible, self._since) + (0.0 if self._paused else self._after)
 
     def paused(self) -> None:
-        """A step has been made without text."""
+        """Note that a step has been made without text."""
         self._paused += 1

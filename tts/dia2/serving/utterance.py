@@ -1,4 +1,4 @@
-"""One utterance on the engine's thread: text in, frames of codes and the words in them out."""
+"""An utterance on the engine's thread: text in, frames of codes and the words in them out."""
 
 import math
 import secrets
@@ -31,7 +31,7 @@ Item = Speech | TextToSpeechError | None
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """How every utterance of an engine is spoken."""
+    """How every utterance of an engine is spoken: the settings of its voice."""
 
     sampling: Sampling
     seed: int | None = None
@@ -87,24 +87,24 @@ class UtteranceState:
         self.window.uniforms = self._draws()
 
     def feed(self, text: str) -> None:
-        """More text. Raises TextToSpeechError: a pause that cannot be read, an endless word."""
+        """Take more text. Raises TextToSpeechError: an unreadable pause, an endless word."""
         self._aligner.add(text)
         self._add(self._parser.feed(text))
 
     def finish(self) -> None:
-        """No more text. Raises TextToSpeechError as `feed` does."""
+        """Take the end of the text. Raises TextToSpeechError as `feed` does."""
         self._add(self._parser.finish())
         self._closed = True
         self.window.machine.close()
         self.over = self.over or not self._has_words
 
     def heard(self) -> None:
-        """The listener has taken a piece."""
+        """Note that the listener has taken a piece."""
         self._unheard -= 1
         self._hold()
 
     def due(self, now: float) -> float:
-        """When the network must pause by itself; infinity as long as it need not."""
+        """Say when the network must pause by itself; infinity as long as it need not."""
         taken = len(self.window.machine.consumption_times)
         said = not self.window.prefix or taken > len(self.window.prefix.entries)
         if self._voice_settings.starve == "hold" or not (

@@ -1,4 +1,4 @@
-"""Utterances longer than what the network can look back on: one window after the other.
+"""Windows: utterances longer than what the network can look back on, one window after the other.
 
 Near the end of a window the utterance is cut at the start of a word, after a sentence if there is
 one to be had. The next window starts with the same voice and with the last seconds before the cut,
@@ -52,7 +52,7 @@ class Prefix:
 
 
 class Window(Sequence):
-    """A sequence after a prefix; it says where the next window should go on."""
+    """Generates after a prefix, and says where the next window should go on."""
 
     def __init__(
         self,
@@ -80,21 +80,16 @@ class Window(Sequence):
         """All entries there were, those of the prefix first."""
 
     def add(self, entries: tuple[Entry, ...]) -> None:
-        """More of the text."""
+        """Take more of the text."""
         self.given += entries
         self.machine.add(entries)
 
-    @property
-    def speaks(self) -> bool:
-        """Whether a word is still to be taken."""
-        return any(entry.tokens for entry in self.machine.queue)
-
     def taken(self) -> list[tuple[Entry, int]]:
-        """The entries taken so far, each with its step."""
+        """Pair the entries taken so far with their steps."""
         return list(zip(self.given, self.machine.consumption_times, strict=False))
 
     def cut(self) -> int | None:
-        """The frame from which on another window has to speak, as soon as it is due.
+        """Find the frame from which on another window has to speak, as soon as it is due.
 
         Every frame before it is complete by then, and it has not left if frames leave one by one.
         """
@@ -119,7 +114,7 @@ class Window(Sequence):
     def following(
         self, cut: int, prefix: Prefix, speakers: tuple[int, ...]
     ) -> tuple[Prefix, tuple[Entry, ...]]:
-        """What a window that goes on at frame `cut` hears first, and the text that is left for it.
+        """Give the prefix of a window that goes on at frame `cut`, and the text left for it.
 
         `prefix` is the utterance's own; `speakers` are the ids of the speaker tags, if any.
         """
@@ -163,5 +158,5 @@ def check_length(entries: Iterable[Entry], config: Dia2Config) -> None:
 
 
 def last_frame(config: Dia2Config) -> int:
-    """The frame after the last that a window can complete."""
+    """Number the frame after the last that a window can complete."""
     return config.max_steps + 1 - config.max_delay

@@ -24,13 +24,14 @@ class Worker:
     Its methods may be called from any thread and return at once, `stop` excepted.
     """
 
-    def __init__(self, scheduler: Scheduler, aside: Callable[[], bool] | None = None) -> None:
+    def __init__(self, scheduler: Scheduler, idle_work: Callable[[], bool] | None = None) -> None:
         """Start; from now on the scheduler belongs to the thread.
 
-        `aside` does a piece of other work when no step can be made, and says whether there was any.
+        `idle_work` does a piece of other work when no step can be made, and says whether there
+        was any.
         """
         self._scheduler = scheduler
-        self._aside = aside or (lambda: False)
+        self._idle_work = idle_work or (lambda: False)
         self._process = os.getpid()
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dia2", daemon=True)
@@ -69,7 +70,7 @@ class Worker:
         moved = True
         while self._work_off(wait=not moved):
             try:
-                moved = self._scheduler.step() or _try_alone(self._aside) is True
+                moved = self._scheduler.step() or _try_alone(self._idle_work) is True
             except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on
                 self._fail_all(error)
                 moved = True

@@ -92,7 +92,7 @@ def plan(parts: Sequence[Part], tokenizer: Tokenizer, frame_rate: float = 12.5) 
 def frames_needed(
     words: Sequence[Word], tokenizer: Tokenizer, speaker: int, frame_rate: float = 12.5
 ) -> int:
-    """Frames that a recording with `words` should have: pad it with silence up to this.
+    """Count the frames that a recording with `words` should have: pad it with silence up to this.
 
     Long enough for `plan` to show every word in it, and never less than 0.6 s after the last word.
     """
@@ -141,7 +141,7 @@ def lay_out(
     base: int = 0,
     free: int = 0,
 ) -> tuple[list[Entry], list[int], int]:
-    """Entries, their steps, and the first step after the last of them has been shown.
+    """Lay out words: entries, their steps, and the first step after the last has been shown.
 
     `base` is the recording's first step, `free` the first step without tokens of earlier words.
     """

@@ -1,4 +1,4 @@
-"""A script becomes entries: what the state machine takes from its queue.
+"""The script parser: a script becomes entries, which the state machine takes from its queue.
 
 A script is words between whitespace, the speaker tags `[S1]` and `[S2]`, and pauses written
 `<break time="0.5s"/>`. The parser takes it in fragments of any size and gives each entry as soon
@@ -46,7 +46,7 @@ class Entry:
 
 
 class ScriptParser:
-    """Reads a script in fragments."""
+    """Parses a script in fragments."""
 
     def __init__(self, tokenizer: Tokenizer, frame_rate: float = 12.5) -> None:
         """`frame_rate` is the codec's, in Hz: it turns seconds of pause into steps."""
@@ -59,7 +59,7 @@ class ScriptParser:
         self._first = True
 
     def feed(self, fragment: str) -> list[Entry]:
-        """The entries that `fragment` makes certain.
+        """Give the entries that `fragment` makes certain.
 
         Raises TextToSpeechError on a pause whose number cannot be read. The tag is dropped then;
         the entries around it come with the next call, so that one may go on with `feed("")`.
@@ -69,7 +69,7 @@ class ScriptParser:
         return self._take()
 
     def finish(self) -> list[Entry]:
-        """The entries that the end of the text makes certain. Raises as `feed` does."""
+        """Give the entries that the end of the text makes certain. Raises as `feed` does."""
         self._scan(complete=True)
         self._end_word()
         return self._take()
@@ -130,7 +130,7 @@ class ScriptParser:
 def parse_script(
     script: str | Sequence[str], tokenizer: Tokenizer, frame_rate: float = 12.5
 ) -> list[Entry]:
-    """The entries of a whole script; lines are joined. Raises TextToSpeechError on a bad pause."""
+    """Parse a whole script; lines are joined. Raises TextToSpeechError on a bad pause."""
     if not isinstance(script, str):
         script = "\n".join(line.strip() for line in script)
     parser = ScriptParser(tokenizer, frame_rate)
@@ -138,7 +138,7 @@ def parse_script(
 
 
 def encode_word(tokenizer: Tokenizer, word: str, speaker: int | None) -> list[int]:
-    """A word's ids, after the tag of `speaker` (a token id) if that is one of the tokenizer's."""
+    """Encode a word, after the tag of `speaker` (a token id) if that is one of the tokenizer's."""
     if speaker not in tokenizer.speakers:
         return tokenizer.encode(word)
     return tokenizer.encode(f"{TAGS[tokenizer.speakers.index(speaker)]} {word}")

@@ -25,7 +25,7 @@ class Emitted:
 
 
 class StateMachine:
-    """One utterance's state. A copy (`copy.copy`) goes on independently."""
+    """Tracks the text of one utterance. A copy (`copy.copy`) goes on independently."""
 
     def __init__(
         self,
@@ -64,15 +64,15 @@ class StateMachine:
         return other
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """More of the text."""
+        """Take more of the text."""
         self.queue.extend(entries)
 
     def close(self) -> None:
-        """No more text will come."""
+        """Take the end of the text."""
         self.closed = True
 
     def ready(self, raw: int, *, forced: bool = False) -> bool:
-        """Whether `process` with this action would do the same if the whole text were known.
+        """Say whether `process` with this action would do the same if the whole text were known.
 
         A step that takes a word needs it, and `ahead` more words, or the end of the text.
         """
@@ -85,7 +85,7 @@ class StateMachine:
         return self._word_ahead(start=1) is not None
 
     def answers(self, actions: int) -> list[tuple[int, int]] | None:
-        """What the streams would show after each action from 0 on; None if one of them must wait.
+        """Say what the streams would show after each action; None if one of them must wait.
 
         Nothing changes. Mostly a step is forced, and all answers are the same.
         """

@@ -1,4 +1,4 @@
-"""Text to token ids, as the tokenizer files beside a checkpoint say."""
+"""The tokenizer: text to token ids, as the files beside a checkpoint say."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _NO_BOS = 1
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A byte-level BPE tokenizer with Dia2's speaker tags."""
+    """Encodes text by byte-level BPE, with Dia2's speaker tags."""
 
     model: "tokenizers.Tokenizer"
     bos: int
@@ -42,7 +42,7 @@ class Tokenizer:
         return cls(model, bos, (first, second), has_speakers=True)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of `text`; control strings in it become control ids, none are added."""
+        """Encode `text`; control strings in it become control ids, none are added."""
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
         return self.model.encode(text, add_special_tokens=False).ids
 

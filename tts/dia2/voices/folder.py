@@ -15,7 +15,7 @@ _SHOWN = 20
 
 
 def folder() -> Path:
-    """Where voices are kept: `parley/voices` in the folder for the user's data."""
+    """Find where voices are kept: `parley/voices` in the folder for the user's data."""
     data = os.environ.get("XDG_DATA_HOME", "")
     if os.path.isabs(data):  # anything else is to be ignored, as the XDG specification says
         return Path(data, "parley", "voices")
@@ -28,7 +28,7 @@ def folder() -> Path:
 
 
 def path_of(name: str) -> Path:
-    """The file of voice `name`, there or not. Raises TextToSpeechError if that is no name."""
+    """Name the file of a voice, there or not. Raises TextToSpeechError if that is no name."""
     if not _NAME.fullmatch(name):
         raise TextToSpeechError(
             f"'{name}' is no name for a voice: up to 64 letters, digits, '-', '_' and '.', "
@@ -38,12 +38,12 @@ def path_of(name: str) -> Path:
 
 
 def names() -> list[str]:
-    """The voices in the folder, by name."""
+    """List the voices in the folder, by name."""
     return sorted(path.name.removesuffix(SUFFIX) for path in folder().glob(f"*{SUFFIX}"))
 
 
 def find(name: str) -> Path:
-    """The file of a voice: by its name, or a path. Raises TextToSpeechError if there is none."""
+    """Find a voice's file by its name, or a path. Raises TextToSpeechError if there is none."""
     path = Path(name).expanduser()
     if path.name != name or name.endswith(SUFFIX):
         if not path.is_file():
@@ -55,7 +55,7 @@ def find(name: str) -> Path:
 
 
 def load(name: str) -> Voice:
-    """A voice by its name, or from a path. Raises TextToSpeechError."""
+    """Load a voice by its name, or from a path. Raises TextToSpeechError."""
     return Voice.load(find(name))
 
 

@@ -34,7 +34,7 @@ _BELOW = 0.01  # a window this much below the loudest is silence: -40 dB
 def from_result(
     name: str, result: "Result", mimi: "Mimi", provenance: Mapping[str, str] | None = None
 ) -> Voice:
-    """A voice from what the model said by itself, without a voice.
+    """Make a voice from what the model said by itself, without a voice.
 
     A word's time is such that a prompt takes it just where the model took it up.
     Raises TextToSpeechError if no word was said, or so many that it took too long.
@@ -62,7 +62,7 @@ def from_result(
 
 
 def check_recording(pcm: NDArray[np.float32], sample_rate: int) -> list[str]:
-    """What is less than good about a recording, in sentences; nothing if all is well.
+    """Say what is less than good about a recording, in sentences; nothing if all is well.
 
     Raises TextToSpeechError if no voice can be made from it: silence, too short, too long.
     """
@@ -97,7 +97,7 @@ def check_recording(pcm: NDArray[np.float32], sample_rate: int) -> list[str]:
 def trim(
     pcm: NDArray[np.float32], sample_rate: int, words: Sequence[Word] | None = None
 ) -> tuple[NDArray[np.float32], tuple[Word, ...]]:
-    """A recording [n] without the silence at both ends, and its words at their new times.
+    """Cut the silence off both ends of a recording [n], and move its words to their new times.
 
     Raises TextToSpeechError if the words cannot be those of the recording, or it is silent.
     """
@@ -126,7 +126,7 @@ def from_recording(
     mimi: "Mimi",
     provenance: Mapping[str, str] | None = None,
 ) -> Voice:
-    """A voice from a recording [n] at the codec's rate, as `trim` gives it, and its words.
+    """Make a voice from a recording [n] at the codec's rate, as `trim` gives it, and its words.
 
     Silence is added where the recording ends soon after the last word. Raises TextToSpeechError if
     there are no words, or they cannot be those of the recording.
@@ -161,7 +161,7 @@ def _check_words(words: Sequence[Word], seconds: float) -> None:
 
 
 def _sound(pcm: NDArray[np.float32], sample_rate: int) -> tuple[int, int] | None:
-    """First and last sample of what is not silence; None if everything is."""
+    """Find the first and last sample of what is not silence; None if everything is."""
     size = max(1, round(_WINDOW_S * sample_rate))
     windows = np.pad(pcm, (0, -len(pcm) % size)).reshape(-1, size)
     loudness = np.sqrt(np.square(windows, dtype=np.float64).mean(1))

@@ -33,7 +33,7 @@ _ROUNDING = 0.02  # above what bfloat16 does to a centroid, far below the distan
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """What Dia2 hears before it speaks, so that it goes on in the same voice.
+    """Holds a recording that Dia2 is fed before it speaks, so that it goes on in the same voice.
 
     Codes mean something only to the codec that wrote them, so a voice fits every Dia2 checkpoint
     with that codec and as many codebooks, whatever its size: `check` tells.
@@ -150,7 +150,7 @@ _MAKE = "make one with parley voice new or parley voice add"
 
 
 def signature(mimi: "Mimi") -> NDArray[np.float32]:
-    """What tells a codec from others: a few centroids of its first codebook, flat.
+    """Take what tells a codec from others: a few centroids of its first codebook, flat.
 
     They are the same in every dtype and on every device, up to rounding.
     """
