@@ -1,4 +1,4 @@
-"""What the adapter `openai` costs, against the bare client of the `openai` package, in one run.
+"""Cost of the adapter `openai` against the bare client of the `openai` package, in one run.
 
     python -m bench.llm [--replies 20] [--tokens 200]
 

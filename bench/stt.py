@@ -1,4 +1,4 @@
-"""How long after the end of speech Whisper's transcript is there, trimmed against padded.
+"""Latency of Whisper's transcript after the end of speech, trimmed against padded.
 
     python -m bench.stt [--sizes tiny,base,small] [--seconds 4] [--runs 5]
 

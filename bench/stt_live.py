@@ -1,4 +1,4 @@
-"""Whisper in a conversation: what partials cost the final transcript, and what memory it keeps.
+"""Whisper in a conversation: latency with and without partial transcripts, and memory.
 
     python -m bench.stt_live [--sizes tiny,base] [--turns 12] [--utterances 500]
 

@@ -13,14 +13,14 @@ MESSAGE_TOKENS = 5
 
 
 def estimate_tokens(message: Message) -> int:
-    """A careful estimate of what `message` costs; nobody here has the model's own tokenizer."""
+    """Estimate carefully what `message` costs: nobody here has the model's own tokenizer."""
     calls = "".join(call.id + call.name + call.arguments for call in message.calls)
     size = len((message.content + calls + (message.call_id or "")).encode(errors="replace"))
     return MESSAGE_TOKENS + round(size / BYTES_PER_TOKEN)
 
 
 def estimate_tool_tokens(tools: Sequence[ToolSpec]) -> int:
-    """A careful estimate of what the descriptions of `tools` cost."""
+    """Estimate carefully what the descriptions of `tools` cost."""
     texts = (tool.name + tool.description + json.dumps(dict(tool.parameters)) for tool in tools)
     return sum(MESSAGE_TOKENS + round(len(text) / BYTES_PER_TOKEN) for text in texts)
 

@@ -97,7 +97,7 @@ def _models(url: str, key: str | None) -> list[str] | None:
 
 
 def model_names(answer: object) -> list[str] | None:
-    """The names in an answer to `GET /models`; None if it is no such answer."""
+    """Read the names in an answer to `GET /models`; None if it is no such answer."""
     if not isinstance(answer, dict) or "data" not in answer:
         return None
     models = answer["data"] or []  # Ollama says null when it has none

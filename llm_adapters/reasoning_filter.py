@@ -48,7 +48,7 @@ class ReasoningFilter:
         self._spoken = False
 
     def feed(self, text: str) -> str:
-        """More of the reply; what is to be spoken now."""
+        """Take more of the reply; what is to be spoken now."""
         if not self._inside and not self._held and self._spoken and "<" not in text:
             return text  # nearly always
         text = self._held + text
@@ -62,13 +62,13 @@ class ReasoningFilter:
         return self._without_blank_lines(self._without_tags(text))
 
     def reasoning_is_separate(self) -> None:
-        """The model gives its reasoning apart from its text, which then begins with none."""
+        """Note that the model gives its reasoning apart from its text."""
         self.starts_in_reasoning = False
         if self._assumed is not None:
             self._assumed, self._inside = None, False
 
     def finish(self) -> str:
-        """The reply is over; what is to be spoken besides."""
+        """End the reply; what is to be spoken besides."""
         rest = self._visible(self._held)
         if self._assumed is not None:
             rest = "".join(self._assumed) + rest

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible transcription endpoint: OpenAI, Groq, speaches, vLLM and the like.
+"""The engine `openai`: transcription endpoints of OpenAI, Groq, speaches, vLLM and the like.
 
 An utterance is sent when it is over. Where the endpoint streams its answer, it is read as it
 comes, and an answer that stops in the middle is noticed at once.
@@ -136,7 +136,7 @@ class OpenAI:
                 raise self._error(f"sent no transcript: {error}") from None
 
     def _error(self, what: str) -> SpeechToTextError:
-        """What went wrong at the endpoint, without its secrets, on one line."""
+        """Say what went wrong at the endpoint, without its secrets, on one line."""
         place = re.sub(r"(?<=://)[^/@]*@", "", self._base_url or "the OpenAI endpoint")
         key = self._client.api_key if self._client is not None else ""
         return SpeechToTextError(" ".join(f"{place} {what}".replace(key or "\n", "***").split()))
@@ -180,7 +180,7 @@ class _Recognition:
             self._transcript = None
 
     async def finish(self) -> Transcript:
-        """The transcript. What holds no voice is not sent. Raises SpeechToTextError."""
+        """Transcribe it. What holds no voice is not sent. Raises SpeechToTextError."""
         if self._transcript is None:
             pcm, voice = np.concatenate(self._pieces), VoiceActivity()
             await anyio.to_thread.run_sync(voice.process, pcm)

@@ -61,7 +61,7 @@ class Recognition(Protocol):
         """
 
     async def finish(self) -> Transcript:
-        """The transcript of all that was fed, as if the utterance ended here; may be empty.
+        """Return the transcript of all that was fed, as if the utterance ended here; may be empty.
 
         Feeding may go on afterwards, and the next `finish` covers all of it: so an agent has the
         transcript ready while it waits whether a pause is the end. Without anything fed in

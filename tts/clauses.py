@@ -34,7 +34,7 @@ class ClauseSplitter:
         self._searched = 0  # no clause ends before this index
 
     def feed(self, text: str) -> list[str]:
-        """More of the text, in any fragment; the clauses that this completes."""
+        """Take more of the text, in any fragment; the clauses that this completes."""
         self._text += text
         clauses = []
         while (end := self._end()) is not None:
@@ -43,7 +43,7 @@ class ClauseSplitter:
         return [clause for clause in clauses if clause]
 
     def finish(self) -> list[str]:
-        """The text is over: what is left of it."""
+        """End the text: what is left of it."""
         clause, self._text, self._searched = self._text.strip(), "", 0
         return [clause] if clause else []
 

@@ -62,11 +62,11 @@ class ClauseUtterance:
         self._error: TextToSpeechError | None = None
 
     async def feed(self, text: str) -> None:
-        """More text; after a failure, which the iterator raises, it is dropped."""
+        """Take more text; after a failure, which the iterator raises, it is dropped."""
         await self._send(self._splitter.feed(text))
 
     async def finish(self) -> None:
-        """No more text will come."""
+        """End the text."""
         await self._send(self._splitter.finish())
         self._clauses.close()
 

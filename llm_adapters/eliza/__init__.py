@@ -1,4 +1,4 @@
-"""ELIZA and her skills: embedded, rules only."""
+"""The adapter `eliza`, the embedded default: rules only, and a few skills."""
 
 from llm_adapters.eliza.adapter import Eliza
 

@@ -43,7 +43,7 @@ class Eliza:
 
 
 def respond(messages: Sequence[Message], now: datetime) -> str:
-    """The answer to the last user message, at the local time `now`.
+    """Answer the last user message, at the local time `now`.
 
     Where there are several answers they are taken in turn, one per user message.
     """
@@ -72,7 +72,7 @@ def respond(messages: Sequence[Message], now: datetime) -> str:
 
 
 def split(text: str) -> list[str]:
-    """The sentences of `text`, contractions spelled out, without punctuation."""
+    """Split `text` into sentences, contractions spelled out, without punctuation."""
     text = text.replace("’", "'")
     for short, long in CONTRACTIONS.items():
         text = re.sub(rf"\b{short}\b", long, text, flags=re.I)
@@ -81,7 +81,7 @@ def split(text: str) -> list[str]:
 
 
 def reflect(text: str) -> str:
-    """`text` as the other person would say it: "you and my dog" is "me and your dog"."""
+    """Turn `text` around for the other person: "you and my dog" is "me and your dog"."""
     words = text.split()
     lower = [word.lower() for word in words]
     reflected: list[str] = []

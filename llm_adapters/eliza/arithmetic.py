@@ -41,13 +41,13 @@ QUESTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Numbers with an operator between each two."""
+    """Calculation: numbers with an operator between each two."""
 
     numbers: tuple[Fraction, ...]
     operators: tuple[str, ...]
 
     def value(self) -> Fraction:
-        """The result; products before sums. Raises ZeroDivisionError."""
+        """Calculate the result; products before sums. Raises ZeroDivisionError."""
         terms = [self.numbers[0]]
         for operator, number in zip(self.operators, self.numbers[1:], strict=True):
             if operator == "times":
@@ -68,7 +68,7 @@ class Sum:
 
 
 def parse(text: str) -> Sum | None:
-    """The calculation that `text` asks for; None if it asks for none."""
+    """Parse the calculation that `text` asks for; None if it asks for none."""
     text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text.lower())  # twenty-one
     if asked := QUESTION.fullmatch(text):
         text = asked[1]
@@ -94,7 +94,7 @@ def parse(text: str) -> Sum | None:
 
 
 def answer(text: str) -> str | None:
-    """A spoken answer to the calculation in `text`; None if there is none."""
+    """Answer the calculation in `text`, as it is spoken; None if there is none."""
     calculation = parse(text)
     if calculation is None:
         return None

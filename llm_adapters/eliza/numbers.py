@@ -33,7 +33,7 @@ ORDINALS = {
 
 
 def cardinal(number: int) -> str:
-    """The words for 0 <= number < `LARGEST`: 142 is "one hundred and forty-two"."""
+    """Spell 0 <= number < `LARGEST` out: 142 is "one hundred and forty-two"."""
     if number < 20:
         return UNITS[number]
     if number < 100:
@@ -51,13 +51,13 @@ def cardinal(number: int) -> str:
 
 
 def ordinal(number: int) -> str:
-    """The ordinal of a day of the month: 21 is "twenty-first"."""
+    """Spell the ordinal of a day of the month out: 21 is "twenty-first"."""
     head, hyphen, last = cardinal(number).rpartition("-")
     return head + hyphen + ORDINALS.get(last, f"{last}th")
 
 
 def spoken(number: Fraction) -> str:
-    """The words for a number below `LARGEST`, to at most three decimals.
+    """Spell a number below `LARGEST` out, to at most three decimals.
 
     3.25 is "three point two five"; what is rounded is "about …".
     """
@@ -72,7 +72,7 @@ def spoken(number: Fraction) -> str:
 
 
 def read(tokens: Sequence[str], start: int = 0) -> tuple[Fraction, int] | None:
-    """The number at `start`, in digits or words, and where it ends; None if there is none.
+    """Read the number at `start`, in digits or words, and its end; None if there is none.
 
     Each token is a lower-case word or a number such as "1,000" or "3.5".
     """

@@ -1,4 +1,4 @@
-"""What Eliza knows and says: patterns and answers, nothing else.
+"""Rules of Eliza: patterns and answers, nothing else.
 
 A rule is a pattern and answers that are taken in turn. Patterns are searched for, without regard to
 case, in one sentence without punctuation and with its contractions spelled out. `{0}` in an answer

@@ -1,4 +1,4 @@
-"""What Eliza can do rather than say: each skill answers a turn, or leaves it to the next."""
+"""Skills of Eliza, what she can do: each answers a turn, or leaves it to the next."""
 
 import re
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def name(turn: Turn) -> str | None:
 
 
 def introduced(text: str) -> str | None:
-    """The name that the speaker of `text` gives."""
+    """Find the name that the speaker of `text` gives."""
     found = re.search(
         r"\b(?:my name(?: is|['’]s)|call me|i(?: am|['’]m) called) ([^\W\d_][\w'-]*)", text, re.I
     )
@@ -81,7 +81,7 @@ def time(turn: Turn) -> str | None:
 
 
 def clock(now: datetime) -> str:
-    """The time of day as it is spoken: "ten past three in the afternoon"."""
+    """Spell the time of day out: "ten past three in the afternoon"."""
     minute = now.minute
     hour = cardinal((now.hour + (minute > 30) + 11) % 12 + 1)
     count = minute if minute <= 30 else 60 - minute
@@ -121,7 +121,7 @@ def date(turn: Turn) -> str | None:
 
 
 def day(now: datetime) -> str:
-    """The date as it is spoken: "Thursday, the twenty-fifth of June"."""
+    """Spell the date out: "Thursday, the twenty-fifth of June"."""
     return f"{WEEKDAYS[now.weekday()]}, the {ordinal(now.day)} of {MONTHS[now.month - 1]}"
 
 

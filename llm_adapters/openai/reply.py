@@ -39,11 +39,11 @@ class Reply:
         return self._said(self._reasoning.feed(self._characters.decode(delta.text)))
 
     def finish(self) -> str:
-        """What is to be spoken once all events are there."""
+        """End the reply; what is to be spoken besides."""
         return self._said(self._reasoning.finish())
 
     def rest(self, prefix: str) -> list[ToolCall | Usage]:
-        """The calls and the usage; a call without an id gets one with `prefix`."""
+        """Return the calls and the usage; a call without an id gets one with `prefix`."""
         return [*self._calls.calls(prefix), *([self._usage] if self._usage else [])]
 
     def _said(self, text: str) -> str:

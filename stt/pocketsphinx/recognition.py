@@ -49,7 +49,7 @@ class PocketsphinxRecognition:
         return await self._decode() if len(self._pending) >= BLOCK else None
 
     async def finish(self) -> Transcript:
-        """The transcript of all that was fed, with word times."""
+        """Decode all that was fed, with word times."""
         await self._decode()
         if self._state == "open":
             await self._decoder.end_utterance()

@@ -209,7 +209,7 @@ class Decoder:
     def _words(
         self, tokenizer: "Tokenizer", tokens: list[int], encoded: Any, frames: int
     ) -> tuple[Word, ...]:
-        """When each word was said, from where the decoder looked while it wrote it."""
+        """Align the words in time by the attention that the decoder gave the sound."""
         if not self._word_times or not tokens:
             return ()
         from faster_whisper.transcribe import merge_punctuations
@@ -225,6 +225,6 @@ class Decoder:
 
 
 def window_size(frames: int) -> int:
-    """The frames of the encoder's window for a sound of so many frames."""
+    """Return the frames of the encoder's window for a sound of so many frames."""
     size = max(MIN_WINDOW, frames + TAIL)
     return min(WINDOW, size + -size % WINDOW_STEP)

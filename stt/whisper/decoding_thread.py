@@ -1,4 +1,4 @@
-"""The worker thread in which Whisper decodes, and what one decoding leaves for the next."""
+"""Worker thread in which Whisper decodes, and what one decoding leaves for the next."""
 
 import threading
 from collections.abc import Callable

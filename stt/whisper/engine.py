@@ -1,4 +1,4 @@
-"""Whisper through faster-whisper (CTranslate2): many languages, on the CPU or an NVIDIA GPU."""
+"""The engine `whisper`: faster-whisper (CTranslate2), on the CPU or an NVIDIA GPU."""
 
 import logging
 import os

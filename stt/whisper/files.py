@@ -11,7 +11,7 @@ FILES = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json
 
 
 def find_model(name: str) -> Path:
-    """The folder of model `name`: one that is named, in the cache, or downloaded.
+    """Find the folder of model `name`: one that is named, in the cache, or downloaded.
 
     A download shows a progress bar. Raises SpeechToTextError.
     """
@@ -71,5 +71,5 @@ def _missing(folder: Path) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What people need to read of an error."""
+    """Return what people need to read of an error."""
     return next(iter(str(error).splitlines()), type(error).__name__)

@@ -22,7 +22,7 @@ LONGEST = 28.0
 
 
 def interval(took: float) -> float:
-    """Seconds from one partial transcript to the next when one takes `took` seconds to decode.
+    """Choose the seconds from one partial transcript to the next, when one takes `took`.
 
     The final waits for one that was begun in the last `took` - `PAUSE` seconds of speech, half of
     that on average.
@@ -65,7 +65,7 @@ class WhisperRecognition:
         return None if text is None else Transcript(text)
 
     async def finish(self) -> Transcript:
-        """The transcript of all that was fed; with word times if the engine was asked for them.
+        """Decode all that was fed; with word times if the engine was asked for them.
 
         A partial that is being decoded is given up. Raises SpeechToTextError.
         """
@@ -119,7 +119,7 @@ class WhisperRecognition:
         return transcript if self._drafts_wanted else None
 
     def _audio(self) -> NDArray[np.float32]:
-        """The audio so far, its voice measured; the loop's thread may add to it meanwhile."""
+        """Return the audio so far, its voice measured; the loop may add to it meanwhile."""
         pcm = np.concatenate([*self._pieces, np.zeros(0, np.float32)])
         self._voice.process(pcm[self._measured :])
         self._measured = len(pcm)

@@ -69,7 +69,7 @@ class Inline:
             self._put(source.take(source.count("`") if char == "`" else 1))
 
     def end(self) -> None:
-        """The line is over: marks that are still open are text."""
+        """End the line: marks that are still open are text."""
         self._marks.clear()
         self._flush()
 

@@ -21,7 +21,7 @@ class SpeechText:
         self._fence = ""  # what opened the block of code that we are in
 
     def feed(self, fragment: str) -> str:
-        """More of the text; what can be spoken now."""
+        """Take more of the text; what can be spoken now."""
         self._source.add(fragment.replace("\0", " ").replace("\1", " "))
         try:
             while not self._source.empty:
@@ -31,7 +31,7 @@ class SpeechText:
         return self._writer.take()
 
     def finish(self) -> str:
-        """The text is over: the rest of what is spoken."""
+        """End the text: the rest of what is spoken."""
         self._source.final = True
         while not self._source.empty:
             self._step()

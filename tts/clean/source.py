@@ -21,7 +21,7 @@ class Source:
         self._at = 1
 
     def add(self, text: str) -> None:
-        """More text, at the end."""
+        """Add more text at the end."""
         self._text = self._text[self._at - 1 :] + text
         self._at = 1
 
@@ -36,7 +36,7 @@ class Source:
         return self._text[self._at - 1]
 
     def peek(self, offset: int = 0) -> str:
-        """The character `offset` after the cursor."""
+        """Look at the character `offset` after the cursor."""
         index = self._at + offset
         if index < len(self._text):
             return self._text[index]
@@ -51,7 +51,7 @@ class Source:
         return text
 
     def look(self, start: int, end: int) -> str:
-        """The characters from one offset to another that has been peeked at."""
+        """Look at the characters from one offset to another that has been peeked at."""
         return self._text[self._at + start : self._at + end]
 
     def take_letters(self) -> str:
@@ -66,14 +66,14 @@ class Source:
         return char.isalpha() and char not in TEXTUAL  # ℹ is both
 
     def count(self, chars: str, offset: int = 0) -> int:
-        """How many characters in a row from `offset` on are among `chars`."""
+        """Count the characters in a row from `offset` on that are among `chars`."""
         end = offset
         while (char := self.peek(end)) and char in chars:
             end += 1
         return end - offset
 
     def find(self, chars: str, offset: int = 0) -> int | None:
-        """The offset of the first of `chars` on this line, from `offset` on."""
+        """Find the offset of the first of `chars` on this line, from `offset` on."""
         while (char := self.peek(offset)) not in ("", "\n"):
             if char in chars:
                 return offset
@@ -81,7 +81,7 @@ class Source:
         return None
 
     def line_end(self) -> int:
-        """The offset of this line's newline, or of the end."""
+        """Find the offset of this line's newline, or of the end."""
         offset = 0
         while self.peek(offset) not in ("", "\n"):
             offset += 1

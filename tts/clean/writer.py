@@ -21,13 +21,13 @@ class Writer:
         self._vanished = False
 
     def take(self) -> str:
-        """What has come out since the last time."""
+        """Take what has come out since the last time."""
         text = "".join(self._out)
         self._out.clear()
         return text
 
     def write(self, text: str) -> None:
-        """Text of one line, with GAP and CELL in it."""
+        """Write text of one line, with GAP and CELL in it."""
         for char in text:
             if char == CELL:
                 self._gap = ", " if self._last else ""
@@ -37,7 +37,7 @@ class Writer:
                 self._visible(char)
 
     def end_line(self, *, sentence: bool) -> None:
-        """The line is over; `sentence` says whether it must end like one."""
+        """End the line; `sentence` says whether it must end like one."""
         if self._last:
             stop = "." if sentence and self._end not in PAUSES else ""
             self._out.append(stop + "\n")
@@ -45,7 +45,7 @@ class Writer:
         self._vanished = False
 
     def end(self, *, sentence: bool) -> None:
-        """The text is over."""
+        """End the text."""
         if self._last and sentence and self._end not in PAUSES:
             self._out.append(".")
 
