@@ -1,7 +1,6 @@
 """`--record DIR`: the conversation as a two-channel WAV, and its transcript."""
 
 import math
-from collections import deque
 from pathlib import Path
 from typing import Self
 
@@ -37,14 +36,12 @@ class Recorder:
         self._agent = _Channel(self._start, sample_rate)
 
     def user(self, block: Audio) -> None:
-        """A block from the microphone."""
-        self._user.add(block)
-        self._write(max(self._user.length, self._agent.length) - round(PATIENCE * self._rate))
+        """Take in a block from the microphone."""
+        self._add(block, self._user)
 
     def agent(self, block: Audio) -> None:
-        """A block that leaves the speaker, silence included."""
-        self._agent.add(block)
-        self._write(max(self._user.length, self._agent.length) - round(PATIENCE * self._rate))
+        """Take in a block that leaves the speaker, silence included."""
+        self._add(block, self._agent)
 
     def event(self, event: Event) -> None:
         """A line of the transcript, if the event is one."""
@@ -55,6 +52,10 @@ class Recorder:
                 self._line("agent", text)
             case AssistantInterrupted(heard=heard):
                 self._line("agent", f"{heard} [interrupted]".strip())
+
+    def _add(self, block: Audio, channel: "_Channel") -> None:
+        channel.add(block)
+        self._write(max(self._user.length, self._agent.length) - round(PATIENCE * self._rate))
 
     def _line(self, who: str, text: str) -> None:
         minutes, seconds = divmod(anyio.current_time() - self._start, 60)
@@ -88,14 +89,13 @@ class _Channel:
         self._rate = sample_rate
         self._resampler: Resampler | None = None
         self._end = start  # where the next block belongs if nothing is missing
-        self._blocks: deque[NDArray[np.float32]] = deque()
-        self._queued = 0
+        self._pcm = np.zeros(0, np.float32)  # known and not yet taken
         self._taken = 0
 
     @property
     def length(self) -> int:
         """Samples of the timeline that are known."""
-        return self._taken + self._queued
+        return self._taken + len(self._pcm)
 
     def add(self, block: Audio) -> None:
         """Place a block by its time; a gap before it is silence."""
@@ -103,34 +103,20 @@ class _Channel:
         if self._resampler is None or abs(begin - self._end) > GAP:
             self.flush()
             missing = math.floor((begin - self._start) * self._rate) - self.length
-            self._push(np.zeros(max(0, missing), np.float32))
+            self._pcm = np.pad(self._pcm, (0, max(0, missing)))
             self._resampler = Resampler(block.sample_rate, self._rate, "high")
             self._end = begin
         self._end += block.duration
-        self._push(self._resampler.process(block.pcm))
+        self._pcm = np.append(self._pcm, self._resampler.process(block.pcm))
 
     def flush(self) -> None:
         """Nothing follows the last block directly: let go of what the resampler holds back."""
         if self._resampler is not None:
-            self._push(self._resampler.flush())
+            self._pcm = np.append(self._pcm, self._resampler.flush())
 
     def take(self, length: int) -> NDArray[np.float32]:
         """Everything up to `length` on the timeline that has not been taken; zeros at the end."""
         count = max(0, length - self._taken)
-        out = np.zeros(count, np.float32)
-        filled = 0
-        while filled < count and self._blocks:
-            block = self._blocks.popleft()
-            part = block[: count - filled]
-            out[filled : filled + len(part)] = part
-            filled += len(part)
-            if len(part) < len(block):
-                self._blocks.appendleft(block[len(part) :])
-        self._queued -= filled
+        part, self._pcm = self._pcm[:count], self._pcm[count:]
         self._taken += count
-        return out
-
-    def _push(self, pcm: NDArray[np.float32]) -> None:
-        if len(pcm):
-            self._blocks.append(pcm)
-            self._queued += len(pcm)
+        return np.pad(part, (0, count - len(part)))

@@ -1,6 +1,6 @@
 """What a person sees while talking: a live view in a terminal, plain lines elsewhere."""
 
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from rich.console import Console, Group
@@ -34,24 +34,11 @@ _PARTS = (
 _FLOOR_DB = -60.0
 
 
-class View(Protocol):
-    """Told of every event and every block of sound; a context manager around the session."""
-
-    def __call__(self, event: Event) -> None: ...
-    def user(self, block: Audio) -> None: ...
-    def agent(self, block: Audio) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *_: object) -> None: ...
-
-
-def open_view(name: str, console: Console | None = None) -> View:
-    """The view for this terminal; the agent is called `name` in it."""
-    console = console or Console(highlight=False)
-    return LiveView(name, console) if console.is_terminal else PlainView(name, console)
-
-
 class PlainView:
-    """One line per thing said, for pipes and logs."""
+    """One line per thing said, for pipes and logs.
+
+    Told of every event and every block of sound; a context manager around the session.
+    """
 
     def __init__(self, name: str, console: Console) -> None:
         self._console = console
@@ -75,15 +62,14 @@ class PlainView:
         return None
 
 
-class LiveView:
+class LiveView(PlainView):
     """What was said scrolls by; below it, who speaks, how loud, and what is being said."""
 
     def __init__(self, name: str, console: Console) -> None:
-        self._name = name
-        self._console = console
+        super().__init__(name, console)
         self._partial = ""
         self._reply = ""
-        self._standing = Status(name)
+        self._status = Status(name)
         self._levels = {"you": 0.0, name: 0.0}
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=12, transient=True
@@ -91,7 +77,7 @@ class LiveView:
 
     def __call__(self, event: Event) -> None:
         """Take the event into the picture; what is final scrolls up out of it."""
-        self._standing(event)
+        self._status(event)
         match event:
             case UserTranscript(text=text, final=final):
                 self._partial = "" if final else text
@@ -99,8 +85,7 @@ class LiveView:
                 self._reply = ""
             case AssistantText(delta=delta):
                 self._reply += delta
-        if (line := _line(event, self._name)) is not None:
-            self._live.console.print(line, soft_wrap=True)
+        super().__call__(event)
 
     def user(self, block: Audio) -> None:
         """A block from the microphone, for its meter."""
@@ -114,7 +99,7 @@ class LiveView:
         meters = Table.grid(padding=(0, 1))
         for who, level in self._levels.items():
             meters.add_row(Text(who, style="bold"), _meter(level))
-        rows: list[Text | Table] = [_stands(self._standing), meters]
+        rows: list[Text | Table] = [_status_line(self._status), meters]
         if self._partial:
             rows.append(Text(f"you … {self._partial}", style="dim"))
         if self._reply:
@@ -129,16 +114,22 @@ class LiveView:
         self._live.__exit__(None, None, None)
 
 
-def _stands(standing: Status) -> Text:
+def open_view(name: str, console: Console | None = None) -> PlainView:
+    """The view for this terminal; the agent is called `name` in it."""
+    console = console or Console(highlight=False)
+    return LiveView(name, console) if console.is_terminal else PlainView(name, console)
+
+
+def _status_line(status: Status) -> Text:
     """Who speaks; while they pause, how finished it sounds and what is prepared."""
-    line = Text(f"● {standing.words}", style="bold green")
-    if standing.certainty is not None:
-        line.append("  finished? ", style="dim").append_text(_meter(standing.certainty, 10))
-        line.append(f" {standing.certainty:.2f}", style="dim")
-    if standing.preparing:
+    line = Text(f"● {status.words}", style="bold green")
+    if status.certainty is not None:
+        line.append("  finished? ", style="dim").append_text(_meter(status.certainty, 10))
+        line.append(f" {status.certainty:.2f}", style="dim")
+    if status.preparing:
         line.append("  preparing a reply", style="cyan")
-    if standing.wasted:
-        line.append(f"  {standing.wasted} prepared in vain", style="dim")
+    if status.wasted:
+        line.append(f"  {status.wasted} prepared in vain", style="dim")
     return line
 
 

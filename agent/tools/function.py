@@ -16,6 +16,10 @@ from llm_adapters import ToolSpec
 
 Function = Callable[..., Any]
 
+_TYPE = r"(?: \([^)]*\))?:"
+_ARGUMENT = re.compile(rf"^[ \t]+(\w+){_TYPE}\s*(.+(?:\n(?![ \t]+\w+{_TYPE}).+)*)", re.MULTILINE)
+"""An argument in Google's style, with or without its type, and what is said of it."""
+
 
 def find_function(path: str) -> Function:
     """The function that `package.module:function` names. Raises ToolError."""
@@ -70,19 +74,11 @@ def read_docstring(text: str) -> tuple[str, dict[str, str]]:
     parts = re.split(r"^(?:Args|Arguments|Parameters):[ \t]*\n", text, maxsplit=1, flags=re.M)
     if len(parts) == 2:
         block = re.split(r"^\S", parts[1], maxsplit=1, flags=re.M)[0]
-        for found in re.finditer(
-            r"^[ \t]+(\w+)(?: \([^)]*\))?:\s*(.+(?:\n(?![ \t]+\w+(?: \([^)]*\))?:).+)*)",
-            block,
-            re.M,
-        ):
+        for found in _ARGUMENT.finditer(block):
             explained[found[1]] = " ".join(found[2].split())
     # Of what remains only the words before the first section are for the model.
     description = re.split(r"^(?::\w+.*:|(?:Returns|Raises|Yields):\s*)", parts[0], flags=re.M)[0]
     return " ".join(description.split()), explained
-
-
-_NAME = r"[ \t]+(\w+)(?: \([^)]*\))?:"
-"""An argument as Google's style has it, with or without its type."""
 
 
 def _arguments(function: Function, name: str, explained: Mapping[str, str]) -> type[BaseModel]:

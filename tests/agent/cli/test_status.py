@@ -19,11 +19,11 @@ from agent.events import (
 
 def after(*events: Event) -> list[str]:
     """What is said after each event."""
-    standing = Status("Parley")
+    status = Status("Parley")
     told = []
     for event in events:
-        standing(event)
-        told.append(standing.words)
+        status(event)
+        told.append(status.words)
     return told
 
 
@@ -79,22 +79,22 @@ def test_ducked_for_a_click() -> None:
 
 
 def test_a_reply_that_is_prepared_in_vain_and_one_that_is_not() -> None:
-    standing = Status("Parley")
-    standing(UserSpeechStarted(3))
-    standing(Decision(3, "speculate", "'i would like'", 0.2))
-    assert (standing.words, standing.certainty, standing.preparing) == ("you pause", 0.2, True)
-    standing(Decision(3, "discard", "the user goes on"))
-    assert (standing.words, standing.certainty, standing.preparing) == ("you speak", None, False)
-    assert standing.wasted == 1
-    standing(Decision(3, "speculate", "'i would like tea'"))
-    standing(UserSpeechStopped(3, 2.0))
-    standing(Decision(3, "commit", "0.2 s of silence", 0.8))
-    assert (standing.words, standing.certainty, standing.preparing) == ("recognising", 0.8, True)
-    standing(UserTranscript(3, "i would like tea", final=True))
-    standing(TurnCommitted(3, "i would like tea"))
-    assert (standing.words, standing.preparing, standing.wasted) == ("thinking", False, 1)
-    standing(UserSpeechStarted(4))
-    assert (standing.certainty, standing.wasted) == (None, 0)
+    status = Status("Parley")
+    status(UserSpeechStarted(3))
+    status(Decision(3, "speculate", "'i would like'", 0.2))
+    assert (status.words, status.certainty, status.preparing) == ("you pause", 0.2, True)
+    status(Decision(3, "discard", "the user goes on"))
+    assert (status.words, status.certainty, status.preparing) == ("you speak", None, False)
+    assert status.wasted == 1
+    status(Decision(3, "speculate", "'i would like tea'"))
+    status(UserSpeechStopped(3, 2.0))
+    status(Decision(3, "commit", "0.2 s of silence", 0.8))
+    assert (status.words, status.certainty, status.preparing) == ("recognising", 0.8, True)
+    status(UserTranscript(3, "i would like tea", final=True))
+    status(TurnCommitted(3, "i would like tea"))
+    assert (status.words, status.preparing, status.wasted) == ("thinking", False, 1)
+    status(UserSpeechStarted(4))
+    assert (status.certainty, status.wasted) == (None, 0)
 
 
 def test_asleep_and_awake() -> None:
