@@ -17,7 +17,7 @@ from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
 from agent.conversation.controls import Controls
 from agent.conversation.session import Session
-from agent.events import Audio, Event, SessionEnded, SessionStarted
+from agent.events import Audio, Event, Report, SessionEnded, SessionStarted
 from agent.graph import Graph, Stage, only
 from agent.tools import Toolbox
 from agent.turns.interruption import decision_points
@@ -28,8 +28,6 @@ from agent.turns.vad import SileroVad, Vad
 from llm_adapters import LanguageModel, Message
 from stt import SpeechToText
 from tts import ConversationalSpeech, TextToSpeech
-
-Report = Callable[[Event], None]
 
 
 class Agent:

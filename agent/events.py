@@ -4,6 +4,7 @@ An event's `type` is its name in the event log (`--events FILE`); its fields are
 Times are `anyio.current_time()` seconds, durations in fields named `_ms` or `_s` are just that.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
@@ -42,6 +43,10 @@ class Event:
         """The event as a line of the log, without its time. A None field is left out."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {"type": self.type, **{k: v for k, v in values.items() if v is not None}}
+
+
+Report = Callable[[Event], None]
+"""Told of every event as it happens; returns at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The microphone: a stage that sends what a sound card hears."""
 
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -14,7 +13,7 @@ from agent.audio.ring import Ring
 from agent.audio.stream import DeviceStream
 from agent.audio.wakeup import Wakeup
 from agent.config.sections import MicrophoneSettings
-from agent.events import MICROPHONE_RATE, Audio, Event, WarningEvent
+from agent.events import MICROPHONE_RATE, Audio, Report, WarningEvent
 
 _RING = 2.0  # seconds that the loop may be late
 _SHORTEST, _LONGEST = 0.01, 0.02  # seconds in a block
@@ -27,7 +26,7 @@ class DeviceMicrophone:
     that is lost is waited for, reported as `microphone.lost` and `microphone.back`.
     """
 
-    def __init__(self, settings: MicrophoneSettings, report: Callable[[Event], None]) -> None:
+    def __init__(self, settings: MicrophoneSettings, report: Report) -> None:
         self._settings = settings
         self._report = report
 

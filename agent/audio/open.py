@@ -1,6 +1,5 @@
 """The microphone and the speaker that a configuration names: a device, or a file instead."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +7,8 @@ from agent.audio.files import WavMicrophone, WavSpeaker
 from agent.audio.microphone import DeviceMicrophone
 from agent.audio.speaker import DeviceSpeaker, Speaker
 from agent.config.sections import MicrophoneSettings, SpeakerSettings
-from agent.events import Audio, Event
+from agent.events import Audio, Report
 from agent.graph import Stage
-
-Report = Callable[[Event], None]
 
 _SUFFIXES = {".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus"}
 

@@ -1,6 +1,5 @@
 """The speaker: what renders a playback for the whole session, a sound card above all."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import anyio
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from agent.audio.playback import Playback
 from agent.audio.stream import DeviceStream
 from agent.config.sections import SpeakerSettings
-from agent.events import Event
+from agent.events import Report
 
 
 class Speaker(Protocol):
@@ -32,7 +31,7 @@ class DeviceSpeaker:
     is queued waits with it.
     """
 
-    def __init__(self, settings: SpeakerSettings, report: Callable[[Event], None]) -> None:
+    def __init__(self, settings: SpeakerSettings, report: Report) -> None:
         self._settings = settings
         self._report = report
         self._playback: Playback | None = None

@@ -16,7 +16,7 @@ from agent.audio.devices import STAGE, Device, Kind, find_device, load, portaudi
 from agent.audio.hotplug import OPEN, refresh
 from agent.audio.wakeup import Wakeup
 from agent.errors import AudioError
-from agent.events import ErrorEvent, Event, WarningEvent
+from agent.events import ErrorEvent, Report, WarningEvent
 
 _PATIENCE = 1.0  # seconds without a callback: the device is lost
 _START = 4.0  # the same before the first one: a Bluetooth headset takes a while to change profile
@@ -49,7 +49,7 @@ class DeviceStream:
         rates: Sequence[int | None],
         prepare: Callable[[int], None],
         callback: Callable[[NDArray[np.float32], float], None],
-        report: Callable[[Event], None],
+        report: Report,
     ) -> None:
         self.rates = rates
         self._kind = kind

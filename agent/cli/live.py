@@ -23,7 +23,7 @@ from agent.cli.view import open_view
 from agent.config.load import Config
 from agent.conversation.session import Session
 from agent.conversation.store import open_store
-from agent.events import Audio, Event
+from agent.events import Audio, Report
 from agent.graph import Graph
 
 MARGIN = 0.5
@@ -50,7 +50,7 @@ async def talk(
     if silent or is_file(config.microphone.device) or is_file(config.speaker.device):
         config = config.model_copy(update={"echo": "off"})  # nothing goes through the air
     console = Console(highlight=False)
-    watchers: list[Callable[[Event], None]] = []
+    watchers: list[Report] = []
     hearing_user: list[Callable[[Audio], None]] = []
     hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]
     report = _all(watchers)

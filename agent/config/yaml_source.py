@@ -1,9 +1,10 @@
-"""A YAML file as data that knows where each key stands, with the environment filled in."""
+"""Reads YAML as data that knows where each key stands, with the environment filled in."""
 
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import yaml
@@ -13,7 +14,7 @@ from agent.errors import ConfigError
 KeyPath = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong at a key: `line` counts from 1, an empty `path` is the whole file."""
 
@@ -21,18 +22,11 @@ class Problem:
     path: KeyPath
     message: str
 
-    def describe(self, name: str) -> str:
-        """The problem as one line: `FILE:LINE: key.path: what is wrong`."""
-        key = f"{dotted(self.path)}: " if self.path else ""
-        return f"{name}:{self.line}: {key}{self.message}"
-
-
-def dotted(path: KeyPath) -> str:
-    """A path as people write it: `stt.languages[0]`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    def __str__(self) -> str:
+        """`LINE: stt.languages[0]: what is wrong`."""
+        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
+        key = "".join(parts).removeprefix(".")
+        return f"{self.line}: {key}: {self.message}" if key else f"{self.line}: {self.message}"
 
 
 @dataclass(slots=True)
@@ -60,12 +54,8 @@ class Source:
     def raise_problems(self) -> None:
         """Raise ConfigError with a line for each problem, if there is any."""
         if self.problems:
-            lines = (problem.describe(self.name) for problem in sorted(self.problems, key=_place))
-            raise ConfigError("\n".join(lines))
-
-
-def _place(problem: Problem) -> int:
-    return problem.line
+            in_order = sorted(self.problems, key=attrgetter("line"))
+            raise ConfigError("\n".join(f"{self.name}:{problem}" for problem in in_order))
 
 
 def read_source(content: bytes, name: str, environment: Mapping[str, str] | None = None) -> Source:

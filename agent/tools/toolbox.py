@@ -5,7 +5,7 @@ the user interrupts finishes, and what it gave is kept.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self, cast
 
@@ -15,7 +15,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from agent.config.tools import ToolSettings
 from agent.errors import ConfigError
-from agent.events import Event, WarningEvent
+from agent.events import Report, WarningEvent
 from agent.graph import only
 from agent.tools.builtin import NAMES, Builtins, Controls
 from agent.tools.confirmation import Question
@@ -27,8 +27,6 @@ from llm_adapters import ToolCall, ToolSpec
 
 PATIENCE = 10.0
 """Seconds that the start of a conversation waits for MCP servers."""
-
-Report = Callable[[Event], None]
 
 
 class Run:

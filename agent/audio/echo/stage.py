@@ -8,7 +8,6 @@ agent speak, and goes on only if there is an echo.
 
 import math
 from collections import deque
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -28,7 +27,7 @@ from agent.audio.monitor import Monitor
 from agent.audio.playback import Playback
 from agent.config.sections import EchoMode
 from agent.errors import AudioError
-from agent.events import MICROPHONE_RATE, Audio, Event, WarningEvent
+from agent.events import MICROPHONE_RATE, Audio, Event, Report, WarningEvent
 
 START_BARGE_IN = 0.7
 """The voice probability at which a barge-in begins while the agent's voice is being cancelled."""
@@ -62,9 +61,7 @@ class EchoStage:
     The output is 16 kHz, and every sample keeps its time.
     """
 
-    def __init__(
-        self, setting: EchoMode, playback: Playback, report: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, setting: EchoMode, playback: Playback, report: Report) -> None:
         """Raises AudioError when `cancel` is wanted and pywebrtc-audio is not installed."""
         self.activity = PlaybackActivity()
         self._setting = setting
