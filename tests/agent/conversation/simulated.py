@@ -1,5 +1,7 @@
 """A whole conversation on a virtual clock, and what came of it."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +16,8 @@ from agent.conversation.session import Session
 from agent.events import Event
 from agent.graph import Stage
 from llm_adapters import LanguageModel
-from stt import SpeechToText
-from tests.agent.fakes import TTS_RATE, FakeTts, LoudnessVad
+from stt import SpeechToText, Transcript
+from tests.agent.fakes import RATE, TTS_RATE, FakeStt, FakeTts, LoudnessVad, Scripted
 from tts import TextToSpeech
 
 
@@ -98,3 +100,50 @@ async def converse(
         speaker = PacedSpeaker(TTS_RATE, sink)
         result.session = await agent.converse(microphone, speaker, report)
     return result
+
+
+QUESTION = "what time is it"
+STORY = [f"word{n} " for n in range(40)]
+
+TICK = 0.032 + 0.02
+"""A window of the voice detector and a block of the speaker: what a decision may be late by."""
+
+START = 2.5
+"""When the voice begins in `over_the_story`."""
+
+
+def one_turn(*, after: float = 4.0) -> Scripted:
+    """A second of silence, a second of the user, and time for the answer."""
+    return Scripted([(1, False), (1, True), (after, False)])
+
+
+def over_the_story(voice: float, *, after: float = 12.0) -> Scripted:
+    """A question, and a second into the reply a voice of some length."""
+    return Scripted([(0.5, False), (0.5, True), (1.5, False), (voice, True), (after, False)])
+
+
+def words_of(talk: Conversation) -> list[str]:
+    """What the agent was heard saying, reply by reply."""
+    return [content for role, content, _ in talk.history() if role == "assistant"]
+
+
+class PartialStt(FakeStt):
+    """Says what it has understood so far: per utterance (seconds heard, words), and the final."""
+
+    def __init__(self, *utterances: list[tuple[float, str]]) -> None:
+        super().__init__([words[-1][1] for words in utterances])
+        self._partials = list(utterances)
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator["Any", None]:
+        async with super().listen() as recognition:
+            partials = self._partials.pop(0)
+            feed = recognition.feed
+
+            async def feed_partially(pcm: NDArray[np.float32]) -> Transcript | None:
+                await feed(pcm)
+                known = [text for at, text in partials if at <= recognition.samples / RATE]
+                return Transcript(known[-1]) if known else None
+
+            recognition.feed = feed_partially  # type: ignore[method-assign]
+            yield recognition

@@ -137,3 +137,60 @@ async def test_another_model_steps_in() -> None:
     assert warning["code"] == "llm.fallback"
     assert warning["message"] == "one fails (down is down): two answers"
     assert len(down.asked) == 1
+
+
+class TestWhenToolsRun:
+    """`tests.agent.toys:slow_lookup` takes two seconds and keeps a list of its calls."""
+
+    CONFIG: dict[str, Any] = {"tools": ["tests.agent.toys:slow_lookup"]}  # noqa: RUF012
+    CALL = ToolCall("1", "slow_lookup", '{"what": "rome"}')
+
+    @pytest.fixture(autouse=True)
+    def fresh(self) -> None:
+        toys.looked_up.clear()
+
+    async def test_what_one_says_may_be_meant_to_be_heard_out(self) -> None:
+        talk = await converse(
+            Scripted([(0.5, False), (0.5, True), (1.2, False), (0.8, True), (6, False)]),
+            stt=FakeStt(["please book it now", "no wait please"]),
+            llm=FakeLlm([[ToolCall("1", "book", "{}")], ["Too ", "late."]]),
+            config={"tools": ["tests.agent.toys:book"]},
+        )
+        assert "assistant.interrupted" not in talk.types()
+        assert [m[:2] for m in talk.history()][-3:] == [
+            ("assistant", "It has been booked and paid with your usual card."),
+            ("user", "no wait please"),
+            ("assistant", "Too late."),
+        ]
+
+    async def test_none_runs_before_the_turn_is_committed(self) -> None:
+        talk = await converse(
+            Scripted([(1, False), (1, True), (0.6, False), (1, True), (8, False)]),
+            stt=FakeStt([["i would like to go to", "i would like to go to rome"]]),
+            llm=FakeLlm([[self.CALL], [self.CALL], ["Sunny ", "there."]]),
+            config=self.CONFIG,
+        )
+        assert toys.looked_up == ["rome"]
+        (called,) = (t for t, e in talk.events if e["type"] == "tool.called")
+        assert called >= talk.time("turn.committed")
+        assert [m[:2] for m in talk.history()] == [
+            ("user", "i would like to go to rome"),
+            ("assistant", ""),
+            ("tool", "sunny in rome"),
+            ("assistant", "Sunny there."),
+        ]
+
+    async def test_one_that_runs_when_the_user_interrupts_finishes_and_is_not_run_again(
+        self,
+    ) -> None:
+        llm = FakeLlm([["One ", "moment. ", self.CALL], ["Sunny."], ["As ", "I ", "said."]])
+        talk = await converse(
+            Scripted([(0.5, False), (1, True), (1, False), (1, True), (9, False)]),
+            stt=FakeStt(["how is it in rome", "please hurry up now"]),
+            llm=llm,
+            config=self.CONFIG,
+        )
+        assert toys.looked_up == ["rome"]
+        assert len(talk.of("tool.returned")) == 1
+        assert talk.time("tool.returned") > talk.time("assistant.interrupted")
+        assert ("tool", "sunny in rome", False) in talk.history()
