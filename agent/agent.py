@@ -18,7 +18,7 @@ from agent.config.load import Config, load_config, public
 from agent.conversation.controls import Controls
 from agent.conversation.session import Session
 from agent.events import Audio, Event, Report, SessionEnded, SessionStarted
-from agent.graph import Graph, Stage, only
+from agent.graph import Graph, Stage, task_group
 from agent.tools import Toolbox
 from agent.turns.interruption import decision_points
 from agent.turns.segmenter import TurnSegmenter
@@ -92,12 +92,9 @@ class Agent:
         }
         if self._turn_model is not None:
             parts["turn"] = self._turn_model.load
-        try:
-            async with anyio.create_task_group() as tasks:
-                for name, load_part in parts.items():
-                    tasks.start_soon(load, name, load_part)
-        except BaseExceptionGroup as group:
-            raise only(group) from None
+        async with task_group() as tasks:
+            for name, load_part in parts.items():
+                tasks.start_soon(load, name, load_part)
 
     async def aclose(self) -> None:
         """Give back what the engines hold."""
@@ -120,27 +117,23 @@ class Agent:
         history. Raises StageError when a stage fails, AudioError when `echo: cancel` cannot be,
         ConfigError for a tool that cannot be made.
         """
-        async with self._reported(report):
-            try:
-                async with anyio.create_task_group() as tasks:
-                    await tasks.start(speaker.run)
-                    echo = EchoStage(self.config.echo, speaker.playback, report)
-                    session = Session(
-                        self.llm,
-                        self.tts,
-                        speaker.playback,
-                        self.config,
-                        report,
-                        echo=echo,
-                        earlier=earlier,
-                    )
-                    heard = Graph(microphone, name="microphone").then(echo)
-                    controls = Controls(speaker.playback, session.history)
-                    async with Toolbox.open(self.config.tools, controls, report) as session.toolbox:
-                        await heard.then(self._graph(echo, session, report)).run()
-                    tasks.cancel_scope.cancel()
-            except BaseExceptionGroup as group:
-                raise only(group) from None
+        async with self._reported(report), task_group() as tasks:
+            await tasks.start(speaker.run)
+            echo = EchoStage(self.config.echo, speaker.playback, report)
+            session = Session(
+                self.llm,
+                self.tts,
+                speaker.playback,
+                self.config,
+                report,
+                echo=echo,
+                earlier=earlier,
+            )
+            heard = Graph(microphone, name="microphone").then(echo)
+            controls = Controls(speaker.playback, session.history)
+            async with Toolbox.open(self.config.tools, controls, report) as session.toolbox:
+                await heard.then(self._graph(echo, session, report)).run()
+            tasks.cancel_scope.cancel()
         return session
 
     async def __call__(
@@ -173,13 +166,10 @@ class Agent:
         # Unbounded: an event is never lost, and reporting one never waits. A listener that does
         # not listen stalls the audio, and with it the conversation that makes events.
         outbox, events = anyio.create_memory_object_stream[Event](math.inf)
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(tell, events)
-                with outbox:
-                    await self.converse(hear, speaker, report)
-        except BaseExceptionGroup as group:
-            raise only(group) from None
+        async with task_group() as tasks:
+            tasks.start_soon(tell, events)
+            with outbox:
+                await self.converse(hear, speaker, report)
 
     def _graph(self, echo: EchoStage, session: Session, report: Report) -> Graph[Audio, Any]:
         turn = self.config.turn

@@ -169,6 +169,16 @@ class _Run:
         tasks.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def task_group() -> AsyncGenerator[TaskGroup, None]:
+    """A task group that raises an error that is alone as it is, without a group around it."""
+    try:
+        async with anyio.create_task_group() as tasks:
+            yield tasks
+    except BaseExceptionGroup as group:
+        raise only(group) from None
+
+
 def only(error: BaseException) -> BaseException:
     """The exception inside a group of one, however deep; a real group stays as it is."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:

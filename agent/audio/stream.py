@@ -74,7 +74,7 @@ class DeviceStream:
 
     async def __aenter__(self) -> Self:
         """Open the device; raises AudioError when that cannot be done."""
-        self._bell = Wakeup()
+        self._wakeup = Wakeup()
         self._limiter = anyio.CapacityLimiter(1)
         with anyio.CancelScope(shield=True):  # what is opened must come to be closed
             try:
@@ -95,7 +95,7 @@ class DeviceStream:
         while True:
             while not self._finished and self._deadline > anyio.current_time():
                 with anyio.CancelScope(deadline=self._deadline):
-                    await self._bell.wait()
+                    await self._wakeup.wait()
                 self._tell_xruns()
             # If another stream's refresh has closed ours, then nothing is wrong with our device.
             lost = await self._in_thread(self._close)
@@ -133,7 +133,7 @@ class DeviceStream:
             return error
         with anyio.CancelScope(deadline=self._deadline):
             while not (self._called or self._finished):
-                await self._bell.wait()
+                await self._wakeup.wait()
         if self._called and not self._finished:
             return None
         await self._in_thread(self._close)
@@ -243,17 +243,17 @@ class DeviceStream:
         self._callback(block, now + ahead)
 
     def _tick(self) -> float:
-        """What anyio's clock says, and a sign of life."""
+        """Read anyio's clock, and note that the device runs."""
         now = perf_counter() + self._clock
         self._deadline = now + _PATIENCE
         if not self._called:
             self._called = True
-            self._bell.set()
+            self._wakeup.set()
         return now
 
     def _finish(self) -> None:
         self._finished = True
-        self._bell.set()
+        self._wakeup.set()
 
     # On the loop again.
 

@@ -222,7 +222,7 @@ class IdleSettings(Section):
 
 
 class ThinkingSettings(Section):
-    """A sign of life while the user waits for a reply."""
+    """A filler: what is heard while the user waits for a reply."""
 
     after: Seconds | None = Field(
         default=2.5, description="Seconds without a sound before it; null for none."

@@ -55,7 +55,7 @@ async def python(_: Config) -> list[Finding]:
 async def packages(config: Config) -> list[Finding]:
     """The packages that every agent needs, and those of the configured engines."""
     names = dict.fromkeys(_BASE)
-    for section in (config.stt, *_language_models(config), config.tts):
+    for section in (config.stt, *_llm_sections(config), config.tts):
         names.update(dict.fromkeys(OF_ENGINE.get(section.engine_name, ())))
     if any(tool.mcp is not None for tool in config.tools):
         names["mcp"] = None
@@ -161,7 +161,7 @@ def _device(kind: Kind, wanted: str | int | None) -> Finding:
     return Finding("ok", STAGE[kind], f"{device.index} '{device.name}', {device.sample_rate} Hz")
 
 
-async def hears(config: Config) -> list[Finding]:
+async def recognition(config: Config) -> list[Finding]:
     """The recogniser and what judges a turn's end: their data, or the cached models."""
     findings = []
     if config.turn.detector == "smart_turn":
@@ -176,26 +176,26 @@ async def hears(config: Config) -> list[Finding]:
     return findings
 
 
-async def thinks(config: Config) -> list[Finding]:
+async def language_models(config: Config) -> list[Finding]:
     """The language model and its fallbacks: whether their endpoints answer and have the models."""
-    return [await _thinks(section) for section in _language_models(config)]
+    return [await _language_model(section) for section in _llm_sections(config)]
 
 
-async def _thinks(section: EngineSection) -> Finding:
+async def _language_model(section: EngineSection) -> Finding:
     finding = await _loads("llm", section, create_llm)
     if finding.state != "ok" or section.engine_name != "openai":
         return finding
     return await endpoint(section)
 
 
-def _language_models(config: Config) -> list[EngineSection]:
+def _llm_sections(config: Config) -> list[EngineSection]:
     """The configured one, then its fallbacks, each on its own."""
     section = config.llm
     others = section.fallback if isinstance(section, LlmSection) else []
     return [section.model_copy(update={"fallback": []}), *others]
 
 
-async def speaks(config: Config) -> list[Finding]:
+async def synthesis(config: Config) -> list[Finding]:
     """The synthesiser: its library and data, its program, or the cached model."""
     if config.tts.engine_name == "dia2":
         return [await anyio.to_thread.run_sync(dia2_model, config.tts)]
@@ -236,4 +236,4 @@ _LOAD_PATIENCE = 10.0
 
 
 OF_MACHINE: Sequence[Check] = (python, installation, packages, gpu, sound, servers)
-OF_ENGINES: Sequence[Check] = (hears, thinks, speaks, tools)
+OF_ENGINES: Sequence[Check] = (recognition, language_models, synthesis, tools)

@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from agent.config.tools import ToolSettings
 from agent.errors import ConfigError
 from agent.events import Report, WarningEvent
-from agent.graph import only
+from agent.graph import only, task_group
 from agent.tools.builtin import NAMES, Builtins, Controls
 from agent.tools.confirmation import Question
 from agent.tools.events import ToolCalled, ToolReturned
@@ -80,7 +80,7 @@ class Toolbox:
         a warning, its tools are there once it can.
         """
         async with AsyncExitStack() as stack:
-            tasks = await stack.enter_async_context(_task_group())
+            tasks = await stack.enter_async_context(task_group())
             toolbox = cls(tasks, report)
             stack.callback(toolbox._send.close)
             stack.callback(toolbox.announcements.close)
@@ -220,13 +220,3 @@ def _function(name: str, settings: ToolSettings, builtins: Builtins) -> Tool:
         )
     except ToolError as error:
         raise ConfigError(f"tools: {error}") from error
-
-
-@asynccontextmanager
-async def _task_group() -> AsyncGenerator[TaskGroup, None]:
-    """A task group that lets the body's own error out as it is."""
-    try:
-        async with anyio.create_task_group() as tasks:
-            yield tasks
-    except BaseExceptionGroup as group:
-        raise only(group) from None

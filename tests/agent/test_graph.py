@@ -7,7 +7,7 @@ import pytest
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.errors import StageError
-from agent.graph import Graph
+from agent.graph import Graph, task_group
 
 pytestmark = pytest.mark.anyio
 
@@ -205,3 +205,37 @@ async def test_leaving_open_cancels_the_graph() -> None:
     async with Graph(source).then(double).open() as (_, receive):
         assert await receive.receive() == 0
     assert source.closed
+
+
+async def fail() -> None:
+    raise KeyError("a task's")
+
+
+async def test_a_task_groups_only_error_comes_as_it_is() -> None:
+    async def nested() -> None:
+        async with task_group(), anyio.create_task_group() as inner:
+            inner.start_soon(fail)
+            await anyio.sleep_forever()
+
+    async def alone() -> None:
+        async with task_group():
+            raise ValueError("the block's")
+
+    with pytest.raises(KeyError, match="a task's"):
+        await nested()
+    with pytest.raises(ValueError, match="the block's"):
+        await alone()
+
+
+async def test_a_task_groups_errors_stay_together() -> None:
+    async def both() -> None:
+        async with task_group() as tasks:
+            tasks.start_soon(fail)
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class():
+                raise ValueError("the block's") from None
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await both()
+    assert {type(error) for error in caught.value.exceptions} == {KeyError, ValueError}

@@ -52,12 +52,12 @@ async def _talk(config: Config, reply: "ReplyFile") -> None:
         await talk(config, copy=reply.add, silent=True)
 
 
-class ReplyFile:
-    """A WAV file of what is spoken, without the silence before it."""
+class ReplyFile(ExitStack):
+    """A WAV file of what is spoken, without the silence before it; closed with the stack."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self._path = path
-        self._files = ExitStack()
         self._wav: WavWriter | None = None
         self._silence: list[NDArray[np.float32]] = []
         self.seconds = 0.0
@@ -69,14 +69,8 @@ class ReplyFile:
                 self._silence.append(block.pcm.copy())
             return
         if self._wav is None:
-            self._wav = self._files.enter_context(WavWriter(self._path, block.sample_rate))
+            self._wav = self.enter_context(WavWriter(self._path, block.sample_rate))
         pcm = np.concatenate((*self._silence, block.pcm))
         self._silence.clear()
         self._wav.write(pcm)
         self.seconds += len(pcm) / block.sample_rate
-
-    def __enter__(self) -> "ReplyFile":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._files.close()

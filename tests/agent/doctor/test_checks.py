@@ -67,7 +67,7 @@ def config(**sections: Any) -> Config:
 
 async def endpoint(base_url: str, model: str = "m") -> Finding:
     llm = {"adapter": "openai", "model": model, "base_url": base_url, "api_key": "sk-secret"}
-    (finding,) = await checks.thinks(config(llm=llm))
+    (finding,) = await checks.language_models(config(llm=llm))
     assert "sk-secret" not in f"{finding}"
     return finding
 
@@ -142,7 +142,7 @@ class TestTranscriptionEndpoint:
     @staticmethod
     async def find(base_url: str) -> Finding:
         stt = {"engine": "openai", "model": "m", "base_url": base_url, "api_key": "sk-secret"}
-        (finding,) = await checks.hears(config(stt=stt))
+        (finding,) = await checks.recognition(config(stt=stt))
         return finding
 
     async def test_it_answers(self, serve: Serve) -> None:
@@ -164,7 +164,7 @@ class TestLanguageModels:
         good = {"adapter": "openai", "model": "m", "base_url": url, "api_key": "sk-secret"}
         bad = {**good, "model": "other"}
         llm = {**good, "fallback": [bad, {"adapter": "eliza"}]}
-        found = await checks.thinks(config(llm=llm))
+        found = await checks.language_models(config(llm=llm))
         assert [finding.state for finding in found] == ["ok", "note", "ok"]
         assert found[2] == Finding("ok", "llm eliza", "loads")
         subjects = {finding.subject for finding in await checks.packages(config(llm=bad))}
@@ -190,7 +190,7 @@ class TestLanguageModels:
         monkeypatch.delenv("OPENAI_API_KEY", raising=False)
         monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
         monkeypatch.setattr(discover, "SERVERS", {})
-        (finding,) = await checks.thinks(config(llm={"adapter": "auto"}))
+        (finding,) = await checks.language_models(config(llm={"adapter": "auto"}))
         assert finding.state == "missing"
         assert "no language model was found: start one" in finding.detail
 
@@ -229,16 +229,16 @@ class TestEngines:
 
     async def test_an_engine_that_does_not_load_says_why(self) -> None:
         tts = {"engine": "command", "command": ["a-program-that-is-not-there"]}
-        (finding,) = await checks.speaks(config(tts=tts))
+        (finding,) = await checks.synthesis(config(tts=tts))
         assert finding.state == "missing"
         assert "a-program-that-is-not-there" in finding.detail
 
     async def test_a_whisper_model_on_disk(self, tmp_path: Path) -> None:
         stt = {"engine": "whisper", "model": str(tmp_path)}
-        (finding,) = await checks.hears(config(stt=stt))
+        (finding,) = await checks.recognition(config(stt=stt))
         assert finding.state == "missing"
         (tmp_path / "model.bin").touch()
-        (finding,) = await checks.hears(config(stt=stt))
+        (finding,) = await checks.recognition(config(stt=stt))
         assert finding == Finding("ok", "stt whisper", f"model {tmp_path} is in {tmp_path}")
 
     @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ class TestEngines:
         [("nobody/nothing-at-all", "is not downloaded yet"), ("huge", "Invalid model size 'huge'")],
     )
     async def test_a_whisper_model_that_is_not_there(self, model: str, told: str) -> None:
-        (finding,) = await checks.hears(config(stt={"engine": "whisper", "model": model}))
+        (finding,) = await checks.recognition(config(stt={"engine": "whisper", "model": model}))
         assert finding.state == "missing"
         assert told in finding.detail
 
