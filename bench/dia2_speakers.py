@@ -79,7 +79,7 @@ class Speakers:
         return result
 
     def frame(self) -> None:
-        """One step of every slot; a take that has ended makes room for the next."""
+        """One step of every slot; a sequence that has ended makes room for the next."""
         cache = self.model.cache
         while self.stepper.free:
             cache.truncate(self.stepper.admit(self._sequence()), FILLED)

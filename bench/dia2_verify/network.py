@@ -78,7 +78,7 @@ def check_network(root: Path, load: Loading) -> Iterator[Row]:
             yield from _bfloat16(f"{folder.name}/net_bf16", half, folder)
     for trace in traces(root):
         if trace.has_tensors and "warm_hidden" in trace.tensors:
-            yield from _warm_up(trace, load)
+            yield from _prefill(trace, load)
 
 
 @torch.inference_mode()
@@ -192,7 +192,7 @@ def _bfloat16(case: str, model: Model, folder: Path) -> Iterator[Row]:
 
 
 @torch.inference_mode()
-def _warm_up(trace: Trace, load: Loading) -> Iterator[Row]:
+def _prefill(trace: Trace, load: Loading) -> Iterator[Row]:
     model = load(trace.config, trace.folder / "model.safetensors")
     recorded = {
         name.removeprefix("warm_"): tensor

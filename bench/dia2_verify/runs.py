@@ -27,14 +27,14 @@ LONGEST = 7  # characters in a fragment
 
 
 class Source(Protocol):
-    """Where a take's text comes from."""
+    """Where a sequence's text comes from."""
 
     name: str
     known: int
     """Entries that have arrived; one more once the text has ended."""
 
-    def feed(self, sequence: Sequence, *, stuck: bool) -> None:
-        """Perhaps some text; certainly some if the take is stuck."""
+    def supply(self, sequence: Sequence, *, stuck: bool) -> None:
+        """Perhaps some text; certainly some if the sequence is stuck."""
 
 
 class Whole:
@@ -46,9 +46,9 @@ class Whole:
         self._entries = trace.script_entries
         self.known = 0
 
-    def feed(self, sequence: Sequence, *, stuck: bool) -> None:
+    def supply(self, sequence: Sequence, *, stuck: bool) -> None:
         if stuck:
-            raise RuntimeError("the take waits although its text is complete")
+            raise RuntimeError("the sequence waits although its text is complete")
         if not sequence.machine.closed:
             sequence.machine.add(self._entries)
             sequence.machine.close()
@@ -71,7 +71,7 @@ class Fragments:
             pass
         self.name = "in fragments" if self._parser else "entry by entry"
 
-    def feed(self, sequence: Sequence, *, stuck: bool) -> None:
+    def supply(self, sequence: Sequence, *, stuck: bool) -> None:
         if sequence.machine.closed or not (stuck or self._random.random() < 0.4):
             return
         new = self._next_words() if self._parser is None else self._next_fragment(self._parser)
@@ -153,7 +153,7 @@ def generate(model: Model, trace: Trace, source: Source, *, graphs: bool = False
     slot = stepper.admit(sequence)
     stuck = False
     while not sequence.finished:
-        source.feed(sequence, stuck=stuck)
+        source.supply(sequence, stuck=stuck)
         before = sequence.step
         stuck = not stepper.step()
         done = sequence.prefilled + sequence.step - sequence.start  # machine calls

@@ -82,7 +82,7 @@ def _process(machine: StateMachine, step: int, raw: int, *, forced: bool) -> lis
 
 
 def _machine_of(trace: Trace) -> Row:
-    """The machine calls of a whole generation, its warm-up included."""
+    """The machine calls of a whole generation, its prefill included."""
     config, recorded = trace.config, trace.json
     padding = recorded["generation"]["initial_padding"]
     machine = StateMachine(config.new_word, config.pad, config.ahead, padding)

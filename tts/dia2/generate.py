@@ -85,7 +85,7 @@ class Generation:
         check_length(self.entries, self.bundle.config)
 
     def prompt(self, voices: abc.Sequence[Voice]) -> Prefix:
-        """What is heard first. Raises TextToSpeechError: another model's voices, or too many."""
+        """What is fed first. Raises TextToSpeechError: another model's voices, or too many."""
         return Prefix(*prompt(voices, self.bundle.tokenizer, self.bundle.mimi))
 
     def decode(self, codes: Codes) -> Tensor:

@@ -152,7 +152,7 @@ class Draws:
         self.steps[sequence] = []
 
     def written(self, sequence: Sequence) -> None:
-        """The take is at the end of its step."""
+        """The sequence is at the end of its step."""
         if sequence in self._slots:
             action, column = (
                 self._calls.get((*self._slots[sequence], each)) for each in (True, False)

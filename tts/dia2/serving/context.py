@@ -47,7 +47,7 @@ class ConversationContext:
     """Holds a voice and the last turns, encoded. Not for several threads at once."""
 
     def __init__(self, bundle: Bundle, voice: Voice | None, turns: int) -> None:
-        """`voice` is heard before the turns, of which there are at most `turns`, the user's last.
+        """`voice` comes before the turns, of which there are at most `turns`, the user's last.
 
         Raises TextToSpeechError if the voice is another model's.
         """
@@ -91,7 +91,7 @@ class ConversationContext:
         """One more turn; the oldest make room.
 
         After the agent's comes the user's, and a reply only then: what that will crowd out goes
-        already now, so that the others keep their places and have been heard by then.
+        already now, so that the others keep their places and are in the cache by then.
         """
         self._turns.append(turn)
         agent = turn.part.speaker == _SPEAKERS["agent"]

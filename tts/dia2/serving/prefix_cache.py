@@ -1,6 +1,6 @@
 """A prefix cache: what the network was fed of late, so that it need not be computed twice.
 
-A prefix is heard in blocks. The keys and values of a block are kept under a name made from all
+A prefix is fed in blocks. The keys and values of a block are kept under a name made from all
 columns up to its end, so a prefix that begins as an earlier one did finds its first blocks here,
 whatever it goes on with. A block is always computed alone, from the same blocks before it: what is
 found is, to the last bit, what would have been computed.

@@ -29,9 +29,9 @@ def prompt(voices: Sequence[Voice], tokenizer: Tokenizer, mimi: Mimi) -> tuple[P
     for speaker, voice in enumerate(voices):
         voice.check(mimi)
         needed = frames_needed(voice.words, tokenizer, speaker, mimi.frame_rate)
-        heard = with_tail(voice.codes, needed, mimi)
-        parts.append(Part(speaker, voice.words, heard.shape[1]))
-        codes.append(heard)
+        padded = with_tail(voice.codes, needed, mimi)
+        parts.append(Part(speaker, voice.words, padded.shape[1]))
+        codes.append(padded)
     return plan(parts, tokenizer, mimi.frame_rate), np.concatenate(codes, 1)
 
 

@@ -133,7 +133,7 @@ class Scheduler:
                 now = self._clock()
                 self.admission.note(self._stepper.spoke, now - begun, now)
         elif self._idle_slot is not None:
-            self._stop_idle_prefill()  # it has heard all there is
+            self._stop_idle_prefill()  # it has been fed all there is
         self._retire()
         return moved
 

@@ -60,7 +60,7 @@ class Sequence:
     ) -> None:
         """`bos` is the tokenizer's; `uniforms` are the draws, from `random_numbers`.
 
-        `prefix` and its `codes` [codebooks, prefix.frames] are what is heard before the first step;
+        `prefix` and its `codes` [codebooks, prefix.frames] are what is fed before the first step;
         with `keep_prefix` that comes out too. Raises TextToSpeechError if it fills the window.
         """
         self.config = config
@@ -73,9 +73,9 @@ class Sequence:
         self.action: int | None = None
         """Drawn, and not yet turned into text."""
         self.prefilled = 0
-        """Steps of the prefix that the network has heard."""
+        """Steps of the prefix that the network has been fed."""
         self.held = False
-        """The network is not to speak: whoever listens is behind, or it only hears the prefix."""
+        """The network is not to speak: whoever listens is behind, or only the prefix is wanted."""
         self.prefill_steps = prefix.frames if prefix else 0
         if self.prefill_steps >= config.max_steps:
             raise TextToSpeechError(

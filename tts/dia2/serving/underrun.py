@@ -1,6 +1,6 @@
 """Text underrun: how long to wait for text that is late before the network pauses by itself.
 
-The network hears about a second and a half of text before it has said it. A listener who has heard
+The network is fed about a second and a half of text before it has said it. A listener who has heard
 everything there is can either wait with the network for the next words, in the middle of what it
 says; or the network goes on without new words, says what it has, and pauses as speakers do.
 """

@@ -23,7 +23,7 @@ from tts.dia2.text.script import Entry
 from tts.protocol import TextToSpeechError
 
 _SPAN = 80  # frames at the end of a window among which it is cut
-_KEPT = 50  # frames before the cut that the next window hears
+_KEPT = 50  # frames before the cut that the next window is fed
 _SENTENCE = re.compile(r"""[.!?…]["'”’)]*$""")
 
 
@@ -135,8 +135,8 @@ class Window(Sequence):
             (*prefix.plan.new_word_steps, *(step - start + voice for step in steps)),
             voice + codes.shape[1],
         )
-        heard = np.concatenate((prefix.codes, codes), 1)
-        return Prefix(plan, heard, mid_speech=True), self.given[said:]
+        known = np.concatenate((prefix.codes, codes), 1)
+        return Prefix(plan, known, mid_speech=True), self.given[said:]
 
     def _tagged(self, number: int, speakers: tuple[int, ...]) -> Entry:
         """Entry `number` with its speaker's tag in front."""

@@ -70,7 +70,7 @@ class Machine:
     def _slowly(self) -> bool:
         moved = self._step()
         self.now += self.seconds * sum(
-            take is not None for take in self.scheduler._stepper.sequences
+            each is not None for each in self.scheduler._stepper.sequences
         )
         return moved
 

@@ -1,4 +1,4 @@
-"""Tests of a take: what leaves when, the two ways to go on after a prefix, and waiting."""
+"""Tests of a sequence: what leaves when, the two ways to go on after a prefix, and waiting."""
 
 import copy
 import itertools
@@ -54,7 +54,7 @@ def said(out: list[tuple[Codes, list[tuple[str, int]]]]) -> tuple[Codes, list[tu
 
 
 def ready(config: Dia2Config, *sizes: int, **options: Any) -> Sequence:
-    """A take with all of its text."""
+    """A sequence with all of its text."""
     sequence = make_sequence(config, **options)
     sequence.machine.add(words(*sizes))
     sequence.machine.close()

@@ -59,7 +59,7 @@ def finish(stepper: Stepper, *sequences: Sequence) -> None:
 
 
 def alone(model: Model, sequence: Sequence) -> Codes:
-    """The frames of a take with nothing beside it."""
+    """The frames of a sequence with nothing beside it."""
     stepper = Stepper(model)
     stepper.admit(sequence)
     finish(stepper, sequence)
@@ -68,11 +68,11 @@ def alone(model: Model, sequence: Sequence) -> Codes:
 
 def test_a_take_alone_and_beside_others(single: Model, triple: Model) -> None:
     """In whichever slot, whatever begins or ends beside it meanwhile."""
-    manners = (Sampling(), Sampling(0.0, 1, 0.0, 1), Sampling(1.0, 0, 1.0, 0, scale=1.0))
+    samplings = (Sampling(), Sampling(0.0, 1, 0.0, 1), Sampling(1.0, 0, 1.0, 0, scale=1.0))
     sizes = ((2, 1, 3), (1, 0, 2, 4, 1), (3, 3))
 
     def sequence(n: int) -> Sequence:
-        return closed(make_sequence(single.config, n, sampling=manners[n]), *sizes[n])
+        return closed(make_sequence(single.config, n, sampling=samplings[n]), *sizes[n])
 
     stepper, sequences, others = (
         Stepper(triple),
@@ -223,7 +223,7 @@ def test_the_window_s_end_is_a_clean_stop(single: Model) -> None:
     assert single.cache.filled == [single.cache.size]
 
 
-def test_more_takes_than_slots(single: Model) -> None:
+def test_more_sequences_than_slots(single: Model) -> None:
     stepper = Stepper(single)
     stepper.admit(make_sequence(single.config))
     with pytest.raises(TextToSpeechError, match="all 1 slots are speaking"):

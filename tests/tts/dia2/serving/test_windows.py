@@ -87,7 +87,7 @@ def window(tmp_path: Path, text: str, steps: int = 60) -> Window:
 
 
 def advance(sequence: Window) -> int | None:
-    """Make steps until the cut is due or the take has finished."""
+    """Make steps until the cut is due or the window has finished."""
     while not sequence.finished:
         sequence.action = 1
         assert sequence.decide()

@@ -52,7 +52,7 @@ def selected(folder: Path) -> FastModel:
 
 
 def begin(stepper: Stepper, seed: int) -> Sequence:
-    """A take whose every step makes audio."""
+    """A sequence whose every step makes audio."""
     sequence = make_sequence(stepper.model.config, seed, published=True)
     sequence.machine.add(words(2, 1, 1))
     sequence.machine.close()
