@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _HOMES = {"Dia2": "dia2", "Result": "generate", "Sampling": "network.sampling"}
 
-__all__ = ["Dia2", "Result", "Sampling"]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
