@@ -147,8 +147,8 @@ def _measure(bundle: Bundle, admission: Admission, sampling: Sampling) -> float:
 
 
 def _warn_if_slow(bundle: Bundle, frame: float) -> None:
-    admission = frame * bundle.frame_rate
-    if admission <= 1:
+    real_time_factor = frame * bundle.frame_rate
+    if real_time_factor <= 1:
         return
     ways = ["an NVIDIA GPU"] if bundle.model.device.type == "cpu" else []
     if isinstance(bundle.model, FastModel) and not bundle.model.quantized:
@@ -160,7 +160,7 @@ def _warn_if_slow(bundle: Bundle, frame: float) -> None:
     _log.warning(
         "Dia2 takes %.1f s or more for a second of speech on this machine (%.0f ms a frame): there "
         "will be gaps; what helps is %s, or another engine, such as espeak",
-        admission,
+        real_time_factor,
         1000 * frame,
         ", ".join(ways) or "a faster GPU",
     )
