@@ -64,7 +64,7 @@ def respond(messages: Sequence[Message], now: datetime) -> str:
             return answer
     for rules in (INTENTS, CHAT):
         for sentence in reversed(sentences):
-            for pattern, answers in rules:
+            for pattern, answers in rules.items():
                 if found := re.search(pattern, sentence, re.I):
                     answer = answers[turn.number % len(answers)]
                     return answer.format(*(reflect(group) for group in found.groups("")))

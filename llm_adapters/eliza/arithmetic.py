@@ -6,29 +6,15 @@ from fractions import Fraction
 
 from llm_adapters.eliza.numbers import LARGEST, read, spoken
 
-OPERATORS: dict[tuple[str, ...], str] = {
-    ("plus",): "plus",
-    ("+",): "plus",
-    ("minus",): "minus",
-    ("less",): "minus",
-    ("take", "away"): "minus",
-    ("-",): "minus",
-    ("−",): "minus",
-    ("times",): "times",
-    ("multiplied", "by"): "times",
-    ("x",): "times",
-    ("*",): "times",
-    ("×",): "times",
-    ("divided", "by"): "divided by",
-    ("over",): "divided by",
-    ("/",): "divided by",
-    ("÷",): "divided by",
-    (":",): "divided by",
-    ("percent", "of"): "percent of",
-    ("per", "cent", "of"): "percent of",
-    ("%", "of"): "percent of",
+WAYS = {
+    "plus": ("plus", "+"),
+    "minus": ("minus", "less", "take away", "-", "−"),
+    "times": ("times", "multiplied by", "x", "*", "×"),
+    "divided by": ("divided by", "over", "/", "÷", ":"),
+    "percent of": ("percent of", "per cent of", "% of"),
 }
-"""How each operation may be said, and how we say it."""
+"""How we say each operation, and how it may be said."""
+OPERATORS = {tuple(said.split()): name for name, ways in WAYS.items() for said in ways}
 
 SIGNS = {"minus", "negative", "-", "−"}
 MOST_NUMBERS = 20

@@ -5,7 +5,8 @@ case, in one sentence without punctuation and with its contractions spelled out.
 is what the pattern's group caught, as the other person would say it.
 """
 
-Rule = tuple[str, tuple[str, ...]]
+Rules = dict[str, tuple[str, ...]]
+"""Answers by pattern. The first pattern that is found counts."""
 
 CONTRACTIONS = {
     r"can't": "cannot",
@@ -56,241 +57,170 @@ VERBS = [
 """The same, but only before these."""
 # fmt: on
 
-# Requests that are recognised, and refused honestly or answered in one line. First match counts.
-INTENTS: list[Rule] = [
-    (
-        r"\b(?:set|start|cancel|stop) (?:a|an|the|my|another) (?:\w+ )*(timer|alarm|reminder)\b",
-        (
-            "I am sorry, I cannot set a {0} yet. I can only talk.",
-            "I wish I could, but a {0} is beyond me so far.",
-        ),
+# Requests that are recognised, and refused honestly or answered in one line.
+INTENTS: Rules = {
+    r"\b(?:set|start|cancel|stop) (?:a|an|the|my|another) (?:\w+ )*(timer|alarm|reminder)\b": (
+        "I am sorry, I cannot set a {0} yet. I can only talk.",
+        "I wish I could, but a {0} is beyond me so far.",
     ),
-    (
-        r"\b(?:remind me|wake me)\b",
-        ("I am sorry, I cannot remind you of anything yet. I can only talk.",),
+    r"\b(?:remind me|wake me)\b": (
+        "I am sorry, I cannot remind you of anything yet. I can only talk.",
     ),
-    (
-        r"\b(?:turn|switch) (?:on|off|up|down)\b|\bplay (?:some |the |a )?(?:music|song|radio)\b",
-        (
-            "I am sorry, I am not connected to anything in your home. I can only talk.",
-            "I would need hands for that. I can only talk.",
-        ),
+    r"\b(?:turn|switch) (?:on|off|up|down)\b|\bplay (?:some |the |a )?(?:music|song|radio)\b": (
+        "I am sorry, I am not connected to anything in your home. I can only talk.",
+        "I would need hands for that. I can only talk.",
     ),
-    (
-        r"\b(?:weather|rain today|forecast|temperature)\b",
-        (
-            "I am sorry, I cannot look at the weather. What do you see outside?",
-            "I have no window and no network, so you know more about the weather than I do.",
-        ),
+    r"\b(?:weather|rain today|forecast|temperature)\b": (
+        "I am sorry, I cannot look at the weather. What do you see outside?",
+        "I have no window and no network, so you know more about the weather than I do.",
     ),
-    (
-        r"\b(?:the news|headlines)\b",
-        ("I am sorry, I do not know the news. I live entirely on this computer.",),
+    r"\b(?:the news|headlines)\b": (
+        "I am sorry, I do not know the news. I live entirely on this computer.",
     ),
-    (
-        r"\bwhat can you do\b|\bwhat do you (?:do|know)\b|\bhow can you help\b|^help(?: me)?$",
-        (
-            "I can tell you the time and the date, do arithmetic, count, name some capitals, "
-            "tell a story, and repeat after you. And I like to listen.",
-        ),
+    r"\bwhat can you do\b|\bwhat do you (?:do|know)\b|\bhow can you help\b|^help(?: me)?$": (
+        "I can tell you the time and the date, do arithmetic, count, name some capitals, "
+        "tell a story, and repeat after you. And I like to listen.",
     ),
-    (
-        r"\b(?:what is your name|who are you|what are you)\b",
-        ("I am Eliza, a small program that talks with people by simple rules.",),
+    r"\b(?:what is your name|who are you|what are you)\b": (
+        "I am Eliza, a small program that talks with people by simple rules.",
     ),
-    (
-        r"\btell me (?:a|another) joke\b|\bmake me laugh\b",
-        (
-            "Why did the clock go to the doctor? It felt run down.",
-            "I asked a shadow for the time. It said it was late, and got longer.",
-            "I know a joke about silence, but nobody has heard it.",
-        ),
+    r"\btell me (?:a|another) joke\b|\bmake me laugh\b": (
+        "Why did the clock go to the doctor? It felt run down.",
+        "I asked a shadow for the time. It said it was late, and got longer.",
+        "I know a joke about silence, but nobody has heard it.",
     ),
-    (
-        r"\b(?:good ?bye|bye|see you (?:later|soon|tomorrow)|good night)\b",
-        (
-            "Goodbye. It was nice to talk with you.",
-            "Goodbye, and take care.",
-            "See you soon. Goodbye.",
-        ),
+    r"\b(?:good ?bye|bye|see you (?:later|soon|tomorrow)|good night)\b": (
+        "Goodbye. It was nice to talk with you.",
+        "Goodbye, and take care.",
+        "See you soon. Goodbye.",
     ),
-    (
-        r"^(?:no )?(?:stop|quiet|be quiet|shut up|enough|that is enough|never mind|cancel)\b",
-        ("All right.", "Very well, I am quiet.", "As you wish."),
+    r"^(?:no )?(?:stop|quiet|be quiet|shut up|enough|that is enough|never mind|cancel)\b": (
+        "All right.",
+        "Very well, I am quiet.",
+        "As you wish.",
     ),
-    (
-        r"\bthank(?:s| you)\b",
-        ("You are welcome.", "With pleasure.", "Not at all."),
+    r"\bthank(?:s| you)\b": ("You are welcome.", "With pleasure.", "Not at all."),
+    r"\bhow are you\b|\bhow do you do\b": (
+        "I am very well, thank you. How are you?",
+        "All my rules are in order, thank you. And you?",
     ),
-    (
-        r"\bhow are you\b|\bhow do you do\b",
-        (
-            "I am very well, thank you. How are you?",
-            "All my rules are in order, thank you. And you?",
-        ),
+    r"\bsay something\b": ("With pleasure. Ask me for a story, or for a joke.",),
+    r"\bcan you hear me\b|\bare you (?:there|listening)\b": (
+        "Yes, I hear you well.",
+        "I am here, and I am listening.",
     ),
-    (
-        r"\bsay something\b",
-        ("With pleasure. Ask me for a story, or for a joke.",),
-    ),
-    (
-        r"\bcan you hear me\b|\bare you (?:there|listening)\b",
-        ("Yes, I hear you well.", "I am here, and I am listening."),
-    ),
-]
+}
 
-# The conversation itself. First match counts.
-CHAT: list[Rule] = [
-    (
-        r"^(?:well )?(?:hello|hi|hey|good (?:morning|afternoon|evening))\b(?! \w+ \w+ \w+)",
-        (
-            "Hello. What would you like to talk about?",
-            "Hello again. What is on your mind?",
-            "Hi. How can I help you?",
-        ),
+# The conversation itself.
+CHAT: Rules = {
+    r"^(?:well )?(?:hello|hi|hey|good (?:morning|afternoon|evening))\b(?! \w+ \w+ \w+)": (
+        "Hello. What would you like to talk about?",
+        "Hello again. What is on your mind?",
+        "Hi. How can I help you?",
     ),
-    (
-        r"\bi (?:would like|want|need) you to (.+)",
-        (
-            "I am afraid I cannot do that. I can only talk with you about it.",
-            "That is more than I can do. But tell me, why is it important to you?",
-        ),
+    r"\bi (?:would like|want|need) you to (.+)": (
+        "I am afraid I cannot do that. I can only talk with you about it.",
+        "That is more than I can do. But tell me, why is it important to you?",
     ),
-    (
-        r"\bi (?:need|want|would like) (?:to have )?(.+)",
-        (
-            "Why do you want {0}?",
-            "What would it mean to you to get {0}?",
-            "Are you sure that you want {0}?",
-        ),
+    r"\bi (?:need|want|would like) (?:to have )?(.+)": (
+        "Why do you want {0}?",
+        "What would it mean to you to get {0}?",
+        "Are you sure that you want {0}?",
     ),
-    (
-        r"\bi (?:feel|am feeling) (.+)",
-        (
-            "Do you often feel {0}?",
-            "When do you usually feel {0}?",
-            "What makes you feel {0}?",
-        ),
+    r"\bi (?:feel|am feeling) (.+)": (
+        "Do you often feel {0}?",
+        "When do you usually feel {0}?",
+        "What makes you feel {0}?",
     ),
-    (
-        r"\bi cannot (.+)",
-        (
-            "What keeps you from it?",
-            "Perhaps you could {0} if you tried.",
-            "What would change if you could {0}?",
-        ),
+    r"\bi cannot (.+)": (
+        "What keeps you from it?",
+        "Perhaps you could {0} if you tried.",
+        "What would change if you could {0}?",
     ),
-    (
-        r"\bi (?:do not|never) (.+)",
-        ("Why do you not {0}?", "Would you like to {0}?", "Does that trouble you?"),
+    r"\bi (?:do not|never) (.+)": (
+        "Why do you not {0}?",
+        "Would you like to {0}?",
+        "Does that trouble you?",
     ),
-    (
-        r"\bi am (?:so |very )?(sad|unhappy|tired|lonely|afraid|angry|sick|bored|worried)\b",
-        (
-            "I am sorry to hear that you are {0}. What happened?",
-            "How long have you been {0}?",
-            "What would help you when you are {0}?",
-        ),
+    r"\bi am (?:so |very )?(sad|unhappy|tired|lonely|afraid|angry|sick|bored|worried)\b": (
+        "I am sorry to hear that you are {0}. What happened?",
+        "How long have you been {0}?",
+        "What would help you when you are {0}?",
     ),
-    (
-        r"\bi am (?:so |very |really )?(happy|glad|excited|proud|fine|well|good|great)\b",
-        (
-            "It is good to hear that you are {0}. What is the reason?",
-            "What makes you {0} today?",
-        ),
+    r"\bi am (?:so |very |really )?(happy|glad|excited|proud|fine|well|good|great)\b": (
+        "It is good to hear that you are {0}. What is the reason?",
+        "What makes you {0} today?",
     ),
-    (
-        r"\bi am (.+)",
-        (
-            "How long have you been {0}?",
-            "How does it feel to be {0}?",
-            "Is it important to you that you are {0}?",
-        ),
+    r"\bi am (.+)": (
+        "How long have you been {0}?",
+        "How does it feel to be {0}?",
+        "Is it important to you that you are {0}?",
     ),
-    (
-        r"\bi (?:dreamed|dreamt|had a dream)\b",
-        ("What do you think that dream means?", "Do you dream often?"),
+    r"\bi (?:dreamed|dreamt|had a dream)\b": (
+        "What do you think that dream means?",
+        "Do you dream often?",
     ),
-    (
-        r"\bi (?:remember) (.+)",
-        ("Do you often think of {0}?", "What else do you remember?"),
+    r"\bi (?:remember) (.+)": ("Do you often think of {0}?", "What else do you remember?"),
+    r"\bi (?:think|believe|guess) (?:that )?(.+)": (
+        "Why do you think that {0}?",
+        "Are you sure that {0}?",
     ),
-    (
-        r"\bi (?:think|believe|guess) (?:that )?(.+)",
-        ("Why do you think that {0}?", "Are you sure that {0}?"),
+    r"\bi (?:like|love|enjoy) (.+)": (
+        "What do you like best about {0}?",
+        "How did you come to like {0}?",
     ),
-    (
-        r"\bi (?:like|love|enjoy) (.+)",
-        ("What do you like best about {0}?", "How did you come to like {0}?"),
+    r"\bi (?:hate|dislike) (.+)": ("What is so bad about {0}?", "Did you ever like {0}?"),
+    r"\bmy (mother|father|mom|dad|brother|sister|wife|husband|son|daughter|family|friend)\b": (
+        "Tell me more about your {0}.",
+        "How do you get along with your {0}?",
     ),
-    (
-        r"\bi (?:hate|dislike) (.+)",
-        ("What is so bad about {0}?", "Did you ever like {0}?"),
+    r"\b(?:because|since) (.+)": ("Is that the real reason?", "What other reasons might there be?"),
+    r"\bwhy (?:do not|can not|cannot|will not) you (.+)": (
+        "Perhaps I will {0} one day.",
+        "Do you think that I should {0}?",
     ),
-    (
-        r"\bmy (mother|father|mom|dad|brother|sister|wife|husband|son|daughter|family|friend)\b",
-        ("Tell me more about your {0}.", "How do you get along with your {0}?"),
+    r"\b(?:can|could|will|would) you (?:please )?(.+)": (
+        "I am afraid that I cannot {0}.",
+        "Why would you like me to {0}?",
     ),
-    (
-        r"\b(?:because|since) (.+)",
-        ("Is that the real reason?", "What other reasons might there be?"),
+    r"\bare you (.+)": ("Would you like it if I were {0}?", "Perhaps I am {0}. What do you think?"),
+    r"\byou are (.+)": (
+        "What makes you think that I am {0}?",
+        "Perhaps I am {0}, in my own small way.",
     ),
-    (
-        r"\bwhy (?:do not|can not|cannot|will not) you (.+)",
-        ("Perhaps I will {0} one day.", "Do you think that I should {0}?"),
+    r"\bdo you (?:like|love) (.+)": (
+        "I have no taste of my own. Do you like {0}?",
+        "I cannot say. What about you?",
     ),
-    (
-        r"\b(?:can|could|will|would) you (?:please )?(.+)",
-        (
-            "I am afraid that I cannot {0}.",
-            "Why would you like me to {0}?",
-        ),
+    r"\bmy (.+?)(?: (?:is|are|was|were|has|have)\b.*)?$": (
+        "Tell me more about your {0}.",
+        "Why do you mention your {0}?",
     ),
-    (
-        r"\bare you (.+)",
-        ("Would you like it if I were {0}?", "Perhaps I am {0}. What do you think?"),
+    r"\b(?:sorry|apologi[sz]e|excuse me)\b": (
+        "There is no need to be sorry.",
+        "That is quite all right.",
     ),
-    (
-        r"\byou are (.+)",
-        ("What makes you think that I am {0}?", "Perhaps I am {0}, in my own small way."),
+    r"\b(?:computers?|machines?|robots?|programs?)\b": (
+        "Do computers worry you?",
+        "What do you think machines have to do with it?",
     ),
-    (
-        r"\bdo you (?:like|love) (.+)",
-        ("I have no taste of my own. Do you like {0}?", "I cannot say. What about you?"),
+    r"\balways\b": ("Really always?", "Can you think of an example?"),
+    r"^(?:yes|yeah|yep|right|sure|of course|exactly)\b": ("I see. Go on.", "Tell me more."),
+    r"^(?:no|nope|not really)\b": ("Why not?", "Are you sure?", "I see. What then?"),
+    r"^(?:maybe|perhaps)\b": ("You do not seem quite certain.", "What does it depend on?"),
+    r"^(?:who|what|where|when|which|how|why)\b": (
+        "I do not know. I am only a small program. What do you think?",
+        "That is a good question, and I have no answer to it.",
+        "I wish I knew. Why do you ask?",
     ),
-    (
-        r"\bmy (.+?)(?: (?:is|are|was|were|has|have)\b.*)?$",
-        ("Tell me more about your {0}.", "Why do you mention your {0}?"),
+    r"^(?:is|are|was|were|am|do|does|did|has|have|should|may|must) \w+": (
+        "I cannot say. What do you think?",
+        "Would it matter to you?",
     ),
-    (
-        r"\b(?:sorry|apologi[sz]e|excuse me)\b",
-        ("There is no need to be sorry.", "That is quite all right."),
+    r"^(?:please )?(?:tell|show|give|find|write|read|open|call|send|make|order|buy)\b": (
+        "I am afraid that I cannot do that. I can only talk.",
     ),
-    (
-        r"\b(?:computers?|machines?|robots?|programs?)\b",
-        ("Do computers worry you?", "What do you think machines have to do with it?"),
-    ),
-    (r"\balways\b", ("Really always?", "Can you think of an example?")),
-    (r"^(?:yes|yeah|yep|right|sure|of course|exactly)\b", ("I see. Go on.", "Tell me more.")),
-    (r"^(?:no|nope|not really)\b", ("Why not?", "Are you sure?", "I see. What then?")),
-    (r"^(?:maybe|perhaps)\b", ("You do not seem quite certain.", "What does it depend on?")),
-    (
-        r"^(?:who|what|where|when|which|how|why)\b",
-        (
-            "I do not know. I am only a small program. What do you think?",
-            "That is a good question, and I have no answer to it.",
-            "I wish I knew. Why do you ask?",
-        ),
-    ),
-    (
-        r"^(?:is|are|was|were|am|do|does|did|has|have|should|may|must) \w+",
-        ("I cannot say. What do you think?", "Would it matter to you?"),
-    ),
-    (
-        r"^(?:please )?(?:tell|show|give|find|write|read|open|call|send|make|order|buy)\b",
-        ("I am afraid that I cannot do that. I can only talk.",),
-    ),
-]
+}
 
 FALLBACKS = (
     "Please tell me more.",

@@ -151,7 +151,9 @@ def test_reflection(text: str, reflected: str) -> None:
 
 def test_answers_can_be_spoken() -> None:
     """No markup, no digits, a full stop or a question mark at the end."""
-    answers = [answer for _, answers in INTENTS + CHAT for answer in answers]
+    answers = [
+        answer for rules in (INTENTS, CHAT) for answers in rules.values() for answer in answers
+    ]
     for answer in [*answers, *FALLBACKS, *STORIES]:
         assert answer[0].isupper()
         assert answer[-1] in ".?"
