@@ -72,6 +72,7 @@ async def test_known_clips(engine: Pocketsphinx) -> None:
 
 
 @once
+@pytest.mark.long
 async def test_word_times_are_where_the_words_are(engine: Pocketsphinx) -> None:
     words = (await recognise(engine, read("pause_1.2"))).words
     before = next(word for word in words if word.text == "order")
@@ -100,6 +101,7 @@ async def test_partials_come_while_the_user_speaks_and_only_when_they_change(
 
 
 @once
+@pytest.mark.long
 async def test_the_size_of_the_blocks_does_not_matter(engine: Pocketsphinx) -> None:
     pcm = read("question_capital")
     words = []
@@ -133,6 +135,7 @@ async def test_it_adapts_from_utterance_to_utterance(engine: Pocketsphinx) -> No
 
 @once
 @pytest.mark.parametrize("pause", [0.8, 1.2])
+@pytest.mark.long
 async def test_it_goes_on_after_a_finish(engine: Pocketsphinx, pause: float) -> None:
     """A transcript at the pause, and then one of everything."""
     pcm = read(f"pause_{pause}")
@@ -170,6 +173,7 @@ async def test_silence_after_a_finish_adds_no_words(engine: Pocketsphinx) -> Non
 
 
 @once
+@pytest.mark.long
 async def test_partials_after_a_finish_have_all_words(engine: Pocketsphinx) -> None:
     one, other = read("interruption_stop"), read("command_lights")
     partials: list[str] = []

@@ -298,6 +298,7 @@ def resident_memory() -> int:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # it takes seconds
+@pytest.mark.long
 async def test_memory_stays_flat_over_many_utterances(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,6 +136,7 @@ async def test_known_clips_trimmed_and_padded(trim: str) -> None:
         assert transcript.confidence > 0.5
 
 
+@pytest.mark.long
 def test_word_times_are_where_the_words_are(model: WhisperModel) -> None:
     decoder = Decoder(model, word_times=True)
     off = []
