@@ -33,7 +33,7 @@ from bench.dia2_speakers import FILLED, PHASES, Result, Speakers, now, share
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
 from tts.dia2.fast.select import NETWORKS
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.model import Model, Network
+from tts.dia2.network.model import Model, ReferenceModel
 
 WARM_UP = 3
 BURST = 2  # frames of one kind in a turn
@@ -111,20 +111,15 @@ def _measure(options: argparse.Namespace, device: torch.device) -> list[Result]:
         what = kind if kind == "int8" else f"{kind} {dtype}"
         model = _model(config, kind, device, getattr(torch, dtype), options)
         speakers.append(Speakers(model, options.cfg, Result(what)))
-        wanted = (
-            options.frames
-            if kind in {"graphs", "kernels"}
-            else options.slow_frames or options.frames
-        )
+        slow = kind not in {"graphs", "kernels"} and options.slow_frames
+        wanted = options.slow_frames if slow else options.frames
         runs.append(Run(speakers[-1].result, speakers[-1].frame, wanted))
         gc.collect()
     if options.baseline:
         compute = torch.bfloat16 if device.type == "cuda" else torch.float32
-        # The readable network's weights once more: it keeps them as they are.
-        with torch.device("meta"):
-            network = Network(config, torch.float32)
-        network.transformer, network.depformer = model.backbone, model.depformer
-        frame = Published(config, network, compute).frame
+        assert isinstance(model, ReferenceModel)  # the last: its weights once more
+        weights = dict(model.network.named_parameters())
+        frame = Published(config, weights, compute).frame
         wanted = options.slow_frames or options.frames
         runs.append(Run(Result("published float32"), frame, wanted))
     for run in runs:
@@ -152,7 +147,7 @@ def _model(
 ) -> Model:
     return NETWORKS["quickest" if kind == "graphs" else kind](
         config,
-        sizes.network(config, device, dtype),
+        sizes.RandomWeights(config, device, dtype),
         device=device,
         dtype=dtype,
         slots=options.slots,

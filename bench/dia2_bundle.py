@@ -58,8 +58,8 @@ def codec(size: str, device: torch.device) -> Mimi:
 def make_bundle(size: str, device: torch.device, dtype: torch.dtype, slots: int = 1) -> Bundle:
     """What `Bundle.load` gives, its graphs captured if it is on a GPU."""
     config = sizes.config(size)
-    network = sizes.network(config, device, dtype)
-    model = select_model(config, network, device=device, dtype=dtype, slots=slots, branches=2)
+    weights = sizes.RandomWeights(config, device, dtype)
+    model = select_model(config, weights, device=device, dtype=dtype, slots=slots, branches=2)
     graphs = capture(model)
     words = tokenizer(config)
     mimi = codec(size, device)

@@ -72,9 +72,9 @@ def hearing(bundle: Bundle, frames: int, times: int) -> dict[str, float]:
             model.step(every, places[n].expand(model.slots), active)
 
     device = model.device
-    network = sizes.network(bundle.config, device, torch.float32)
+    weights = sizes.RandomWeights(bundle.config, device, torch.float32)
     compute = torch.bfloat16 if device.type == "cuda" else torch.float32
-    published = Published(bundle.config, network, compute)
+    published = Published(bundle.config, weights, compute)
 
     def as_published() -> None:
         for published.step in range(frames):

@@ -32,10 +32,9 @@ from tts.dia2.fast.depformer import Frame
 from tts.dia2.fast.gpu.check import find_fault
 from tts.dia2.fast.gpu.kernels.draw import draw
 from tts.dia2.fast.gpu.kernels.embed import embed
-from tts.dia2.fast.gpu.kernels.layer import Layer, Seen
+from tts.dia2.fast.gpu.kernels.layer import KernelBlock, Seen
 from tts.dia2.fast.gpu.kernels.project import Matrix, project
 from tts.dia2.fast.gpu.model import KernelModel
-from tts.dia2.fast.layers import attend
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.kv_cache import FixedStep
 from tts.dia2.network.layers import ACTIVATIONS
@@ -98,7 +97,7 @@ def _without_gpu(config: Dia2Config, options: argparse.Namespace) -> None:
 @torch.inference_mode()
 def _on_gpu(config: Dia2Config, options: argparse.Namespace) -> None:
     device, dtype = torch.device(options.device), torch.bfloat16
-    weights = sizes.network(config, device, dtype)
+    weights = sizes.RandomWeights(config, device, dtype)
     model = KernelModel(config, weights, device=device, dtype=dtype, slots=options.slots)
     print(f"checked against PyTorch: {find_fault(model) or 'all kernels agree'}")
     speed = _bandwidth(device)
@@ -159,7 +158,7 @@ def _random(model: KernelModel, *shape: int) -> Tensor:
     return torch.randn(shape, device=model.device, dtype=model.dtype)
 
 
-def _layers(name: str, model: KernelModel, layers: list[Layer], times: int) -> Iterator[Case]:
+def _layers(name: str, model: KernelModel, layers: list[KernelBlock], times: int) -> Iterator[Case]:
     for part in ("qkv", "out", "wi", "wo"):
         matrices = [getattr(each, part) for each in layers]
         if part in {"qkv", "wi"}:
@@ -226,14 +225,14 @@ def _attention(model: KernelModel, entries: int) -> Case:
     inner = (shape.heads + 2 * shape.kv_heads) * shape.head_dim
     qkv = _random(model, slots * branches, inner)
     cos, sin = model.rotary.angles(cache.lengths, torch.float32)
-    turn = torch.complex(cos, sin).repeat_interleave(branches, 0)
+    rope = torch.complex(cos, sin).repeat_interleave(branches, 0)
     angles = cos.flatten(1), sin.flatten(1)
     active = torch.zeros(slots, device=model.device, dtype=torch.bool)
     step = FixedStep(cache, active, span)
 
     def theirs(number: int) -> Tensor:
         layer = number % shape.layers
-        y = model.fused.layers[layer].norm(qkv.clone(), turn)
+        y = model.fused.blocks[layer].heads(qkv.clone(), rope)
         y = y.view(slots, branches, -1, shape.head_dim)
         parts = torch.split(y, [shape.heads, shape.kv_heads, shape.kv_heads], 2)
         return step.attend(layer, *parts)
@@ -254,17 +253,15 @@ def _stage_attention(model: KernelModel, rows: int, times: int) -> Case:
     frame = model.new_frame()
     assert isinstance(frame, Frame)
     qkv = _random(model, rows, 3 * shape.heads * shape.head_dim)
-    turns, fused = model.turns, model.fused_depth
-    angles = None if turns is None else (turns[0][stage : stage + 1], turns[1][stage : stage + 1])
+    ropes, fused = model.ropes, model.fused_depth
+    assert fused is not None
+    angles = None if ropes is None else (ropes[0][stage : stage + 1], ropes[1][stage : stage + 1])
     number = model.numbers[stage : stage + 1]
 
     def theirs(layer: int) -> Tensor:
         layer %= shape.layers
-        y = fused.layers[layer].norm(qkv.clone(), fused.turns[stage])
-        heads = y.view(-1, 3, shape.heads, shape.head_dim)
-        frame.rows[layer][stage].copy_(heads[:, 1:])
-        q = y[:, : shape.heads].reshape(-1, 1, shape.head_dim)
-        return attend(q, frame.keys[layer][stage], frame.values[layer][stage])
+        heads = fused.blocks[0][layer].heads(qkv.clone(), fused.ropes[stage])
+        return frame.attend(layer, stage, heads)
 
     def ours(layer: int) -> Tensor:
         keys, values = frame.seen[layer % shape.layers]

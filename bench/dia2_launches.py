@@ -98,15 +98,15 @@ def frame(config: Dia2Config, slots: int, span: int) -> tuple[list[Launch], Coun
     """The launches of one frame, by our kernels and by PyTorch: on no device at all."""
     nowhere = torch.device("meta")
     with nowhere:
-        network = Network(config, torch.bfloat16)
-        model = KernelModel(config, network, device=nowhere, slots=slots)
+        weights = dict(Network(config, torch.bfloat16).named_parameters())
+        model = KernelModel(config, weights, device=nowhere, slots=slots)
         sampler = model.new_sampler()
         columns = torch.zeros((slots, model.branches, 2 + config.codebooks), dtype=torch.int64)
         each, text = columns[:, 0, 0], columns[:, 0, :2]
         with compiled_only() as launches, _Operations() as operations:
-            memory = model.fixed_step(each > 0, span)
-            hidden = model.hear(columns, each[:, None], memory)
-            memory.commit()
+            view = model.fixed_step(each > 0, span)
+            hidden = model.forward(columns, each[:, None], view)
+            view.commit()
             model.action(hidden, sampler, each)
             model.column(hidden, text, sampler, each)
     return launches, operations.counts

@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from tts.dia2.network.config import Dia2Config, Transformer
-from tts.dia2.network.model import Network
+from tts.dia2.network.weights import Weights
 
-Weights = dict[str, Tensor]
 Angles = tuple[Tensor, Tensor]
 
 
@@ -21,10 +20,10 @@ class Published:
     """One utterance; weights in float32, computed in `compute`."""
 
     def __init__(
-        self, config: Dia2Config, network: Network, compute: torch.dtype = torch.float32
+        self, config: Dia2Config, weights: Weights, compute: torch.dtype = torch.float32
     ) -> None:
         self.config, self.compute = config, compute
-        self.weights: Weights = {name: each.detach() for name, each in network.named_parameters()}
+        self.weights = {name: each.detach() for name, each in weights.items()}
         device = self.weights["transformer.norm.weight"].device
         self.device = device
         shape, depth = config.decoder, config.depformer

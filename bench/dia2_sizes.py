@@ -1,6 +1,9 @@
 """Dia2 at its real sizes with random weights, made in memory. Needs torch, numpy, safetensors."""
 
+from collections.abc import Iterator, Mapping
+
 import torch
+from torch import Tensor
 
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Network
@@ -66,21 +69,34 @@ def config(name: str) -> Dia2Config:
     )
 
 
-@torch.inference_mode()
-def network(size: Dia2Config, device: torch.device, dtype: torch.dtype) -> Network:
-    """Weights that keep what passes through about as large as it is; the same ones every time."""
-    with torch.device("meta"):
-        made = Network(size, dtype)
-    made = made.to_empty(device=device).requires_grad_(requires_grad=False)
-    generator = torch.Generator(device).manual_seed(0)
-    for name, weight in made.named_parameters():
+class RandomWeights(Mapping[str, Tensor]):
+    """A state dict that keeps what passes through about as large as it is; always the same one.
+
+    A tensor is made when it is asked for: none is in memory beside the network made of them.
+    """
+
+    def __init__(self, size: Dia2Config, device: torch.device, dtype: torch.dtype) -> None:
+        with torch.device("meta"):
+            self._like = dict(Network(size, dtype).named_parameters())
+        self._seeds = {name: seed for seed, name in enumerate(self._like)}
+        self._device = device
+
+    @torch.inference_mode()
+    def __getitem__(self, name: str) -> Tensor:
+        like = self._like[name]
+        weight = torch.empty(like.shape, dtype=like.dtype, device=self._device)
         if "norm" in name:
-            weight.fill_(1)
-        elif "embed" in name and "proj" not in name:
-            weight.normal_(0, 0.3, generator=generator)
-        else:
-            weight.normal_(0, weight.shape[1] ** -0.5, generator=generator)
-    return made
+            return weight.fill_(1)
+        embeds = "embed" in name and "proj" not in name
+        generator = torch.Generator(self._device).manual_seed(self._seeds[name])
+        deviation = 0.3 if embeds else weight.shape[1] ** -0.5
+        return weight.normal_(0, deviation, generator=generator)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._like)
+
+    def __len__(self) -> int:
+        return len(self._like)
 
 
 def bytes_per_frame(

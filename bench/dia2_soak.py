@@ -135,8 +135,8 @@ def main() -> int:
     options = parser.parse_args()
     device = torch.device(options.device)
     config = sizes.config(options.model)
-    network, dtype = sizes.network(config, device, torch.float32), torch.float32
-    model = select_model(config, network, device=device, dtype=dtype, slots=options.slots)
+    weights, dtype = sizes.RandomWeights(config, device, torch.float32), torch.float32
+    model = select_model(config, weights, device=device, dtype=dtype, slots=options.slots)
     graphs = Graphs(model) if options.graphs or device.type == "cuda" else None
     expected = [alone(model, kind, graphs) for kind in range(KINDS)]
     stepper = new_stepper(model, graphs)

@@ -92,7 +92,9 @@ class Speakers:
             for name, seconds in self.spent.items():
                 self.result.phases.setdefault(name, []).append(1000 * seconds)
         for slot, sequence in enumerate(self.stepper.sequences):
-            if sequence is not None and (sequence.finished or cache.filled[slot] == cache.size):
+            if sequence is not None and (
+                sequence.finished or cache.filled[slot] > self.model.config.max_steps
+            ):
                 self.stepper.release(slot)
 
     @torch.inference_mode()

@@ -11,7 +11,7 @@ from bench.dia2_verify.goldens import Tensors, Trace, read_tensors, sets, traces
 from bench.dia2_verify.table import Row, difference, within
 from tts.dia2.fast.select import NETWORKS
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.model import Model
+from tts.dia2.network.model import Model, ReferenceModel
 
 NETWORK = 1e-4  # of hidden states and logits, in float32
 DISTRIBUTION = 1e-4  # total variation, or the probability of one token
@@ -68,13 +68,13 @@ def check_network(root: Path, load: Loading) -> Iterator[Row]:
             recorded = read_tensors(folder / "net.safetensors")
             case, tolerance = f"{folder.name}/net", load.tolerance
             yield from _backbone(case, model, recorded, tolerance)
-            if load.network == "plain":
+            if isinstance(model, ReferenceModel):
                 yield from _depformer(case, model, recorded, tolerance)
             else:
                 rows = load(config, weights, slots=2, branches=1)
                 yield from _fused_depformer(case, rows, recorded, tolerance)
         if (folder / "net_bf16.safetensors").is_file() and load.network == "plain":
-            half = Model(config, weights, device=load.device, dtype=torch.bfloat16)
+            half = ReferenceModel(config, weights, device=load.device, dtype=torch.bfloat16)
             yield from _bfloat16(f"{folder.name}/net_bf16", half, folder)
     for trace in traces(root):
         if trace.has_tensors and "warm_hidden" in trace.tensors:
@@ -89,21 +89,22 @@ def _backbone(case: str, model: Model, recorded: Tensors, tolerance: float | Non
         yield within(case, name, difference(got[:, 0].cpu(), recorded[name][:, :half]), 1e-6)
 
     tokens, positions = _inputs(model, recorded["tokens_in"], recorded["positions"])
-    if plain := type(model) is Model:
+    layers: list[list[Tensor]] = []
+    hooks = []
+    if isinstance(model, ReferenceModel):
         embedded = model.backbone.embed(tokens)
         yield _compare(case, "embeddings", embedded, recorded["embed"], tolerance)
-    layers: list[list[Tensor]] = []
-    hooks = [
-        layer.register_forward_hook(lambda _m, _i, out: layers[-1].append(out[0].float()))
-        for layer in model.backbone.layers
-    ]
+        hooks = [
+            layer.register_forward_hook(lambda _m, _i, out: layers[-1].append(out[0].float()))
+            for layer in model.backbone.layers
+        ]
     states = []
     for column, position in zip(tokens, positions, strict=True):
         layers.append([])
         states.append(model.step(column[None], position[None], [True])[0])
     for hook in hooks:
         hook.remove()
-    if plain:
+    if hooks:
         stacked = torch.stack([torch.stack(outputs) for outputs in layers])
         yield _compare(case, "layers, step by step", stacked, recorded["layer_out"], tolerance)
     yield from _heads(case, model, torch.stack(states), recorded, tolerance)
@@ -123,7 +124,7 @@ def _heads(
 
 @torch.inference_mode()
 def _depformer(
-    case: str, model: Model, recorded: Tensors, tolerance: float | None
+    case: str, model: ReferenceModel, recorded: Tensors, tolerance: float | None
 ) -> Iterator[Row]:
     inputs, layers, logits = [], list[list[Tensor]](), []
     hooks = [
@@ -178,7 +179,7 @@ def _frames(model: Model, recorded: Tensors) -> Iterator[tuple[Tensor, Tensor, T
 
 
 @torch.inference_mode()
-def _bfloat16(case: str, model: Model, folder: Path) -> Iterator[Row]:
+def _bfloat16(case: str, model: ReferenceModel, folder: Path) -> Iterator[Row]:
     """Against the published rounding points, which are not ours: reported, not judged."""
     recorded = read_tensors(folder / "net_bf16.safetensors")
     steps = torch.arange(len(recorded["tokens_in"]))

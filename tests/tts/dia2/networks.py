@@ -7,7 +7,7 @@ import torch
 
 from bench.dia2_verify.published import PublishedSequence
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.model import Model
+from tts.dia2.network.model import ReferenceModel
 from tts.dia2.network.sampling import random_numbers
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.text.script import Entry
@@ -15,10 +15,10 @@ from tts.dia2.text.script import Entry
 torch.set_num_threads(1)  # these networks are too small to share out
 
 
-def load_model(folder: Path, **options: Any) -> Model:
+def load_model(folder: Path, **options: Any) -> ReferenceModel:
     """The model in a folder; `options` as those of `Model`."""
     config = Dia2Config.from_file(folder / "config.json")
-    return Model(config, folder / "model.safetensors", **options)
+    return ReferenceModel(config, folder / "model.safetensors", **options)
 
 
 def words(*sizes: int) -> list[Entry]:

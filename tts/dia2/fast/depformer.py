@@ -1,101 +1,81 @@
 """The depth transformer, fused, and what all stages share computed once a frame."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from tts.dia2.fast.layers import HeadsNorm, Mlp, RMSScale, attend, interleaved, take, weight_of
+from tts.dia2.fast.layers import Block, HeadsNorm, Mlp, RMSScale, folded, interleaved, norm_weight
 from tts.dia2.fast.linear import Linear, pack
-from tts.dia2.network import depformer as plain
+from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.layers import Rotary, TextEmbedding
+from tts.dia2.network.layers import Rotary, TextEmbedding, attend
+from tts.dia2.network.weights import Weights, fill
 
 
-class Frame(plain.Frame):
-    """The memory of one frame of all slots, used again for the next: its views are made once."""
+class Frame(reference.Frame):
+    """The key-value cache of one frame of all slots, used again for the next."""
 
     def __init__(self, config: Dia2Config, slots: int, branches: int, like: Tensor) -> None:
         super().__init__(config, slots * branches, None, like.device, like.dtype)
         self.shape = (slots, branches, -1)
         self.starts: dict[int, Tensor] = {}
-        stages = range(config.codebooks - 1)
-        # By layer and stage: where its keys and values go [rows, 2, heads, dim], then those of all
-        # stages so far, [rows * heads, dim, stages] and [rows * heads, stages, dim].
-        rows = self.seen.transpose(1, 2)
-        self.rows = [[layer[:, :, :, k] for k in stages] for layer in rows]
-        flat = self.seen.flatten(2, 3)
-        self.keys = [[layer[0, :, : k + 1].mT for k in stages] for layer in flat]
-        self.values = [[layer[1, :, : k + 1] for k in stages] for layer in flat]
+        """What the stages of a weight set make of the hidden states, [rows, width]."""
 
-
-class Layer:
-    def __init__(
-        self, config: Dia2Config, number: int, layer: plain.Layer, unit: RMSScale, *, quantize: bool
-    ) -> None:
-        self.number = number
-        shape, attention = config.depformer, layer.self_attention
-        self.heads, self.dim = shape.heads, shape.head_dim
-        self.unit = unit
-        before = weight_of(layer.pre_norm)
-        inner = shape.heads * shape.head_dim
-        self.qkv: dict[int, Linear] = {}
-        self.out: dict[int, Linear] = {}
-        for weights in sorted(set(config.schedule)):
-            q, k, v = take(attention.in_proj[str(weights)]).view(3, inner, -1)
-            qkv = torch.cat((interleaved(q, self.dim), interleaved(k, self.dim), v))
-            self.qkv[weights] = pack(qkv.mul_(before), quantize=quantize)
-            self.out[weights] = pack(take(attention.out_proj[str(weights)]), quantize=quantize)
-        self.norm = HeadsNorm(
-            attention.q_norm, attention.k_norm, shape.heads, shape.heads, config.eps
-        )
-        self.mlp = Mlp(layer.post_norm, layer.mlp, shape, unit, quantize=quantize)
-
-    def __call__(
-        self, x: Tensor, stage: int, weights: int, turn: Tensor | None, frame: Frame
-    ) -> Tensor:
-        """x [rows, width] to the same."""
-        y = self.norm(self.qkv[weights](self.unit(x)), turn)
-        frame.rows[self.number][stage].copy_(y.view(-1, 3, self.heads, self.dim)[:, 1:])
-        q = y[:, : self.heads].reshape(-1, 1, self.dim)
-        read = attend(q, frame.keys[self.number][stage], frame.values[self.number][stage])
-        return self.mlp(self.out[weights].add(read.view(len(x), -1), x))
+    def attend(self, layer: int, stage: int, heads: Tensor) -> Tensor:
+        """Take in a stage's keys and values, and let its queries read: [rows, heads * dim]."""
+        seen, parts = self.seen[layer], heads.view(len(heads), 3, -1, heads.shape[-1])
+        seen[:, :, :, stage] = parts[:, 1:].transpose(0, 1)
+        keys, values = seen[:, :, :, : stage + 1]
+        return attend(parts[:, :1], keys, values).flatten(1)
 
 
 class Depformer:
-    """Takes the weights of `tts.dia2.network.depformer.Depformer`, which is left without them."""
+    """`tts.dia2.network.depformer.Depformer` for a few rows at a time."""
 
     def __init__(
-        self,
-        config: Dia2Config,
-        depformer: plain.Depformer,
-        rotary: Rotary | None,
-        *,
-        quantize: bool,
+        self, config: Dia2Config, weights: Weights, rotary: Rotary | None, *, quantize: bool
     ) -> None:
-        shape, self.schedule = config.depformer, config.schedule
-        self.audio = [take(each) for each in depformer.audio_embeds]
-        self.text = depformer.text_embed if config.depformer_text else None
-        assert self.text is None or isinstance(self.text, TextEmbedding)
+        self.config, self.schedule = config, config.schedule
+        sets, stages = sorted(set(config.schedule)), range(config.codebooks - 1)
+        self.audio = [weights[f"depformer.audio_embeds.{stage}.weight"] for stage in stages]
+        self.text = text_embedding(config, weights, self.audio[0].dtype)
         self.inputs: dict[int, Linear] = {
-            weights: pack(take(depformer.depformer_in[str(weights)]), quantize=quantize)
-            for weights in sorted(set(config.schedule))
+            each: pack(weights[f"depformer.depformer_in.{each}.weight"], quantize=quantize)
+            for each in sets
         }
         like = self.audio[0]
-        unit = RMSScale(shape.width, config.eps, like)
-        self.layers = [
-            Layer(config, number, layer, unit, quantize=quantize)  # type: ignore[arg-type]
-            for number, layer in enumerate(depformer.layers)
+        self.norm = RMSScale(config.depformer.width, config.eps, like)
+        layers = [
+            self._blocks(weights, f"depformer.layers.{each}", quantize=quantize)
+            for each in range(config.depformer.layers)
         ]
-        self.norm = unit
-        after = weight_of(depformer.norm)
+        self.blocks = {each: [layer[each] for layer in layers] for each in sets}
+        """Of each weight set; the MLPs and norms are shared."""
+        after = norm_weight(weights, "depformer.norm")
+        heads = (weights[f"depformer.logits.{stage}.weight"] for stage in stages)
         self.logits: list[Linear] = [
-            pack((take(head)[: config.audio_limit] * after).to(like.dtype), quantize=quantize)
-            for head in depformer.logits
+            pack((head[: config.audio_limit] * after).to(like.dtype), quantize=quantize)
+            for head in heads
         ]
-        self.turns: list[Tensor | None] = [None] * len(self.logits)
+        self.ropes: list[Tensor | None] = [None] * len(stages)
         if rotary is not None:
-            stages = torch.arange(len(self.logits), device=after.device)
-            cos, sin = rotary.angles(stages, torch.float32)
-            self.turns = list(torch.complex(cos, sin))
+            cos, sin = rotary.angles(torch.tensor(stages, device=like.device), torch.float32)
+            self.ropes = list(torch.complex(cos, sin))
+
+    def _blocks(self, weights: Weights, layer: str, *, quantize: bool) -> dict[int, Block]:
+        """A layer, by weight set."""
+        config, name = self.config, f"{layer}.self_attention"
+        shape, before = config.depformer, norm_weight(weights, f"{layer}.pre_norm")
+        heads = HeadsNorm(weights, name, shape, config.eps, self.audio[0])
+        mlp = Mlp(weights, layer, shape, self.norm, quantize=quantize)
+        blocks = {}
+        for each in self.inputs:
+            q, k, v = weights[f"{name}.in_proj.{each}.weight"].chunk(3)
+            qkv = torch.cat((interleaved(q, shape.head_dim), interleaved(k, shape.head_dim), v))
+            out = weights[f"{name}.out_proj.{each}.weight"]
+            blocks[each] = Block(folded(qkv, before), heads, out, mlp, quantize=quantize)
+        return blocks
 
     def __call__(
         self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: Frame
@@ -112,6 +92,19 @@ class Depformer:
             heard = heard + self.text(text[:, 0], text[:, 1])
         start = frame.starts[weights].view(frame.shape)
         x = (start + heard[:, None]).flatten(0, 1)
-        for layer in self.layers:
-            x = layer(x, stage, weights, self.turns[stage], frame)
+        for layer, block in enumerate(self.blocks[weights]):
+            x = block(x, self.ropes[stage], partial(frame.attend, layer, stage))
         return self.logits[stage](self.norm(x)).float().view(frame.shape)
+
+
+def text_embedding(
+    config: Dia2Config, weights: Weights, dtype: torch.dtype
+) -> TextEmbedding | None:
+    """How the first stage sees the text, if the checkpoint wants that."""
+    if not config.depformer_text:
+        return None
+    width = config.depformer.width
+    with torch.device("meta"):
+        embedding = TextEmbedding(config, width, width, dtype)
+    fill(embedding, weights, "depformer.text_embed.")
+    return embedding

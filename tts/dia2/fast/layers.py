@@ -1,4 +1,4 @@
-"""The parts of both transformers, fused.
+"""The parts of both transformers, fused for speed.
 
 Three things are folded into the matrices once: the weights of the norms into the matrix that comes
 next; the order of a head's halves, so that a rotation is one complex product; and the square root
@@ -6,6 +6,7 @@ of a width, so that a norm is one division by a length.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -13,15 +14,8 @@ from torch.nn import functional
 
 from tts.dia2.fast.linear import Linear, pack
 from tts.dia2.network.config import Transformer
-from tts.dia2.network.layers import ACTIVATIONS, Gated, Norm
-
-
-def take(module: torch.nn.Module) -> Tensor:
-    """A module's weight, which the module loses: there is memory for one of the two networks."""
-    weight = module.weight
-    assert isinstance(weight, Tensor)
-    module.weight = torch.nn.Parameter(weight.new_empty(0), requires_grad=False)
-    return weight.detach()
+from tts.dia2.network.layers import ACTIVATIONS
+from tts.dia2.network.weights import Weights
 
 
 def interleaved(weight: Tensor, dim: int) -> Tensor:
@@ -30,7 +24,7 @@ def interleaved(weight: Tensor, dim: int) -> Tensor:
 
 
 class RMSScale:
-    """x / sqrt(x x + width eps): a root-mean-square norm but for its weight and sqrt(width)."""
+    """x / sqrt(x x + width eps): an RMS norm but for its weight and sqrt(width)."""
 
     def __init__(self, width: int, eps: float, like: Tensor) -> None:
         self.eps = eps
@@ -47,59 +41,86 @@ class RMSScale:
         return functional.rms_norm(x, self.share.shape, self.share, self.eps)
 
 
-def weight_of(norm: Norm) -> Tensor:
-    """What a `RMSScale` in this norm's place is to be multiplied with."""
-    return norm.weight.detach() * math.sqrt(norm.weight.shape[0])
+def norm_weight(weights: Weights, name: str) -> Tensor:
+    """What a `RMSScale` in a norm's place is to be multiplied with, in float32."""
+    weight = weights[f"{name}.weight"]
+    return weight * math.sqrt(weight.shape[0])
+
+
+def folded(weight: Tensor, norm: Tensor) -> Tensor:
+    """A matrix [outputs, inputs] that takes what comes before the norm's weights."""
+    return (weight * norm).to(weight.dtype)
 
 
 class Mlp:
-    """x + wo(first(gate) * second(up)) of x's norm."""
+    """A pre-norm gated MLP with its residual: x + wo(first(gate) * second(up)) of x's norm."""
 
     def __init__(
-        self, norm: Norm, mlp: Gated, shape: Transformer, unit: RMSScale, *, quantize: bool
+        self, weights: Weights, layer: str, shape: Transformer, norm: RMSScale, *, quantize: bool
     ) -> None:
-        self.unit = unit
-        self.wi: Linear = pack(take(mlp.wi).mul_(weight_of(norm)), quantize=quantize)
-        self.wo: Linear = pack(take(mlp.wo), quantize=quantize)
+        self.norm = norm
+        wi = folded(weights[f"{layer}.mlp.wi.weight"], norm_weight(weights, f"{layer}.post_norm"))
+        self.wi: Linear = pack(wi, quantize=quantize)
+        self.wo: Linear = pack(weights[f"{layer}.mlp.wo.weight"], quantize=quantize)
         self.hidden = shape.hidden
         self.first, self.second = (ACTIVATIONS[name] for name in shape.activations)
 
     def __call__(self, x: Tensor) -> Tensor:
-        y = self.wi(self.unit(x))
+        y = self.wi(self.norm(x))
         gate, up = y[:, : self.hidden], y[:, self.hidden :]
         return self.wo.add(self.first(gate).mul_(self.second(up)), x)
 
 
 class HeadsNorm:
-    """Norms and turns the query and key heads of a fused projection in place."""
+    """RMS norm and rotary positions of the query and key heads of a fused projection, in place."""
 
-    def __init__(self, q_norm: Norm, k_norm: Norm, heads: int, kv_heads: int, eps: float) -> None:
-        self.count = heads + kv_heads
-        self.dim = q_norm.weight.shape[0]
-        self.unit = RMSScale(self.dim, eps, q_norm.weight)
+    def __init__(
+        self, weights: Weights, attention: str, shape: Transformer, eps: float, like: Tensor
+    ) -> None:
+        self.count, self.dim = shape.heads + shape.kv_heads, shape.head_dim
+        self.scale = RMSScale(self.dim, eps, like.new_empty(0, dtype=torch.float32))
+        norms = (("q_norm", shape.heads), ("k_norm", shape.kv_heads))
         self.weight = torch.cat(
             [
-                interleaved(weight_of(norm), self.dim).expand(count, -1)
-                for norm, count in ((q_norm, heads), (k_norm, kv_heads))
+                interleaved(norm_weight(weights, f"{attention}.{name}"), self.dim).expand(count, -1)
+                for name, count in norms
             ]
         )
 
-    def __call__(self, y: Tensor, turn: Tensor | None) -> Tensor:
-        """y [rows, heads * dim] to [rows, heads, dim]; `turn` [..., 1, dim / 2] is complex."""
+    def __call__(self, y: Tensor, rope: Tensor | None) -> Tensor:
+        """y [rows, heads * dim] to [rows, heads, dim]; `rope` [..., 1, dim / 2] is complex."""
         heads = y.view(len(y), -1, self.dim)
         qk = heads[:, : self.count]
         wide = qk if qk.dtype == torch.float32 else qk.float()
-        wide.mul_(self.weight.div(self.unit.length(wide)))
-        if turn is not None:
-            torch.view_as_complex(wide.view(len(y), self.count, -1, 2)).mul_(turn)
+        wide.mul_(self.weight.div(self.scale.length(wide)))
+        if rope is not None:
+            torch.view_as_complex(wide.view(len(y), self.count, -1, 2)).mul_(rope)
         if wide is not qk:
             qk.copy_(wide)
         return heads
 
 
-def attend(q: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Few queries q [groups, n, dim] over keys [groups, dim, m] and values [groups, m, dim]."""
-    if q.dtype == torch.float32:
-        return torch.bmm(torch.bmm(q, keys).softmax(-1), values)
-    batch = (q[None], keys.mT[None], values[None])
-    return functional.scaled_dot_product_attention(*batch, scale=1.0)[0]
+class Block:
+    """A pre-norm transformer block: grouped-query attention with rotary positions, gated MLP.
+
+    Queries, keys and values are one projection (SPEC 3.1).
+    """
+
+    def __init__(
+        self, qkv: Tensor, heads: HeadsNorm, out: Tensor, mlp: Mlp, *, quantize: bool
+    ) -> None:
+        """`qkv` [heads * dim, width] has taken in the weights of the norm before it."""
+        self.qkv: Linear = pack(qkv, quantize=quantize)
+        self.heads = heads
+        self.out: Linear = pack(out, quantize=quantize)
+        self.mlp = mlp
+
+    def __call__(
+        self, x: Tensor, rope: Tensor | None, attend: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """x [rows, width] to the same.
+
+        `attend` takes all heads [rows, heads, dim] to what the queries read [rows, heads * dim].
+        """
+        read = attend(self.heads(self.qkv(self.mlp.norm(x)), rope))
+        return self.mlp(self.out.add(read, x))

@@ -1,4 +1,4 @@
-"""Matrices that a few rows are multiplied with, over and over: packed once for that.
+"""Linear layers for a few rows at a time: their matrices packed once for that.
 
 With so few rows a product takes as long as reading its matrix. In float32 the matrix is laid out in
 the order in which oneDNN reads it; in int8 there is a quarter of it to read.
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tts.dia2.packed import Packed, can_pack
 from tts.protocol import TextToSpeechError
 
 SMALL = 1 << 17  # numbers: to read fewer takes less time than to ask oneDNN for it
@@ -36,8 +37,7 @@ def pack(weight: Tensor, *, quantize: bool = False) -> Linear:
         return Plain(weight)
     if quantize:
         return Quantized(weight)
-    packs = weight.numel() >= SMALL and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
-    return Packed(weight) if packs else Plain(weight)
+    return Packed(weight) if weight.numel() >= SMALL and can_pack(weight) else Plain(weight)
 
 
 class Plain:
@@ -52,22 +52,6 @@ class Plain:
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
         return torch.addmm(y, x, self.weight.t())
-
-
-class Packed:
-    """float32, by the operators that torch.compile itself uses for weights that do not change."""
-
-    def __init__(self, weight: Tensor) -> None:
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
-        self.bytes = weight.numel() * weight.element_size()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, self.weight, None, "none", [], "")
-        return y
-
-    def add(self, x: Tensor, y: Tensor) -> Tensor:
-        z: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, y, self.weight, None, "add")
-        return z
 
 
 class Quantized:

@@ -1,4 +1,4 @@
-"""The model for speed: `tts.dia2.network.model.Model` with its network fused and packed."""
+"""The model for speed: both networks fused, their matrices packed, loops where they are faster."""
 
 import logging
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tts.dia2.fast.backbone import Backbone, LastStep
+from tts.dia2.fast.backbone import Backbone
 from tts.dia2.fast.depformer import Depformer, Frame
-from tts.dia2.network import depformer
-from tts.dia2.network import model as plain
+from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import Memory, Step
-from tts.dia2.network.model import Network
+from tts.dia2.network.kv_cache import CacheView
+from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
+from tts.dia2.network.weights import Weights
 from tts.extras import pip_install
 
 if TYPE_CHECKING:
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class FastModel(plain.Model):
-    """The same numbers but for rounding; with `quantize`, int8 weights (see `Quantized`)."""
+class FastModel(Model):
+    """The reference model's numbers but for rounding; with `quantize`, int8 weights.
+
+    Either depth transformer is None: the one in PyTorch's operations where there is one in compiled
+    loops, which a CPU takes (see `tts.dia2.fast.cpu`).
+    """
 
     def __init__(
         self,
         config: Dia2Config,
-        weights: Path | Network,
+        weights: Path | Weights,
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -37,42 +41,37 @@ class FastModel(plain.Model):
         branches: int = 2,
         quantize: bool = False,
     ) -> None:
-        """Load the weights, or take those of a network. Raises TextToSpeechError."""
-        super().__init__(
-            config, weights, device=device, dtype=dtype, slots=slots, branches=branches
-        )
+        """Load the weights, of a file or by name. Raises TextToSpeechError."""
+        super().__init__(config, device=device, dtype=dtype, slots=slots, branches=branches)
         self.quantized = quantize
+        weights = self.open_weights(weights)
         with torch.inference_mode():
-            self.fused = Backbone(config, self.backbone, quantize=quantize)
-            self.compiled = self._compiled()
-            if self.compiled is not None:
-                self.sampler_type = self.compiled.sampler_type
+            self.fused = Backbone(config, weights, quantize=quantize)
+            self.compiled = self._compiled(weights)
+            self.fused_depth: Depformer | None = None
+            if self.compiled is None:
+                self.fused_depth = Depformer(config, weights, self.depth_rotary, quantize=quantize)
             else:
-                self.fused_depth = Depformer(
-                    config, self.depformer, self.depth_rotary, quantize=quantize
-                )
+                self.sampler_type = self.compiled.sampler_type
         self.frames: dict[int, Frame] = {}
 
-    def _compiled(self) -> "compiled.Depformer | None":
-        """The depth transformer for a processor, if there is what compiles it."""
+    def _compiled(self, weights: Weights) -> "compiled.Depformer | None":
+        """The depth transformer in compiled loops, for a CPU, if there is what compiles it."""
         if self.device.type != "cpu" or self.dtype != torch.float32:
             return None
         try:
             from tts.dia2.fast.cpu import depformer as compiled
-            from tts.dia2.fast.cpu import int8_loops as byte_loops
+            from tts.dia2.fast.cpu import int8_loops
         except ImportError as error:
             _log.info("Dia2 is slower without Numba: %s (%s)", pip_install("numba"), error)
             return None
-        if self.quantized and not byte_loops.supported():
+        if self.quantized and not int8_loops.supported():
             return None
-        parts = (self.config, self.depformer, self.depth_rotary, self.branches)
+        parts = (self.config, weights, self.depth_rotary, self.branches)
         return compiled.Depformer(*parts, quantize=self.quantized)
 
-    def _step(self, active: list[bool]) -> Step:
-        return LastStep(self.cache, active) if self.device.type == "cpu" else super()._step(active)
-
-    def hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
-        return self.fused(tokens, positions, self.rotary, memory)
+    def forward(self, tokens: Tensor, positions: Tensor, cache: CacheView) -> Tensor:
+        return self.fused(tokens, positions, self.rotary, cache)
 
     def actions(self, hidden: Tensor) -> Tensor:
         return self.fused.action_head(hidden).float()
@@ -100,8 +99,9 @@ class FastModel(plain.Model):
         return frame
 
     def next_codebook(
-        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: depformer.Frame
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: reference.Frame
     ) -> Tensor:
         assert isinstance(frame, Frame)
-        network = self.fused_depth if self.compiled is None else self.compiled
+        network = self.compiled or self.fused_depth
+        assert network is not None
         return network(stage, hidden, previous, text, frame)

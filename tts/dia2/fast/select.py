@@ -12,7 +12,8 @@ from tts.dia2.fast.model import FastModel
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.mimi.transformer import AttentionType, MaskedAttention
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.model import Model, Network
+from tts.dia2.network.model import Model, ReferenceModel
+from tts.dia2.network.weights import Weights
 from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def select_model(
     config: Dia2Config,
-    weights: Path | Network,
+    weights: Path | Weights,
     *,
     quantize: bool = False,
     kernels: bool = False,
@@ -45,11 +46,11 @@ def select_model(
         return FastModel(config, weights, quantize=quantize, **options)
     if quantize:
         raise TextToSpeechError("int8 weights on a CPU need dtype float32")
-    return Model(config, weights, **options)
+    return ReferenceModel(config, weights, **options)
 
 
 def kernel_model(
-    config: Dia2Config, weights: Path | Network, *, quantize: bool = False, **options: Any
+    config: Dia2Config, weights: Path | Weights, *, quantize: bool = False, **options: Any
 ) -> FastModel:
     """The network with Triton kernels, each checked against PyTorch as it is loaded.
 
@@ -101,7 +102,7 @@ def select_attention(
 
 
 NETWORKS: dict[str, Callable[..., Model]] = {
-    "plain": Model,
+    "plain": ReferenceModel,
     "fast": FastModel,
     "int8": partial(FastModel, quantize=True),
     "quickest": select_model,

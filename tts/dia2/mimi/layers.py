@@ -12,42 +12,31 @@ from torch import Tensor
 from torch.nn import functional
 
 from tts.dia2.mimi.checkpoint import Weights
+from tts.dia2.packed import Packed, can_pack
 
 FEW_ROWS = 4  # oneDNN multiplies fewer rows no faster than these: reading the matrix is the work
 TILE = 1 << 16  # numbers in the windows that are laid out at a time: they stay in a core's cache
 
 
 class Linear:
-    """y = x W' + b, for x [..., inputs] and W [outputs, inputs]; then, if asked for, gelu.
+    """A linear layer y = x W' + b, for x [..., inputs] and W [outputs, inputs]; then perhaps gelu.
 
-    A stream multiplies a few rows by large matrices, so on a CPU its speed is that of reading them:
-    they are packed once into the order in which oneDNN reads them, by the operators that
-    torch.compile itself uses for weights that do not change.
+    A stream multiplies a few rows by large matrices, so on a CPU its speed is that of reading them.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
-        self.bias = bias
-        self.gelu = gelu
-        packs = weight.device.type == "cpu" and weight.dtype == torch.float32
-        self.packed = packs and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.packed else weight
+        self.bias, self.gelu = bias, gelu
+        self.weight = Packed(weight) if can_pack(weight) else weight
 
     def __call__(self, x: Tensor) -> Tensor:
-        if not self.packed:
+        if not isinstance(self.weight, Packed):
             y = functional.linear(x, self.weight, self.bias)
             return functional.gelu(y) if self.gelu else y
-        rows = x.shape[:-1].numel()
+        then, rows = "gelu" if self.gelu else "none", x.shape[:-1].numel()
         if rows >= FEW_ROWS:
-            return self._multiply(x)
+            return self.weight(x, self.bias, then)
         padded = functional.pad(x.flatten(0, -2), (0, 0, 0, FEW_ROWS - rows))
-        return self._multiply(padded)[:rows].view(*x.shape[:-1], -1)
-
-    def _multiply(self, x: Tensor) -> Tensor:
-        then = "gelu" if self.gelu else "none"
-        y: Tensor = torch.ops.mkldnn._linear_pointwise.default(
-            x, self.weight, self.bias, then, [], "none"
-        )
-        return y
+        return self.weight(padded, self.bias, then)[:rows].view(*x.shape[:-1], -1)
 
 
 class Memory:

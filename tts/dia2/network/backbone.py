@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tts.dia2.network.config import Dia2Config, Transformer
-from tts.dia2.network.kv_cache import Memory
+from tts.dia2.network.kv_cache import CacheView
 from tts.dia2.network.layers import Gated, Head, Linear, Norm, Rotary, TextEmbedding, rotate
 
 
@@ -25,17 +25,17 @@ class Attention(nn.Module):
         self.k_norm = Norm(shape.head_dim, eps)
 
     def forward(
-        self, x: Tensor, angles: tuple[Tensor, Tensor], memory: Memory, layer: int
+        self, x: Tensor, angles: tuple[Tensor, Tensor], cache: CacheView, layer: int
     ) -> Tensor:
         heads = (*x.shape[:-1], -1, self.head_dim)
         q = rotate(self.q_norm(self.q_proj(x).view(heads)), angles)
         k = rotate(self.k_norm(self.k_proj(x).view(heads)), angles)
-        read = memory.attend(layer, q, k, self.v_proj(x).view(heads))
+        read = cache.attend(layer, q, k, self.v_proj(x).view(heads))
         y: Tensor = self.o_proj(read.flatten(-2))
         return y
 
 
-class Layer(nn.Module):
+class BackboneLayer(nn.Module):
     def __init__(self, shape: Transformer, eps: float, dtype: torch.dtype) -> None:
         super().__init__()
         self.pre_norm = Norm(shape.width, eps)
@@ -44,9 +44,9 @@ class Layer(nn.Module):
         self.mlp = Gated(shape, dtype)
 
     def forward(
-        self, x: Tensor, angles: tuple[Tensor, Tensor], memory: Memory, layer: int
+        self, x: Tensor, angles: tuple[Tensor, Tensor], cache: CacheView, layer: int
     ) -> Tensor:
-        x = x + self.attn(self.pre_norm(x), angles, memory, layer)
+        x = x + self.attn(self.pre_norm(x), angles, cache, layer)
         y: Tensor = x + self.mlp(self.post_norm(x))
         return y
 
@@ -59,7 +59,9 @@ class Backbone(nn.Module):
         self.audio_embeds = nn.ModuleList(
             nn.Embedding(config.audio_vocab, width, dtype=dtype) for _ in range(config.codebooks)
         )
-        self.layers = nn.ModuleList(Layer(shape, config.eps, dtype) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(
+            BackboneLayer(shape, config.eps, dtype) for _ in range(shape.layers)
+        )
         self.norm = Norm(width, config.eps)
         self.action_head = Head(width, config.action_vocab)
         self.cb0_head = Head(width, config.audio_vocab)
@@ -71,11 +73,13 @@ class Backbone(nn.Module):
             x = x + embedding(tokens[..., 2 + codebook])
         return x
 
-    def forward(self, tokens: Tensor, positions: Tensor, rotary: Rotary, memory: Memory) -> Tensor:
+    def forward(
+        self, tokens: Tensor, positions: Tensor, rotary: Rotary, cache: CacheView
+    ) -> Tensor:
         """Columns [..., 2 + codebooks] at positions [...] to normed hidden states [..., width]."""
         x = self.embed(tokens)
         angles = rotary.angles(positions, x.dtype)
         for number, layer in enumerate(self.layers):
-            x = layer(x, angles, memory, number)
+            x = layer(x, angles, cache, number)
         y: Tensor = self.norm(x)
         return y

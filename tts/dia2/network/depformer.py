@@ -66,7 +66,7 @@ class SelfAttention(nn.Module):
         return y
 
 
-class Layer(nn.Module):
+class DepformerLayer(nn.Module):
     def __init__(self, config: Dia2Config, dtype: torch.dtype) -> None:
         super().__init__()
         self.pre_norm = Norm(config.depformer.width, config.eps)
@@ -105,7 +105,7 @@ class Depformer(nn.Module):
                 for g in sorted(set(config.schedule))
             }
         )
-        self.layers = nn.ModuleList(Layer(config, dtype) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(DepformerLayer(config, dtype) for _ in range(shape.layers))
         self.norm = Norm(width, config.eps)
         self.logits = nn.ModuleList(Head(width, config.audio_vocab) for _ in range(self.stages))
 

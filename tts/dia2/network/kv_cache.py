@@ -35,18 +35,22 @@ def entries(config: Dia2Config) -> int:
     return -(-(config.max_steps + 2) // _ALIGNED) * _ALIGNED
 
 
-class Memory(Protocol):
-    """What a layer attends to: takes in new keys and values, then answers the queries."""
+class CacheView(Protocol):
+    """The key-value cache as one forward pass uses it: writes new entries, then attends."""
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """q [..., heads, dim], k, v [..., kv_heads, dim] to what was read, shaped like q."""
 
+    def commit(self) -> None:
+        """Let the entries written count from now on."""
+
 
 class Cache:
-    """keys, values: [layers, slots, branches, kv_heads, size, head_dim]; `filled` entries a slot.
+    """A static key-value cache [layers, slots, branches, kv_heads, entries, head_dim] (SPEC 7.3).
 
-    `lengths` is `filled` on the device. The entry behind the last is written by every step, also
-    for slots it does not run for, and counts only once the length has moved past it.
+    `lengths` is how many entries of each slot are filled, on the device; `filled` is the host's own
+    count of them. The entry behind the last is written by every step, also for slots it does not
+    run for, and counts only once the length has moved past it.
     """
 
     def __init__(
@@ -58,7 +62,6 @@ class Cache:
         dtype: torch.dtype,
     ) -> None:
         shape = config.decoder
-        self.size = config.max_steps + 1  # positions, and one that comes twice after a prefix
         self.entries = entries(config)
         size = (shape.layers, slots, branches, shape.kv_heads, self.entries, shape.head_dim)
         # What a mask hides is still multiplied by nought. Where only filled entries are ever read,
@@ -68,6 +71,10 @@ class Cache:
         self.values = blank(size, device=device, dtype=dtype)
         self.filled = [0] * slots
         self.lengths = torch.zeros(slots, device=device, dtype=torch.int64)
+
+    def count(self, active: list[bool]) -> None:
+        """Count on the host the entry that a step has added to each active slot."""
+        self.filled = [n + runs for n, runs in zip(self.filled, active, strict=True)]
 
     def truncate(self, slot: int, length: int = 0) -> None:
         """Forget a slot's entries from `length` on."""
@@ -93,53 +100,36 @@ class Cache:
 
 
 class Step:
-    """One new entry for every slot: q [slots, branches, heads, dim].
+    """One new entry for every slot, q [slots, branches, heads, dim], where shapes may change.
 
-    On a GPU every slot attends to the whole buffer under a mask, so shapes never change; on a CPU
-    each active slot attends to its own entries alone. Either way no slot's numbers depend on what
-    the other slots do.
+    Each active slot attends to its own entries alone, so no slot's numbers depend on the others.
     """
 
     def __init__(self, cache: Cache, active: list[bool]) -> None:
         self.cache = cache
         self.active = active
-        self.slots = torch.arange(len(active), device=cache.lengths.device)
-        self.static = is_static(cache.keys.device)
-        branches, end = cache.keys.shape[2], cache.keys.shape[4]
-        if self.static:
-            entries = torch.arange(end, device=cache.lengths.device)
-            seen = entries <= cache.lengths[:, None]
-            self.mask = seen.repeat_interleave(branches, 0)[:, None]
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         keys, values = self.cache.keys[layer], self.cache.values[layer]
-        keys[self.slots, :, :, self.cache.lengths] = k
-        values[self.slots, :, :, self.cache.lengths] = v
-        if self.static:
-            q = q.flatten(0, 1)[:, None]
-            y = attend(q, keys.flatten(0, 1), values.flatten(0, 1), self.mask)
-            return y.view(k.shape[0], k.shape[1], *y.shape[2:])
         y = torch.zeros_like(q)
-        for slot, (runs, filled) in enumerate(zip(self.active, self.cache.filled, strict=True)):
+        for slot, (runs, n) in enumerate(zip(self.active, self.cache.filled, strict=True)):
             if runs:
-                end = filled + 1
-                read = attend(q[slot, :, None], keys[slot, :, :, :end], values[slot, :, :, :end])
-                y[slot] = read[:, 0]
+                keys[slot, :, :, n] = k[slot]
+                values[slot, :, :, n] = v[slot]
+                seen = keys[slot, :, :, : n + 1], values[slot, :, :, : n + 1]
+                y[slot] = attend(q[slot, :, None], *seen)[:, 0]
         return y
 
     def commit(self) -> None:
-        """The entries written for the active slots count from now on."""
-        self.cache.filled = [
-            n + runs for n, runs in zip(self.cache.filled, self.active, strict=True)
-        ]
-        device = self.cache.lengths.device
-        self.cache.lengths += torch.tensor(self.active, dtype=torch.int64, device=device)
+        active = torch.tensor(self.active, dtype=torch.int64, device=self.cache.lengths.device)
+        self.cache.lengths += active
 
 
 class FixedStep:
-    """A `Step` of the first slots over their first `span` entries, which looks at no value.
+    """One new entry for the first slots, over their first `span` entries, in fixed shapes.
 
-    The lengths that it moves are the device's; the host keeps its own count.
+    Every slot attends to the whole span under a mask, and no value is looked at: a captured graph
+    can hold it. No slot's numbers depend on what the other slots do.
     """
 
     def __init__(self, cache: Cache, active: Tensor, span: int) -> None:
@@ -163,12 +153,11 @@ class FixedStep:
         return y.view(q.shape)
 
     def commit(self) -> None:
-        """The entries written for the active slots count from now on."""
         self.lengths += self.active
 
 
 class Chunk:
-    """Several new entries of one slot: q [branches, time, heads, dim], each sees those before."""
+    """Several new entries of one slot, q [branches, time, heads, dim], under a causal mask."""
 
     def __init__(self, cache: Cache, slot: int, time: int) -> None:
         self.cache = cache
@@ -185,5 +174,11 @@ class Chunk:
         return attend(q, keys[:, :, : self.end], values[:, :, : self.end], self.mask)
 
     def commit(self) -> None:
-        """The entries written count from now on."""
         self.cache.truncate(self.slot, self.end)
+
+
+def new_step(cache: Cache, active: list[bool]) -> CacheView:
+    """One new entry for every slot, in the way of the cache's device."""
+    if not is_static(cache.keys.device):
+        return Step(cache, active)
+    return FixedStep(cache, torch.tensor(active, device=cache.lengths.device), cache.entries)

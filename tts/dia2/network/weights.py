@@ -1,15 +1,16 @@
-"""Checkpoint to parameters: every tensor and shape checked, one tensor in flight.
+"""The state dict of a checkpoint: every tensor and shape checked, one tensor in flight.
 
-Each tensor is mapped, converted straight into its parameter on the device, and let go before the
-next one: loading takes no more memory than the weights, also when they change their type.
+Each tensor is mapped, converted on the device, and let go before the next one: loading takes no
+more memory than the weights, also when they change their type or order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from tts.protocol import TextToSpeechError
@@ -38,35 +39,76 @@ class NoInitialValues(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def load_weights(module: nn.Module, path: Path, device: torch.device) -> None:
-    """Fill a module made on the meta device from a safetensors file, on `device`.
+Weights = Mapping[str, Tensor]
+"""A state dict: tensors by their names, which may be made only when asked for."""
 
-    Every parameter keeps the type the module gave it. Raises TextToSpeechError: no such file, not
-    a safetensors file (pickle files are never read), cut off, or other tensors than the module's.
+
+class StateDict(Weights):
+    """The tensors of a safetensors file, each read when it is asked for.
+
+    They come in the types of `like` (parameters, which may be on the meta device), on a device.
     """
-    from safetensors import SafetensorError, safe_open
 
-    expected = dict(module.named_parameters())
+    def __init__(self, path: Path, like: Weights, device: torch.device) -> None:
+        self._path, self._like, self._device = path, like, device
+
+    def __getitem__(self, name: str) -> Tensor:
+        from safetensors import safe_open
+
+        like = self._like[name]
+        tensor = torch.empty(like.shape, dtype=like.dtype, device=self._device)
+        # Opened for each: no file stays mapped, and what has been read is not in memory twice.
+        with _explained(self._path), safe_open(str(self._path), "pt", device="cpu") as file:
+            tensor.copy_(file.get_tensor(name).to(self._device))  # a GPU converts it faster
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._like)
+
+    def __len__(self) -> int:
+        return len(self._like)
+
+
+def open_weights(path: Path, like: Weights, device: torch.device) -> StateDict:
+    """Open a safetensors file that holds the tensors of `like`, and no others.
+
+    Raises TextToSpeechError: no such file, not a safetensors file (pickle files are never read),
+    cut off, other tensors or other shapes.
+    """
+    from safetensors import safe_open
+
+    with _explained(path), safe_open(str(path), "pt", device="cpu") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    _check({name: tuple(each.shape) for name, each in like.items()}, found, path)
+    return StateDict(path, like, device)
+
+
+def fill(module: nn.Module, weights: Weights, prefix: str = "") -> None:
+    """Give a module made on the meta device its parameters, by their names after `prefix`."""
+    for name, _ in list(module.named_parameters()):
+        owner, _, leaf = name.rpartition(".")
+        value = nn.Parameter(weights[prefix + name], requires_grad=False)
+        setattr(module.get_submodule(owner), leaf, value)
+
+
+def load_weights(module: nn.Module, path: Path, device: torch.device) -> None:
+    """Fill a module made on the meta device from a safetensors file. Raises TextToSpeechError."""
+    fill(module, open_weights(path, dict(module.named_parameters()), device))
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What can be wrong with a file, as a TextToSpeechError that says so."""
+    from safetensors import SafetensorError
+
     try:
-        with safe_open(str(path), "pt", device="cpu") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        _check({name: tuple(p.shape) for name, p in expected.items()}, found, path)
-        for name, parameter in expected.items():
-            filled = torch.empty(parameter.shape, dtype=parameter.dtype, device=device)
-            with safe_open(str(path), "pt", device="cpu") as file:
-                filled.copy_(file.get_tensor(name).to(device))  # a GPU converts it faster
-            _put(module, name, filled)
+        yield
     except FileNotFoundError:
         raise TextToSpeechError(f"no weights at {path}") from None
     except SafetensorError as error:
         raise TextToSpeechError(_unreadable(path, error)) from None
     except OSError as error:
         raise TextToSpeechError(f"cannot read {path}: {error.strerror or error}") from None
-
-
-def _put(module: nn.Module, name: str, value: torch.Tensor) -> None:
-    owner, _, leaf = name.rpartition(".")
-    setattr(module.get_submodule(owner), leaf, nn.Parameter(value, requires_grad=False))
 
 
 def _check(

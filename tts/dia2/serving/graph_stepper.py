@@ -87,7 +87,7 @@ class GraphStepper(Stepper):
         self.graphs.given.send(n)
         graphs[n, span]()
         self.graphs.drawn.fetch(n)
-        cache.filled = [n + runs for n, runs in zip(cache.filled, active, strict=True)]
+        cache.count(active)
 
     def _width(self, used: list[bool]) -> int:
         """The slots of the smallest graph that holds all that are used: the lowest are taken."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.dia2_sizes import network
+from bench.dia2_sizes import RandomWeights
 from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import Call, calls, part
 from tts.dia2.fast.cpu import depformer as compiled
@@ -17,7 +17,7 @@ from tts.dia2.fast.cpu.draw_loops import CompiledSampler
 from tts.dia2.fast.cpu.loops import kept
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.model import Model
+from tts.dia2.network.model import Model, ReferenceModel
 from tts.dia2.network.sampling import (
     ACTION,
     FIRST_CODEBOOK,
@@ -48,8 +48,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Dia2Config:
 def pair(config: Dia2Config, slots: int = 1, branches: int = 2) -> tuple[Model, FastModel]:
     """The readable network and the compiled one, with the same weights."""
     made = [
-        kind(config, network(config, CPU, torch.float32), slots=slots, branches=branches)
-        for kind in (Model, FastModel)
+        kind(config, RandomWeights(config, CPU, torch.float32), slots=slots, branches=branches)
+        for kind in (ReferenceModel, FastModel)
     ]
     assert isinstance(made[1], FastModel)
     return made[0], made[1]
@@ -152,7 +152,7 @@ def test_what_is_no_number_is_left_to_the_sampler(config: Dia2Config) -> None:
 
 def test_int8_is_near(config: Dia2Config) -> None:
     plain, _ = pair(config, slots=3)
-    weights = network(config, CPU, torch.float32)
+    weights = RandomWeights(config, CPU, torch.float32)
     small = FastModel(config, weights, slots=3, quantize=True)
     wanted, got = logits(plain, 3), logits(small, 3)
     error = (got - wanted).square().mean().sqrt() / wanted.square().mean().sqrt()
@@ -164,7 +164,7 @@ def test_two_threads_draw_what_one_does(
 ) -> None:
     monkeypatch.setattr(compiled, "LARGE", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    weights = network(config, CPU, torch.float32)
+    weights = RandomWeights(config, CPU, torch.float32)
     model = FastModel(config, weights, slots=3, quantize=True)
     hidden, text = inputs(model, 3)
     draws = sampler(config, SETTINGS[:3], 1)

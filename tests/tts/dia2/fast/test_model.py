@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from bench.dia2_sizes import network
+from bench.dia2_sizes import RandomWeights
 from bench.dia2_verify.__main__ import verify
 from tests.paths import GOLDENS
 from tests.tiny_dia2 import make
@@ -22,7 +22,7 @@ from tts.dia2.fast import linear
 from tts.dia2.fast.model import FastModel
 from tts.dia2.fast.select import select_model
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.model import Model
+from tts.dia2.network.model import Model, ReferenceModel
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 from tts.protocol import TextToSpeechError
@@ -135,8 +135,8 @@ def test_the_depformer_s_text_and_other_activations(folder: Path) -> None:
     config = Dia2Config.from_file(folder / "config.json")
     depformer = replace(config.depformer, activations=("gelu", "relu"))
     odd = replace(config, depformer=depformer, depformer_text=True, depformer_rope=False)
-    plain = Model(odd, network(odd, CPU, torch.float32))
-    quick = FastModel(odd, network(odd, CPU, torch.float32))
+    plain = ReferenceModel(odd, RandomWeights(odd, CPU, torch.float32))
+    quick = FastModel(odd, RandomWeights(odd, CPU, torch.float32))
     hidden, text = torch.randn(1, 2, odd.decoder.width), torch.tensor([[9, 4]])
     with torch.inference_mode():
         for model in (plain, quick):

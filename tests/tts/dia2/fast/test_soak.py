@@ -15,7 +15,9 @@ FRAMES = 200  # two minutes of speech in all, either way
 @pytest.mark.parametrize("graphs", [False, True])
 def test_nobody_is_disturbed(graphs: bool) -> None:
     config = sizes.config("tiny")
-    model = FastModel(config, sizes.network(config, torch.device("cpu"), torch.float32), slots=8)
+    model = FastModel(
+        config, sizes.RandomWeights(config, torch.device("cpu"), torch.float32), slots=8
+    )
     expected = [alone(model, kind) for kind in range(6)]
     stepper = new_stepper(model, Graphs(model) if graphs else None)
     report = soak(stepper, expected, lambda steps: steps < FRAMES)

@@ -220,7 +220,7 @@ def test_the_window_s_end_is_a_clean_stop(single: Model) -> None:
     long = closed(voiced(single, published=True), *[3] * 60)
     assert long.start == PLAN.frames - 1
     alone(single, long)
-    assert single.cache.filled == [single.cache.size]
+    assert single.cache.filled == [single.config.max_steps + 1]
 
 
 def test_more_sequences_than_slots(single: Model) -> None:

@@ -1,26 +1,32 @@
-"""The depth transformer on a CPU, one compiled call a frame (see `tts.dia2.fast.cpu.loops`)."""
+"""The depth transformer on a CPU, one compiled call a frame (see `tts.dia2.fast.cpu.loops`).
+
+A frame is some thousand small products one after the other: called one by one, PyTorch's operators
+take longer than what they compute. Hence `depth_loops`, beside `tts.dia2.fast.depformer`.
+"""
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tts.dia2.fast.backbone import stack
 from tts.dia2.fast.cpu.depth_loops import Depth, Frame, column
 from tts.dia2.fast.cpu.draw_loops import CompiledSampler, Drawing
 from tts.dia2.fast.cpu.int8_loops import help_out, to_bytes
-from tts.dia2.fast.cpu.loops import ACTIVATIONS, Bytes, Floats
+from tts.dia2.fast.cpu.loops import ACTIVATIONS, Floats
 from tts.dia2.fast.cpu.team_loops import STOP, Team, new_team
-from tts.dia2.fast.layers import take, weight_of
-from tts.dia2.network import depformer as plain
+from tts.dia2.fast.depformer import text_embedding
+from tts.dia2.fast.layers import norm_weight
+from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.layers import Rotary, TextEmbedding
+from tts.dia2.network.layers import Rotary
+from tts.dia2.network.weights import Weights
 
 LARGE = 1 << 20  # weights of an MLP's matrix: two threads read them faster than one
 _PROBE = 16  # frames from one try of the other way to the next
@@ -30,14 +36,14 @@ _log = logging.getLogger(__name__)
 
 
 class Depformer:
-    """Takes the weights of `tts.dia2.network.depformer.Depformer`, which is left without them."""
+    """`tts.dia2.network.depformer.Depformer` in compiled loops, in float32 or with int8 weights."""
 
     sampler_type = CompiledSampler
 
     def __init__(
         self,
         config: Dia2Config,
-        depformer: plain.Depformer,
+        weights: Weights,
         rotary: Rotary | None,
         branches: int,
         *,
@@ -46,22 +52,21 @@ class Depformer:
         """Compiles at its end, if this machine has not done so before: that takes seconds."""
         self.branches, self.stages = branches, config.codebooks - 1
         self.limit = config.audio_limit
-        self.text = depformer.text_embed if config.depformer_text else None
-        assert self.text is None or isinstance(self.text, TextEmbedding)
+        self.text = text_embedding(config, weights, torch.float32)
         self.team = new_team() if quantize else None
-        self.net = _depth(config, depformer, rotary, self.team)
+        self.net = _depth(config, weights, rotary, self.team)
         large = config.depformer.width * config.depformer.hidden > LARGE
         self.helps = large and torch.get_num_threads() > 1
         self.frames, self.took = 0, [0.0, 0.0]  # how long a frame takes alone, and with help
         begun = time.perf_counter()
-        frame = plain.Frame(config, branches, None, torch.device("cpu"), torch.float32)
+        frame = reference.Frame(config, branches, None, torch.device("cpu"), torch.float32)
         nothing = torch.zeros(1, 2, dtype=torch.int64)
         self(0, torch.zeros(1, branches, config.decoder.width), nothing[:, 0], nothing, frame)
         if (took := time.perf_counter() - begun) > _SLOW:
             _log.info("compiled Dia2's loops in %.0f s; they are kept for the next time", took)
 
     def __call__(
-        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: plain.Frame
+        self, stage: int, hidden: Tensor, previous: Tensor, text: Tensor, frame: reference.Frame
     ) -> Tensor:
         """The logits [slots, branches, limit] of codebook `stage` + 1.
 
@@ -82,7 +87,7 @@ class Depformer:
         text: Tensor,
         first: Tensor,
         drawing: Drawing,
-        frame: plain.Frame,
+        frame: reference.Frame,
     ) -> Tensor | None:
         """A frame's tokens [slots, codebooks] after the `first` [slots]; others as for a call.
 
@@ -121,7 +126,7 @@ class Depformer:
         took = time.perf_counter() - begun
         self.took[helped] = (self.took[helped] + took) / 2
 
-    def _frame(self, hidden: Tensor, text: Tensor, tokens: Tensor, frame: plain.Frame) -> Frame:
+    def _frame(self, hidden: Tensor, text: Tensor, tokens: Tensor, frame: reference.Frame) -> Frame:
         width = self.net.audio.shape[2]
         start = torch.zeros(len(tokens), width)
         if self.text is not None:
@@ -132,36 +137,43 @@ class Depformer:
         return Frame(*inputs)
 
 
-def _depth(
-    config: Dia2Config, depformer: plain.Depformer, rotary: Rotary | None, team: Team | None
-) -> Depth:
-    sets = sorted(set(config.schedule))
-    layers: list[plain.Layer] = list(depformer.layers)  # type: ignore[arg-type]
-    attentions = [layer.self_attention for layer in layers]
-    before = [weight_of(layer.pre_norm) for layer in layers for _ in sets]
-    after = [weight_of(layer.post_norm) for layer in layers]
-    end = [weight_of(depformer.norm)] * len(depformer.logits)
-    in_proj = [each.in_proj[str(name)] for each in attentions for name in sets]
-    out_proj = [each.out_proj[str(name)] for each in attentions for name in sets]
-    norms = [[weight_of(each.q_norm), weight_of(each.k_norm)] for each in attentions]
-    turns = np.zeros((config.codebooks - 1, 2, config.depformer.head_dim // 2), np.float32)
-    turns[:, 0] = 1
+def _depth(config: Dia2Config, weights: Weights, rotary: Rotary | None, team: Team | None) -> Depth:
+    sets, stages = sorted(set(config.schedule)), range(config.codebooks - 1)
+    layers = [f"depformer.layers.{each}" for each in range(config.depformer.layers)]
+
+    def norm(name: str) -> Tensor:
+        return norm_weight(weights, name)
+
+    def matrices(names: list[str], norms: Sequence[str] = (), limit: int | None = None) -> Any:
+        """[n, inputs, outputs], each times the norm before it."""
+        before = [norm(each) for each in norms]
+        made = (weights[f"{each}.weight"][:limit] for each in names)
+        folded = (each * before[n] if before else each for n, each in enumerate(made))
+        return _floats(len(names), folded) if team is None else (*_bytes(folded), team)
+
+    ropes = np.zeros((len(stages), 2, config.depformer.head_dim // 2), np.float32)
+    ropes[:, 0] = 1
     if rotary is not None:
-        angles = rotary.angles(torch.arange(config.codebooks - 1), torch.float32)
-        turns = torch.cat(angles, 1).numpy()
+        ropes = torch.cat(rotary.angles(torch.tensor(stages), torch.float32), 1).numpy()
     first, second = (ACTIVATIONS.index(name) for name in config.depformer.activations)
-    audio = [take(each) for each in depformer.audio_embeds]
-    matrices = _floats if team is None else partial(_bytes, team)
+    audio = stack(weights, [f"depformer.audio_embeds.{stage}.weight" for stage in stages])
+    heads = [f"depformer.logits.{stage}" for stage in stages]
+    attentions = [f"{layer}.self_attention" for layer in layers]
     return Depth(
-        inputs=matrices([depformer.depformer_in[str(each)] for each in sets]),
-        qkv=matrices(in_proj, before),
-        out=matrices(out_proj),
-        wi=matrices([each.mlp.wi for each in layers], after),
-        wo=matrices([each.mlp.wo for each in layers]),
-        heads=matrices(list(depformer.logits), end, config.audio_limit),
-        audio=stack(audio).view(len(audio), -1, config.depformer.width).numpy(),
-        norms=np.array([[each.numpy() for each in pair] for pair in norms]),
-        turns=turns,
+        inputs=matrices([f"depformer.depformer_in.{each}" for each in sets]),
+        qkv=matrices(
+            [f"{name}.in_proj.{each}" for name in attentions for each in sets],
+            [f"{layer}.pre_norm" for layer in layers for _ in sets],
+        ),
+        out=matrices([f"{name}.out_proj.{each}" for name in attentions for each in sets]),
+        wi=matrices(
+            [f"{each}.mlp.wi" for each in layers], [f"{each}.post_norm" for each in layers]
+        ),
+        wo=matrices([f"{each}.mlp.wo" for each in layers]),
+        heads=matrices(heads, ["depformer.norm"] * len(heads), config.audio_limit),
+        audio=audio.view(len(stages), -1, config.depformer.width).numpy(),
+        norms=np.array([[norm(f"{n}.{each}_norm").numpy() for each in "qk"] for n in attentions]),
+        ropes=ropes,
         sets=np.array([sets.index(each) for each in config.schedule]),
         hidden=config.depformer.hidden,
         eps=config.eps,
@@ -170,38 +182,17 @@ def _depth(
     )
 
 
-def _weights(
-    modules: list[nn.Module], norms: list[Tensor] | None, limit: int | None
-) -> Iterator[Tensor]:
-    """Their matrices [outputs, inputs], each times its norm; one module after the other.
-
-    The modules lose theirs: there is memory for one of the two.
-    """
-    for number, module in enumerate(modules):
-        weight = take(module)[:limit]
-        yield weight if norms is None else weight.mul_(norms[number])
+def _floats(count: int, matrices: Iterable[Tensor]) -> Floats:
+    """So many [n, inputs, outputs], one in flight."""
+    whole = np.empty(0, np.float32)
+    for number, each in enumerate(matrices):
+        if number == 0:
+            whole = np.empty((count, *each.T.shape), np.float32)
+        whole[number] = each.T.numpy()
+    return whole
 
 
-def _floats(
-    modules: list[nn.Module], norms: list[Tensor] | None = None, limit: int | None = None
-) -> Floats:
-    """[modules, inputs, outputs]."""
-    whole: Tensor | None = None
-    for number, weight in enumerate(_weights(modules, norms, limit)):
-        if whole is None:
-            whole = torch.empty(len(modules), *weight.T.shape)
-        whole[number] = weight.T
-    assert whole is not None
-    return whole.numpy()
-
-
-def _bytes(
-    team: Team,
-    modules: list[nn.Module],
-    norms: list[Tensor] | None = None,
-    limit: int | None = None,
-) -> Bytes:
-    """The same in int8."""
-    each = [to_bytes(weight) for weight in _weights(modules, norms, limit)]
-    weights, scales, sums = (torch.stack(part).numpy() for part in zip(*each, strict=True))
-    return weights, scales, sums, team
+def _bytes(matrices: Iterable[Tensor]) -> tuple[Any, ...]:
+    """The same in int8: weights, scales and sums of weights; see `Bytes`."""
+    parts = zip(*(to_bytes(each) for each in matrices), strict=True)
+    return tuple(torch.stack(part).numpy() for part in parts)

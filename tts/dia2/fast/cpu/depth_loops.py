@@ -28,7 +28,7 @@ class Depth(NamedTuple):
     """[stages, vocabulary, width]"""
     norms: Floats
     """[layers, 2, dim], of queries and keys"""
-    turns: Floats
+    ropes: Floats
     """[stages, 2, dim / 2], cosines and sines"""
     sets: Integers
     """[stages], the weight set of each"""
@@ -144,14 +144,14 @@ def attend(stage: int, layer: int, net: Depth, seen: Floats, parts: Floats) -> F
     `seen` [2, rows, heads, stages, dim] gets this stage's keys and values.
     """
     heads, dim = seen.shape[2], seen.shape[4]
-    norms, turn = net.norms[layer], net.turns[stage]
+    norms, rope = net.norms[layer], net.ropes[stage]
     read = np.zeros((len(parts), heads * dim), np.float32)
     chances = np.empty(stage + 1, np.float32)
     for r in range(len(parts)):
         for head in range(heads):
             q, k, v = head * dim, (heads + head) * dim, (2 * heads + head) * dim
-            point(parts[r, q : q + dim], norms[0], turn, net.eps)
-            point(parts[r, k : k + dim], norms[1], turn, net.eps)
+            point(parts[r, q : q + dim], norms[0], rope, net.eps)
+            point(parts[r, k : k + dim], norms[1], rope, net.eps)
             keys, values = seen[0, r, head], seen[1, r, head]
             for i in range(dim):
                 keys[stage, i] = parts[r, k + i]
@@ -175,11 +175,11 @@ def attend(stage: int, layer: int, net: Depth, seen: Floats, parts: Floats) -> F
 
 
 @compiled
-def point(head: Floats, norm: Floats, turn: Floats, eps: float) -> None:
-    """Norm and turn a query or key [dim] in place."""
+def point(head: Floats, norm: Floats, rope: Floats, eps: float) -> None:
+    """Norm and rotate a query or key [dim] in place."""
     half = head.size // 2
     share = np.float32(1) / length(head, eps)
     for i in range(half):
         left, right = head[i] * share * norm[i], head[half + i] * share * norm[half + i]
-        head[i] = left * turn[0, i] - right * turn[1, i]
-        head[half + i] = right * turn[0, i] + left * turn[1, i]
+        head[i] = left * rope[0, i] - right * rope[1, i]
+        head[half + i] = right * rope[0, i] + left * rope[1, i]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tts.dia2.fast.gpu import plain
 from tts.dia2.fast.gpu.kernels import attend, draw, embed, project
-from tts.dia2.fast.gpu.kernels.layer import Layer
+from tts.dia2.fast.gpu.kernels.layer import KernelBlock
 from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.network.kv_cache import doubling
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling, random_numbers
@@ -83,7 +83,7 @@ class _Checks:
         made = torch.randn(shape, generator=self.numbers, device=device)
         return made.to(dtype or self.model.dtype)
 
-    def _layer(self, name: str, layer: Layer, rows: int) -> Iterator[Compared]:
+    def _layer(self, name: str, layer: KernelBlock, rows: int) -> Iterator[Compared]:
         eps = layer.heads.eps
         for part, matrix in zip(("qkv", "out", "wi", "wo"), layer.matrices, strict=True):
             if part in {"qkv", "wi"}:
@@ -122,7 +122,7 @@ class _Checks:
         model, shape = self.model, self.model.config.depformer
         stage = len(model.heads) - 1
         keys, values = self._random(2, rows, shape.heads, stage + 1, shape.head_dim)
-        angles = None if model.turns is None else tuple(each[stage:] for each in model.turns)
+        angles = None if model.ropes is None else tuple(each[stage:] for each in model.ropes)
         yield from self._attention(
             "depformer's attention",
             model.depth[model.sets[0]][0].heads,
@@ -163,7 +163,7 @@ class _Checks:
             sampler.assign(slot, sampling, random_numbers(slot, 1, config.codebooks))
         logits = 3 * self._random(DRAWS, model.branches, vocabulary, dtype=torch.float32)
         steps = torch.zeros(DRAWS, dtype=torch.int64, device=device)
-        table = model.fused_depth.audio[0]
+        table = model.depth_tables[0]
         start = self._random(DRAWS * model.branches, table.shape[1])
         following = draw.Next(torch.empty_like(start), start, table)
         tokens = torch.full((DRAWS, 2), -1, device=device)

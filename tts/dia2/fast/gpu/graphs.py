@@ -117,9 +117,9 @@ class Graphs:
     def _run_backbone(self, model: Model, n: int, span: int) -> None:
         given = self._given(model, n)
         active = given.active > 0
-        memory = model.fixed_step(active, span)
-        hidden = model.hear(given.columns, given.position[:, None], memory)
-        memory.commit()
+        view = model.fixed_step(active, span)
+        hidden = model.forward(given.columns, given.position[:, None], view)
+        view.commit()
         # A waiting slot keeps its own.
         self.hidden[:n] = torch.where(active[:, None, None], hidden, self.hidden[:n])
         self.drawn.device[:n, 0] = model.action(self.hidden[:n], self.sampler, given.step)

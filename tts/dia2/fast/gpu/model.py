@@ -11,17 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tts.dia2.fast.depformer import Frame
+from tts.dia2.fast.backbone import Backbone
+from tts.dia2.fast.depformer import Depformer, Frame
 from tts.dia2.fast.gpu.kernels.draw import Next, draw
 from tts.dia2.fast.gpu.kernels.embed import Tables, embed
-from tts.dia2.fast.gpu.kernels.layer import Layer, Seen, matrix
+from tts.dia2.fast.gpu.kernels.layer import KernelBlock, Seen, matrix
 from tts.dia2.fast.gpu.kernels.project import Matrix, project
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network import depformer
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import Cache, FixedStep, Memory, Step
-from tts.dia2.network.model import SHORTEST, Network
+from tts.dia2.network.kv_cache import Cache, CacheView, FixedStep
+from tts.dia2.network.model import SHORTEST
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler
+from tts.dia2.network.weights import Weights
 
 
 class KernelModel(FastModel):
@@ -34,7 +36,7 @@ class KernelModel(FastModel):
     def __init__(
         self,
         config: Dia2Config,
-        weights: Path | Network,
+        weights: Path | Weights,
         *,
         device: torch.device | str = "cuda",
         dtype: torch.dtype = torch.bfloat16,
@@ -42,20 +44,22 @@ class KernelModel(FastModel):
         branches: int = 2,
         quantize: bool = False,
     ) -> None:
-        """Load the weights, or take those of a network. Raises TextToSpeechError."""
+        """Load the weights, of a file or by name. Raises TextToSpeechError."""
         super().__init__(
             config, weights, device=device, dtype=dtype, slots=slots, branches=branches
         )
         self.quantized = quantize
         with torch.inference_mode():
-            self._take(quantize)
+            self._share(self.fused, self.fused_depth, quantize=quantize)
 
     def here(self) -> AbstractContextManager[object]:
         """Triton launches on the current device: this one."""
         return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
 
-    def _take(self, quantize: bool) -> None:
-        config, near, deep = self.config, self.fused, self.fused_depth
+    def _share(self, near: Backbone, deep: Depformer | None, *, quantize: bool) -> None:
+        """Take the fused networks' matrices as they are, or as int8 beside them."""
+        assert deep is not None
+        config = self.config
         made: dict[int, Matrix] = {}  # the MLPs belong to all of the depformer's sets
 
         def narrow(wide: Matrix) -> Matrix:
@@ -67,10 +71,7 @@ class KernelModel(FastModel):
         second = near.second(near.text)
         second[config.pad] = 0
         self.tables = Tables(near.main(near.text), second, near.audio, config.audio_vocab)
-        self.layers = [
-            Layer.of(config.decoder, (each.qkv, each.norm, each.out, each.mlp), narrow)
-            for each in near.layers
-        ]
+        self.layers = [KernelBlock.of(config.decoder, block, narrow) for block in near.blocks]
         self.action_head = matrix(near.action_head)
         self.first_head = narrow(matrix(near.first_head))
 
@@ -79,28 +80,24 @@ class KernelModel(FastModel):
         self.inputs = narrow(Matrix(inputs))
         self.depth = {
             number: [
-                Layer.of(
-                    config.depformer,
-                    (each.qkv[number], each.norm, each.out[number], each.mlp),
-                    narrow,
-                )
-                for each in deep.layers
+                KernelBlock.of(config.depformer, block, narrow) for block in deep.blocks[number]
             ]
             for number in self.sets
         }
         self.heads = [narrow(matrix(head)) for head in deep.logits]
         stages = torch.arange(len(self.heads), device=self.device)
         self.numbers = stages
-        self.turns = None
+        self.depth_tables, self.depth_text = deep.audio, deep.text
+        self.ropes = None
         if self.depth_rotary is not None:
             cos, sin = self.depth_rotary.angles(stages, torch.float32)
-            self.turns = cos.flatten(1), sin.flatten(1)
+            self.ropes = cos.flatten(1), sin.flatten(1)
 
-    def _compiled(self) -> None:
-        return None
+    def _compiled(self, weights: Weights) -> None:
+        del weights
 
-    def _step(self, active: list[bool]) -> Step:
-        return Step(self.cache, active)
+    def _view(self, active: list[bool]) -> FixedStep:
+        return self.fixed_step(torch.tensor(active, device=self.device), self.cache.entries)
 
     @property
     def spans(self) -> list[int]:
@@ -110,20 +107,15 @@ class KernelModel(FastModel):
     def fixed_step(self, active: Tensor, span: int) -> FixedStep:
         return BareStep(self.cache, active, span)
 
-    def hear(self, tokens: Tensor, positions: Tensor, memory: Memory) -> Tensor:
-        if isinstance(memory, FixedStep):
-            keys, values, span = memory.keys, memory.values, memory.span
-        elif isinstance(memory, Step):
-            keys, values = memory.cache.keys, memory.cache.values
-            span = memory.cache.entries
-        else:
-            return super().hear(tokens, positions, memory)
+    def forward(self, tokens: Tensor, positions: Tensor, cache: CacheView) -> Tensor:
+        if not isinstance(cache, FixedStep):
+            return super().forward(tokens, positions, cache)
         cos, sin = self.rotary.angles(positions[:, 0], torch.float32)
         angles = cos.flatten(1), sin.flatten(1)
         with self.here():
             x = embed(tokens.flatten(0, 1), self.tables)
-            for layer, k, v in zip(self.layers, keys, values, strict=True):
-                x = layer(x, angles, Seen(k, v, self.cache.lengths, self.branches, span))
+            for layer, k, v in zip(self.layers, cache.keys, cache.values, strict=True):
+                x = layer(x, angles, Seen(k, v, self.cache.lengths, self.branches, cache.span))
         return self.fused.norm(x).mul_(self.fused.weight).view(*tokens.shape[:-1], -1)
 
     def actions(self, hidden: Tensor) -> Tensor:
@@ -162,7 +154,7 @@ class KernelModel(FastModel):
             if number < len(self.heads):
                 start = self._start(number, hidden, frame)
                 x = start.new_empty(start.shape)
-                following = Next(x, start, self.fused_depth.audio[number])
+                following = Next(x, start, self.depth_tables[number])
             draw(sampler, logits, FIRST_CODEBOOK + number, steps, tokens, number, following)
             if following is not None:
                 logits = self._stage(number, self._with_text(x, number, text), frame)
@@ -174,7 +166,7 @@ class KernelModel(FastModel):
         assert isinstance(frame, Frame)
         with self.here():
             start = self._start(stage, hidden, frame)
-            heard = self.fused_depth.audio[stage].index_select(0, previous)
+            heard = self.depth_tables[stage].index_select(0, previous)
             x = start + heard.repeat_interleave(self.branches, 0)
             return self._stage(stage, self._with_text(x, stage, text), frame)
 
@@ -187,7 +179,7 @@ class KernelModel(FastModel):
         return frame.starts[self.config.schedule[stage]]
 
     def _with_text(self, x: Tensor, stage: int, text: Tensor) -> Tensor:
-        embedding = self.fused_depth.text
+        embedding = self.depth_text
         if stage > 0 or embedding is None:
             return x
         heard: Tensor = embedding(text[:, 0], text[:, 1])
@@ -197,8 +189,8 @@ class KernelModel(FastModel):
         """Logits [slots, branches, limit] from what a stage starts with."""
         number = self.numbers[stage : stage + 1]
         angles = None
-        if self.turns is not None:
-            cos, sin = self.turns
+        if self.ropes is not None:
+            cos, sin = self.ropes
             angles = cos[stage : stage + 1], sin[stage : stage + 1]
         for layer, (keys, values) in zip(
             self.depth[self.config.schedule[stage]], frame.seen, strict=True

@@ -17,7 +17,7 @@ def test_both_ways_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linear, "SMALL", 1 << 30)  # no matrix in another order
     config, cpu = sizes.config("tiny"), torch.device("cpu")
     model = KernelModel(
-        config, sizes.network(config, cpu, torch.float32), device=cpu, dtype=torch.float32
+        config, sizes.RandomWeights(config, cpu, torch.float32), device=cpu, dtype=torch.float32
     )
     model.cache.keys.normal_()
     model.cache.values.normal_()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.dia2_sizes import network
+from bench.dia2_sizes import RandomWeights
 from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import watch
 from tests.tts.dia2.networks import load_model, make_sequence, words
@@ -20,7 +20,7 @@ from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.fast.model import FastModel
 from tts.dia2.fast.select import kernel_model
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.model import Model
+from tts.dia2.network.model import Model, ReferenceModel
 from tts.dia2.serving.graph_stepper import GraphStepper
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
@@ -115,8 +115,8 @@ def test_what_no_published_checkpoint_uses(folder: Path) -> None:
     depformer = replace(config.depformer, activations=("gelu", "relu"))
     odd = replace(config, depformer=depformer, depformer_text=True, depformer_rope=False)
     cpu, wide = torch.device("cpu"), torch.float32
-    plain = Model(odd, network(odd, cpu, wide))
-    model = KernelModel(odd, network(odd, cpu, wide), device=cpu, dtype=wide)
+    plain = ReferenceModel(odd, RandomWeights(odd, cpu, wide))
+    model = KernelModel(odd, RandomWeights(odd, cpu, wide), device=cpu, dtype=wide)
     hidden = torch.randn((1, 2, odd.decoder.width), generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
         wanted, got = stages(plain, hidden), stages(model, hidden)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tts.dia2.fast.gpu.kernels.attend import Heads, attend
 from tts.dia2.fast.gpu.kernels.project import Matrix, project
-from tts.dia2.fast.layers import HeadsNorm, Mlp
+from tts.dia2.fast.layers import Block
 from tts.dia2.fast.linear import Linear, Plain
 from tts.dia2.network.config import Transformer
 
@@ -24,7 +24,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Layer:
+class KernelBlock:
     """The matrices of `tts.dia2.fast.layers`: they are shared, not copied."""
 
     qkv: Matrix
@@ -37,14 +37,15 @@ class Layer:
     def of(
         cls,
         shape: Transformer,
-        parts: tuple[Linear, HeadsNorm, Linear, Mlp],
+        block: Block,
         narrow: Callable[[Matrix], Matrix],
-    ) -> "Layer":
-        """From queries, keys and values, their norm, the output and the MLP."""
-        qkv, norm, out, mlp = parts
-        heads = Heads(shape.heads, shape.kv_heads, norm.dim, norm.weight, norm.unit.eps)
+    ) -> "KernelBlock":
+        """From a fused block; `narrow` may quantise a matrix."""
+        norm, mlp = block.heads, block.mlp
+        heads = Heads(shape.heads, shape.kv_heads, norm.dim, norm.weight, norm.scale.eps)
         wi = replace(narrow(matrix(mlp.wi)), activations=shape.activations)
-        return cls(narrow(matrix(qkv)), heads, narrow(matrix(out)), wi, narrow(matrix(mlp.wo)))
+        qkv, out = narrow(matrix(block.qkv)), narrow(matrix(block.out))
+        return cls(qkv, heads, out, wi, narrow(matrix(mlp.wo)))
 
     @property
     def matrices(self) -> Iterator[Matrix]:
