@@ -92,9 +92,8 @@ class Speakers:
             for name, seconds in self.spent.items():
                 self.result.phases.setdefault(name, []).append(1000 * seconds)
         for slot, sequence in enumerate(self.stepper.sequences):
-            if sequence is not None and (
-                sequence.finished or cache.filled[slot] > self.model.config.max_steps
-            ):
+            full = cache.filled[slot] > self.model.config.max_steps
+            if sequence is not None and (sequence.finished or full):
                 self.stepper.release(slot)
 
     @torch.inference_mode()

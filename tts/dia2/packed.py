@@ -23,7 +23,8 @@ class Packed:
 
     def __call__(self, x: Tensor, bias: Tensor | None = None, then: str = "none") -> Tensor:
         """x W' + bias, and then perhaps an activation ("gelu")."""
-        y: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, self.weight, bias, then, [], "")
+        product = torch.ops.mkldnn._linear_pointwise.default
+        y: Tensor = product(x, self.weight, bias, then, [], "none")
         return y
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:
