@@ -28,6 +28,7 @@ DIA2 = (
     {"bundle", "voices"},
     {"checkpoint", "fast", "result", "settings"},
     {"mimi", "network", "text", "torch_loading"},
+    {"packed"},
 )
 """Those of `tts/dia2`: the reference network and the codec stand below everything fast."""
 
