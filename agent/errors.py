@@ -1,4 +1,7 @@
-"""What can go wrong outside the engines, each with a message that says what to do."""
+"""Errors: what can go wrong outside the engines, each with a message that says what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class ParleyError(Exception):
@@ -19,3 +22,9 @@ class StageError(ParleyError):
     def __init__(self, stage: str, cause: BaseException) -> None:
         super().__init__(f"{stage}: {cause}")
         self.stage = stage
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return the end of a message about an unknown word: the nearest known one, or `otherwise`."""
+    near = get_close_matches(word, list(known), n=1)
+    return f", did you mean '{near[0]}'?" if near else otherwise

@@ -1,4 +1,4 @@
-"""When a sample was captured: counted in samples, tied to the clock of the program."""
+"""A sample clock: when a sample was captured, by its number and the clock of the program."""
 
 from math import inf
 
@@ -6,7 +6,7 @@ _WINDOW = 0.5  # seconds
 
 
 class SampleClock:
-    """The time of every sample of a stream whose time stamps are now and then late.
+    """Tells the time of every sample of a stream whose time stamps are now and then late.
 
     A busy computer calls back late, and then several times at once, which says nothing about when
     the samples were captured. So the earliest stamps are believed: an earlier one at once, a later
@@ -22,7 +22,7 @@ class SampleClock:
         self._window_end = 0
 
     def stamp(self, position: int, time: float) -> None:
-        """Sample number `position` seems to be of `time`."""
+        """Take in a time stamp: sample number `position` seems to be of `time`."""
         origin = time - position / self._rate
         self._origin = min(self._origin, origin)
         self._late = min(self._late, origin - self._origin)
@@ -32,5 +32,5 @@ class SampleClock:
             self._window_end = position + int(_WINDOW * self._rate)
 
     def time(self, position: float) -> float:
-        """The time of sample number `position`; needs one stamp before."""
+        """Return the time of sample number `position`; needs one stamp before."""
         return self._origin + position / self._rate

@@ -1,4 +1,4 @@
-"""A soft short tone that says: I have heard you, and I am at it."""
+"""The earcon: a soft short tone that says: I have heard you, and I am at it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ _PARTIALS = ((523.25, 1.0), (783.99, 0.5))
 
 
 def earcon(sample_rate: int) -> NDArray[np.float32]:
-    """The tone at `sample_rate` Hz: float32[n], from silence to silence."""
+    """Synthesise the tone at `sample_rate` Hz: float32 [n], from silence to silence."""
     samples = round(LENGTH_S * sample_rate)
     time = np.arange(samples) / sample_rate
     tone = np.zeros(samples)

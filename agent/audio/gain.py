@@ -1,4 +1,4 @@
-"""How loud everything is: a level that changes along a slope, never at once."""
+"""Gain: a level that changes along a slope, never at once."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,6 @@ class Gain:
 
 
 def slope(seconds: float, sample_rate: int) -> NDArray[np.float32]:
-    """From 0 up to just below 1 along half a cosine, float32[at least 1]."""
+    """Return a raised-cosine slope from 0 to just below 1, float32 [at least 1]."""
     length = max(1, int(seconds * sample_rate))
     return (0.5 - 0.5 * np.cos(np.pi * np.arange(length) / length)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a speaker plays: the meeting point of a reply and whatever plays it.
+"""Playback: the meeting point of a reply and whatever plays it.
 
 Two sides meet here. On the loop a reply is a `Track`. On the driver's side (a sound card's
 callback thread, a file, a remote listener) `Playback.render` fills one block after another.

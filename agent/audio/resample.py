@@ -1,4 +1,4 @@
-"""From one sample rate to another, block by block, as if the signal had been converted whole."""
+"""Resampling block by block, as if the signal had been converted whole."""
 
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ class Resampler:
             )
 
     def process(self, pcm: ArrayLike) -> NDArray[np.float32]:
-        """What the next samples [n] complete; it may be empty, since the resampler looks ahead."""
+        """Convert the next samples [n]; the result may be empty: the resampler looks ahead."""
         samples = np.ascontiguousarray(pcm, np.float32)
         if self._stream is None:
             return samples
@@ -40,7 +40,7 @@ class Resampler:
         return converted
 
     def flush(self) -> NDArray[np.float32]:
-        """The tail that was held back; afterwards the stream starts anew."""
+        """Return the tail that was held back; afterwards the stream starts anew."""
         rest = np.zeros(0, np.float32)
         if self._stream is not None:
             rest = self._stream.resample_chunk(rest, last=True)

@@ -1,11 +1,11 @@
-"""A ring of samples between two threads: one writes, one reads, nobody ever waits."""
+"""A ring buffer of samples between two threads: one writes, one reads, nobody ever waits."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class Ring:
-    """A preallocated queue of float32 samples, safe between one producer and one consumer.
+    """A preallocated ring buffer of float32 samples, safe between one producer and one consumer.
 
     Each side moves only its own counters, and only after the samples have been copied; the
     counters are ints, which are read in one piece. So there is no lock to wait for, which is what

@@ -1,4 +1,4 @@
-"""One reply on its way to the speaker, and the count of what was really played of it.
+"""A track: one reply on its way to the speaker, and the count of what was played of it.
 
 The loop's side writes, drains, holds, releases and stops; the driver's side (a sound card's
 callback, a file, a remote listener) takes. They share a ring and single attributes, so the driver

@@ -12,10 +12,10 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from agent.errors import did_you_mean
 from agent.shadowing import strangers
 
 COMMANDS = (
@@ -92,9 +92,8 @@ def _parser(arguments: Sequence[str]) -> Parser:
     for name in [command] if command in COMMANDS else COMMANDS:
         import_module(f"agent.cli.commands.{name}").add(subparsers)
     if command is not None and command not in COMMANDS:
-        near = get_close_matches(command, COMMANDS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(COMMANDS)}"
-        parser.error(f"unknown command '{command}', {hint}")
+        hint = did_you_mean(command, COMMANDS, f", there are {', '.join(COMMANDS)}")
+        parser.error(f"unknown command '{command}'{hint}")
     return parser
 
 

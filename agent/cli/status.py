@@ -1,4 +1,4 @@
-"""Where the conversation stands: who speaks, how finished it sounds, what is being prepared.
+"""The status of a conversation: who speaks, how finished it sounds, what is being prepared.
 
 The log's events in, words for people out; the live view shows them.
 """
@@ -19,7 +19,7 @@ from agent.events import (
 
 
 class Status:
-    """Told of every event."""
+    """Follows a conversation by its events."""
 
     def __init__(self, name: str) -> None:
         """`name` is the agent's."""

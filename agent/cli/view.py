@@ -1,4 +1,4 @@
-"""What a person sees while talking: a live view in a terminal, plain lines elsewhere."""
+"""The view of a conversation: live in a terminal, plain lines elsewhere."""
 
 from typing import Self
 

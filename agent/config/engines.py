@@ -9,7 +9,6 @@ import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -31,7 +30,7 @@ import llm_adapters
 import stt
 import tts
 from agent.config.sections import Section
-from agent.errors import ConfigError
+from agent.errors import ConfigError, did_you_mean
 from tts.extras import NAME
 
 
@@ -45,7 +44,7 @@ class EngineSection(Section):
     selector: ClassVar[str]
 
     def arguments(self) -> dict[str, Any]:
-        """What the engine's constructor is called with."""
+        """Return what the engine's constructor is called with."""
         return {key: getattr(self, key) for key in type(self).model_fields if key != self.selector}
 
 
@@ -67,7 +66,7 @@ class LlmSection(EngineSection):
     )
 
     def arguments(self) -> dict[str, Any]:
-        """What the adapter's constructor is called with."""
+        """Return what the adapter's constructor is called with."""
         return {key: value for key, value in super().arguments().items() if key != "fallback"}
 
     @model_serializer(mode="wrap")
@@ -102,7 +101,7 @@ class Family:
         return tables[self.section]
 
     def names(self) -> list[str]:
-        """Every engine that can be named, installed packages' own included."""
+        """Return every engine that can be named, installed packages' own included."""
         return sorted({*self.builtin, *entry_points(group=self.group).names})
 
     def schemas(self) -> Iterator[type[EngineSection]]:
@@ -115,12 +114,11 @@ class Family:
                     raise
 
     def schema(self, name: str) -> type[EngineSection]:
-        """The section of engine `name`. Raises ConfigError if there is none such."""
+        """Return the section of engine `name`. Raises ConfigError if there is none such."""
         point = self._entry_point(name)
         if point is None:
             known = self.names()
-            near = get_close_matches(name, known, n=1)
-            hint = f", did you mean '{near[0]}'?" if near else f"; there are {', '.join(known)}"
+            hint = did_you_mean(name, known, f"; there are {', '.join(known)}")
             raise ConfigError(f"unknown {self.selector} '{name}'{hint}")
         try:
             return _schema(self, name, point.value)
@@ -163,12 +161,12 @@ FAMILIES: Mapping[str, Family] = {family.section: family for family in (STT, LLM
 
 
 def create_stt(section: EngineSection) -> stt.SpeechToText:
-    """The recogniser that `section` describes, not loaded yet."""
+    """Make the recogniser that `section` describes, not loaded yet."""
     return cast(stt.SpeechToText, section.engine_class(**section.arguments()))
 
 
 def create_llm(section: EngineSection) -> llm_adapters.LanguageModel:
-    """The language model that `section` describes, with its fallbacks, not loaded yet."""
+    """Make the language model that `section` describes, with its fallbacks, not loaded yet."""
     llm = cast(llm_adapters.LanguageModel, section.engine_class(**section.arguments()))
     others = section.fallback if isinstance(section, LlmSection) else []
     if not others:
@@ -181,7 +179,7 @@ def create_llm(section: EngineSection) -> llm_adapters.LanguageModel:
 
 
 def create_tts(section: EngineSection) -> tts.TextToSpeech:
-    """The synthesiser that `section` describes, not loaded yet."""
+    """Make the synthesiser that `section` describes, not loaded yet."""
     return cast(tts.TextToSpeech, section.engine_class(**section.arguments()))
 
 

@@ -1,7 +1,6 @@
 """What pydantic finds wrong with a configuration, told to the person who wrote the file."""
 
 import re
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -10,7 +9,7 @@ from pydantic_core import ErrorDetails
 from agent.config.engines import FAMILIES, EngineSection
 from agent.config.sections import is_secret
 from agent.config.yaml_source import KeyPath, Source
-from agent.errors import ConfigError
+from agent.errors import ConfigError, did_you_mean
 
 
 def report(error: ValidationError, source: Source, config: type[BaseModel]) -> None:
@@ -77,17 +76,13 @@ def _nearest_key(path: KeyPath, data: dict[str, Any], config: type[BaseModel]) -
     """The end of the message about an unknown key: what may have been meant."""
     unknown = str(path[-1])
     here = _keys(path[:-1], data, config)
-    near = get_close_matches(unknown, here, n=1)
-    if not near:
-        elsewhere = {
-            f"{section}.{key}": key
-            for section in config.model_fields
-            for key in _keys((section,), data, config)
-        }
-        near = [path for path, key in elsewhere.items() if key == unknown]
-    if near:
-        return f", did you mean '{near[0]}'?"
-    return f"; there are {', '.join(here)}" if here else ""
+    elsewhere = (
+        f", did you mean '{section}.{unknown}'?"
+        for section in config.model_fields
+        if unknown in _keys((section,), data, config)
+    )
+    there_are = f"; there are {', '.join(here)}" if here else ""
+    return did_you_mean(unknown, here) or next(elsewhere, there_are)
 
 
 def _keys(path: KeyPath, data: dict[str, Any], config: type[BaseModel]) -> list[str]:

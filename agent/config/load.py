@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -39,7 +38,7 @@ from agent.config.sections import (
 )
 from agent.config.tools import ToolSettings
 from agent.config.yaml_source import read_source
-from agent.errors import ConfigError
+from agent.errors import ConfigError, did_you_mean
 
 
 class Config(Section):
@@ -125,8 +124,7 @@ def locate(name_or_path: str | Path | None) -> Traversable:
     if path.exists():
         return path
     names = presets()
-    near = get_close_matches(path.stem, names, n=1)
-    hint = f", did you mean '{near[0]}'?" if near else ""
+    hint = did_you_mean(path.stem, names)
     raise ConfigError(f"{name_or_path}: no such file or preset{hint} (presets: {', '.join(names)})")
 
 

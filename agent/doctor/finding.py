@@ -1,4 +1,4 @@
-"""What `parley doctor` has to say about one thing."""
+"""A finding: what `parley doctor` has to say about one thing."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -28,8 +28,8 @@ CONNECT_TIMEOUT = 5.0
 """Seconds until a server must be connected."""
 
 
-class McpServer:
-    """One server, kept by a task of its own; one that has gone is reached again for the next call.
+class McpConnection:
+    """An MCP server, held by a task of its own, and reached again for the next call once it went.
 
     A call during which it goes is not made again: nobody knows how far it got.
     """
@@ -47,7 +47,7 @@ class McpServer:
         self.name = (
             " ".join(self._server.command) if self._server.command else str(self._server.url)
         )
-        """As people know it."""
+        """The command or the address, as people know the server."""
 
     async def run(self, offer: Callable[[list[Tool]], None]) -> None:
         """Keep the server; once it is there, `offer` is given its tools. Raises ToolError.

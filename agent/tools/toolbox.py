@@ -21,7 +21,7 @@ from agent.tools.builtin import NAMES, Builtins, Controls
 from agent.tools.confirmation import Question
 from agent.tools.events import ToolCalled, ToolReturned
 from agent.tools.function import find_function, function_tool
-from agent.tools.mcp import McpServer
+from agent.tools.mcp import McpConnection
 from agent.tools.tool import Action, Say, Tool, ToolError
 from llm_adapters import ToolCall, ToolSpec
 
@@ -43,12 +43,12 @@ class Run:
             self.finish(result, say)
 
     def finish(self, result: str, say: Say | None = None) -> None:
-        """It is over."""
+        """Keep what the call gave; whoever waits for it goes on."""
         self._result, self.say = result, say
         self.done.set()
 
     def tell(self) -> str:
-        """What the model is shown now."""
+        """Return what the model is shown now: the result, or that there is none yet."""
         self.told = self.told or self.done.is_set()
         return self._result
 
@@ -74,7 +74,7 @@ class Toolbox:
     async def open(
         cls, settings: Sequence[ToolSettings], controls: Controls, report: Report
     ) -> AsyncGenerator[Self, None]:
-        """The tools that `settings` name, for one conversation; calls end with the block.
+        """Make the tools that `settings` name, for one conversation; calls end with the block.
 
         Raises ConfigError for a tool that cannot be made; an MCP server that cannot be reached is
         a warning, its tools are there once it can.
@@ -89,29 +89,29 @@ class Toolbox:
                 if entry.function is not None:
                     toolbox.add(_function(entry.function, entry, builtins))
             try:
-                await toolbox._connect([McpServer(e) for e in settings if e.mcp is not None])
+                await toolbox._connect([McpConnection(e) for e in settings if e.mcp is not None])
                 yield toolbox
             finally:
                 tasks.cancel_scope.cancel()
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """What the model is told of the tools."""
+        """The specifications of the tools, for the model."""
         return tuple(tool.spec for tool in self._tools.values())
 
     def add(self, tool: Tool) -> None:
-        """One more tool. Raises ConfigError if there is one of this name."""
+        """Add a tool. Raises ConfigError if there is one of this name."""
         if tool.spec.name in self._tools:
             raise ConfigError(f"tools: there are two tools of the name {tool.spec.name}")
         self._tools[tool.spec.name] = tool
 
-    async def _connect(self, servers: Sequence[McpServer]) -> None:
+    async def _connect(self, servers: Sequence[McpConnection]) -> None:
         """Reach all servers side by side, and wait for them, but not for long."""
         async with anyio.create_task_group() as waiting:
             for server in servers:
                 waiting.start_soon(self._wait_for, server)
 
-    async def _wait_for(self, server: McpServer) -> None:
+    async def _wait_for(self, server: McpConnection) -> None:
         there = anyio.Event()
         self._tasks.start_soon(self._keep, server, there)
         with anyio.move_on_after(PATIENCE) as patience:
@@ -122,7 +122,7 @@ class Toolbox:
                 "when it is"
             )
 
-    async def _keep(self, server: McpServer, there: anyio.Event) -> None:
+    async def _keep(self, server: McpConnection, there: anyio.Event) -> None:
         def offer(tools: Sequence[Tool]) -> None:
             for tool in tools:
                 try:
@@ -164,7 +164,7 @@ class Toolbox:
         return run
 
     def _ask(self, call: ToolCall, text: str, turn: int) -> Run:
-        """The question is the reply; the user's next turn decides."""
+        """Ask the user: the question is the reply, and their next turn decides."""
         if self.question is not None and self.question.turn == turn:
             return Run(result="not run: first the user has to answer about the other call")
         self.question = Question(call, text, turn)
