@@ -13,7 +13,6 @@ import argparse
 import statistics
 import tempfile
 import time
-import wave
 from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from stt.vad import SAMPLE_RATE
 from stt.whisper.engine import Whisper
+from tests.stt.clips import read
 from tests.stt.whisper import tiny_whisper
 
 SIZES = {"tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
@@ -31,7 +31,7 @@ SIZES = {"tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
 
 WORDS = 50_000
 TOKENS = 16
-CLIP = Path(__file__).parent.parent / "tests" / "audio" / "long_request.wav"
+CLIP = "long_request"
 
 
 def main() -> None:
@@ -41,9 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of speech, up to 7")
     parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()
-    with wave.open(str(CLIP)) as clip:
-        samples = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
-    pcm = (samples[: round(args.seconds * SAMPLE_RATE)] / 32768).astype(np.float32)
+    pcm = read(CLIP)[: round(args.seconds * SAMPLE_RATE)]
     print(f"{len(pcm) / SAMPLE_RATE:.1f} s of speech, {TOKENS} tokens, medians of {args.runs} runs")
     print("size    trimmed: ms   cpu    RTF    padded: ms   cpu    RTF    ratio: ms   cpu")
     for size in args.sizes.split(","):

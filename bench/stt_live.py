@@ -14,7 +14,6 @@ import argparse
 import statistics
 import tempfile
 import time
-import wave
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +33,7 @@ from bench.stt import CLIP, SIZES, TOKENS, WORDS
 from stt.vad import SAMPLE_RATE
 from stt.whisper.engine import Whisper
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeTts
+from tests.stt.clips import read
 from tests.stt.whisper import tiny_whisper
 
 BLOCK = 512
@@ -77,9 +77,7 @@ async def _load(size: str, **options: Any) -> Whisper:
 
 
 def _speech(seconds: float) -> NDArray[np.float32]:
-    with wave.open(str(CLIP)) as clip:
-        samples = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
-    return (samples[: round(seconds * SAMPLE_RATE)] / 32768).astype(np.float32)
+    return read(CLIP)[: round(seconds * SAMPLE_RATE)]
 
 
 async def _measure(size: str, turns: int) -> Sequence[list[float]]:

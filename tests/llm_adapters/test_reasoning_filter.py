@@ -49,7 +49,7 @@ def spoken(*fragments: str, opened: bool | None = False) -> str:
         ("<think>It never ends.", ""),
     ],
 )
-def test_thoughts(text: str, heard: str) -> None:
+def test_reasoning_is_not_spoken(text: str, heard: str) -> None:
     assert spoken(text) == heard
     assert spoken(*text) == heard
 
@@ -124,7 +124,7 @@ def test_what_is_found_out_about_a_model() -> None:
     assert not ABOUT_THE_USER.match("Other users like it.")
 
 
-def test_a_model_that_gives_its_thoughts_apart() -> None:
+def test_a_model_that_gives_its_reasoning_apart() -> None:
     reasoning = ReasoningFilter(starts_in_reasoning=True)
     reasoning.reasoning_is_separate()
     assert reasoning.feed("Hello.") == "Hello."

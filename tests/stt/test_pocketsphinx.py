@@ -1,7 +1,6 @@
 """Pocketsphinx: known clips give known words, utterances never mix, failures are survived."""
 
 import time
-import wave
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,20 +12,12 @@ from numpy.typing import NDArray
 
 from stt import SpeechToTextError, Transcript
 from stt.pocketsphinx import Pocketsphinx
-from tests.paths import AUDIO
+from tests.stt.clips import read
 
 pytestmark = pytest.mark.anyio
 
 once = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 """What is about the decoder rather than its process takes seconds, and is tried on one backend."""
-
-
-def read(name: str) -> NDArray[np.float32]:
-    """A 16 kHz clip as float32 [n]."""
-    with wave.open(str(AUDIO / f"{name}.wav")) as clip:
-        assert clip.getframerate() == Pocketsphinx.sample_rate
-        pcm = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
-    return (pcm / 32768).astype(np.float32)
 
 
 @pytest.fixture

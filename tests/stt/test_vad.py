@@ -1,20 +1,11 @@
 """How much of a sound is a voice, piece by piece as of the whole."""
 
-import wave
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from stt.vad import VoiceActivity
-from tests.paths import AUDIO
-
-
-def read(name: str) -> NDArray[np.float32]:
-    """A 16 kHz clip."""
-    with wave.open(str(AUDIO / f"{name}.wav")) as clip:
-        pcm = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
-    return (pcm / 32768).astype(np.float32)
+from tests.stt.clips import read
 
 
 def measure(pcm: NDArray[np.float32], block: int = 10**9) -> VoiceActivity:

@@ -112,7 +112,7 @@ async def test_thoughts_are_not_spoken(server: ChatServer) -> None:
     assert all(isinstance(item, TextDelta) and item.text for item in items)
 
 
-async def test_a_thought_that_nothing_opened_is_spoken_once_at_most(server: ChatServer) -> None:
+async def test_reasoning_that_nothing_opened_is_spoken_once_at_most(server: ChatServer) -> None:
     async with adapter(server, "opened-thought") as llm:
         assert text(await ask(llm)) == "Who is this?" + "".join(REPLY)
         assert text(await ask(llm)) == "".join(REPLY)

@@ -1,7 +1,6 @@
 """Whisper: when it decodes, what it shows, what it rejects."""
 
 import threading
-import wave
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from stt import SpeechToTextError, Transcript
 from stt.hallucinations import Hypothesis
 from stt.whisper.engine import Whisper
 from stt.whisper.recognition import WhisperRecognition, interval
-from tests.paths import AUDIO
+from tests.stt.clips import read
 
 pytestmark = pytest.mark.anyio
 
@@ -29,13 +28,7 @@ def noise(seconds: float) -> NDArray[np.float32]:
     return np.random.default_rng(5).normal(0, 0.1, samples).astype(np.float32)
 
 
-def _speech() -> NDArray[np.float32]:
-    with wave.open(str(AUDIO / "command_timer.wav")) as clip:
-        pcm = np.frombuffer(clip.readframes(clip.getnframes()), np.int16)
-    return (pcm / 32768).astype(np.float32)
-
-
-SPEECH = _speech()
+SPEECH = read("command_timer")
 """Two seconds, with 1.7 s of voice."""
 
 
