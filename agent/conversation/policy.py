@@ -96,7 +96,7 @@ class Policy:
         self._config = config
         self._turns: dict[int, TurnRecord] = {}  # open
         self._latest = 0
-        self._next: TurnRecord | None = None  # after a reply that may not be interrupted
+        self._waiting: list[TurnRecord] = []  # for a reply that may not be interrupted
         self._unanswered = False  # a turn was cut: the answer waits for the rest of it
         self._announcements: list[str] = []  # that wait for a pause
         self._over = False
@@ -124,7 +124,8 @@ class Policy:
             case SpeechCandidate():
                 self.barge_in.duck(self._now)
             case SpeechRejected():
-                self.barge_in.resume("a click")
+                if not self._turns:  # or else its words decide
+                    self.barge_in.resume("a click")
             case SpeechStarted(number) if number > self._latest:
                 turn = self._turns[number] = TurnRecord(number)
                 self._latest = number
@@ -177,8 +178,8 @@ class Policy:
         match self._decide(turn, final=True):
             case "stop" if turn.text or self._unanswered:
                 self._commit(turn)
-            case "wait":
-                self._next = turn
+            case "wait" if turn.text:
+                self._waiting.append(turn)
             case "backchannel":
                 self._discard("a backchannel")
                 self._do(Backchannel(turn.number, turn.text))
@@ -199,6 +200,9 @@ class Policy:
     def _commit(self, turn: TurnRecord) -> None:
         """The turn is the user's: it enters the history, and its reply is heard."""
         self._cancel()
+        for earlier in self._waiting:
+            self._do(_commit(earlier, None))
+        self._waiting.clear()
         reply = self._fitting(turn)
         if turn.cut:
             self._unanswered = self._unanswered or bool(turn.text)
@@ -206,8 +210,7 @@ class Policy:
             self._unanswered = False
             reply = reply or self._new_reply(turn.number, ReplyState.PENDING)
             self._give(reply)
-        number = reply.number if reply is not None else None
-        self._do(Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens))
+        self._do(_commit(turn, reply))
         if reply is not None:
             self.silence.expect(reply)
 
@@ -277,9 +280,8 @@ class Policy:
                     self.silence.expect_no_more(reply)
                 elif reply is not None:
                     self._discard("it is over")
-                if self.barge_in.reply is None and self._next is not None:
-                    turn, self._next = self._next, None
-                    self._commit(turn)
+                if self.barge_in.reply is None and self._waiting:
+                    self._commit(self._waiting.pop())
                 self._rest()
 
     def _new_reply(self, turn: int, state: ReplyState) -> ReplyRecord:
@@ -325,6 +327,11 @@ class Policy:
 
     def _do(self, command: Command) -> None:
         self._commands.append(command)
+
+
+def _commit(turn: TurnRecord, reply: ReplyRecord | None) -> Commit:
+    number = reply.number if reply is not None else None
+    return Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens)
 
 
 def _plain(text: str) -> str:

@@ -242,7 +242,10 @@ class Session:
                 self._commit(command, turn)
             case Backchannel(text=text):
                 self._report(UserBackchannel(command.turn, text))
-                self._asides.append(text)
+                if self._current is not None:
+                    self._asides.append(text)
+                else:
+                    self.history.aside(text)
             case Ignore(interrupted=True) if self._echo is not None:
                 self._echo.self_interrupted()
 

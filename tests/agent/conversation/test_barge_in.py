@@ -229,3 +229,18 @@ async def test_a_yeah_that_answers_a_question_is_a_turn(gap: float, heard: str) 
         ("user", "yeah"),
         ("assistant", "Good."),
     ]
+
+
+async def test_a_yeah_after_the_reply_stands_after_it() -> None:
+    talk = await converse(
+        Scripted([(0.5, False), (0.5, True), (0.75, False), (0.3, True), (2, False), (1, True)]),
+        stt=PartialStt([(0, QUESTION)], [(0.5, "yeah")], [(0.5, "and in rome")]),
+        llm=FakeLlm([["It ", "is ", "noon ", "now."], ["There ", "too."]]),
+    )
+    assert [m[:2] for m in talk.history()] == [
+        ("user", QUESTION),
+        ("assistant", "It is noon now."),
+        ("user", "(yeah)"),
+        ("user", "and in rome"),
+        ("assistant", "There too."),
+    ]

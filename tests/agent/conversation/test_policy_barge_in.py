@@ -190,7 +190,35 @@ ROWS = [
         ],
         INTERRUPTED,
     ),
+    Row(
+        "a click while its words are awaited",
+        [*BARGED_IN, ended(2), SpeechCandidate()],
+        SpeechRejected(),
+        [],
+        HELD,
+    ),
     # A reply that may not be interrupted
+    Row(
+        "a noise meanwhile is none",
+        [*HEARD, started(2), ended(2)],
+        final(2, ""),
+        [Ignore(2, interrupted=False)],
+        SOUNDING,
+        PATIENT,
+    ),
+    Row(
+        "all that is said meanwhile is answered at once",
+        [*HEARD, started(2), ended(2), final(2, "stop"), started(3), ended(3), final(3, "please")],
+        ReplyEnded(1, complete=True),
+        [
+            StopTimer("filler"),
+            Commit(2, "stop", None, 0, 0),
+            Commit(3, "please", 2, 0, 0),
+            SetTimer("filler", 2.5),
+        ],
+        DONE,
+        PATIENT,
+    ),
     Row(
         "what is said meanwhile waits",
         [*HEARD, started(2), ended(2)],
