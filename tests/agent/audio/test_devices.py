@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import pytest
 import sounddevice as sd
 
+from agent.audio import hotplug
 from agent.audio.devices import Device, find_device, list_devices
 from agent.cli.commands import devices as command
 from agent.errors import AudioError
@@ -32,6 +34,17 @@ def test_finds_a_device_by_name_part_or_index() -> None:
 def test_the_default_device_needs_no_name() -> None:
     for nothing in (None, "", " "):
         assert find_device("input", nothing).default
+
+
+@pytest.mark.usefixtures("soundcards")
+def test_a_new_process_finds_it_although_another_package_is_called_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert hotplug._probe("output", "speaker") == ascii(find_device("output", "speaker").id)
 
 
 @pytest.mark.usefixtures("soundcards")
