@@ -33,8 +33,16 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The short set: some minutes. What each measures, and what it said where: bench/README.md.
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.loop
+	$(BIN)/python -m bench.llm --replies 5
+	$(BIN)/python -m bench.duplex --items 4 --minutes 1
+	$(BIN)/python -m bench.echo --minutes 0.5
+	$(BIN)/python -m bench.stt --sizes tiny
+	$(BIN)/python -m bench.dia2_loop
+	$(BIN)/python -m bench.mimi --frames 50
+	$(BIN)/python -m bench.dia2 --model tiny --frames 60 --int8 --baseline
 
 clean:
 	rm -rf $(VENV) demo

@@ -139,14 +139,14 @@ class Result:
 
 
 def measure(name: str, room: Room, minutes: float, judge: Judge, mode: EchoMode) -> Result:
-    """The agent alone for `minutes`, then interrupted for one minute."""
+    """The agent alone for `minutes`, then interrupted for one (or for `minutes` below a half)."""
     voice = agent_speech(60 * minutes)
     heard, events = play(room, mode, voice, np.zeros(0, np.float32))
     signals = [signal for _, signal in judge.signals(heard.cleaned)]
     false = np.mean(np.array(judge.probabilities(heard.cleaned)) >= START_BARGE_IN)
-    taken = {}
+    taken, seconds = {}, 60 if minutes >= 0.5 else 60 * minutes
     for level in (-20.0, -26.0, -32.0):
-        taken[f"{level:.0f} dB"] = _taken(room, level, judge, mode)
+        taken[f"{level:.0f} dB"] = _taken(room, level, judge, mode, seconds)
 
     def count(kind: type) -> float:
         return sum(isinstance(signal, kind) for signal in signals) * 10 / minutes
@@ -163,10 +163,10 @@ def measure(name: str, room: Room, minutes: float, judge: Judge, mode: EchoMode)
     )
 
 
-def _taken(room: Room, level: float, judge: Judge, mode: EchoMode) -> str:
+def _taken(room: Room, level: float, judge: Judge, mode: EchoMode, seconds: float) -> str:
     """How many of the interruptions at this level begin a turn soon enough, and how soon."""
-    user, begins = interruptions(60, level)
-    heard, _ = play(room, mode, agent_speech(60), user)
+    user, begins = interruptions(seconds, level)
+    heard, _ = play(room, mode, agent_speech(seconds), user)
     noticed = [
         time for time, signal in judge.signals(heard.cleaned) if isinstance(signal, SpeechStarted)
     ]
@@ -176,12 +176,15 @@ def _taken(room: Room, level: float, judge: Judge, mode: EchoMode) -> str:
 
 
 def main() -> None:
+    """Measure, print one table, and write it as JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10, help="of speech in the first room")
     parser.add_argument("--mode", default="auto", choices=["auto", "cancel", "half_duplex", "off"])
     parser.add_argument("--rooms", nargs="*", default=list(ROOMS), help="by their names' beginning")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    if not any(name.startswith(tuple(arguments.rooms)) for name in ROOMS):
+        parser.error("no such room; there are: " + "; ".join(ROOMS))
     judge, results = Judge(), []
     table = Table("room", "min", "ERLE", "false", "ducks", "self-int.", "interruptions in 0.6 s")
     for number, (name, room) in enumerate(ROOMS.items()):

@@ -1,6 +1,6 @@
 """The codec's speed on this machine: streams of a real-size Mimi with random weights.
 
-    python -m bench.mimi [--threads 2] [--frames 200]
+    python -m bench.mimi [--threads 2] [--frames 200] [--tiny]
 
 One frame of codes (80 ms of speech) at a time, as a talking voice is decoded. The yardstick is the
 same codec written as one would first write it (`tests/tts/dia2/plain_mimi.py`), in the same run and
@@ -11,11 +11,12 @@ anything else that runs spoils them, so the tenth fastest of a hundred is printe
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
+from tests.tiny_dia2 import CODEC
 from tests.tts.dia2.mimi.plain_mimi import random_mimi
 
 WARM_UP = 10
@@ -28,14 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2, help="of torch (default 2)")
     parser.add_argument("--frames", type=int, default=200, help="to measure (default 200)")
+    parser.add_argument("--tiny", action="store_true", help="a tiny codec: whether this bench runs")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with torch.inference_mode():
-        _measure(options.frames)
+        _measure(options.frames, CODEC if options.tiny else {})
 
 
-def _measure(frames: int) -> None:
-    mimi, plain = random_mimi()
+def _measure(frames: int, sizes: Mapping[str, int]) -> None:
+    mimi, plain = random_mimi(**sizes)
     total = frames + WARM_UP
     codes = torch.randint(0, mimi.config.codebook_size, (mimi.codebooks, total))
     wave = torch.randn(total * mimi.frame_size) / 5

@@ -24,6 +24,20 @@ CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>", "<repon
 CONTROL += ["<file_sep>", "<filename>", "<gh_stars>"]
 ADDED = ["[S1]", "[S2]", "(laughs)", "(clears throat)"]
 MERGES = [("t", "h"), ("th", "e"), ("i", "n"), ("Ġ", "a"), ("e", "r"), ("l", "l"), ("o", "u")]
+CODEC = {
+    "codebook_size": 64,
+    "codebook_dim": 16,
+    "vector_quantization_hidden_dimension": 16,
+    "hidden_size": 32,
+    "upsample_groups": 32,
+    "num_filters": 4,
+    "num_hidden_layers": 2,
+    "intermediate_size": 48,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+}
+"""The sizes of a tiny Mimi."""
 
 
 def make(folder: Path, *, codebooks: int = 8, max_steps: int = 1500, seed: int = 1) -> Path:
@@ -41,21 +55,7 @@ def make(folder: Path, *, codebooks: int = 8, max_steps: int = 1500, seed: int =
         schedule=[0] * (codebooks // 2) + [1] * (codebooks - 1 - codebooks // 2),
         max_steps=max_steps,
     )
-    codec = {
-        "codebook_size": 64,
-        "codebook_dim": 16,
-        "vector_quantization_hidden_dimension": 16,
-        "num_quantizers": codebooks,
-        "hidden_size": 32,
-        "upsample_groups": 32,
-        "num_filters": 4,
-        "num_hidden_layers": 2,
-        "intermediate_size": 48,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "head_dim": 16,
-    }
-    return _write(folder, config, codec, seed)
+    return _write(folder, config, {**CODEC, "num_quantizers": codebooks}, seed)
 
 
 def real_size(folder: Path, size: str) -> Path:

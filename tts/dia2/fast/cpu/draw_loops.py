@@ -2,7 +2,7 @@
 
 `network.sampling` sorts whole vocabularies, for all slots in the same way, as a GPU and a captured
 graph want it; these loops look at values, and so only at the few candidates that guidance leaves.
-Rounding aside both draw the same tokens.
+Both draw the same tokens, but where a draw lies within rounding of an edge.
 """
 
 from typing import Any, NamedTuple
