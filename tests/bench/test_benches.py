@@ -17,11 +17,11 @@ GOLDENS = "tests/tts/dia2/goldens"
 SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
     "dia2": (
         "--model tiny --frames 5 --slow-frames 5 --graphs --int8 --baseline",
-        ("fast float32", "fast int8", "plain float32", "published", "Mimi, 1 slots"),
+        ("graphs float32", "fast float32", "int8", "plain float32", "published float32", "Mimi,"),
     ),
     "dia2_first": (
         "--model tiny --times 2 --voice 1",
-        ("third word to first sound", "a voice of 1 s"),
+        ("third word to first sound", "of voice: in blocks", "step by step", "the published way"),
     ),
     "dia2_gpu": (
         "--rehearse --only soak",
