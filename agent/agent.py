@@ -31,7 +31,7 @@ from tts import ConversationalSpeech, TextToSpeech
 
 
 class Agent:
-    """Segmenter, recogniser, language model and voice, wired. A stage, and a live conversation.
+    """A voice agent wires segmenter, recogniser, language model and synthesiser into one stage.
 
     As a stage it takes the user's `Audio` and sends its own `Audio`, in real time, and every
     `Event`: put it into a `Graph`, or use `converse` with a microphone and a speaker.

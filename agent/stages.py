@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def source(items: AsyncIterable[T]) -> Callable[[Any, MemoryObjectSendStream[T]], Awaitable[None]]:
-    """A stage that sends whatever `items` yields: the beginning of a graph."""
+    """Return a stage that sends whatever `items` yields: the beginning of a graph."""
 
     async def send_all(_: Any, send: MemoryObjectSendStream[T], /) -> None:
         async for item in items:
@@ -25,7 +25,7 @@ def source(items: AsyncIterable[T]) -> Callable[[Any, MemoryObjectSendStream[T]]
 
 
 class Speak:
-    """A stage: fragments of one text in, as they come; `Speech` out, as it is made.
+    """A stage that speaks: fragments of one text in, as they come; `Speech` out, as it is made.
 
     The text goes to the synthesiser as it is; `tts.clean.SpeechText` prepares what is not prose.
     """
@@ -51,7 +51,7 @@ class Speak:
 
 
 class Listen:
-    """A stage: the `Audio` of one utterance in, at any rate; partial transcripts and the final out.
+    """A stage that listens: the `Audio` of one utterance in, at any rate; transcripts out.
 
     The last transcript is the final one.
     """

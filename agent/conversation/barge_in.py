@@ -23,7 +23,7 @@ from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide, is_b
 
 
 class BargeIn:
-    """The reply that is spoken or about to be, if there is one."""
+    """Barge-in ducks, holds, resumes and cancels the reply that is spoken or about to be."""
 
     def __init__(self, settings: InterruptionSettings, do: Callable[[Command], None]) -> None:
         """`do` is given the commands."""
@@ -34,7 +34,7 @@ class BargeIn:
         self._do = do
 
     def start(self, turn: TurnRecord) -> None:
-        """The user speaks: a reply that has not begun waits for what it is."""
+        """Note that the user speaks: a reply that has not begun waits for what it is."""
         reply = self.reply
         if reply is None:
             return
@@ -46,7 +46,7 @@ class BargeIn:
             self._do(Hold(turn.number, why, reply.number))
 
     def duck(self, now: float) -> None:
-        """There may be a voice: the reply is softened."""
+        """Lower the reply: there may be a voice."""
         reply = self.reply
         if reply is None or not reply.sounding or reply.ducked:
             return
@@ -55,7 +55,7 @@ class BargeIn:
             self._do(Duck(reply.turn, "perhaps a voice"))
 
     def resume(self, why: str) -> None:
-        """There was no voice, or none that matters: the reply goes on, where it was silenced."""
+        """Let the reply go on, where it was silenced: there was no voice, or none that matters."""
         reply = self.reply
         if reply is None:
             return
@@ -65,7 +65,7 @@ class BargeIn:
         self._unduck(reply, why)
 
     def decide(self, turn: TurnRecord, now: float, *, final: bool) -> Meaning:
-        """What the user means by what is known of their turn; the reply is treated accordingly.
+        """Decide what the user means by what is known of their turn; treat the reply accordingly.
 
         `final`: these are all the words. `stop` is also the answer when there is no reply to be
         stopped.
@@ -86,7 +86,7 @@ class BargeIn:
         return verdict.meaning
 
     def cancel(self) -> ReplyRecord | None:
-        """The turn is the user's: what the agent was saying, which is returned, is over."""
+        """End the reply, which is returned: the turn is the user's."""
         reply = self.reply
         if reply is not None:
             self.end(reply, ReplyState.INTERRUPTED)
@@ -94,7 +94,7 @@ class BargeIn:
         return reply
 
     def end(self, reply: ReplyRecord, state: ReplyState) -> None:
-        """The reply is over, in this state."""
+        """Note that the reply is over, in this state."""
         self._unduck(reply, "the reply is over")
         reply.state = state
         self.reply = None

@@ -5,7 +5,7 @@ from agent.conversation.history import History
 
 
 class Controls:
-    """The conversation's volume, and its last words."""
+    """Controls give tools the conversation's volume and its last words."""
 
     def __init__(self, playback: Playback, history: History) -> None:
         self._playback = playback

@@ -1,4 +1,4 @@
-"""A sign of life while the user waits: a soft tone, or a few words."""
+"""The filler: a sign of life while the user waits, a soft tone or a few words."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from tts import TextToSpeech
 
 
 class Filler:
-    """The sound of it, made in advance."""
+    """A filler is a sound made in advance, and played when the policy says so."""
 
     def __init__(
         self, settings: ThinkingSettings, playback: Playback, report: Callable[[Event], None]
@@ -47,5 +47,5 @@ class Filler:
         self._sound = np.concatenate((whole, resampler.flush()))
 
     def play(self) -> None:
-        """Let the user hear it, until the reply begins."""
+        """Play it in the silence until the reply begins."""
         self._playback.chime(self._sound)

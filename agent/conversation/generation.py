@@ -47,7 +47,7 @@ class ModelUsage(Event):
 
 
 class ReplySource(Protocol):
-    """Something to say, as it comes."""
+    """A reply source gives text to speak, as it comes."""
 
     @property
     def silent(self) -> bool:
@@ -66,7 +66,7 @@ class ReplySource(Protocol):
 
 
 class FixedText:
-    """A greeting, an apology, an announcement; an empty one is silence."""
+    """A fixed text is said as it is: a greeting, an apology, an announcement; "" is silence."""
 
     messages: Sequence[Message] = ()
     interruptible = True
@@ -99,7 +99,9 @@ class _Round:
 
 
 class Generation:
-    """The model's answer to one turn. Iterate `text` once; leaving it early ends it.
+    """A generation is the model's answer to one turn, tools included.
+
+    Iterate `text` once; leaving it early ends it.
 
     No tool runs before `committed` is set: until then the turn may not be the user's last word,
     and leaving leaves nothing behind. Once it runs, a tool finishes whatever becomes of the reply.

@@ -15,7 +15,7 @@ RECOGNISED_AFTER = 0.2
 
 
 class History:
-    """The conversation as it was heard: only words whose audio left the speaker are in it."""
+    """The history holds the conversation as it was heard: words whose audio left the speaker."""
 
     def __init__(self, instructions: str) -> None:
         """Starts with the system message `instructions`, if there are any."""
@@ -34,36 +34,36 @@ class History:
         return (*told, *self._messages[place:])
 
     def user(self, text: str) -> None:
-        """The user said `text`; what they said before without an answer is the same message."""
+        """Add what the user said, to the same message as what has had no answer yet."""
         if self._unanswered:
             text = f"{self._messages.pop().content} {text}"
         self._messages.append(Message("user", text))
 
     def with_user(self, text: str) -> tuple[Message, ...]:
-        """The messages as they would be if the user said `text` now."""
+        """Return the messages as they would be if the user said `text` now."""
         if self._unanswered:
             *messages, last = self.messages
             return (*messages, Message("user", f"{last.content} {text}"))
         return (*self.messages, Message("user", text))
 
     def aside(self, text: str) -> None:
-        """The user said `text` to the agent's speech without wanting an answer."""
+        """Add what the user said to the agent's speech without wanting an answer."""
         aside = Message("user", f"({text})")
         self._asides.append(aside)
         self._messages.append(aside)
 
     def assistant(self, text: str, *, interrupted: bool = False) -> None:
-        """The agent was heard saying `text`; nothing heard is nothing said."""
+        """Add what the agent was heard saying; nothing heard is nothing said."""
         if text:
             self._messages.append(Message("assistant", text, interrupted=interrupted))
 
     def tools_used(self, source: ReplySource) -> None:
-        """The tools that a reply used, and what they gave, before the words heard of it."""
+        """Add the tools that a reply used, and what they gave, before the words heard of it."""
         if source.messages:
             self._tool_uses.append((len(self._messages), source))
 
     def recall(self, messages: Sequence[Message]) -> None:
-        """An earlier conversation, which this one goes on with."""
+        """Add an earlier conversation, which this one goes on with."""
         self._messages += messages
 
     @property
@@ -77,7 +77,7 @@ class History:
 def heard_words(
     words: Sequence[SpokenWord], played: int, generated: int, sample_rate: int
 ) -> Sequence[SpokenWord]:
-    """The words that were heard once `played` of `generated` samples had left the speaker."""
+    """Return the words heard once `played` of `generated` samples have left the speaker."""
     enough = round(RECOGNISED_AFTER * sample_rate)
     ends = [*(word.start for word in words[1:]), generated]
     count = 0
@@ -89,6 +89,6 @@ def heard_words(
 
 
 def split_at(text: str, heard: Sequence[SpokenWord]) -> tuple[str, str]:
-    """`text` (what was to be said) as what was heard of it and what was not."""
+    """Split `text`, what was to be said, into what was heard of it and what was not."""
     spoken = " ".join(word.text for word in heard).split()
     return " ".join(spoken), " ".join(text.split()[len(spoken) :])

@@ -23,22 +23,22 @@ _PARTS = ("endpoint_ms", "stt_ms", "llm_ttft_ms", "tts_ttfa_ms", "playback_ms")
 
 
 class Stopwatch:
-    """The moments of one turn, each marked once, in `anyio.current_time()` seconds."""
+    """A stopwatch keeps the moments of one turn, each marked once (`anyio.current_time()`)."""
 
     def __init__(self) -> None:
         self._moments: dict[Moment, float] = {}
 
     def mark(self, moment: Moment, time: float | None = None) -> None:
-        """`moment` was at `time` (now, when None); the first mark stands."""
+        """Mark that `moment` was at `time` (now, when None); the first mark stands."""
         if moment not in self._moments:
             self._moments[moment] = anyio.current_time() if time is None else time
 
     def adopt(self, other: "Stopwatch") -> None:
-        """The moments that `other` knows and this one does not."""
+        """Take over the moments that `other` knows and this one does not."""
         self._moments = other._moments | self._moments
 
     def latency(self, turn: int) -> TurnLatency:
-        """The parts between neighbouring moments; a part with a moment missing is left out.
+        """Return the times between neighbouring moments; without one of them a part is left out.
 
         What was done ahead of time, while the turn's end was awaited, took none: a part counts from
         the latest moment before it.

@@ -86,7 +86,7 @@ class Preemptive:
 
 
 class Policy:
-    """Decides who speaks. Its whole state is in its fields and those of its two parts."""
+    """The policy decides who speaks; its whole state is in its fields and its two parts'."""
 
     def __init__(self, config: Config) -> None:
         """`config` says what may interrupt, how far replies are prepared, and what is said."""
@@ -105,7 +105,7 @@ class Policy:
         self._commands: list[Command] = []
 
     def on(self, event: PolicyEvent, now: float) -> list[Command]:
-        """What follows from `event`, which happens at `now` (seconds of the session's clock)."""
+        """Return what is to be done after `event`, at `now` (seconds of the session's clock)."""
         self._now, self._commands = now, []
         if isinstance(event, TurnEvent):
             if (turn := self._turns.get(event.turn)) is not None:

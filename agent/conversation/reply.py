@@ -61,7 +61,10 @@ class Outcome:
 
 
 class Reply:
-    """The answer to one turn. `run` it once; `commit`, `hold`, `resume`, `stop` at any time."""
+    """A reply generates and speaks the answer to one turn.
+
+    `run` it once; `commit`, `hold`, `resume`, `stop` at any time.
+    """
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class Reply:
         committed: anyio.Event,
         speak_ahead: bool = True,
     ) -> None:
-        """`number` is the policy's, and `tell` its ear; `turn` is the user's, for the log.
+        """`number` is the policy's, which `tell` tells what happens; `turn` is the user's.
 
         `apology` is spoken in the place of what an engine's failure leaves missing. `committed` is
         set by `commit`, for a `source` that has to wait for it. `speak_ahead`: the voice begins
@@ -142,7 +145,7 @@ class Reply:
         return self._all_spoken and left < UNDERSTOOD and self._text.rstrip().endswith("?")
 
     async def run(self) -> None:
-        """Speak the source until all of it has been heard, or `stop` or `discard`."""
+        """Speak what the source gives until all of it has been heard, or `stop` or `discard`."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -159,7 +162,7 @@ class Reply:
                 self._settle(complete=False)
 
     def commit(self, watch: Stopwatch) -> None:
-        """It is its turn: play and tell from now on. `watch` has the moments of the user's turn."""
+        """Play, and report, from now on. `watch` has the moments of the user's turn."""
         self.watch.adopt(watch)
         self.committed.set()
         for event in self._untold:
@@ -168,12 +171,12 @@ class Reply:
         self._track.release()
 
     def discard(self) -> None:
-        """It was prepared in vain: nothing of it is ever heard or told."""
+        """Drop what was prepared in vain: nothing of it is ever heard or reported."""
         self._track.stop()
         self._scope.cancel()
 
     def hold(self) -> None:
-        """Silence within one block of the device, until `resume` or `stop`."""
+        """Fall silent within one block of the device, until `resume` or `stop`."""
         sounded = self.sounding
         self._track.hold()
         if sounded:
@@ -191,7 +194,7 @@ class Reply:
             self._report(AssistantResumed(self.turn))
 
     def stop(self) -> None:
-        """Silence within one block of the device; what was heard by then is the outcome."""
+        """Fall silent within one block of the device; what was heard by then is the outcome."""
         self._track.stop()
         self._settle(complete=False)
         self._scope.cancel()
@@ -244,7 +247,7 @@ class Reply:
             await utterance.feed(text)
 
     async def _generate(self, send: MemoryObjectSendStream[str]) -> None:
-        """The model's text, ended with the apology where the model fails."""
+        """Send the source's text, ended with the apology where the model fails."""
         failure: Exception | None = None
         with send:
             try:

@@ -91,7 +91,7 @@ class _Turn:
 
 
 class Session:
-    """A stage: UserWords in, nothing out but sound and events."""
+    """A session is a stage: UserWords in, nothing out but sound and events."""
 
     _tasks: TaskGroup
 

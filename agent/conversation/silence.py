@@ -17,7 +17,7 @@ AGAIN = 0.5
 
 
 class Silence:
-    """Two kinds of it: the user waits for a reply, or nobody has anything to say."""
+    """Silence is watched by timers: until a filler is due, until nobody has spoken for long."""
 
     def __init__(
         self, idle: IdleSettings, waiting: ThinkingSettings, do: Callable[[Command], None]
@@ -33,16 +33,16 @@ class Silence:
         self._timers: set[TimerName] = set()  # that run
 
     def start(self) -> None:
-        """Nobody speaks from now on."""
+        """Watch the time: nobody speaks from now on."""
         if not self.asleep:
             self._set("idle", self._idle.after)
 
     def end(self) -> None:
-        """The agent speaks, or there is nobody any more to ask."""
+        """Watch it no more: the agent speaks, or there is nobody to ask."""
         self._stop("idle")
 
     def wake(self, turn: int) -> None:
-        """The user speaks."""
+        """Begin anew: the user speaks."""
         self._stop("idle")
         self._prompted = 0
         if self.asleep:
@@ -50,12 +50,12 @@ class Silence:
             self._do(Explain(Decision(turn, "wake", "the user speaks")))
 
     def expect(self, reply: ReplyRecord) -> None:
-        """The user waits for `reply` from now on."""
+        """Note that the user waits for `reply` from now on."""
         self._awaited = reply
         self._set("filler", self._filler_after)
 
     def expect_no_more(self, reply: ReplyRecord) -> None:
-        """`reply` is over."""
+        """Note that `reply` is over."""
         if reply is self._awaited:
             self._awaited = None
             self._stop("filler")
@@ -67,7 +67,7 @@ class Silence:
             self._fill(tools=True)
 
     def rang(self, timer: TimerName, turn: int) -> str:
-        """What is to be said now that the time is over, after turn `turn`; mostly nothing."""
+        """Return what is to be said now that the time is over, after turn `turn`: mostly ""."""
         if timer not in self._timers:
             return ""
         self._timers.remove(timer)

@@ -1,4 +1,4 @@
-"""Something that happens after a while, unless something else happens before."""
+"""A timer: something happens after a while, unless something else happens before."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from anyio.abc import TaskGroup
 
 
 class Timer:
-    """Rings once per setting; set anew or stopped at any time."""
+    """A timer rings once per setting; it is set anew or stopped at any time."""
 
     def __init__(self) -> None:
         self._scope = anyio.CancelScope()

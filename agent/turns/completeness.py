@@ -23,7 +23,7 @@ class Judgement:
 
 
 def judge(text: str) -> Judgement:
-    """Whether `text`, as a recogniser wrote it, is finished."""
+    """Judge whether `text`, as a recogniser wrote it, is finished."""
     text = text.strip().lower().replace("’", "'")
     spoken = re.findall(r"[^\W_]+(?:'[^\W_]+)*", text)
     if not spoken:

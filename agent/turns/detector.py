@@ -1,4 +1,4 @@
-"""When the user has begun to speak, goes on, and has finished. Pure logic: no audio, no clock.
+"""The turn detector: when the user begins to speak, goes on, and has finished. No audio, no clock.
 
 The detector is told the voice probability p of one window after another, with the window's place
 in time, and answers with signals (`agent.turns.events`). Its states (`UserState`), what leads from
@@ -67,7 +67,7 @@ class _Pause:
 
 
 class TurnDetector:
-    """Voice probabilities to turns, with hysteresis between two thresholds."""
+    """A turn detector makes turns of voice probabilities, with hysteresis of two thresholds."""
 
     state: UserState
     _noticed: float  # where the last window ended that may have been voiced
@@ -98,7 +98,7 @@ class TurnDetector:
     def update(
         self, probability: float, start: float, end: float, threshold: float | None = None
     ) -> list[Signal]:
-        """What a window from `start` to `end` (seconds) with this voice probability means.
+        """Return what a window from `start` to `end` (seconds) with this probability means.
 
         `threshold`: where speech begins, when the settings' is not to be used.
         """
@@ -115,7 +115,7 @@ class TurnDetector:
     def judge(
         self, pause: int, *, sound: float | None = None, words: float | None = None, why: str = ""
     ) -> None:
-        """How finished the turn sounds, or reads, in this pause: probabilities.
+        """Take a judgement of how finished the turn sounds, or reads, in this pause (0 to 1).
 
         A judgement of a pause that is over is ignored.
         """
@@ -127,7 +127,7 @@ class TurnDetector:
             self._pause.words, self._pause.why = words, why
 
     def check(self) -> list[Signal]:
-        """Whether the silence so far is enough, by what has been judged since the last window."""
+        """End the turn if the silence is enough, by what was judged since the last window."""
         if self.state is not UserState.PAUSED or self._pause.voiced:
             return []
         wanted, why = self._wanted()
@@ -154,7 +154,7 @@ class TurnDetector:
         return self._wanted()[1] if self.state is UserState.PAUSED else ""
 
     def flush(self) -> list[Signal]:
-        """What it means that no more audio will come: a turn that has begun is over."""
+        """End the turn, if one has begun: no more audio will come."""
         if self.speaking:
             return [self._ended("no more sound")]
         self._reset()
@@ -185,7 +185,7 @@ class TurnDetector:
                 return []
             signals = [SpeechResumed(self.turn)]
             self.state = UserState.SPEAKING
-            if self._told:  # who has insisted once has to do so again, with new words
+            if self._told:  # who has insisted once has to do so again
                 self._voice, self._told = (RESUMED - 1) * (end - start), 0
         self._voice += end - start
         self._stop = end

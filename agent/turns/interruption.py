@@ -48,12 +48,15 @@ _TOGETHER = _set(
 
 
 def wordless(settings: InterruptionSettings, *, partials: bool) -> float:
-    """Seconds of voice without words that stop the agent. `partials`: words come as spoken."""
+    """Return how many seconds of voice without words stop the agent.
+
+    `partials`: the recogniser gives words while they are spoken.
+    """
     return settings.min_speech + (_COUGH if partials else _BLIND)
 
 
 def decision_points(settings: InterruptionSettings) -> tuple[float, ...]:
-    """The lengths of voice, in seconds, at which `decide` may decide anew."""
+    """Return the lengths of voice, in seconds, at which `decide` may decide anew."""
     limits = {GOING_ON, settings.min_speech, BACKCHANNEL}
     limits |= {wordless(settings, partials=partials) for partials in (False, True)}
     return tuple(sorted(limits))
@@ -79,7 +82,7 @@ def decide(
     final: bool,
     partials: bool,
 ) -> Verdict:
-    """What the user wants who has been heard for `voice` seconds saying `text` so far.
+    """Decide what the user wants who has been heard for `voice` seconds saying `text` so far.
 
     `spoken`: seconds that the reply has been heard for. `final`: the user has come to a pause, and
     the words are all there are. `partials`: see `wordless`.

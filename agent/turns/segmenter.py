@@ -39,7 +39,7 @@ JUDGED = 8.0
 
 
 class TurnSegmenter:
-    """A stage: Audio of any rate in, UserSpeech out."""
+    """A segmenter cuts the user's audio into turns: Audio of any rate in, UserSpeech out."""
 
     def __init__(
         self,

@@ -44,7 +44,7 @@ _Utterance = tuple[int, MemoryObjectReceiveStream[_Item]]
 
 
 class Transcriber:
-    """A stage: UserSpeech in, UserWords out."""
+    """A transcriber recognises the user's turns: UserSpeech in, UserWords out."""
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ async def _in_time(recognition: Recognition) -> Transcript:
 
 
 def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> Heard:
-    """The user's utterance [n] at 16 kHz with its words.
+    """Return the user's utterance [n] at 16 kHz with its words.
 
     A recogniser that gives no word times has them estimated: a letter is as long as another.
     """

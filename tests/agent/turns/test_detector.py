@@ -61,14 +61,14 @@ def test_one_utterance() -> None:
         SpeechPaused,
         SpeechEnded,
     ]
-    (noticed, _), (began, first), (insisted, _), (paused, pause), (ended, last) = signals
+    (noticed, _), (began, first), (progressed, _), (paused, pause), (ended, last) = signals
     assert isinstance(first, SpeechStarted)
     assert isinstance(pause, SpeechPaused)
     assert isinstance(last, SpeechEnded)
     assert abs(noticed - 0.96 - WINDOW) < 1e-9
     assert abs(first.start - 0.96) < 1e-9
     assert SETTINGS.min_speech <= began - first.start < SETTINGS.min_speech + WINDOW
-    assert PROGRESS[0] <= insisted - first.start < PROGRESS[0] + WINDOW
+    assert PROGRESS[0] <= progressed - first.start < PROGRESS[0] + WINDOW
     assert abs(last.stop - 1.92) < 1e-9
     assert (pause.pause, pause.stop) == (1, last.stop)
     assert SETTINGS.pause <= paused - last.stop < SETTINGS.pause + WINDOW
@@ -76,13 +76,13 @@ def test_one_utterance() -> None:
     assert not last.cut
 
 
-def test_who_goes_on_for_long_insists_again() -> None:
+def test_who_goes_on_for_long_progresses_again() -> None:
     voices = [s.voice for _, s in run((1.6, 0.9), (1, 0.0)) if isinstance(s, SpeechProgress)]
     assert len(voices) == 2
     assert all(at <= voice < at + WINDOW for at, voice in zip(PROGRESS, voices, strict=True))
 
 
-def test_a_short_word_does_not_insist() -> None:
+def test_a_short_word_is_no_progress() -> None:
     assert kinds(run((0.16, 0.9), (1, 0.0))) == [
         SpeechCandidate,
         SpeechStarted,

@@ -1,4 +1,4 @@
-"""Who says "mm-hm" does not want the floor; who says "no" does."""
+"""Who says "mm-hm" does not want to interrupt; who says "no" does."""
 
 import pytest
 
