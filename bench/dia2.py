@@ -28,10 +28,10 @@ import torch
 
 from bench import dia2_sizes as sizes
 from bench.dia2_bundle import codec
+from bench.dia2_networks import NETWORKS, FbgemmModel
 from bench.dia2_published import Published
 from bench.dia2_speakers import FILLED, PHASES, Result, Speakers, now, share
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
-from tts.dia2.fast.select import NETWORKS
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, ReferenceModel
 
@@ -103,12 +103,12 @@ def _measure(options: argparse.Namespace, device: torch.device) -> list[Result]:
     if device.type == "cuda" and find_spec("triton"):
         kinds.insert(1, ("kernels", options.dtype))
     if options.int8:
-        kinds.append(("int8", "float32"))
+        kinds += [("int8", "float32"), ("fbgemm", "float32")]
     if options.baseline:
         kinds.append(("plain", "float32"))
     runs, speakers = [], []
     for kind, dtype in kinds:
-        what = kind if kind == "int8" else f"{kind} {dtype}"
+        what = {"int8": "int8", "fbgemm": "fbgemm int8"}.get(kind, f"{kind} {dtype}")
         model = _model(config, kind, device, getattr(torch, dtype), options)
         speakers.append(Speakers(model, options.cfg, Result(what)))
         slow = kind not in {"graphs", "kernels"} and options.slow_frames
@@ -145,7 +145,8 @@ def _model(
     dtype: torch.dtype,
     options: argparse.Namespace,
 ) -> Model:
-    return NETWORKS["quickest" if kind == "graphs" else kind](
+    load = FbgemmModel if kind == "fbgemm" else NETWORKS["quickest" if kind == "graphs" else kind]
+    return load(
         config,
         sizes.RandomWeights(config, device, dtype),
         device=device,

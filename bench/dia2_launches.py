@@ -80,7 +80,7 @@ def compiled_only() -> Iterator[list[Launch]]:
     def record(self: Any, *args: Any, grid: Any, warmup: bool, **options: Any) -> Any:
         del warmup
         made = run(self, *args, grid=grid, warmup=True, **options)
-        product = self.__name__ in {"few", "many"}
+        product = self.__name__ in {"gemv", "gemm"}
         read = args[2].numel() * args[2].element_size() if product else 0
         launches.append(Launch(self.__name__, grid, read, made))
         return made

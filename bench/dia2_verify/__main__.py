@@ -18,13 +18,13 @@ from pathlib import Path
 
 import torch
 
+from bench.dia2_networks import NETWORKS
 from bench.dia2_verify.mimi import check_mimi
 from bench.dia2_verify.network import Loading, check_network
 from bench.dia2_verify.runs import check_runs
 from bench.dia2_verify.sampling import check_sampling
 from bench.dia2_verify.table import HEADING, Row, missed, summary
 from bench.dia2_verify.text import check_text
-from tts.dia2.fast.select import NETWORKS
 
 PARTS = ("text", "sampling", "network", "runs", "mimi")
 

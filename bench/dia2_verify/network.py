@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bench.dia2_networks import NETWORKS
 from bench.dia2_verify.goldens import Tensors, Trace, read_tensors, sets, traces
 from bench.dia2_verify.table import Row, difference, within
-from tts.dia2.fast.select import NETWORKS
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, ReferenceModel
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.dia2_verify.goldens import Trace
 from bench.dia2_verify.table import difference
 from tts.dia2.network.model import Model
-from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling, pick_native
+from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling
 
 NEAR_FILTER = 2e-5  # between guided logits
 NEAR_DRAW = 1e-4  # between logits, or between a random number and an edge
@@ -189,3 +189,11 @@ def distribution_of(
         p[np.argsort(-p, kind="stable")[k:]] = 0
     normal: NDArray[np.float64] = p / p.sum()
     return normal
+
+
+def pick_native(p: Tensor, k: int) -> Tensor:
+    """Token [slots] in the order in which the published runtime uses PyTorch's own generator."""
+    if 0 < k < p.shape[-1]:
+        largest, order = p.topk(k, dim=-1)
+        return order.gather(-1, torch.multinomial(largest, 1))[:, 0]
+    return torch.multinomial(p, 1)[:, 0]

@@ -1,8 +1,6 @@
 """Which network speaks on which device: the fastest that does what it should there."""
 
 import logging
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +97,3 @@ def select_attention(
         return MaskedAttention
     mimi_loops.compile_loops()
     return mimi_loops.CompiledAttention
-
-
-NETWORKS: dict[str, Callable[..., Model]] = {
-    "plain": ReferenceModel,
-    "fast": FastModel,
-    "int8": partial(FastModel, quantize=True),
-    "quickest": select_model,
-    "kernels": kernel_model,
-}
-"""The reference network, the fast one, that in int8, what is taken to speak with, and the one with
-Triton kernels. All take `Model`'s arguments.
-"""

@@ -143,10 +143,10 @@ class StreamingDecoder:
     def __init__(self, mimi: Mimi, slots: int, window: Window, longest: int) -> None:
         self._mimi = mimi
         self._longest = longest
-        self._upsample = mimi.upsample.memory(slots)
+        self._upsample = mimi.upsample.new_state(slots)
         positions = longest * mimi.config.stride
-        self._past = mimi.decoder_transformer.past(slots, positions, mimi.look_back(window))
-        self._seanet = mimi.decoder_seanet.memory(slots)
+        self._cache = mimi.decoder_transformer.new_cache(slots, positions, mimi.look_back(window))
+        self._seanet = mimi.decoder_seanet.new_state(slots)
 
     @torch.inference_mode()
     def step(self, codes: Tensor, active: Tensor | None = None) -> Tensor:
@@ -162,9 +162,9 @@ class StreamingDecoder:
     def reset(self, slot: int = 0) -> None:
         """Make a slot ready for another utterance; the others go on undisturbed."""
         self._upsample.reset(slot)
-        self._past.reset(slot)
-        for memory in self._seanet:
-            memory.reset(slot)
+        self._cache.reset(slot)
+        for state in self._seanet:
+            state.reset(slot)
 
     def _advance(self, codes: Tensor, active: Tensor | None) -> Tensor:
         mimi = self._mimi
@@ -172,7 +172,7 @@ class StreamingDecoder:
             return torch.zeros(codes.shape[0], 0, device=mimi.device)
         x = mimi.quantizer.decode(codes)
         x = mimi.upsample(x, self._upsample, active)
-        x = mimi.decoder_transformer(x, self._past, active)
+        x = mimi.decoder_transformer(x, self._cache, active)
         x = mimi.decoder_seanet(x, self._seanet, active)
         return x.flatten(1).float().clamp_(-1, 1)
 
@@ -184,10 +184,10 @@ class StreamingEncoder:
     def __init__(self, mimi: Mimi, window: Window, longest: int) -> None:
         self._mimi = mimi
         self._longest = longest
-        self._seanet = mimi.encoder_seanet.memory(1)
+        self._seanet = mimi.encoder_seanet.new_state(1)
         positions = longest * mimi.config.stride
-        self._past = mimi.encoder_transformer.past(1, positions, mimi.look_back(window))
-        self._downsample = mimi.downsample.memory(1)
+        self._cache = mimi.encoder_transformer.new_cache(1, positions, mimi.look_back(window))
+        self._downsample = mimi.downsample.new_state(1)
 
     def step(self, wave: Tensor) -> Tensor:
         """The next samples [frame_size * n] to codes [codebooks, n]. Raises ValueError."""
@@ -210,6 +210,6 @@ class StreamingEncoder:
             return torch.zeros(mimi.codebooks, 0, dtype=torch.long, device=mimi.device)
         x = wave.to(mimi.quantizer.table.dtype)[None, :, None]
         x = mimi.encoder_seanet(x, self._seanet)
-        x = mimi.encoder_transformer(x, self._past)
+        x = mimi.encoder_transformer(x, self._cache)
         x = mimi.downsample(x, self._downsample)
         return mimi.quantizer.encode(x[0])

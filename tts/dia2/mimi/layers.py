@@ -39,7 +39,7 @@ class Linear:
         return self.weight(padded, self.bias, then)[:rows].view(*x.shape[:-1], -1)
 
 
-class Memory:
+class ConvState:
     """The last inputs of a convolution, [slots, context, width]; silence at the start."""
 
     def __init__(self, slots: int, context: int, width: int, like: Tensor) -> None:
@@ -102,12 +102,12 @@ class Conv:
         self.repeat = repeat
         self.like = torch.empty_like(matrix[:0])
 
-    def memory(self, slots: int) -> Memory:
+    def new_state(self, slots: int) -> ConvState:
         """What a new stream of `slots` signals will have to remember."""
-        return Memory(slots, (self.taps - 1) * self.dilation, self.width, self.like)
+        return ConvState(slots, (self.taps - 1) * self.dilation, self.width, self.like)
 
     def __call__(
-        self, x: Tensor, memory: Memory | None = None, active: Tensor | None = None
+        self, x: Tensor, state: ConvState | None = None, active: Tensor | None = None
     ) -> Tensor:
         """The next outputs [slots, time', channels] for the next inputs [slots, time, inputs].
 
@@ -115,10 +115,10 @@ class Conv:
         end of a signal may have one.
         """
         x = self._blocks(x)
-        if memory is None:
+        if state is None:
             y = self.linear(functional.elu(x) if self.elu else x)
         else:
-            windows = self._windows(x, memory, active)
+            windows = self._windows(x, state, active)
             tiles = torch.split(windows, max(1, TILE // (self.taps * self.width)), 1)
             parts = [self.linear(tile.flatten(2)) for tile in tiles]
             y = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
@@ -132,12 +132,12 @@ class Conv:
             x = torch.cat((x, last.expand(-1, missing, -1)), dim=1)
         return x.reshape(x.shape[0], -1, self.width)
 
-    def _windows(self, x: Tensor, memory: Memory, active: Tensor | None) -> Tensor:
+    def _windows(self, x: Tensor, state: ConvState, active: Tensor | None) -> Tensor:
         """For each block, a view of its taps: [slots, blocks, taps, width]."""
         slots, blocks, width = x.shape
-        if self.repeat and memory.fresh:
-            memory.tail.copy_(x[:, :1, : width // self.block].repeat(1, 1, self.block))
-        joined = memory.join(x, active, elu=self.elu)
+        if self.repeat and state.fresh:
+            state.tail.copy_(x[:, :1, : width // self.block].repeat(1, 1, self.block))
+        joined = state.join(x, active, elu=self.elu)
         per_slot, per_block, _ = joined.stride()
         return joined.as_strided(
             (slots, blocks, self.taps, width), (per_slot, per_block, self.dilation * per_block, 1)
@@ -201,12 +201,12 @@ class Upsample:
         self.before: Tensor = halves[1]
         self.channels = channels
 
-    def memory(self, slots: int) -> Memory:
+    def new_state(self, slots: int) -> ConvState:
         """What a new stream will have to remember: each slot's last input."""
-        return Memory(slots, 1, self.channels, self.now)
+        return ConvState(slots, 1, self.channels, self.now)
 
-    def __call__(self, x: Tensor, memory: Memory, active: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, state: ConvState, active: Tensor | None = None) -> Tensor:
         """[slots, time, channels] to [slots, stride * time, channels]."""
-        joined = memory.join(x, active)
+        joined = state.join(x, active)
         y = x.unsqueeze(2) * self.now + joined[:, :-1].unsqueeze(2) * self.before
         return y.view(x.shape[0], -1, self.channels)

@@ -5,16 +5,16 @@ from typing import Protocol
 from torch import Tensor
 
 from tts.dia2.mimi.checkpoint import MimiConfig, Weights
-from tts.dia2.mimi.layers import Conv, Memory, conv, transposed
+from tts.dia2.mimi.layers import Conv, ConvState, conv, transposed
 
 
-class Layer(Protocol):
+class StreamingLayer(Protocol):
     """A causal layer; what it remembers of a stream is kept outside it."""
 
-    def memory(self, slots: int) -> Memory:
+    def new_state(self, slots: int) -> ConvState:
         """What a new stream will have to remember."""
 
-    def __call__(self, x: Tensor, memory: Memory, active: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, state: ConvState, active: Tensor | None) -> Tensor:
         """The next outputs for the next inputs."""
 
 
@@ -33,29 +33,29 @@ class Residual:
         if config.use_conv_shortcut:
             self.shortcut = conv(weights, f"{name}.shortcut.conv", channels, channels, 1)
 
-    def memory(self, slots: int) -> Memory:
+    def new_state(self, slots: int) -> ConvState:
         """What the first convolution remembers; the others see one sample at a time."""
-        return self.first.memory(slots)
+        return self.first.new_state(slots)
 
-    def __call__(self, x: Tensor, memory: Memory, active: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, state: ConvState, active: Tensor | None = None) -> Tensor:
         """[slots, time, channels] to the same."""
-        y = self.second(self.first(x, memory, active))
+        y = self.second(self.first(x, state, active))
         return y.add_(x if self.shortcut is None else self.shortcut(x))
 
 
-class Sequence:
+class Sequential:
     """Layers one after the other."""
 
-    def __init__(self, layers: list[Layer]) -> None:
+    def __init__(self, layers: list[StreamingLayer]) -> None:
         self.layers = layers
 
-    def memory(self, slots: int) -> list[Memory]:
+    def new_state(self, slots: int) -> list[ConvState]:
         """What a new stream will have to remember, layer by layer."""
-        return [layer.memory(slots) for layer in self.layers]
+        return [layer.new_state(slots) for layer in self.layers]
 
-    def __call__(self, x: Tensor, memory: list[Memory], active: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, state: list[ConvState], active: Tensor | None = None) -> Tensor:
         """The next outputs for the next inputs."""
-        for layer, past in zip(self.layers, memory, strict=True):
+        for layer, past in zip(self.layers, state, strict=True):
             x = layer(x, past, active)
         return x
 
@@ -63,10 +63,12 @@ class Sequence:
 # In both halves the checkpoint counts the units (ELU) between the layers as layers too.
 
 
-def encoder(weights: Weights, config: MimiConfig) -> Sequence:
+def encoder(weights: Weights, config: MimiConfig) -> Sequential:
     """Waveform [slots, time, 1] to features [slots, time / hop, hidden_size]."""
     channels = config.num_filters
-    layers: list[Layer] = [conv(weights, "encoder.layers.0.conv", 1, channels, config.kernel_size)]
+    layers: list[StreamingLayer] = [
+        conv(weights, "encoder.layers.0.conv", 1, channels, config.kernel_size)
+    ]
     index = 1
     for ratio in reversed(config.upsampling_ratios):
         for each in range(config.num_residual_layers):
@@ -83,13 +85,13 @@ def encoder(weights: Weights, config: MimiConfig) -> Sequence:
     layers.append(
         conv(weights, name, channels, config.hidden_size, config.last_kernel_size, elu=True)
     )
-    return Sequence(layers)
+    return Sequential(layers)
 
 
-def decoder(weights: Weights, config: MimiConfig) -> Sequence:
+def decoder(weights: Weights, config: MimiConfig) -> Sequential:
     """Features [slots, time, hidden_size] to waveform [slots, hop * time, 1]."""
     channels = config.num_filters * 2 ** len(config.upsampling_ratios)
-    layers: list[Layer] = [
+    layers: list[StreamingLayer] = [
         conv(weights, "decoder.layers.0.conv", config.hidden_size, channels, config.kernel_size)
     ]
     index = 1
@@ -104,4 +106,4 @@ def decoder(weights: Weights, config: MimiConfig) -> Sequence:
             index += 1
     name = f"decoder.layers.{index + 1}.conv"
     layers.append(conv(weights, name, channels, 1, config.last_kernel_size, elu=True))
-    return Sequence(layers)
+    return Sequential(layers)

@@ -11,7 +11,7 @@ from tts.dia2.mimi.checkpoint import MimiConfig, Weights
 from tts.dia2.mimi.layers import FEW_ROWS, Linear
 
 
-class Past:
+class RingCache:
     """Keys and values of one stream of `slots` signals, in rings, and how far each slot is.
 
     The rings are [layers, keys and values, slots, heads, places, head_dim]. One has room for a
@@ -66,7 +66,7 @@ class Past:
         self.position += time if active is None else time * active
 
 
-class Parts(NamedTuple):
+class LayerWeights(NamedTuple):
     """A layer's weights.
 
     The learnt scales of both branches are folded into their last projections, and the rotary halves
@@ -104,10 +104,10 @@ class Parts(NamedTuple):
         return cls(torch.cat((q, k, v)), out, up, down, torch.stack(norms).view(2, 2, width))
 
 
-class Layer:
+class TransformerLayer:
     """x + attention(norm(x)), then x + mlp(norm(x))."""
 
-    def __init__(self, parts: Parts, config: MimiConfig) -> None:
+    def __init__(self, parts: LayerWeights, config: MimiConfig) -> None:
         self.shape = (3, config.num_attention_heads, config.head_dim)
         self.eps = config.norm_eps
         self.width = config.hidden_size
@@ -143,15 +143,15 @@ class Attention(Protocol):
         """
 
 
-AttentionType = Callable[["Past", int, Tensor], Attention]
-"""Makes one, from a stream's past, how many positions come next, and the rotary frequencies."""
+AttentionType = Callable[["RingCache", int, Tensor], Attention]
+"""Makes one, from a stream's cache, how many positions come next, and the rotary frequencies."""
 
 
 class MaskedAttention:
     """By PyTorch's attention, over the whole ring under a mask."""
 
-    def __init__(self, past: Past, time: int, frequencies: Tensor) -> None:
-        positions, self.rows, self.mask = past.places(time)
+    def __init__(self, cache: RingCache, time: int, frequencies: Tensor) -> None:
+        positions, self.rows, self.mask = cache.places(time)
         angles = positions.float()[:, :, None, None, None] * frequencies
         self.rope = torch.polar(torch.ones_like(angles), angles)
 
@@ -173,30 +173,30 @@ class Transformer:
         self.heads, self.head_dim = config.num_attention_heads, config.head_dim
         exponent = torch.arange(0, self.head_dim, 2, dtype=torch.float32) / self.head_dim
         self.layers = [
-            Layer(Parts.take(weights, f"{name}.layers.{each}", config), config)
+            TransformerLayer(LayerWeights.take(weights, f"{name}.layers.{each}", config), config)
             for each in range(config.num_hidden_layers)
         ]
         self.like = self.layers[0].norms
         self.frequencies = (1.0 / config.rope_theta**exponent).to(self.like.device)
 
-    def past(self, slots: int, longest: int, window: int | None) -> Past:
+    def new_cache(self, slots: int, longest: int, window: int | None) -> RingCache:
         """What a new stream remembers, if stepped by at most `longest` positions at a time."""
         places = longest - 1 + (longest if window is None else window)
         shape = (len(self.layers), 2, slots, self.heads, places, self.head_dim)
-        return Past(self.like.new_zeros(shape), window)
+        return RingCache(self.like.new_zeros(shape), window)
 
-    def __call__(self, x: Tensor, past: Past, active: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Tensor, cache: RingCache, active: Tensor | None = None) -> Tensor:
         """The next outputs for the next inputs."""
         time = x.shape[1]
-        past.grow(time)
-        attention = self.attention(past, time, self.frequencies)
+        cache.grow(time)
+        attention = self.attention(cache, time, self.frequencies)
         shape = x.shape[:2]
         # As many rows as a product has anyhow, for all of them.
         missing = max(0, FEW_ROWS - shape.numel())
         rows = functional.pad(x.flatten(0, 1), (0, 0, 0, missing))
-        for layer, ring in zip(self.layers, past.rings, strict=True):
+        for layer, ring in zip(self.layers, cache.rings, strict=True):
             rows = layer(rows, shape, ring, attention)
-        past.advance(time, active)
+        cache.advance(time, active)
         return rows[: shape.numel()].view(x.shape)
 
 

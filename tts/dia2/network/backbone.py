@@ -12,7 +12,7 @@ from tts.dia2.network.layers import Gated, Head, Linear, Norm, Rotary, TextEmbed
 
 
 class Attention(nn.Module):
-    """Grouped-query attention; queries and keys are normed per head, then turned."""
+    """Multi-head attention with grouped queries, RMS norms per head and rotary positions."""
 
     def __init__(self, shape: Transformer, eps: float, dtype: torch.dtype) -> None:
         super().__init__()

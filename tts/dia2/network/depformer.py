@@ -22,7 +22,7 @@ class Frame:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        """`rotary` turns queries and keys by their stage, if the checkpoint wants that."""
+        """`rotary` rotates queries and keys by their stage, if the checkpoint wants that."""
         shape, stages = config.depformer, config.codebooks - 1
         size = (shape.layers, 2, batch, shape.heads, stages, shape.head_dim)
         self.seen = torch.empty(size, device=device, dtype=dtype)

@@ -1,7 +1,7 @@
 """Keys and values of everything the backbone has seen: one static buffer for all slots.
 
 A step appends one entry to each slot it runs for, whatever its position: where an entry lies and
-which position it was turned by are two things (after a voice prefix one position comes twice).
+which position it was rotated by are two things (after a voice prefix one position comes twice).
 """
 
 import math

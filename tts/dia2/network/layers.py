@@ -85,7 +85,7 @@ class TextEmbedding(nn.Module):
 
 
 class Rotary:
-    """Rotary positions, the two halves of a head turned against each other.
+    """Rotary positions (RoPE): the two halves of a head are real and imaginary parts.
 
     Angles are computed from the position, not looked up: no table to run out of.
     """
@@ -102,7 +102,7 @@ class Rotary:
 
 
 def rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the heads of x [..., heads, head_dim] by `Rotary.angles`."""
+    """Rotate the heads of x [..., heads, head_dim] by `Rotary.angles`."""
     cos, sin = angles
     left, right = x.chunk(2, dim=-1)
     return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)

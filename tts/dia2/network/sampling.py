@@ -77,14 +77,6 @@ def pick(p: Tensor, uniform: Tensor) -> Tensor:
     return passed.sum(-1).clamp(max=p.shape[-1] - 1)
 
 
-def pick_native(p: Tensor, k: int) -> Tensor:
-    """Token [slots] in the order in which the published runtime uses PyTorch's own generator."""
-    if 0 < k < p.shape[-1]:
-        largest, order = p.topk(k, dim=-1)
-        return order.gather(-1, torch.multinomial(largest, 1))[:, 0]
-    return torch.multinomial(p, 1)[:, 0]
-
-
 def random_numbers(seed: int, steps: int, codebooks: int) -> Tensor:
     """Uniforms [steps, 1 + codebooks] (float64, in [0, 1)) for a whole utterance, on the CPU.
 

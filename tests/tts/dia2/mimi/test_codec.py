@@ -183,11 +183,11 @@ def test_a_step_can_be_captured() -> None:
 
     mimi, _ = random_mimi(**TINY)
     decoder = mimi.decoder()
-    memories = [decoder._upsample, *decoder._seanet]
-    state = [*decoder._past.rings, decoder._past.position, *(memory.tail for memory in memories)]
+    states = [decoder._upsample, *decoder._seanet]
+    state = [*decoder._cache.rings, decoder._cache.position, *(state.tail for state in states)]
     places = [tensor.data_ptr() for tensor in state]
     decoder.step(random_codes(mimi, 4)[None])
-    now = [*decoder._past.rings, decoder._past.position, *(memory.tail for memory in memories)]
+    now = [*decoder._cache.rings, decoder._cache.position, *(state.tail for state in states)]
     assert [tensor.data_ptr() for tensor in now] == places
 
 

@@ -18,9 +18,8 @@ from torch import Tensor
 from tts.dia2.fast.backbone import stack
 from tts.dia2.fast.cpu.depth_loops import Depth, Frame, column
 from tts.dia2.fast.cpu.draw_loops import CompiledSampler, Drawing
-from tts.dia2.fast.cpu.int8_loops import help_out, to_bytes
+from tts.dia2.fast.cpu.int8_loops import STOP, Team, help_out, new_team, to_bytes
 from tts.dia2.fast.cpu.loops import ACTIVATIONS, Floats
-from tts.dia2.fast.cpu.team_loops import STOP, Team, new_team
 from tts.dia2.fast.depformer import text_embedding
 from tts.dia2.fast.layers import norm_weight
 from tts.dia2.network import depformer as reference

@@ -5,8 +5,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tts.dia2.fast.cpu.draw_loops import NONE, Drawing, draw
-from tts.dia2.fast.cpu.loops import Floats, Integers, activate, compiled, divide, kept, length
-from tts.dia2.fast.cpu.matrix_loops import Matrices, add_matrix, multiply
+from tts.dia2.fast.cpu.int8_loops import Matrices, add_matrix, multiply
+from tts.dia2.fast.cpu.loops import (
+    Floats,
+    Integers,
+    activate,
+    attend_one,
+    compiled,
+    divide,
+    kept,
+    length,
+)
 
 
 class Depth(NamedTuple):
@@ -146,7 +155,6 @@ def attend(stage: int, layer: int, net: Depth, seen: Floats, parts: Floats) -> F
     heads, dim = seen.shape[2], seen.shape[4]
     norms, rope = net.norms[layer], net.ropes[stage]
     read = np.zeros((len(parts), heads * dim), np.float32)
-    chances = np.empty(stage + 1, np.float32)
     for r in range(len(parts)):
         for head in range(heads):
             q, k, v = head * dim, (heads + head) * dim, (2 * heads + head) * dim
@@ -156,21 +164,8 @@ def attend(stage: int, layer: int, net: Depth, seen: Floats, parts: Floats) -> F
             for i in range(dim):
                 keys[stage, i] = parts[r, k + i]
                 values[stage, i] = parts[r, v + i]
-            largest = -np.float32(np.inf)
-            for n in range(stage + 1):
-                score = np.float32(0)
-                for i in range(dim):
-                    score += parts[r, q + i] * keys[n, i]
-                chances[n] = score
-                largest = max(largest, score)
-            total = np.float32(0)
-            for n in range(stage + 1):
-                chances[n] = np.exp(chances[n] - largest)
-                total += chances[n]
-            for n in range(stage + 1):
-                chance = chances[n] / total
-                for i in range(dim):
-                    read[r, q + i] += chance * values[n, i]
+            here = slice(q, q + dim)
+            attend_one(parts[r, here], (keys, values), stage, stage + 1, read[r, here])
     return read
 
 

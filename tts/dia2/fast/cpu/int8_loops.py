@@ -1,6 +1,12 @@
 """Products with int8 matrices, for processors that sum four products of bytes in one instruction.
 
-Weights have a scale per output; each row of x is rounded to 8 bits by its own largest number.
+Weights have a scale per output; each row of x is rounded to 8 bits by its own largest number. They
+stand beside FBGEMM's because they are called from within a compiled loop, where PyTorch's operators
+cannot be: the depth transformer takes 1.7 to 5 times as long by those (bench/README).
+
+Two threads may be at the panels of one product: each takes the next one that nobody has taken. So
+no thread waits for work that another has not begun: on a busy machine, where the second one may not
+run at all, the first does everything.
 """
 
 from typing import Any
@@ -9,17 +15,82 @@ import numpy as np
 import torch
 from llvmlite import binding, ir
 from numba import config, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.dia2.fast.cpu.loops import Bytes, Floats, compiled, kept
-from tts.dia2.fast.cpu.team_loops import DONE, JOB, STOP, TICKETS, Team, add, get, pointer, put
+from tts.dia2.fast.cpu.loops import Bytes, Floats, add_product, compiled, kept
 
 LARGEST = 127
 PANEL = 512  # outputs whose weights lie together, in the order in which they are read
 _BLOCK = 16  # inputs, and outputs, of one step
+
+Team = NDArray[np.int64]
+"""What the threads tell each other; the first three are in cache lines of their own."""
+
+TICKETS, DONE, STOP, JOB = 0, 8, 16, 24  # places in it; from JOB on what is to be done
+SIZE = 48
+
+
+def new_team() -> Team:
+    """Nobody at work yet."""
+    return np.zeros(SIZE, np.int64)
+
+
+def _place(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    team = context.make_array(signature.args[0])(context, builder, values[0])
+    return builder.gep(team.data, [values[1]])
+
+
+def _add(typing: Any, team: Any, place: Any, value: Any) -> Any:
+    """Add to a number that others add to; what it was."""
+    del typing, value
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        where = _place(context, builder, signature, values)
+        return builder.atomic_rmw("add", where, values[2], "seq_cst")
+
+    return types.int64(team, place, types.int64), generate
+
+
+def _put(typing: Any, team: Any, place: Any, value: Any) -> Any:
+    """Set a number, after all that was written before."""
+    del typing, value
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        where = _place(context, builder, signature, values)
+        builder.store_atomic(values[2], where, "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(team, place, types.int64), generate
+
+
+def _get(typing: Any, team: Any, place: Any) -> Any:
+    """A number as it is now, before all that is read after."""
+    del typing
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.load_atomic(_place(context, builder, signature, values), "seq_cst", 8)
+
+    return types.int64(team, place), generate
+
+
+def _pointer(typing: Any, address: Any) -> Any:
+    """What lies at an address (`x.ctypes.data`), for `numba.carray`."""
+    del typing
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        del context, signature
+        return builder.inttoptr(values[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(address), generate
+
+
+add: Any = intrinsic(_add)
+put: Any = intrinsic(_put)
+get: Any = intrinsic(_get)
+pointer: Any = intrinsic(_pointer)
 
 
 def supported() -> bool:
@@ -170,3 +241,33 @@ def add_panel(
                 add_fours(y0, w, (j, at + 64 * n), a[i + n])
                 add_fours(y1, w, (j, at + 64 * n), b[i + n])
             at += 256
+
+
+Matrices = Floats | Bytes
+"""[n, inputs, outputs]"""
+
+
+def add_matrix(x: Floats, w: Matrices, number: int, y: Floats) -> None:
+    """y += x w[number], for x [rows, inputs] and y [rows, outputs]."""
+
+
+@compiled
+def add_numbered(x: Floats, w: Floats, number: int, y: Floats) -> None:
+    """The same for floats."""
+    add_product(x, w[number], y)
+
+
+@overload(add_matrix, strict=False)
+def _add_matrix(x: Any, w: Any, number: Any, y: Any) -> Any:
+    del x, number, y
+    chosen: Any = add_byte_product if isinstance(w, types.BaseTuple) else add_numbered
+    return chosen.py_func
+
+
+@compiled
+def multiply(x: Floats, w: Matrices, number: int, y: Floats) -> None:
+    """y = x w[number]."""
+    for r in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            y[r, j] = 0
+    add_matrix(x, w, number, y)

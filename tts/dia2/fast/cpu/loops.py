@@ -109,3 +109,36 @@ def activate(x: Floats, kind: int) -> None:
     elif kind == 3:
         for i in range(x.size):
             x[i] = max(x[i], np.float32(0))
+
+
+@compiled
+def attend_one(
+    query: Floats, entries: tuple[Floats, Floats], last: int, count: int, read: Floats
+) -> None:
+    """Attention of one head, with scale 1: add to `read` [dim] what `query` [dim] finds.
+
+    It sees the `count` positions up to the `last` of keys and values [places, dim], which are a
+    ring: a position lies at its remainder.
+    """
+    keys, values = entries
+    places, dim = keys.shape
+    chances = np.empty(count, np.float32)
+    largest = -np.float32(np.inf)
+    place = (last + 1 - count) % places
+    for n in range(count):
+        score = np.float32(0)
+        for i in range(dim):
+            score += query[i] * keys[place, i]
+        chances[n] = score
+        largest = max(largest, score)
+        place = place + 1 if place + 1 < places else 0
+    total = np.float32(0)
+    for n in range(count):
+        chances[n] = np.exp(chances[n] - largest)
+        total += chances[n]
+    place = (last + 1 - count) % places
+    for n in range(count):
+        chance = chances[n] / total
+        for i in range(dim):
+            read[i] += chance * values[place, i]
+        place = place + 1 if place + 1 < places else 0

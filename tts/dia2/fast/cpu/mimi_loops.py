@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tts.dia2.fast.cpu.loops import Floats, Integers, compiled, kept
-from tts.dia2.mimi.transformer import Past
+from tts.dia2.fast.cpu.loops import Floats, Integers, attend_one, compiled, kept
+from tts.dia2.mimi.transformer import RingCache
 
 
 class CompiledAttention:
     """A `mimi.transformer.Attention` in float32."""
 
-    def __init__(self, past: Past, time: int, frequencies: Tensor) -> None:
-        self.window = past.rings.shape[4] if past.window is None else past.window
-        self.positions = past.position.numpy()
+    def __init__(self, cache: RingCache, time: int, frequencies: Tensor) -> None:
+        self.window = cache.rings.shape[4] if cache.window is None else cache.window
+        self.positions = cache.position.numpy()
         self.ropes = angles(self.positions, time, frequencies.numpy())
 
     def __call__(self, qkv: Tensor, ring: Tensor) -> Tensor:
@@ -27,8 +27,8 @@ class CompiledAttention:
 
 def compile_loops() -> None:
     """Compile what the attention calls, if this machine has not done so before."""
-    past = Past(torch.zeros(1, 2, 1, 1, 1, 2), 1)
-    CompiledAttention(past, 1, torch.ones(1))(torch.zeros(1, 1, 3, 1, 2), past.rings[0])
+    cache = RingCache(torch.zeros(1, 2, 1, 1, 1, 2), 1)
+    CompiledAttention(cache, 1, torch.ones(1))(torch.zeros(1, 1, 3, 1, 2), cache.rings[0])
 
 
 @kept
@@ -50,7 +50,7 @@ def attend(parts: Floats, ring: Floats, positions: Integers, window: int, ropes:
     `ring` [2, slots, heads, places, dim] gets the keys and values before anything is read.
     """
     _, slots, heads, places, dim = ring.shape
-    time, inner = len(parts) // slots, heads * dim
+    time, inner, scale = len(parts) // slots, heads * dim, np.float32(dim**-0.5)
     for r in range(len(parts)):
         slot, place = r // time, (positions[r // time] + r % time) % places
         for head in range(heads):
@@ -58,6 +58,7 @@ def attend(parts: Floats, ring: Floats, positions: Integers, window: int, ropes:
             rotate(parts[r, here : here + dim], ropes[r])
             rotate(parts[r, inner + here : inner + here + dim], ropes[r])
             for i in range(dim):
+                parts[r, here + i] *= scale
                 ring[0, slot, head, place, i] = parts[r, inner + here + i]
                 ring[1, slot, head, place, i] = parts[r, 2 * inner + here + i]
     read = np.zeros((len(parts), inner), np.float32)
@@ -65,8 +66,8 @@ def attend(parts: Floats, ring: Floats, positions: Integers, window: int, ropes:
         slot, last = r // time, positions[r // time] + r % time
         for head in range(heads):
             here = slice(head * dim, (head + 1) * dim)
-            memory = ring[0, slot, head], ring[1, slot, head]
-            look(parts[r, here], memory, last, min(last + 1, window), read[r, here])
+            entries, count = (ring[0, slot, head], ring[1, slot, head]), min(last + 1, window)
+            attend_one(parts[r, here], entries, last, count, read[r, here])
     return read
 
 
@@ -77,31 +78,3 @@ def rotate(head: Floats, rope: Floats) -> None:
         left, right = head[2 * i], head[2 * i + 1]
         head[2 * i] = left * rope[0, i] - right * rope[1, i]
         head[2 * i + 1] = right * rope[0, i] + left * rope[1, i]
-
-
-@compiled
-def look(query: Floats, memory: tuple[Floats, Floats], last: int, count: int, read: Floats) -> None:
-    """Add to `read` [dim] what `query` [dim] finds at the `count` positions up to the `last`."""
-    keys, values = memory
-    places, dim = keys.shape
-    chances = np.empty(count, np.float32)
-    scale = np.float32(1 / np.sqrt(dim))
-    largest = -np.float32(np.inf)
-    place = (last + 1 - count) % places
-    for n in range(count):
-        score = np.float32(0)
-        for i in range(dim):
-            score += query[i] * keys[place, i]
-        chances[n] = score * scale
-        largest = max(largest, chances[n])
-        place = place + 1 if place + 1 < places else 0
-    total = np.float32(0)
-    for n in range(count):
-        chances[n] = np.exp(chances[n] - largest)
-        total += chances[n]
-    place = (last + 1 - count) % places
-    for n in range(count):
-        chance = chances[n] / total
-        for i in range(dim):
-            read[i] += chance * values[place, i]
-        place = place + 1 if place + 1 < places else 0

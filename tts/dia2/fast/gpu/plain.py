@@ -61,9 +61,9 @@ def attend(
     slots = torch.arange(len(qkv), device=qkv.device) // branches
     if angles is not None:
         cos, sin = (each.expand(int(slots[-1]) + 1, -1)[slots] for each in angles)
-        turn = torch.complex(cos, sin)[:, None]
+        rope = torch.complex(cos, sin)[:, None]
         pairs = torch.view_as_complex(torch.unflatten(qk, -1, (-1, 2)).contiguous())
-        qk = torch.view_as_real(pairs * turn).flatten(-2)
+        qk = torch.view_as_real(pairs * rope).flatten(-2)
     q, k = torch.split(qk, [heads.heads, heads.kv_heads], 1)
     keys, values = (each.view(-1, *each.shape[-3:]) for each in (keys, values))
     group, reads = heads.heads // heads.kv_heads, []

@@ -55,7 +55,7 @@ def attend(
 
     keys, values [rows or more, kv_heads, size, dim], each in one piece; `lengths` (int64) is how
     many entries of each slot are filled, at most `entries` - 1. `angles` are cosines and sines
-    [slots, dim / 2] in float32, None where nothing is turned. Lengths or angles of one slot are
+    [slots, dim / 2] in float32, None where nothing is rotated. Lengths or angles of one slot are
     those of all rows.
     """
     rows, count, dim = len(qkv), heads.heads, heads.dim
@@ -86,7 +86,7 @@ def attend(
         branches=branches,
         each_length=len(lengths) > 1,
         each_angle=cos is not None and len(cos) > 1,
-        turns=cos is not None,
+        rotates=cos is not None,
         splits=splits,
         block=min(BLOCK, triton.next_power_of_2(entries)),
         block_dim=wide,
@@ -116,13 +116,13 @@ def head(
     floor: tl.tensor,
     d: tl.tensor,
     inside: tl.tensor,
-    turns: tl.constexpr,
+    rotates: tl.constexpr,
 ) -> tl.tensor:
-    """A query or key, normed and turned."""
+    """A query or key, normed and rotated."""
     x = tl.load(line + d, mask=inside, other=0).to(tl.float32)
     length = tl.sqrt(tl.sum(x * x, 0) + floor)
     x *= tl.load(weight + d, mask=inside, other=0)
-    if turns:
+    if rotates:
         other = d ^ 1  # a pair are the real and the imaginary part of one number
         z = tl.load(line + other, mask=inside, other=0).to(tl.float32)
         z *= tl.load(weight + other, mask=inside, other=0)
@@ -152,7 +152,7 @@ def read(
     branches: tl.constexpr,
     each_length: tl.constexpr,
     each_angle: tl.constexpr,
-    turns: tl.constexpr,
+    rotates: tl.constexpr,
     splits: tl.constexpr,
     block: tl.constexpr,
     block_dim: tl.constexpr,
@@ -168,12 +168,12 @@ def read(
     inside = d < dim
     line = qkv + row * ((heads + 2 * kv_heads) * dim)
     n = tl.load(lengths + slot * each_length).to(tl.int32)
-    if turns:
+    if rotates:
         cos += slot * (each_angle * (dim // 2))
         sin += slot * (each_angle * (dim // 2))
-    q = head(line + number * dim, norm + number * dim, cos, sin, floor, d, inside, turns)
+    q = head(line + number * dim, norm + number * dim, cos, sin, floor, d, inside, rotates)
     own = heads + kv
-    k = head(line + own * dim, norm + own * dim, cos, sin, floor, d, inside, turns)
+    k = head(line + own * dim, norm + own * dim, cos, sin, floor, d, inside, rotates)
     v = tl.load(line + (own + kv_heads) * dim + d, mask=inside, other=0)
     k = k.to(v.dtype)
     base = (row * kv_heads + kv).to(tl.int64) * size * dim

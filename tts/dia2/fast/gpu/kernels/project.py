@@ -95,7 +95,7 @@ def project(
     first, second = matrix.activations or ("linear", "linear")
     gated = matrix.activations is not None
     cut = blocks(rows, matrix.outputs, inputs, gated=gated)
-    kernel, more = (few, ()) if rows <= 2 else (many, (rows,))
+    kernel, more = (gemv, ()) if rows <= 2 else (gemm, (rows,))
     grid = (triton.cdiv(matrix.outputs, cut.outputs), triton.cdiv(rows, cut.rows))
     kernel[grid](
         y,
@@ -142,7 +142,7 @@ def lanes(x: tl.tensor) -> tl.tensor:
 
 
 @triton.jit
-def few(
+def gemv(
     y: tl.tensor,
     x: tl.tensor,
     weight: tl.tensor,
@@ -216,7 +216,7 @@ def few(
 
 
 @triton.jit(do_not_specialize=["rows"])
-def many(
+def gemm(
     y: tl.tensor,
     x: tl.tensor,
     weight: tl.tensor,
