@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from tts.dia2.mimi.checkpoint import open_weights
-from tts.dia2.network.weights import fill, open_weights
+from tts.dia2.network.weights import load_weights
 
 tensors, side, folder = int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 
@@ -29,8 +29,7 @@ def memory(name):
 parts = nn.ParameterList(torch.empty(side, side, device="meta") for _ in range(tensors))
 
 def model():
-    file, like = folder / "model.safetensors", dict(parts.named_parameters())
-    fill(parts, open_weights(file, like, torch.device("cpu")))
+    load_weights(parts, folder / "model.safetensors", torch.device("cpu"))
     return parts
 
 def codec():

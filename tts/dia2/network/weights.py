@@ -91,6 +91,11 @@ def fill(module: nn.Module, weights: Weights, prefix: str = "") -> None:
         setattr(module.get_submodule(owner), leaf, value)
 
 
+def load_weights(module: nn.Module, path: Path, device: torch.device) -> None:
+    """Fill a module made on the meta device from a safetensors file. Raises TextToSpeechError."""
+    fill(module, open_weights(path, dict(module.named_parameters()), device))
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """What can be wrong with a file, as a TextToSpeechError that says so."""
