@@ -1,0 +1,57 @@
+"""The pages for people are about this repository: their links, the places they name, the layers."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import test_architecture
+from tests.docs.pages import PAGES
+from tests.paths import ROOT
+
+TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+IDS = [page.name for page in TEXTS]
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=IDS)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    anchors = set(re.findall(r"\]\(#([^)]*)\)", text))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    assert anchors <= {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=IDS)
+def test_places_are_there(page: Path) -> None:
+    """What is written as `agent/events.py` or `tests/e2e`."""
+    tops = "agent|stt|llm_adapters|tts|configs|bench|tests|docs"
+    places = re.findall(rf"`((?:{tops})/[\w./]*)`", page.read_text("utf-8"))
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("house", "table"),
+    [("agent", test_architecture.AGENT), ("tts/dia2", test_architecture.DIA2)],
+)
+def test_the_layers_are_drawn_as_they_are_held(house: str, table: tuple[set[str], ...]) -> None:
+    (drawn,) = re.findall(rf"```text {house}\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    assert [set(line.split()) for line in drawn.splitlines()] == list(table)
+
+
+def test_every_promise_that_the_code_cites_is_explained() -> None:
+    cited = {
+        promise
+        for package in ("agent", "stt", "llm_adapters", "tts")
+        for path in (ROOT / package).rglob("*.py")
+        for promise in re.findall(r"\(P(\d+)\b", path.read_text("utf-8"))
+    }
+    assert cited
+    assert cited <= set(re.findall(r"\*\*P(\d+)\*\*", ARCHITECTURE))
+
+
+def test_every_page_can_be_found() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in readme] == []
