@@ -22,6 +22,7 @@ from agent.config.engines import FAMILIES
 from agent.config.load import Config
 from agent.config.tools import McpServer, ToolSettings
 from agent.events import Event
+from tests.test_architecture import AGENT, DIA2
 
 FOLDER = Path(__file__).parent
 NOTICE = "<!-- Made by `python -m docs.generate`; edit the docstrings and descriptions instead. -->"
@@ -193,7 +194,20 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w-]", "", heading)
 
 
-REFERENCES = {"events.md": events, "configuration.md": configuration}
+def architecture() -> str:
+    """Return the page on the architecture, with the layers that `test_architecture.py` holds."""
+    page = (FOLDER / "architecture.md").read_text("utf-8")
+    for house, layers in {"agent": AGENT, "tts/dia2": DIA2}.items():
+        drawn = "".join(f"{'   '.join(sorted(layer))}\n" for layer in layers)
+        page = re.sub(rf"(?<=^```text {house}\n).*?(?=```)", drawn, page, flags=re.M | re.S)
+    return page
+
+
+REFERENCES = {
+    "events.md": events,
+    "configuration.md": configuration,
+    "architecture.md": architecture,
+}
 
 
 def main() -> None:

@@ -1,11 +1,10 @@
-"""The pages for people are about this repository: their links, the places they name, the layers."""
+"""The pages for people are about this repository: their links, the places they name."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests import test_architecture
 from tests.docs.pages import PAGES
 from tests.paths import ROOT
 
@@ -30,15 +29,6 @@ def test_places_are_there(page: Path) -> None:
     tops = "agent|stt|llm_adapters|tts|configs|bench|tests|docs"
     places = re.findall(rf"`((?:{tops})/[\w./]*)`", page.read_text("utf-8"))
     assert [place for place in places if not (ROOT / place).exists()] == []
-
-
-@pytest.mark.parametrize(
-    ("house", "table"),
-    [("agent", test_architecture.AGENT), ("tts/dia2", test_architecture.DIA2)],
-)
-def test_the_layers_are_drawn_as_they_are_held(house: str, table: tuple[set[str], ...]) -> None:
-    (drawn,) = re.findall(rf"```text {house}\n(.*?)```", ARCHITECTURE, re.DOTALL)
-    assert [set(line.split()) for line in drawn.splitlines()] == list(table)
 
 
 def test_every_promise_that_the_code_cites_is_explained() -> None:
