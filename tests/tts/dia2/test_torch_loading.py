@@ -50,7 +50,7 @@ from tts.dia2.engine import Dia2Speech
 async def use():
     engine = Dia2Speech(model=sys.argv[1], device="cpu", context=2)
     await engine.load()
-    model = weakref.ref(engine._loaded[0].dia2.model)
+    model = weakref.ref(engine._loaded[0].bundle.model)
     async with engine.open() as utterance:
         await utterance.feed("Well.")
         await utterance.finish()
