@@ -10,8 +10,14 @@ from agent.conversation.events import TimerName
 from agent.events import Decision, What
 
 
+class Command:
+    """Something that the session is to do."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Command):
     """A command that is logged, with its reason, as the `Decision` named `what`."""
 
     what: ClassVar[What]
@@ -58,7 +64,7 @@ class Resume(Decided):
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Command):
     """End a reply for good: what has been heard of it is all there will be."""
 
     reply: int
@@ -82,7 +88,7 @@ class Discard(Decided):
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Command):
     """The turn is the user's, its words enter the history, and `reply` answers it.
 
     A reply that was not prepared begins now. None: the turn was cut, the rest is awaited.
@@ -97,7 +103,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Backchannel:
+class Backchannel(Command):
     """The turn was one: it is noted beside the conversation."""
 
     turn: int
@@ -105,7 +111,7 @@ class Backchannel:
 
 
 @dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(Command):
     """The turn was nothing; `interrupted`: though the agent fell silent for it."""
 
     turn: int
@@ -113,7 +119,7 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Say(Command):
     """Say something that is no answer, as `reply`."""
 
     turn: int
@@ -129,7 +135,7 @@ class Fill(Decided):
 
 
 @dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(Command):
     """Tell `TimerRang` in `seconds`; what was set before is forgotten."""
 
     timer: TimerName
@@ -137,34 +143,14 @@ class SetTimer:
 
 
 @dataclass(frozen=True, slots=True)
-class StopTimer:
+class StopTimer(Command):
     """Do not."""
 
     timer: TimerName
 
 
 @dataclass(frozen=True, slots=True)
-class Explain:
+class Explain(Command):
     """Nothing is to be done; this is why."""
 
     decision: Decision
-
-
-Command = (
-    Duck
-    | Unduck
-    | Hold
-    | Interrupt
-    | Resume
-    | Stop
-    | Prepare
-    | Discard
-    | Commit
-    | Backchannel
-    | Ignore
-    | Say
-    | Fill
-    | SetTimer
-    | StopTimer
-    | Explain
-)

@@ -201,7 +201,7 @@ class Policy:
         """The turn is the user's: it enters the history, and its reply is heard."""
         self._cancel()
         for earlier in self._waiting:
-            self._do(_commit(earlier, None))
+            self._do(_committed(earlier, None))
         self._waiting.clear()
         reply = self._fitting(turn)
         if turn.cut:
@@ -210,7 +210,7 @@ class Policy:
             self._unanswered = False
             reply = reply or self._new_reply(turn.number, ReplyState.PENDING)
             self._give(reply)
-        self._do(_commit(turn, reply))
+        self._do(_committed(turn, reply))
         if reply is not None:
             self.silence.expect(reply)
 
@@ -329,7 +329,7 @@ class Policy:
         self._commands.append(command)
 
 
-def _commit(turn: TurnRecord, reply: ReplyRecord | None) -> Commit:
+def _committed(turn: TurnRecord, reply: ReplyRecord | None) -> Commit:
     number = reply.number if reply is not None else None
     return Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens)
 

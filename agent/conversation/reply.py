@@ -98,7 +98,7 @@ class Reply:
         self._tts = tts
         self._tell = tell
         self._publish = report
-        self._untold: list[Event] = []
+        self._unreported: list[Event] = []
         self._apology = apology
         self._speak_ahead = speak_ahead
         self._scope = anyio.CancelScope()
@@ -165,9 +165,9 @@ class Reply:
         """Play, and report, from now on. `watch` has the moments of the user's turn."""
         self.watch.adopt(watch)
         self.committed.set()
-        for event in self._untold:
+        for event in self._unreported:
             self._publish(event)
-        self._untold.clear()
+        self._unreported.clear()
         self._track.release()
 
     def discard(self) -> None:
@@ -289,7 +289,7 @@ class Reply:
         if self.committed.is_set():
             self._publish(event)
         else:
-            self._untold.append(event)
+            self._unreported.append(event)
 
     def _settle(self, *, complete: bool) -> None:
         """Fix the outcome, once."""
