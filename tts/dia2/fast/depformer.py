@@ -87,11 +87,11 @@ class Depformer:
         weights = self.schedule[stage]
         if weights not in frame.starts:
             frame.starts[weights] = self.inputs[weights](hidden.flatten(0, 1))
-        heard = self.audio[stage].index_select(0, previous)
+        embedded = self.audio[stage].index_select(0, previous)
         if stage == 0 and self.text is not None:
-            heard = heard + self.text(text[:, 0], text[:, 1])
+            embedded = embedded + self.text(text[:, 0], text[:, 1])
         start = frame.starts[weights].view(frame.shape)
-        x = (start + heard[:, None]).flatten(0, 1)
+        x = (start + embedded[:, None]).flatten(0, 1)
         for layer, block in enumerate(self.blocks[weights]):
             x = block(x, self.ropes[stage], partial(frame.attend, layer, stage))
         return self.logits[stage](self.norm(x)).float().view(frame.shape)

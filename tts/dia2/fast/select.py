@@ -1,4 +1,4 @@
-"""Which network speaks on which device: the fastest that does what it should there."""
+"""Selects the network for a device: the fastest that passes its checks there."""
 
 import logging
 from pathlib import Path

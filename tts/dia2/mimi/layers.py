@@ -47,7 +47,7 @@ class ConvState:
         self.fresh = True
 
     def reset(self, slot: int) -> None:
-        """Forget what a slot has heard."""
+        """Forget a slot's inputs."""
         self.tail[slot].zero_()
         self.fresh = True
 
@@ -103,7 +103,7 @@ class Conv:
         self.like = torch.empty_like(matrix[:0])
 
     def new_state(self, slots: int) -> ConvState:
-        """What a new stream of `slots` signals will have to remember."""
+        """The state of a new stream of `slots` signals."""
         return ConvState(slots, (self.taps - 1) * self.dilation, self.width, self.like)
 
     def __call__(
@@ -202,7 +202,7 @@ class Upsample:
         self.channels = channels
 
     def new_state(self, slots: int) -> ConvState:
-        """What a new stream will have to remember: each slot's last input."""
+        """The state of a new stream: each slot's last input."""
         return ConvState(slots, 1, self.channels, self.now)
 
     def __call__(self, x: Tensor, state: ConvState, active: Tensor | None = None) -> Tensor:

@@ -12,7 +12,7 @@ class StreamingLayer(Protocol):
     """A causal layer; what it remembers of a stream is kept outside it."""
 
     def new_state(self, slots: int) -> ConvState:
-        """What a new stream will have to remember."""
+        """The state of a new stream."""
 
     def __call__(self, x: Tensor, state: ConvState, active: Tensor | None) -> Tensor:
         """The next outputs for the next inputs."""
@@ -50,13 +50,13 @@ class Sequential:
         self.layers = layers
 
     def new_state(self, slots: int) -> list[ConvState]:
-        """What a new stream will have to remember, layer by layer."""
+        """The state of a new stream, layer by layer."""
         return [layer.new_state(slots) for layer in self.layers]
 
     def __call__(self, x: Tensor, state: list[ConvState], active: Tensor | None = None) -> Tensor:
         """The next outputs for the next inputs."""
-        for layer, past in zip(self.layers, state, strict=True):
-            x = layer(x, past, active)
+        for layer, own in zip(self.layers, state, strict=True):
+            x = layer(x, own, active)
         return x
 
 

@@ -25,6 +25,7 @@ from tts.dia2.fast.layers import norm_weight
 from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.layers import Rotary
+from tts.dia2.network.sampling import ACTION
 from tts.dia2.network.weights import Weights
 
 LARGE = 1 << 20  # weights of an MLP's matrix: two threads read them faster than one
@@ -61,6 +62,8 @@ class Depformer:
         frame = reference.Frame(config, branches, None, torch.device("cpu"), torch.float32)
         nothing = torch.zeros(1, 2, dtype=torch.int64)
         self(0, torch.zeros(1, branches, config.decoder.width), nothing[:, 0], nothing, frame)
+        draws = CompiledSampler(1, 1, config.codebooks, (), torch.device("cpu"))
+        draws.sample(torch.zeros(1, branches, 2), ACTION, nothing[:, 0])
         if (took := time.perf_counter() - begun) > _SLOW:
             _log.info("compiled Dia2's loops in %.0f s; they are kept for the next time", took)
 

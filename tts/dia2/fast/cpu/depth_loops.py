@@ -72,13 +72,13 @@ def column(
     settings: tuple[Any, ...],
 ) -> bool:
     """The frame's stages from the first to before the last; the others are a `Depth`, a `Frame`
-    and a `Drawing` as plain tuples. See `speak`.
+    and a `Drawing` as plain tuples. See `run_stages`.
     """
-    return speak(stages, Depth(*weights), Frame(*parts), Drawing(*settings))
+    return run_stages(stages, Depth(*weights), Frame(*parts), Drawing(*settings))
 
 
 @compiled
-def speak(stages: tuple[int, int], net: Depth, frame: Frame, drawing: Drawing) -> bool:
+def run_stages(stages: tuple[int, int], net: Depth, frame: Frame, drawing: Drawing) -> bool:
     """Each stage draws the token that the next one starts from.
 
     False if a draw needs the whole procedure (see `draw_loops.draw`).

@@ -171,5 +171,5 @@ class _Checks:
         wanted = sampler.sample(logits, number, steps)
         agree = (tokens[:, 1] == wanted).float().sum() >= DRAWS - 1
         yield name, agree.float()[None], torch.ones(1, device=device)
-        heard = table[tokens[:, 1]].float().repeat_interleave(model.branches, 0)
-        yield f"{name} (embedding)", following.x, start.float() + heard
+        embedded = table[tokens[:, 1]].float().repeat_interleave(model.branches, 0)
+        yield f"{name} (embedding)", following.x, start.float() + embedded

@@ -1,7 +1,7 @@
 """The model for a GPU: the fused network's weights, read by the kernels of this package.
 
 A frame of the 2B model is some 870 kernels (`python -m bench.dia2_kernels` counts them), each of
-which is bound by reading its matrix or by its own launch. A prefix is heard as by the fused
+which is bound by reading its matrix or by its own launch. A prefix is prefilled by the fused
 network: with hundreds of rows a product is no longer bound by its matrix.
 """
 
@@ -29,7 +29,7 @@ from tts.dia2.network.weights import Weights
 class KernelModel(FastModel):
     """The numbers of `FastModel` but for rounding; nothing it does waits for the device.
 
-    With `quantize`, int8 weights in all layers and heads but the action's; a prefix is heard with
+    With `quantize`, int8 weights in all layers and heads but the action's; a prefix goes through
     those it was loaded with.
     """
 
@@ -166,8 +166,8 @@ class KernelModel(FastModel):
         assert isinstance(frame, Frame)
         with self.here():
             start = self._start(stage, hidden, frame)
-            heard = self.depth_tables[stage].index_select(0, previous)
-            x = start + heard.repeat_interleave(self.branches, 0)
+            embedded = self.depth_tables[stage].index_select(0, previous)
+            x = start + embedded.repeat_interleave(self.branches, 0)
             return self._stage(stage, self._with_text(x, stage, text), frame)
 
     def _start(self, stage: int, hidden: Tensor, frame: Frame) -> Tensor:
@@ -182,8 +182,8 @@ class KernelModel(FastModel):
         embedding = self.depth_text
         if stage > 0 or embedding is None:
             return x
-        heard: Tensor = embedding(text[:, 0], text[:, 1])
-        return x + heard.repeat_interleave(self.branches, 0)
+        embedded: Tensor = embedding(text[:, 0], text[:, 1])
+        return x + embedded.repeat_interleave(self.branches, 0)
 
     def _stage(self, stage: int, x: Tensor, frame: Frame) -> Tensor:
         """Logits [slots, branches, limit] from what a stage starts with."""

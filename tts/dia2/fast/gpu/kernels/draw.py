@@ -182,8 +182,8 @@ def sample(
     if follows:
         w = tl.arange(0, block_width)
         there = w < width
-        heard = tl.load(table + found * width + w, mask=there, other=0).to(tl.float32)
+        embedded = tl.load(table + found * width + w, mask=there, other=0).to(tl.float32)
         for branch in tl.static_range(branches):
             row = slot * branches + branch
             begun = tl.load(start + row * start_apart + w, mask=there, other=0).to(tl.float32)
-            tl.store(x + row * width + w, begun + heard, mask=there)
+            tl.store(x + row * width + w, begun + embedded, mask=there)

@@ -68,10 +68,10 @@ def lookup(
     inside = w < width
     ids = tokens + row * (2 + codebooks)
     c = tl.arange(0, block_codebooks)
-    heard = tl.load(ids + 2 + c, mask=c < codebooks, other=0) + c * vocabulary
+    rows = tl.load(ids + 2 + c, mask=c < codebooks, other=0) + c * vocabulary
     both = (c < codebooks)[:, None] & inside[None, :]
-    sounds = tl.load(audio + heard[:, None] * width + w[None, :], mask=both, other=0)
-    total = tl.sum(sounds.to(tl.float32), 0)
+    embedded = tl.load(audio + rows[:, None] * width + w[None, :], mask=both, other=0)
+    total = tl.sum(embedded.to(tl.float32), 0)
     total += tl.load(main + tl.load(ids) * width + w, mask=inside, other=0).to(tl.float32)
     total += tl.load(second + tl.load(ids + 1) * width + w, mask=inside, other=0).to(tl.float32)
     tl.store(x + row * width + w, total, mask=inside)
