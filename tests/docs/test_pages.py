@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES
+from agent.tools.function import find_function, function_tool
+from tests.docs.pages import PAGES, files
 from tests.paths import ROOT
 
 TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -40,6 +41,16 @@ def test_every_promise_that_the_code_cites_is_explained() -> None:
     }
     assert cited
     assert cited <= set(re.findall(r"\*\*P(\d+)\*\*", ARCHITECTURE))
+
+
+def test_the_tool_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, text in files(ROOT / "docs/tools-and-memory.md").items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = function_tool(find_function("house:unlock")).spec
+    assert (spec.name, spec.description) == ("unlock", "Unlock a door of the house.")
+    assert spec.parameters["properties"]["door"]["enum"] == ["front", "back"]
+    assert spec.parameters["properties"]["door"]["description"] == "Which one."
 
 
 def test_every_page_can_be_found() -> None:
