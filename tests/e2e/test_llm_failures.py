@@ -50,13 +50,20 @@ async def ask_twice(bad: str, url: str, bad_url: str | None = None) -> list[dict
     async def microphone(
         _: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
     ) -> None:
-        for _turn in range(2):
+        due = anyio.current_time()
+
+        async def sound(level: float) -> None:
+            """20 ms, when they are over."""
+            nonlocal due
+            due += 0.02
+            await anyio.sleep_until(due)
+            await send.send(Audio(np.full(320, level, np.float32), 16000))
+
+        for turn in (1, 2):
             for loud in [True] * 10 + [False] * 30:
-                await send.send(Audio(np.full(320, 0.5 if loud else 0, np.float32), 16000))
-                await anyio.sleep(0.02)
-            while not done(_turn + 1):  # the scenario: the user waits for the answer
-                await send.send(Audio(np.zeros(320, np.float32), 16000))
-                await anyio.sleep(0.02)
+                await sound(0.5 if loud else 0.0)
+            while not done(turn):  # the scenario: the user waits for the answer
+                await sound(0.0)
 
     def done(turn: int) -> bool:
         return any(e["type"] == "assistant.done" and e["turn"] == turn for e in events)
