@@ -1,4 +1,4 @@
-"""Sampling with classifier-free guidance, top-k and temperature, for all slots at once (SPEC 6).
+"""Sampling with classifier-free guidance, top-k and temperature, for all slots (SPEC 7.1, 7.2).
 
 Guidance selects the candidates, then the conditional logits alone are sampled. Each slot brings
 its own settings and its own random numbers, so what it draws does not depend on its neighbours.
