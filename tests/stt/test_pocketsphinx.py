@@ -14,7 +14,7 @@ from stt import SpeechToTextError, Transcript
 from stt.pocketsphinx import Pocketsphinx
 from tests.stt.clips import read
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]  # the real model, in a process of its own
 
 once = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 """What is about the decoder rather than its process takes seconds, and is tried on one backend."""
@@ -49,7 +49,6 @@ SAID = {
 
 
 @once
-@pytest.mark.long
 async def test_known_clips(engine: Pocketsphinx) -> None:
     for clip, text in SAID.items():
         pcm = read(clip)
@@ -63,7 +62,6 @@ async def test_known_clips(engine: Pocketsphinx) -> None:
 
 
 @once
-@pytest.mark.long
 async def test_word_times_are_where_the_words_are(engine: Pocketsphinx) -> None:
     words = (await recognise(engine, read("pause_1.2"))).words
     before = next(word for word in words if word.text == "order")
@@ -72,7 +70,6 @@ async def test_word_times_are_where_the_words_are(engine: Pocketsphinx) -> None:
 
 
 @once
-@pytest.mark.long
 async def test_partials_come_while_the_user_speaks_and_only_when_they_change(
     engine: Pocketsphinx,
 ) -> None:
@@ -92,7 +89,6 @@ async def test_partials_come_while_the_user_speaks_and_only_when_they_change(
 
 
 @once
-@pytest.mark.long
 async def test_the_size_of_the_blocks_does_not_matter(engine: Pocketsphinx) -> None:
     pcm = read("question_capital")
     words = []
@@ -126,7 +122,6 @@ async def test_it_adapts_from_utterance_to_utterance(engine: Pocketsphinx) -> No
 
 @once
 @pytest.mark.parametrize("pause", [0.8, 1.2])
-@pytest.mark.long
 async def test_it_goes_on_after_a_finish(engine: Pocketsphinx, pause: float) -> None:
     """A transcript at the pause, and then one of everything."""
     pcm = read(f"pause_{pause}")
@@ -150,7 +145,6 @@ async def test_it_goes_on_after_a_finish(engine: Pocketsphinx, pause: float) -> 
 
 
 @once
-@pytest.mark.long
 async def test_silence_after_a_finish_adds_no_words(engine: Pocketsphinx) -> None:
     silence = np.random.default_rng(2).normal(0, 3e-4, 16000).astype(np.float32)
     for clip in ("question_capital", "command_lights", "interruption_stop"):
@@ -164,7 +158,6 @@ async def test_silence_after_a_finish_adds_no_words(engine: Pocketsphinx) -> Non
 
 
 @once
-@pytest.mark.long
 async def test_partials_after_a_finish_have_all_words(engine: Pocketsphinx) -> None:
     one, other = read("interruption_stop"), read("command_lights")
     partials: list[str] = []

@@ -150,6 +150,7 @@ def test_the_place_is_exact_at_any_two_rates(
     anyio.run(run, backend="trio")
 
 
+@pytest.mark.long
 async def test_what_is_kept_is_three_seconds() -> None:
     playback = Playback(RATE)
     device = Device(playback)

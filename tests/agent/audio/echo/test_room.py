@@ -28,6 +28,7 @@ CONVERGED = START + 1.2
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.long,
     pytest.mark.parametrize(
         "anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})]
     ),
@@ -131,7 +132,6 @@ INTERRUPTIONS = ("interruption_question", "interruption_stop", "greeting", "ques
 
 
 @pytest.mark.parametrize("room", [Room(), Room(delay=0.18)])
-@pytest.mark.long
 async def test_an_interruption_is_heard_over_the_agent(room: Room) -> None:
     seconds, begins = 37.0, 5 + 3.13 * np.arange(10)
     user = np.zeros(round(seconds * MICROPHONE_RATE), np.float32)

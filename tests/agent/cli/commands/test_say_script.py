@@ -133,6 +133,7 @@ def test_voices_by_name_and_by_path(
     assert not (tmp_path / "out.wav").exists()
 
 
+@pytest.mark.long
 def test_to_the_speaker(model: Path, script: Path, tmp_path: Path) -> None:
     common = ("--script", script, "--model", model, "--seed", "1")
     parley(*common, "--speaker", tmp_path / "played.wav", "-o", tmp_path / "made.wav")

@@ -72,6 +72,7 @@ def recordings(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("small", [0, linear.SMALL])
 def test_what_was_recorded(recordings: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether its matrices are packed or, as these are, too small for that."""
@@ -101,6 +102,7 @@ def test_the_same_tokens_as_the_readable_network(folder: Path) -> None:
     draws.same(quick, plain)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("quantize", [False, True])
 def test_slots_do_not_hear_each_other(folder: Path, quantize: bool) -> None:
     """To the last token, also where all rows go through one quantiser."""

@@ -12,6 +12,7 @@ from tts.dia2.serving.graph_stepper import new_stepper
 FRAMES = 200  # two minutes of speech in all, either way
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("graphs", [False, True])
 def test_nobody_is_disturbed(graphs: bool) -> None:
     config = sizes.config("tiny")

@@ -95,6 +95,7 @@ def test_plain_implementation(sizes: dict[str, object]) -> None:
     assert torch.equal(mimi.encode(wave), plain.encode(wave))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", ["codec", 7, None])
 @torch.inference_mode()
 def test_windows(window: Window) -> None:
@@ -225,6 +226,7 @@ def test_what_is_no_waveform(mimi: Mimi) -> None:
         mimi.encoder().step(torch.zeros(1000))
 
 
+@pytest.mark.long
 def test_without_numba(mimi: Mimi, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch's operators, as on a GPU: the same, to rounding."""
     monkeypatch.delattr("tts.dia2.fast.cpu.mimi_loops")

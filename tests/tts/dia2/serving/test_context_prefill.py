@@ -83,6 +83,7 @@ def cold(model: Path) -> Listening:
     return spoken(prepared, reply(prepared, context_prefill))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("slots", [1, 2])
 def test_a_reply_hears_only_what_the_text_decides(
     model: Path, monkeypatch: pytest.MonkeyPatch, slots: int
@@ -121,6 +122,7 @@ def test_what_a_turn_will_crowd_out_is_left_out_before_it_comes(
         rest(prepared, context_prefill)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pieces", [1, 20, 38, 40])
 def test_opened_in_the_middle_of_it_a_reply_goes_on_from_there(model: Path, pieces: int) -> None:
     prepared, context_prefill = ready(model)

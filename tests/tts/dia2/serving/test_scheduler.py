@@ -64,6 +64,7 @@ def stream(prepared: Prepared, text: str, seed: int, chance: random.Random) -> L
     return utterance
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_a_stream_says_what_is_said_offline(prepared: Prepared, seed: int) -> None:
     whole = Generation(prepared.bundle, TEXT, seed=seed).run()
@@ -73,6 +74,7 @@ def test_a_stream_says_what_is_said_offline(prepared: Prepared, seed: int) -> No
     assert np.abs(streamed.pcm - whole.waveform).max() < 1e-4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ahead", [0, 1])
 @pytest.mark.parametrize("delays", [None, [1, 3, 2]])
 def test_other_configurations(tmp_path: Path, ahead: int, delays: list[int] | None) -> None:
@@ -298,6 +300,7 @@ def test_starved_it_says_what_it_has_and_pauses(model: Path) -> None:
     assert " ".join(word.text for word in utterance.words) == "One two three four five six seven."
 
 
+@pytest.mark.long
 def test_memory_stays_flat(tmp_path: Path) -> None:
     prepared = load(settings(checkpoint(tmp_path, codebooks=2, delays=[1, 2]), cfg=1.0))
 

@@ -246,6 +246,7 @@ PIECES = ["[S1]", "[S2]", " ", "\n", "a", "hello", "it\u2019s", "one:two", "(lau
 PIECES += ['<break time="0.2s"/>', '<break time="0.04s" />', "<break ti"]
 
 
+@pytest.mark.long
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -56,6 +56,7 @@ def test_a_reply_longer_than_the_window(
     assert np.abs(spoken.pcm - bundle.mimi.decode(spoken.codes).numpy()).max() < 1e-4
 
 
+@pytest.mark.long
 def test_up_to_the_cut_it_is_what_a_larger_window_says(tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     (tmp_path / "large").mkdir()
