@@ -22,7 +22,7 @@ types: $(VENV)/.dev
 # First what may run beside others, on all processors; then what hears and speaks in real time: two
 # at a time, each on sound cards of its own, leave half of two processors free.
 unit: $(VENV)/.dev
-	$(BIN)/pytest --numprocesses logical -m "not realtime or long"
+	$(BIN)/pytest -m "not realtime or long"
 	$(BIN)/pytest --numprocesses 2 -m "realtime and not long"
 
 # No sound card, no real time: under two minutes.

@@ -24,12 +24,15 @@ settings.load_profile("parley")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run all tests that may run beside others on all processors, if nobody says how many."""
+    """Run the tests that may run beside others on all processors, if nobody says how many.
+
+    One process more than those: some tests wait for a server that is slow on purpose.
+    """
     option = config.option
     everything = config.args_source is config.ArgsSource.TESTPATHS and not option.usepdb
     unsaid = getattr(option, "numprocesses", 0) is None and not hasattr(config, "workerinput")
-    if everything and unsaid and option.markexpr == "not realtime":
-        option.numprocesses = "logical"
+    if everything and unsaid and option.markexpr in ("not realtime", "not realtime or long"):
+        option.numprocesses, option.dist = (os.cpu_count() or 1) + 1, "worksteal"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
