@@ -17,7 +17,9 @@ AGENT = (
     {"stages", "turns"},
     {"audio", "tools"},
     {"config", "graph", "shadowing"},
-    {"errors", "events"},
+    {"events"},
+    {"guards"},
+    {"errors"},
 )
 """The rooms of `agent` from top to bottom: each imports only what stands below it."""
 

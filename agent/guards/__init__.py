@@ -1,0 +1,1 @@
+"""What stands at the borders: nothing from outside passes unchecked, nothing private goes out."""
