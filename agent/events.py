@@ -6,10 +6,13 @@ Times are `anyio.current_time()` seconds, durations in fields named `_ms` or `_s
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from agent.guards.audio import as_samples
 
 MICROPHONE_RATE = 16000
 """The rate in Hz at which microphones send: what recognisers want."""
@@ -17,7 +20,7 @@ MICROPHONE_RATE = 16000
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """A block of mono float32 samples in [-1, 1].
+    """A block of mono float32 samples in [-1, 1]; other floats are converted.
 
     `time` is when its first sample was captured (`anyio.current_time()`); None means that the
     block has just been captured, its last sample now.
@@ -26,6 +29,20 @@ class Audio:
     pcm: NDArray[np.float32]
     sample_rate: int
     time: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the field, for what is no block of audio.
+
+        Here, where it is made: so a graph's error names the stage that made it.
+        """
+        try:
+            object.__setattr__(self, "pcm", as_samples(self.pcm))
+        except ValueError as error:
+            raise ValueError(f"Audio.pcm: {error}") from None
+        if not self.sample_rate > 0:
+            raise ValueError(f"Audio.sample_rate is {self.sample_rate} Hz; it is more than 0")
+        if self.time is not None and not isfinite(self.time):
+            raise ValueError(f"Audio.time is {self.time}; it is in seconds, or None for now")
 
     @property
     def duration(self) -> float:

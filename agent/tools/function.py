@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from agent.tools.thread import run_in_thread
+from agent.guards.thread import run_in_thread
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
 

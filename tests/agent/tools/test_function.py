@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from agent.guards.thread import run_in_thread
 from agent.tools import ToolError
 from agent.tools.function import find_function, function_tool
-from agent.tools.thread import run_in_thread
 from tests.agent.tools import examples
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +82,7 @@ async def test_where_they_run() -> None:
 def test_a_stuck_one_does_not_keep_the_program_from_ending(backend: str) -> None:
     program = f"""
 import anyio, time
-from agent.tools.thread import run_in_thread
+from agent.guards.thread import run_in_thread
 
 async def main():
     with anyio.move_on_after(0.01):

@@ -4,13 +4,16 @@ import contextvars
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
 
+T = TypeVar("T")
 
-async def run_in_thread(function: Callable[[], object]) -> object:
+
+async def run_in_thread(function: Callable[[], T], *, name: str = "tool") -> T:
     """What `function` gives; it may raise anything.
 
     A thread cannot be stopped: one whose caller is cancelled runs on, and what it gives is dropped.
@@ -18,7 +21,7 @@ async def run_in_thread(function: Callable[[], object]) -> object:
     """
     token = anyio.lowlevel.current_token()
     done = anyio.Event()
-    results: list[object] = []
+    results: list[T] = []
     errors: list[BaseException] = []
 
     def work() -> None:
@@ -30,7 +33,7 @@ async def run_in_thread(function: Callable[[], object]) -> object:
             anyio.from_thread.run_sync(done.set, token=token)
 
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(work,), name="tool", daemon=True).start()
+    threading.Thread(target=context.run, args=(work,), name=name, daemon=True).start()
     await done.wait()
     if errors:
         raise errors[0]

@@ -1,0 +1,136 @@
+"""Samples that are none: what comes in is made sound, and what has heard it recovers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from agent.errors import StageError
+from agent.events import Audio
+from agent.graph import Graph
+from agent.guards.audio import SampleGuard
+
+pytestmark = pytest.mark.anyio
+
+Float32 = NDArray[np.float32]
+
+RATE = 16000
+
+
+def voice(seconds: float = 0.1, level: float = 0.1) -> Float32:
+    noise = np.random.default_rng(0).standard_normal(round(seconds * RATE))
+    return np.clip(level * noise, -1, 1).astype(np.float32)
+
+
+class Guarded:
+    """A guard, and what it has told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.guard = SampleGuard(self.told.append)
+
+    def __call__(self, pcm: Any) -> Float32:
+        return self.guard(pcm)
+
+
+def test_sound_samples_pass_as_they_are() -> None:
+    guarded = Guarded()
+    for pcm in (voice(), np.zeros(0, np.float32), np.array([-1, 1, 0], np.float32)):
+        assert guarded(pcm) is pcm
+    assert guarded.told == []
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_silence_and_told_once(bad: float) -> None:
+    guarded = Guarded()
+    pcm = voice()
+    pcm[[3, 700]] = bad
+    for _ in range(3):
+        heard = guarded(pcm)
+        assert heard[3] == heard[700] == 0
+        assert np.array_equal(np.delete(heard, [3, 700]), np.delete(pcm, [3, 700]))
+    (told,) = guarded.told
+    assert "NaN" in told
+
+
+@pytest.mark.parametrize("bad", [100.0, 1e30, -3e38])
+def test_what_is_huge_is_clipped_and_told_once(bad: float) -> None:
+    guarded = Guarded()
+    pcm = voice()
+    pcm[3] = bad
+    for _ in range(3):
+        assert guarded(pcm)[3] == np.sign(bad)
+        assert np.array_equal(guarded(voice()), voice())
+    (told,) = guarded.told
+    assert "too loud" in told
+
+
+def test_a_double_beyond_float32_is_no_number() -> None:
+    guarded = Guarded()
+    assert np.array_equal(guarded(np.array([0.5, 1e300])), np.array([0.5, 0], np.float32))
+
+
+def test_a_little_overshoot_is_clipped_silently() -> None:
+    guarded = Guarded()
+    assert guarded(np.array([1.4, -1.2, 0.3], np.float32)).tolist() == [1, -1, np.float32(0.3)]
+    assert guarded.told == []
+
+
+def test_the_scale_of_16_bits_is_recognised_and_kept_through_silence() -> None:
+    guarded = Guarded()
+    for _ in range(3):
+        speech = guarded(np.rint(voice() * 32768))
+        assert np.abs(speech - voice()).max() <= 1 / 32768
+        assert np.abs(guarded(np.rint(voice(2.0, level=0.5)))).max() < 1e-4  # its last bit
+    (told,) = guarded.told
+    assert "16 bits" in told
+
+
+def test_a_wild_block_leaves_nobody_deaf() -> None:
+    guarded = Guarded()
+    guarded(np.full(320, 100.0, np.float32))
+    for _ in range(12):
+        heard = guarded(voice())
+    assert np.array_equal(heard, voice())
+
+
+@given(arrays.arrays(np.float64, st.integers(0, 50), elements=st.floats(width=64)))
+def test_whatever_comes_in_samples_come_out(pcm: NDArray[np.float64]) -> None:
+    heard = Guarded()(pcm)
+    assert heard.dtype == np.float32
+    assert heard.shape == pcm.shape
+    assert np.isfinite(heard).all()
+    assert np.abs(heard).max(initial=0) <= 1
+
+
+SILENCE = np.zeros(320, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("block", "field"),
+    [
+        ((SILENCE.reshape(1, -1), RATE), r"Audio\.pcm: the shape is \(1, 320\)"),
+        ((np.float32(0), RATE), r"Audio\.pcm: the shape is \(\)"),
+        ((SILENCE.astype(np.int16), RATE), r"Audio\.pcm: the type is int16"),
+        ((SILENCE.astype(complex), RATE), r"Audio\.pcm: the type is complex128"),
+        ((SILENCE, 0), r"Audio\.sample_rate is 0"),
+        ((SILENCE, -8000), r"Audio\.sample_rate is -8000"),
+        ((SILENCE, np.nan), r"Audio\.sample_rate is nan"),
+        ((SILENCE, RATE, np.nan), r"Audio\.time is nan"),
+        ((SILENCE, RATE, np.inf), r"Audio\.time is inf"),
+    ],
+)
+async def test_a_block_that_is_none_names_its_maker(block: tuple[Any, ...], field: str) -> None:
+    async def loudspeaker(_: Any, send: Any, /) -> None:
+        await send.send(Audio(*block))
+
+    with pytest.raises(StageError, match=f"^loudspeaker: {field}"):
+        await Graph(loudspeaker).run()
+
+
+def test_any_float_is_converted() -> None:
+    assert Audio(np.zeros(3), RATE).pcm.dtype == np.float32
