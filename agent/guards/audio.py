@@ -15,10 +15,10 @@ _CALM = 16000  # samples
 class SampleGuard:
     """Makes finite float32 samples in [-1, 1] of a stream of blocks; says once what was wrong.
 
-    What is not finite becomes silence, and what is too loud is clipped. A stream in which most
-    samples are far beyond full scale, or all are whole numbers, as 16 bits are, is taken for 16-bit samples that were not
-    divided, from there on; until it has been within [-1, 1], and between whole numbers, for a while
-    (16,000 samples): one wild block leaves nobody deaf.
+    What is not finite becomes silence, and what is too loud is clipped. A block of which most is
+    far beyond full scale, as far as 16 bits go, shows that nobody divided it: from there on samples
+    are divided by 32768, until they have been within [-1, 1], and between whole numbers, for a
+    while (16,000 samples): one wild block leaves nobody deaf.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -51,9 +51,8 @@ class SampleGuard:
     def _find_scale(self, samples: NDArray[np.float32]) -> None:
         loud = np.abs(samples)
         if self._scale == 1.0:
-            most = 2 * np.count_nonzero(loud > _OVERDRIVEN) > np.count_nonzero(loud)
-            whole = loud.max(initial=0) > 1 and not (samples % 1).any()
-            if (most or whole) and loud.max() <= INT16:
+            most = 2 * np.count_nonzero(loud > _OVERDRIVEN) > len(loud)
+            if most and loud.max() <= INT16:
                 what = "gives samples at the scale of 16 bits: they are divided by 32768"
                 self._say("scale", what)
                 self._scale, self._calm = INT16, 0

@@ -133,4 +133,5 @@ async def test_a_block_that_is_none_names_its_maker(block: tuple[Any, ...], fiel
 
 
 def test_any_float_is_converted() -> None:
-    assert Audio(np.zeros(3), RATE).pcm.dtype == np.float32
+    doubles: Any = np.zeros(3)
+    assert Audio(doubles, RATE).pcm.dtype == np.float32
