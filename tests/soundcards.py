@@ -39,13 +39,13 @@ class Card:
         self.name = name
         self.server = f"unix:{folder}/{name}"
         self._folder = folder
-        self._channels = channels
+        self.channels = channels
         self._daemon: subprocess.Popen[str] | None = None
 
     def plug(self) -> None:
         """Start the daemon; returns when it takes connections."""
         socket = f"module-native-protocol-unix socket={self._folder}/{self.name} auth-anonymous=1"
-        sink = f"module-null-sink sink_name={self.name} channels={self._channels} rate=48000"
+        sink = f"module-null-sink sink_name={self.name} channels={self.channels} rate=48000"
         options = "-n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --disable-shm=yes "
         options += "--realtime=no --high-priority=no --log-target=stderr --log-level=info"
         private = {name: str(self._folder) for name in ("HOME", "XDG_RUNTIME_DIR")}
@@ -82,9 +82,10 @@ class Card:
         await anyio.run_process(command)
 
     async def play(self, pcm: Float32, sample_rate: int) -> None:
-        """Play mono samples [n] into the card; returns when they have been heard."""
+        """Play samples [n] or [n, channels] into the card; returns when they have been heard."""
+        channels = pcm.shape[1] if pcm.ndim > 1 else 1
         await anyio.run_process(
-            ["pacat", "--playback", *self._format(sample_rate)],
+            ["pacat", "--playback", *self._format(sample_rate, channels)],
             input=pcm.astype("<f4").tobytes(),
         )
 
@@ -101,8 +102,8 @@ class Card:
             yield recording
             process.terminate()
 
-    def _format(self, sample_rate: int) -> list[str]:
-        options = f"--server={self.server} --raw --format=float32le --channels=1"
+    def _format(self, sample_rate: int, channels: int = 1) -> list[str]:
+        options = f"--server={self.server} --raw --format=float32le --channels={channels}"
         return [*options.split(), f"--rate={sample_rate}"]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
+from agent.audio.channels import ChannelMixer
 from agent.audio.clock import SampleClock
 from agent.audio.resample import Resampler
 from agent.audio.ring import Ring
@@ -63,6 +64,7 @@ class DeviceMicrophone:
         self._sent = 0  # samples at our rate since the stream was opened
         self._overrun_told = 0
         # The driver's.
+        self._mixer = ChannelMixer(rate)
         self._clock = SampleClock(rate)
         self._captured = 0
         self._overrun = 0
@@ -70,7 +72,7 @@ class DeviceMicrophone:
     def _capture(self, block: NDArray[np.float32], time: float) -> None:
         """Driver: keep a block."""
         self._clock.stamp(self._captured, time)
-        stored = self._ring.write(block[:, 0])
+        stored = self._ring.write(self._mixer.mix(block))
         self._captured += stored
         self._overrun += len(block) - stored
         if self._ring.readable >= self._rate * _SHORTEST:

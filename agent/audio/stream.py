@@ -22,6 +22,7 @@ _PATIENCE = 1.0  # seconds without a callback: the device is lost
 _START = 4.0  # the same before the first one: a Bluetooth headset takes a while to change profile
 _DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0)  # seconds between attempts to open it again; the last repeats
 _MAX_LATENCY = 2.0  # seconds: no device is slower, so a time stamp that says so is wrong
+_MANY = 8  # channels: a device that tells of more, such as 32, takes whatever number one asks for
 _INVALID_SAMPLE_RATE = -9997  # PortAudio's error code
 
 T = TypeVar("T")
@@ -160,7 +161,7 @@ class DeviceStream:
             device = find_device(self._kind, self._device)
             check = sd.check_input_settings if self._kind == "input" else sd.check_output_settings
             refusals = []
-            for rate, channels in product(self.rates, (1, 2)):
+            for rate, channels in product(self.rates, _channels(device)):
                 hertz = rate or device.sample_rate
                 try:
                     check(device.index, channels, "float32", samplerate=hertz)
@@ -270,3 +271,10 @@ class DeviceStream:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+
+
+def _channels(device: Device) -> list[int]:
+    """The numbers of channels to try; a voice may be lost when the system mixes what it records."""
+    if device.kind == "output":
+        return [1, 2]
+    return [device.channels, 1] if device.channels <= _MANY else [2, 1]

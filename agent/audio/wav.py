@@ -11,11 +11,14 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agent.audio.channels import ChannelMixer
 from agent.errors import AudioError
 
 
 def read_audio(path: str | PathLike[str]) -> tuple[NDArray[np.float32], int]:
     """The file's first audio stream, mixed down to mono float32 [n] in [-1, 1], and its rate in Hz.
+
+    No voice is lost by that: see `ChannelMixer`.
 
     WAV (any PCM or float format, any rate and channel count), FLAC, MP3, M4A and the like. Of a
     file that is cut short, what is there. Blocks while it reads.
@@ -47,7 +50,8 @@ def _decode(file: BinaryIO, path: str | PathLike[str]) -> tuple[NDArray[np.float
             if stream is None or stream.codec_context is None:
                 raise AudioError(f"{path} has no audio that can be decoded; convert it to WAV")
             sample_rate = stream.codec_context.sample_rate
-            blocks.extend(_mono(frame) for frame in container.decode(stream))
+            mixer = ChannelMixer(sample_rate)
+            blocks.extend(mixer.mix(_channels(frame)) for frame in container.decode(stream))
     except av.error.FFmpegError:
         if len(blocks) == 1:
             raise AudioError(
@@ -56,16 +60,16 @@ def _decode(file: BinaryIO, path: str | PathLike[str]) -> tuple[NDArray[np.float
     return np.concatenate(blocks), sample_rate
 
 
-def _mono(frame: Any) -> NDArray[np.float32]:
-    """The mean of a decoded frame's channels, at full scale 1."""
+def _channels(frame: Any) -> NDArray[np.float64]:
+    """The samples of a decoded frame, [n, channels] at full scale 1."""
     pcm = frame.to_ndarray()
     if frame.format.is_packed:
         pcm = pcm.reshape(-1, frame.layout.nb_channels).T
-    mono: NDArray[np.float64] = pcm.mean(axis=0, dtype=np.float64)
+    samples: NDArray[np.float64] = pcm.T.astype(np.float64)
     if pcm.dtype.kind != "f":
         full_scale = 2.0 ** (8 * pcm.dtype.itemsize - 1)
-        mono = mono / full_scale - (pcm.dtype.kind == "u")  # unsigned samples have zero half way up
-    return mono.astype(np.float32)
+        samples = samples / full_scale - (pcm.dtype.kind == "u")  # unsigned: zero is half way up
+    return samples
 
 
 class WavWriter:
