@@ -5,18 +5,17 @@ files; the codec has a repository of its own. The small files come first: what i
 shows before gigabytes are downloaded. What is in the hub's cache needs no network.
 """
 
-import errno
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tts.dia2.network.config import Dia2Config
-from tts.extras import pip_install
+from tts.hub import fetch, find_folder
 from tts.protocol import TextToSpeechError
 
 MIMI = "kyutai/mimi"
@@ -69,8 +68,8 @@ class Checkpoint:
         return cls(
             config,
             weights,
-            _folder(tokenizer, (), _TEXTS),
-            _folder(mimi or _codec(folder, names, config), _CODEC),
+            find_folder(tokenizer, (), _TEXTS),
+            find_folder(mimi or _codec(folder, names, config), _CODEC),
             _fingerprint(config_file, weights),
         )
 
@@ -78,13 +77,13 @@ class Checkpoint:
 def find_codec(source: str | Path) -> tuple[Dia2Config, Path]:
     """Find a model's configuration and its codec's folder, as `Checkpoint.find` does."""
     folder, _, config, names = _open(source)
-    return config, _folder(_codec(folder, names, config), _CODEC)
+    return config, find_folder(_codec(folder, names, config), _CODEC)
 
 
 def _open(source: str | Path) -> tuple[Path, Path, Dia2Config, Mapping[str, str]]:
     """A model's folder, in which its small files are, two of them read: configuration, manifest."""
     manifest = os.environ.get("DIA2_ASSET_MANIFEST") or MANIFEST
-    folder = _folder(source, (), (*_TEXTS, manifest))
+    folder = find_folder(source, (), (*_TEXTS, manifest))
     names = _manifest(folder / manifest)
     path = folder / names.get("config", "config.json")
     if not path.is_file():
@@ -125,7 +124,7 @@ def _codec(folder: Path, names: Mapping[str, str], config: Dia2Config) -> str | 
 def _weights(source: str | Path, folder: Path, name: str) -> Path:
     if not Path(source).expanduser().is_dir():
         # The same revision as the rest, which may have been in the cache for a long time.
-        folder = _fetch(str(source), (name,), revision=folder.name)
+        folder = fetch(str(source), (name,), revision=folder.name)
     path = folder / name
     if path.suffix in _PICKLES:
         raise TextToSpeechError(f"{path} is a pickle file, which is never loaded")
@@ -147,88 +146,3 @@ def _fingerprint(config: Path, weights: Path) -> str:
         file.seek(max(0, size - _SAMPLE))
         digest.update(file.read(_SAMPLE))
     return digest.hexdigest()[:32]
-
-
-def _folder(source: str | Path, needed: Sequence[str], patterns: Sequence[str] = ()) -> Path:
-    """A folder that holds the files `needed` and, if they exist, those that match `patterns`."""
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return folder
-    name = str(source)
-    if isinstance(source, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise TextToSpeechError(
-            f"there is no folder {source}, and it is no repository (owner/name)"
-        )
-    return _fetch(name, needed, patterns)
-
-
-def _fetch(
-    repository: str,
-    needed: Sequence[str],
-    patterns: Sequence[str] = (),
-    revision: str | None = None,
-) -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
-    except ImportError as error:
-        install = pip_install("parley-voice[dia2]")
-        raise TextToSpeechError(f"downloading needs huggingface_hub ({error}): {install}") from None
-    wanted = [*needed, *patterns]
-    try:
-        cached = snapshot_download(
-            repository, revision=revision, allow_patterns=wanted, local_files_only=True
-        )
-        if _holds(cached, needed) and any(Path(cached).iterdir()):
-            return Path(cached)
-    except LocalEntryNotFoundError:
-        pass
-    except ValueError as error:
-        raise TextToSpeechError(_line(error)) from None
-    try:
-        fetched = snapshot_download(repository, revision=revision, allow_patterns=wanted)
-    except Exception as error:
-        raise TextToSpeechError(_why(repository, error)) from error
-    return Path(fetched)
-
-
-def _holds(folder: str, names: Sequence[str]) -> bool:
-    return all((Path(folder) / name).is_file() for name in names)
-
-
-def _why(repository: str, error: Exception) -> str:
-    """What to do about a download that failed."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
-    if any(isinstance(each, OSError) and each.errno == errno.ENOSPC for each in _causes(error)):
-        return (
-            f"the disk is full: {repository} cannot be downloaded; make room, or set HF_HOME to a "
-            "folder on another disk (what has been downloaded is kept)"
-        )
-    if isinstance(error, GatedRepoError):
-        return (
-            f"{repository} is gated: accept its terms at https://huggingface.co/{repository} and "
-            "log in with `hf auth login`"
-        )
-    response = getattr(error, "response", None)
-    if isinstance(error, RepositoryNotFoundError) or getattr(response, "status_code", 0) == 401:
-        return (
-            f"there is no folder and no repository {repository}, or it is private: check the name, "
-            "or log in with `hf auth login`"
-        )
-    reason = _line(list(_causes(error))[-1])
-    return (
-        f"{repository} is not on this machine and cannot be downloaded ({reason}): connect to the "
-        "internet once, without HF_HUB_OFFLINE, or name a local folder"
-    )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
-
-
-def _line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
