@@ -19,15 +19,17 @@ output does not depend on how the text was cut into fragments. What is read of
 | `https://www.example.com/a?b=1`       | example.com                                             |
 | `me@example.com`                      | as it is                                                |
 | emoji of every kind                   | nothing                                                 |
-| `<b>` `</b>` `<!-- comment -->`       | nothing                                                 |
+| `<b>` `</b>` `<!-- comment -->`       | nothing; so control tokens, `<|im_end|>`                |
+| `<Enter>` `<your name>`               | Enter, your name: what is no element of HTML is words   |
 | `&amp;` `&#233;`                      | &, é                                                    |
 | `[^1]`                                | nothing                                                 |
 | `\\*`                                 | *                                                       |
-| `<break time="1s"/>` `[S1]` `(laughs)` | as it is: engines understand them                      |
+| `<break time="1s"/>` `[S1]`           | as it is by an engine with sounds; a pause, nothing     |
+| `(laughs)` `*sighs deeply*` `[laugh]` | (laughs), (sighs) by an engine that makes it; nothing   |
 | spaces, blank lines                   | one space, one line break                               |
 
-A mark that is not closed is read as it stands. `SpeechText(sounds=False)` is for engines that
-would read `(laughs)` as a word: it reads nothing.
+A mark that is not closed is read as it stands. It waits for its partner until its line or sentence
+ends, 100 characters at most: an open mark never makes a long silence.
 """
 
 from tts.clean.lines import SpeechText

@@ -1,4 +1,4 @@
-"""Constructs inside a line that are read whole: code, addresses, tags, entities, emoji.
+"""Constructs inside a line that are read whole: code, addresses, entities, emoji.
 
 Each function reads one at the cursor and gives what is spoken of it, or gives None and reads
 nothing when there is none.
@@ -8,29 +8,33 @@ import html
 import re
 
 from tts.clean.emoji import ALWAYS, JOINER, KEYCAP, TEXTUAL, VARIATION_EMOJI
-from tts.clean.source import Source, is_word
+from tts.clean.source import LONGEST, PATIENCE, RUN, Source, is_word
 from tts.clean.writer import GAP
 
+_BLANKS = " \t"
 _SCHEMES = ("http://", "https://", "ftp://", "www.")
 _ADDRESS_ENDS = ' \t\r\f\v\n<>"`[]|\\^{}。！？；：，、」』）'
 _AFTER_ADDRESS = ".,;:!?'*_~"
 _HOST = re.compile(r"(?:\w+://)?(?:[^/?#@]*@)?(?:www\.)?([^/?#:]*)", re.IGNORECASE)
-_AUTOLINK = re.compile(r"[^\s@:/]+(?:@|://)\S+")
-_TAG = re.compile(r"[/!]?([A-Za-z][A-Za-z0-9-]*)(?:[\s/].*)?")
-_SEPARATING_TAG = re.compile(r"br|div|h[1-6]|hr|li|ol|p|table|t[dhr]|ul", re.IGNORECASE)
+_PARENTHESES = 32
+"""Depth to which those of an address may be nested."""
+_IN_LINK = re.compile(r"[()\s]|\]\(")
+_CODE_END = re.compile(r"`|\n|(?<=[^\W\d_]{2})[.!?…]\s")
 _ENTITY = "#0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LONGEST_ENTITY = 32
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def read_code(source: Source) -> str | None:
     """Read `code`, between two runs of as many backticks."""
-    count = source.count("`")
-    offset = source.find("`", count)
-    while offset is not None:
-        closing = source.count("`", offset)
+    count = source.count("`", limit=RUN)
+    offset = count
+    while (found := source.search(_CODE_END, offset, PATIENCE)) is not None and found[0] == "`":
+        offset = source.offset(found.start())
+        closing = source.count("`", offset, limit=RUN)
         if closing == count:
             return source.take(offset + closing)[count:-count]
-        offset = source.find("`", offset + closing)
+        offset += closing
     return None
 
 
@@ -40,12 +44,11 @@ def read_address(source: Source) -> str | None:
         return None
     if not any(_follows(source, scheme) for scheme in _SCHEMES):
         return None
-    end = 0
-    while (char := source.peek(end)) and char not in _ADDRESS_ENDS:
-        end += 1
+    end = source.count(_ADDRESS_ENDS, limit=LONGEST, others=True)
     address = source.look(0, end).rstrip(_AFTER_ADDRESS)
-    while address.endswith(")") and address.count(")") > address.count("("):
-        address = address[:-1].rstrip(_AFTER_ADDRESS)
+    unmatched = address.count(")") - address.count("(")
+    while address.endswith(")") and unmatched > 0:
+        address, unmatched = address[:-1].rstrip(_AFTER_ADDRESS), unmatched - 1
     host = _HOST.match(address)
     if host is None or not host[1]:
         return None
@@ -53,45 +56,45 @@ def read_address(source: Source) -> str | None:
     return host[1]
 
 
-def read_tag(source: Source) -> str | None:
-    """Read <b>, <!-- a comment -->, <https://an.address>."""
-    if not source.peek(1).isalpha() and source.peek(1) not in ("/", "!"):
+def link_end(source: Source, offset: int) -> int | None:
+    """Where "(url)" or "(url "title")" ends that begins at `offset`; None if it is none."""
+    if source.peek(offset) != "(":
         return None
-    if _follows(source, "<!--"):
-        return _read_comment(source)
-    end = source.find("<>", 1)
-    inside = source.look(1, end) if end and source.peek(end) == ">" else ""
-    if _AUTOLINK.fullmatch(inside):
-        return _read_autolink(source, inside)
-    tag = _TAG.fullmatch(inside)
-    if tag is None:
-        return None
-    whole = source.take(len(inside) + 2)
-    if tag[1].lower() == "break":  # a pause, for the engines that know it
-        return whole
-    return GAP if _SEPARATING_TAG.fullmatch(tag[1]) else ""
-
-
-def _read_autolink(source: Source, inside: str) -> str:
-    source.take(1)
-    spoken = read_address(source) or inside
-    source.take((source.find(">") or 0) + 1)
-    return spoken
-
-
-def _read_comment(source: Source) -> str | None:
-    end = source.find(">", 4)
-    while end is not None and source.look(end - 2, end) != "--":
-        end = source.find(">", end + 1)
+    offset += 1
+    offset += source.count(_BLANKS, offset, limit=PATIENCE)
+    end = _destination_end(source, offset)
     if end is None:
         return None
-    source.take(end + 1)
-    return ""
+    blanks = source.count(_BLANKS, end, limit=PATIENCE)
+    end += blanks
+    closing = {'"': '"', "'": "'", "(": "()"}.get(source.peek(end))
+    if closing and blanks:
+        title = source.find(closing, end + 1, limit=end + PATIENCE)
+        if title is None:
+            return None
+        end = title + 1 + source.count(_BLANKS, title + 1, limit=PATIENCE)
+    return end + 1 if source.peek(end) == ")" else None
+
+
+def _destination_end(source: Source, offset: int) -> int | None:
+    if source.peek(offset) == "<":
+        end = source.find("<>", offset + 1, limit=LONGEST)
+        return None if end is None or source.peek(end) != ">" else end + 1
+    depth = 0
+    # An address holds no other link: so each part of a text is searched for one link only.
+    while (found := source.search(_IN_LINK, offset, LONGEST)) is not None:
+        offset = source.offset(found.end())
+        depth += (found[0] == "(") - (found[0] == ")")
+        if depth < 0 or found[0].isspace():
+            return offset - 1
+        if depth > _PARENTHESES or found[0] == "](":
+            return None
+    return None
 
 
 def read_entity(source: Source) -> str | None:
     """Read &amp; and the like."""
-    end = 1 + source.count(_ENTITY, 1)
+    end = 1 + source.count(_ENTITY, 1, limit=_LONGEST_ENTITY)
     if source.peek(end) != ";":
         return None
     return re.sub(r"\s", " ", html.unescape(source.take(end + 1)))

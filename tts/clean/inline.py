@@ -1,27 +1,30 @@
 """Parser of what stands inside a line: marks that open and close, and what is between them."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
+from tts.clauses import ends_sentence
 from tts.clean.constructs import (
+    link_end,
     read_address,
     read_code,
     read_emoji,
     read_entity,
     read_escape,
     read_keycap,
-    read_tag,
 )
 from tts.clean.emoji import ALWAYS, JOINER, KEYCAP_BASES, TEXTUAL
-from tts.clean.sounds import read_sound
-from tts.clean.source import Source, is_word
-from tts.clean.writer import CELL, GAP, Writer
+from tts.clean.sounds import as_sound, read_sound
+from tts.clean.source import PATIENCE, RUN, Source, is_word
+from tts.clean.tags import read_tag
+from tts.clean.writer import CELL, GAP, PAUSES, Writer
 
-_LINK = re.compile(r"""\s*(?:<[^<>]*>|\S*)(?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*""")
+_TAIL = 10
+_BLANKS = " \t\0"
+_LONGEST_NOTE = 40
 _CONSTRUCTS: dict[str, Callable[[Source], str | None]] = {
     "`": read_code,
-    "<": read_tag,
     "&": read_entity,
     "\\": read_escape,
     **dict.fromkeys(KEYCAP_BASES, read_keycap),
@@ -31,21 +34,32 @@ _CONSTRUCTS: dict[str, Callable[[Source], str | None]] = {
 
 @dataclass
 class _Mark:
-    """An opened mark. Until it is closed, `pieces[index]` is the mark itself, as text."""
+    """An opened mark. Until it is closed, `pieces[index]` is the mark itself, as text.
+
+    `aside`: it opens between sentences, where a stage direction may stand.
+    """
 
     char: str
     index: int
+    aside: bool = False
 
 
 class Inline:
-    """Inline parser. While a mark is open, what follows it is held back."""
+    """Inline parser. While a mark is open, what follows it is held back, but not for long."""
 
-    def __init__(self, source: Source, writer: Writer, *, sounds: bool) -> None:
+    def __init__(self, source: Source, writer: Writer, *, sounds: Collection[str]) -> None:
+        """`sounds`: those that the engine makes; one that makes some takes a script."""
         self._source = source
         self._writer = writer
-        self._constructs = _CONSTRUCTS if sounds else {**_CONSTRUCTS, "(": read_sound}
+        self._sounds = sounds
+        self._constructs: dict[str, Callable[[Source], str | None]] = {
+            **_CONSTRUCTS,
+            "(": partial(read_sound, sounds=sounds),
+            "<": partial(read_tag, sounds=sounds),
+        }
         self._marks: list[_Mark] = []
         self._pieces: list[str] = []
+        self._tail = ""  # the last characters, by which a sentence's end is known
 
     def step(self, *, row: bool) -> None:
         """Read what comes next on the line, in a table's `row` or not."""
@@ -57,7 +71,7 @@ class Inline:
         elif char.isalpha():
             self._put(source.take_letters())
         elif char in "*_~":
-            self._emphasis(source.count(char))
+            self._emphasis(source.count(char, limit=RUN))
         elif char == "[" or (char == "!" and source.peek(1) == "["):
             self._bracket()
         elif char == "]" and (place := self._innermost("[")) is not None:
@@ -66,25 +80,39 @@ class Inline:
             source.take(1)
             self._put(CELL)
         else:
-            self._put(source.take(source.count("`") if char == "`" else 1))
+            if self._marks and char.isspace() and ends_sentence(self._tail):
+                self._marks.clear()
+            self._put(source.take(source.count("`", limit=RUN) if char == "`" else 1))
 
     def end(self) -> None:
         """End the line: marks that are still open are text."""
         self._marks.clear()
         self._flush()
+        self._tail = ""
 
     def _put(self, text: str) -> None:
-        self._pieces.append(text)
+        if text:
+            self._pieces.append(text)
+        self._tail = (self._tail + text)[-_TAIL:]
         self._flush()
 
     def _flush(self) -> None:
+        """Write what no open mark holds; a mark that has waited long enough is text."""
+        while self._marks and sum(map(len, self._pieces)) > PATIENCE:
+            del self._marks[0]
+            free = self._marks[0].index if self._marks else len(self._pieces)
+            self._writer.write("".join(self._pieces[:free]))
+            del self._pieces[:free]
+            for mark in self._marks:
+                mark.index -= free
         if not self._marks:
             self._writer.write("".join(self._pieces))
             self._pieces.clear()
 
     def _open(self, char: str, text: str) -> None:
-        self._marks.append(_Mark(char, len(self._pieces)))
-        self._pieces.append(text)
+        before = self._tail.rstrip(_BLANKS)
+        self._marks.append(_Mark(char, len(self._pieces), not before or before[-1] in PAUSES))
+        self._put(text)
 
     def _innermost(self, char: str) -> int | None:
         """Which of the open marks is the innermost `char`."""
@@ -111,27 +139,39 @@ class Inline:
         Marks that were opened inside those are text.
         """
         while text and (place := self._innermost(text[0])) is not None:
-            index = self._marks[place].index
-            opening = self._pieces[index]
+            mark = self._marks[place]
+            opening = self._pieces[mark.index]
             both = min(len(opening), len(text))
-            self._pieces[index], text = opening[both:], text[both:]
-            del self._marks[place + bool(self._pieces[index]) :]
+            left, text = opening[both:], text[both:]
+            self._pieces[mark.index] = left
+            del self._marks[place + bool(left) :]
+            if mark.aside and not left:
+                self._hear(mark.index)
         return text
+
+    def _hear(self, index: int) -> None:
+        """Make a sound of what was emphasised from `index` on, if it is a stage direction."""
+        sound = as_sound("".join(self._pieces[index:]), self._sounds)
+        if sound is not None:
+            self._pieces[index:] = [sound]
 
     def _bracket(self) -> None:
         source = self._source
         if source.peek() == "!":
             self._open("[", source.take(2))
         elif source.peek(1) == "S" and source.peek(2).isdecimal() and source.peek(3) == "]":
-            self._put(source.take(4))  # a speaker, for the engines that know several
-        elif source.peek(1) == "^" and (end := source.find("]", 2)) is not None:
+            tag = source.take(4)  # a speaker, for the engines that know several
+            self._put(tag if self._sounds else GAP)
+        elif source.peek(1) == "^" and (end := source.find("]", 2, limit=_LONGEST_NOTE)):
             source.take(end + 1)
             self._put(GAP)
+        elif (spoken := read_sound(source, self._sounds)) is not None:
+            self._put(spoken)
         else:
             self._open("[", source.take(1))
 
     def _closing_bracket(self, place: int) -> None:
-        end = self._link_end()
+        end = link_end(self._source, 1)
         if end is None:
             del self._marks[place]
             self._put(self._source.take(1))
@@ -140,18 +180,6 @@ class Inline:
             self._pieces[self._marks[place].index] = ""
             del self._marks[place:]
             self._flush()
-
-    def _link_end(self) -> int | None:
-        """Where "](url)" ends, if it stands here."""
-        source, depth, offset = self._source, 0, 1
-        if source.peek(offset) != "(":
-            return None
-        while (char := source.peek(offset)) not in ("", "\n"):
-            depth += (char == "(") - (char == ")")
-            offset += 1
-            if depth == 0:
-                return offset if _LINK.fullmatch(source.look(2, offset - 1)) else None
-        return None
 
 
 def _is_space(char: str) -> bool:

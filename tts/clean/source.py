@@ -1,6 +1,16 @@
 """Source of a parser: the text still to be read, of which more may come."""
 
+import re
+from functools import lru_cache
+
 from tts.clean.emoji import TEXTUAL
+
+PATIENCE = 100
+"""Characters that a mark waits for its partner; then it is text. A sentence's end comes sooner."""
+LONGEST = 4000
+"""Characters of what is not read aloud, such as an address: more are no such thing."""
+RUN = 8
+"""Marks in a row that can mean anything; more are drawn."""
 
 
 class MoreNeededError(Exception):
@@ -8,11 +18,12 @@ class MoreNeededError(Exception):
 
 
 class Source:
-    """Cursor on text that grows. Rules look ahead only through it.
+    """Cursor on text that grows. Rules look ahead only through it, and only so far.
 
     Looking past the text there is raises MoreNeededError, so a rule can decide nothing that more
     text would have decided otherwise: this is what makes the fragments not matter. Once `final`,
-    the text is followed by "".
+    the text is followed by "". Every search has a limit, so that the work is linear in the text
+    however often a rule has to begin again.
     """
 
     def __init__(self) -> None:
@@ -54,6 +65,11 @@ class Source:
         """Look at the characters from one offset to another that has been peeked at."""
         return self._text[self._at + start : self._at + end]
 
+    def take_line(self) -> str:
+        """Read what has come of the line, with its newline."""
+        end = self._text.find("\n", self._at)
+        return self.take((end + 1 if end >= 0 else len(self._text)) - self._at)
+
     def take_letters(self) -> str:
         """Read a letter and what has come of its word."""
         end = self._at + 1
@@ -65,27 +81,38 @@ class Source:
         char = self._text[index]
         return char.isalpha() and char not in TEXTUAL  # ℹ is both
 
-    def count(self, chars: str, offset: int = 0) -> int:
-        """Count the characters in a row from `offset` on that are among `chars`."""
-        end = offset
-        while (char := self.peek(end)) and char in chars:
-            end += 1
-        return end - offset
+    def count(self, chars: str, offset: int = 0, *, limit: int, others: bool = False) -> int:
+        """Count the characters in a row from `offset` on that are among `chars`, or that are not.
 
-    def find(self, chars: str, offset: int = 0) -> int | None:
-        """Find the offset of the first of `chars` on this line, from `offset` on."""
-        while (char := self.peek(offset)) not in ("", "\n"):
-            if char in chars:
-                return offset
-            offset += 1
-        return None
+        Counts no further than `limit`.
+        """
+        start = self._at + offset
+        found = self.search(_one_of(chars, negated=not others), offset, offset + limit)
+        return (found.start() if found else min(start + limit, len(self._text))) - start
 
-    def line_end(self) -> int:
-        """Find the offset of this line's newline, or of the end."""
-        offset = 0
-        while self.peek(offset) not in ("", "\n"):
-            offset += 1
-        return offset
+    def find(self, chars: str, offset: int = 0, *, limit: int) -> int | None:
+        """Find the offset of the first of `chars` on this line, from `offset` up to `limit`."""
+        found = self.search(_one_of(chars + "\n"), offset, limit)
+        return None if found is None or found[0] == "\n" else found.start() - self._at
+
+    def search(self, pattern: re.Pattern[str], offset: int, limit: int) -> re.Match[str] | None:
+        """Search for a pattern between two offsets; None if it is not there.
+
+        A match at the end of the text there is must not depend on what follows.
+        """
+        found = pattern.search(self._text, self._at + offset, self._at + limit)
+        if found is None and not self.final and self._at + limit > len(self._text):
+            raise MoreNeededError
+        return found
+
+    def offset(self, index: int) -> int:
+        """The offset of an index in the string that `search` has searched."""
+        return index - self._at
+
+
+@lru_cache
+def _one_of(chars: str, *, negated: bool = False) -> re.Pattern[str]:
+    return re.compile(f"[{'^' * negated}{re.escape(chars)}]")
 
 
 def is_word(char: str) -> bool:
