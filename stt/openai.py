@@ -12,6 +12,7 @@ import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -137,7 +138,7 @@ class OpenAI:
 
     def _error(self, what: str) -> SpeechToTextError:
         """Say what went wrong at the endpoint, without its secrets, on one line."""
-        place = re.sub(r"(?<=://)[^/@]*@", "", self._base_url or "the OpenAI endpoint")
+        place = re.sub(r"(?<=://)[^/]*@", "", self._base_url or "the OpenAI endpoint")
         key = self._client.api_key if self._client is not None else ""
         return SpeechToTextError(" ".join(f"{place} {what}".replace(key or "\n", "***").split()))
 
@@ -155,6 +156,15 @@ class OpenAI:
                 "OpenAI needs an API key: set OPENAI_API_KEY or stt.api_key, or set stt.base_url "
                 "to a server of your own"
             )
+        if key and not (key.isascii() and key.isprintable()):
+            raise SpeechToTextError(
+                "the API key holds characters that no key has: set OPENAI_API_KEY or stt.api_key"
+            )
+        if self._base_url is not None and not _is_url(self._base_url):
+            place = self._base_url.rpartition("@")[2]
+            raise SpeechToTextError(
+                f"stt.base_url is not a URL like http://127.0.0.1:8080/v1: {place!r}"
+            )
         client = openai.AsyncOpenAI(
             api_key=key or "none",  # the client insists on one
             base_url=self._base_url,
@@ -163,6 +173,15 @@ class OpenAI:
         )
         _ = client.audio.transcriptions  # imported on first use
         return client
+
+
+def _is_url(url: str) -> bool:
+    """Whether a request can be sent to it."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # such as a port that is no number
+        return False
 
 
 class _Recognition:

@@ -1,6 +1,5 @@
 """The event log: one JSON object per line, as it happens (`--events FILE`)."""
 
-import json
 from pathlib import Path
 from typing import IO, Self
 
@@ -8,6 +7,8 @@ import anyio
 
 from agent.errors import ParleyError
 from agent.events import Event
+from agent.guards.control_characters import json_line
+from agent.guards.secrets import redacted
 
 
 def create_text(path: str | Path) -> IO[str]:
@@ -34,7 +35,7 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         """Append one event."""
         line = {"t": round(anyio.current_time() - self._start, 4), **event.record()}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.write(json_line(redacted(line)) + "\n")
         self._file.flush()
 
     def __enter__(self) -> Self:

@@ -4,6 +4,7 @@ import anyio
 from rich.console import Console
 from rich.text import Text
 
+from agent.cli.console import shown
 from agent.events import Decision, Event
 
 _STYLES = {
@@ -27,7 +28,7 @@ class Explain:
     def __call__(self, event: Event) -> None:
         """Write a line, if it is a decision."""
         if isinstance(event, Decision):
-            line = explained(event, anyio.current_time() - self._start)
+            line = explained(shown(event), anyio.current_time() - self._start)
             self._console.print(line, soft_wrap=True)
 
 

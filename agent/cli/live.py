@@ -15,6 +15,7 @@ from agent.audio.files import PacedSpeaker
 from agent.audio.open import is_file, open_microphone, open_speaker
 from agent.audio.speaker import Speaker
 from agent.audio.tap import Tap, TappedSpeaker
+from agent.cli.console import SafeConsole
 from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
 from agent.cli.native_stderr import silenced
@@ -49,7 +50,7 @@ async def talk(
     """
     if silent or is_file(config.microphone.device) or is_file(config.speaker.device):
         config = config.model_copy(update={"echo": "off"})  # nothing goes through the air
-    console = Console(highlight=False)
+    console = SafeConsole()
     watchers: list[Report] = []
     hearing_user: list[Callable[[Audio], None]] = []
     hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]

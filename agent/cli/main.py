@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from agent.cli.streams import discard, guarded, open_standard_streams
 from agent.errors import did_you_mean
+from agent.guards.secrets import learn_environment
 from agent.shadowing import strangers
 
 COMMANDS = (
@@ -44,6 +46,26 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the status is 0, or 1 after an error, told in a line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_standard_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a character shows another one.
+        sys.stdout.reconfigure(errors="replace")
+    learn_environment(os.environ)
+    with guarded(), _signals():
+        try:
+            try:
+                status = _run(arguments)
+            finally:
+                sys.stdout.flush()
+        except BaseException as error:
+            failure = _failure(error, _named(arguments), debug="--debug" in arguments)
+            if failure is None:
+                raise
+            return failure
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = _parser(arguments)
     args = parser.parse_args(arguments)
     if args.version:
@@ -56,23 +78,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         parser.print_help()
         return 0
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a character shows another one.
-        sys.stdout.reconfigure(errors="replace")
     if args.command != "doctor":  # which tells more of them
         for stranger in strangers(sys.path):
             if stranger.first:
                 print(f"parley: {stranger}", file=sys.stderr)
-    with _signals():
-        try:
-            status: int = args.run(args)
-            sys.stdout.flush()
-        except BaseException as error:
-            failure = _failure(error, args.command, debug="debug" in args)
-            if failure is None:
-                raise
-            return failure
+    status: int = args.run(args)
     return status
+
+
+def _named(arguments: Sequence[str]) -> str | None:
+    """The command, or the word in its place."""
+    return next((word for word in arguments if not word.startswith("-")), None)
 
 
 def _parser(arguments: Sequence[str]) -> Parser:
@@ -87,7 +103,7 @@ def _parser(arguments: Sequence[str]) -> Parser:
     subparsers = parser.add_subparsers(
         dest="command", metavar=metavar, title="commands", prog="parley"
     )
-    command = next((word for word in arguments if not word.startswith("-")), None)
+    command = _named(arguments)
     # Only the help without a command needs them all.
     for name in [command] if command in COMMANDS else COMMANDS:
         import_module(f"agent.cli.commands.{name}").add(subparsers)
@@ -119,7 +135,7 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _failure(error: BaseException, command: str, *, debug: bool) -> int | None:
+def _failure(error: BaseException, command: str | None, *, debug: bool) -> int | None:
     """Tell what went wrong and give the exit status; None for what is no failure of ours."""
     leaves = list(_leaves(error))
     if any(isinstance(leaf, SystemExit | GeneratorExit) for leaf in leaves):
@@ -132,8 +148,7 @@ def _failure(error: BaseException, command: str, *, debug: bool) -> int | None:
         traceback.print_exception(error)
         return 1
     if all(isinstance(_origin(leaf), BrokenPipeError) for leaf in leaves):
-        # Nobody reads our output any more; Python flushes once more at exit, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)  # nobody reads it any more
         return 1
     # The same failure may have come up in several tasks: each message once.
     for line in dict.fromkeys(line for leaf in leaves for line in _lines(leaf)):
@@ -165,7 +180,7 @@ def _lines(error: BaseException) -> list[str]:
 
     expected = (ParleyError, LanguageModelError, SpeechToTextError, TextToSpeechError)
     if isinstance(error, expected) and isinstance(_origin(error), expected):
-        return str(error).splitlines()
+        return str(error).split("\n")
     if isinstance(error, KeyboardInterrupt):
         return []
     message = " ".join(str(error).split())

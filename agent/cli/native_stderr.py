@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from agent.cli.streams import guarded
+
 
 @contextmanager
 def silenced() -> Iterator[None]:
@@ -20,7 +22,8 @@ def silenced() -> Iterator[None]:
         sys.stderr = stderr
         os.dup2(nowhere, 2)
         try:
-            yield
+            with guarded():
+                yield
         finally:
             sys.stderr = python_stderr
             os.dup2(kept, 2)

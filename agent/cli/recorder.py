@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from agent.audio.resample import Resampler
 from agent.audio.wav import WavWriter
 from agent.cli.event_log import create_text
+from agent.cli.streams import presentable
 from agent.events import AssistantDone, AssistantInterrupted, Audio, Event, TurnCommitted
 
 GAP = 0.05
@@ -59,7 +60,7 @@ class Recorder:
 
     def _line(self, who: str, text: str) -> None:
         minutes, seconds = divmod(anyio.current_time() - self._start, 60)
-        self._transcript.write(f"[{minutes:02.0f}:{seconds:04.1f}] {who}: {text}\n")
+        self._transcript.write(f"[{minutes:02.0f}:{seconds:04.1f}] {who}: {presentable(text)}\n")
         self._transcript.flush()
 
     def _write(self, at_least: int) -> None:

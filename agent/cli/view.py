@@ -1,5 +1,6 @@
 """The view of a conversation: live in a terminal, plain lines elsewhere."""
 
+from contextlib import ExitStack
 from typing import Self
 
 import numpy as np
@@ -8,7 +9,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from agent.cli.console import SafeConsole, shown
 from agent.cli.status import Status
+from agent.cli.streams import guarded, presentable
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -46,7 +49,7 @@ class PlainView:
 
     def __call__(self, event: Event) -> None:
         """Print the event, if it is one for people."""
-        if (line := _line(event, self._name)) is not None:
+        if (line := _line(shown(event), self._name)) is not None:
             self._console.print(line, soft_wrap=True)
 
     def user(self, block: Audio) -> None:
@@ -74,9 +77,11 @@ class LiveView(PlainView):
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=12, transient=True
         )
+        self._stack = ExitStack()
 
     def __call__(self, event: Event) -> None:
         """Take the event into the picture; what is final scrolls up out of it."""
+        event = shown(event)
         self._status(event)
         match event:
             case UserTranscript(text=text, final=final):
@@ -107,16 +112,17 @@ class LiveView(PlainView):
         return Group(*rows)
 
     def __enter__(self) -> Self:
-        self._live.__enter__()
+        self._stack.enter_context(self._live)
+        self._stack.enter_context(guarded())  # what rich shows above the picture, too
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.__exit__(None, None, None)
+        self._stack.close()
 
 
 def open_view(name: str, console: Console | None = None) -> PlainView:
     """The view for this terminal; the agent is called `name` in it."""
-    console = console or Console(highlight=False)
+    console, name = console or SafeConsole(), presentable(name)
     return LiveView(name, console) if console.is_terminal else PlainView(name, console)
 
 

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.config.engines import FAMILIES, EngineSection
-from agent.config.sections import is_secret
 from agent.config.yaml_source import KeyPath, Source
 from agent.errors import ConfigError, did_you_mean
+from agent.guards.secrets import is_secret, redact
 
 
 def report(error: ValidationError, source: Source, config: type[BaseModel]) -> None:
@@ -66,7 +66,8 @@ def _got(path: KeyPath, value: Any, source: Source) -> str:
         return ""
     if isinstance(value, list):
         return " (got a list)"
-    text = source.verbatim.get(path) or ("null" if value is None else repr(value))
+    # Redacted before it is cut: half a secret is not recognised as one.
+    text = redact(source.verbatim.get(path) or ("null" if value is None else repr(value)))
     if isinstance(value, bool):
         text = text.lower()
     return f" (got {text if len(text) <= 60 else text[:57] + '...'})"

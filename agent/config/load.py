@@ -1,7 +1,6 @@
 """An agent's whole configuration: one YAML file, every key validated, every default known."""
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from importlib.resources import files
@@ -21,7 +20,6 @@ from pydantic import (
 from agent.config.engines import FAMILIES, LLM, STT, TTS, EngineSection
 from agent.config.errors import report
 from agent.config.sections import (
-    MASK,
     AgentSettings,
     EchoMode,
     IdleSettings,
@@ -34,11 +32,11 @@ from agent.config.sections import (
     ThinkingSettings,
     TurnSettings,
     VadSettings,
-    is_secret,
 )
 from agent.config.tools import ToolSettings
 from agent.config.yaml_source import read_source
 from agent.errors import ConfigError, did_you_mean
+from agent.guards import secrets
 
 
 class Config(Section):
@@ -97,6 +95,7 @@ def load_config(name_or_path: str | Path | None = None) -> Config:
 def parse_config(content: bytes, name: str) -> Config:
     """Read YAML in memory; `name` is how messages call it. Raises ConfigError."""
     source = read_source(content, name)
+    secrets.learn_settings(source.data)
     try:
         config = Config.model_validate(source.data)
     except ValidationError as error:
@@ -145,15 +144,6 @@ def place_name(place: Traversable) -> str:
 
 def public(config: Section) -> dict[str, Any]:
     """The configuration as plain data without its secrets, for people and logs."""
-    return {key: _public(key, value) for key, value in config.model_dump(mode="json").items()}
-
-
-def _public(key: str, value: Any) -> Any:
-    if isinstance(value, dict):
-        return {inner: _public(inner, item) for inner, item in value.items()}
-    if isinstance(value, list):
-        return [_public(key, item) for item in value]
-    if value and is_secret(key):
-        return MASK
-    # A password may also stand in an address: http://user:password@host.
-    return re.sub(r"(?<=://)[^/@\s]+(?=@)", MASK, value) if isinstance(value, str) else value
+    return {
+        key: secrets.public(value, key) for key, value in config.model_dump(mode="json").items()
+    }

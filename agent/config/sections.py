@@ -5,7 +5,6 @@ constructors.
 """
 
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -20,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from agent.guards.secrets import public
 
 # Nothing here is longer than this; milliseconds by mistake are noticed.
 Seconds = Annotated[float, Field(ge=0, le=10)]
@@ -50,15 +51,7 @@ class Section(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for key, value in super().__repr_args__():
-            yield key, MASK if value and is_secret(key or "") else value
-
-
-MASK = "********"
-
-
-def is_secret(key: str) -> bool:
-    """Whether the value of a key of this name must never be shown."""
-    return re.search(r"(^|_)(key|token|password|secret)$", key) is not None
+            yield key, public(value, key or "")
 
 
 def _admits_bool(annotation: Any) -> bool:

@@ -7,6 +7,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from agent.config.sections import Section
+from agent.guards.secrets import public
 
 
 class McpServer(Section):
@@ -26,6 +27,13 @@ class McpServer(Section):
         if (self.command is None) == (self.url is None):
             raise PydanticCustomError("mcp", "should have either command or url")
         return self
+
+    @property
+    def title(self) -> str:
+        """The command or the address as people may see it: without its secrets."""
+        if self.command is None:
+            return str(public(self.url, "url"))
+        return " ".join(public(self.command, "command"))
 
 
 class ToolSettings(Section):

@@ -25,6 +25,8 @@ from agent.events import (
     TurnCommitted,
     UserBackchannel,
 )
+from agent.guards.control_characters import json_line
+from agent.guards.secrets import redacted
 from agent.tools.events import ToolReturned
 from llm_adapters import Message, ToolCall
 
@@ -126,7 +128,7 @@ class ConversationStore:
 
     def _write(self, kind: str, **data: Any) -> None:
         time = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        line = json.dumps({"time": time, "type": kind, **data}, ensure_ascii=False)
+        line = json_line(redacted({"time": time, "type": kind, **data}))
         try:
             self._file.write(f"{line}\n")
             self._file.flush()

@@ -38,10 +38,10 @@ def _tool(settings: ToolSettings) -> Finding:
     if settings.mcp is not None:
         command = settings.mcp.command
         if command is None:
-            return Finding("note", "tools", f"{settings.mcp.url}: not tried")
+            return Finding("note", "tools", f"{settings.mcp.title}: not tried")
         if shutil.which(command[0]) is None:
             return Finding("missing", "tools", f"there is no {command[0]} to start")
-        return Finding("ok", "tools", f"{' '.join(command)}: can be started")
+        return Finding("ok", "tools", f"{settings.mcp.title}: can be started")
     name = str(settings.function)
     try:
         if name not in NAMES:

@@ -44,9 +44,7 @@ class McpConnection:
         self._lost = anyio.Event()
         self._wanted = anyio.Event()
         self._attempt: anyio.Event | None = None  # set when a wanted connection is there, or not
-        self.name = (
-            " ".join(self._server.command) if self._server.command else str(self._server.url)
-        )
+        self.name = self._server.title
         """The command or the address, as people know the server."""
 
     async def run(self, offer: Callable[[list[Tool]], None]) -> None:
@@ -195,7 +193,8 @@ class McpConnection:
     def _explain(self, error: BaseException, log: TextIO) -> str:
         """Why there is no connection, with the server's own last words."""
         if isinstance(error, FileNotFoundError):
-            return f"the MCP server cannot be started: there is no {self.name.split()[0]}"
+            program = (self._server.command or [""])[0]
+            return f"the MCP server cannot be started: there is no {program}"
         log.seek(0)
         words = log.read()[-2000:].strip().splitlines()
         reason = words[-1].strip()[:200] if words else f"{type(error).__name__}: {error}"

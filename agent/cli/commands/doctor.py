@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         config = load_config(args.config)
         findings = [Finding("ok", "config", place_name(place))]
     except ConfigError as error:
-        findings = [Finding("missing", "config", line) for line in str(error).splitlines()]
+        findings = [Finding("missing", "config", line) for line in str(error).split("\n")]
         # What the engines need is unknown; the machine can be looked at all the same.
         config, checks = Config(), [*OF_MACHINE]
     findings += anyio.run(examine, config, checks)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.commands.voice_tools import dia2_settings, load_model, need_dia2, play
 from agent.cli.options import number, whole
+from agent.cli.streams import guarded
 from agent.config.load import Config
 from agent.errors import AudioError, ConfigError, ParleyError
 
@@ -148,11 +149,13 @@ def _sampling(args: argparse.Namespace, configured: "Settings") -> "Sampling":
 @contextmanager
 def _bar() -> "Iterator[Progress]":
     """A progress bar on a terminal: words taken up, of all."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
+    from agent.cli.console import SafeConsole
+
+    console = SafeConsole(stderr=True)
     columns = (TextColumn("words"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    bars = Progress(*columns, console=console, disable=not console.is_terminal)
+    with bars, guarded():
         bar = bars.add_task("", total=None)
         yield lambda taken, of: bars.update(bar, completed=taken, total=of)

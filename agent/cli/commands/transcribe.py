@@ -1,7 +1,6 @@
 """`parley transcribe`: audio files to text, as it is recognised."""
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import AsyncGenerator, Sequence
@@ -19,10 +18,13 @@ from agent.audio.resample import resample
 from agent.audio.wav import read_audio
 from agent.cli.options import add_config
 from agent.cli.output import loading, warn
+from agent.cli.streams import underneath
 from agent.config.engines import STT, EngineSection, create_stt
 from agent.config.load import load_config
 from agent.config.sections import TurnSettings, VadSettings
 from agent.errors import AudioError
+from agent.guards.control_characters import json_line, on_one_line
+from agent.guards.secrets import redact
 from agent.turns.detector import TurnDetector
 from agent.turns.events import SpeechEnded
 from agent.turns.vad import SAMPLE_RATE, WINDOW, SileroVad, Vad
@@ -104,9 +106,11 @@ class TextOutput:
 
     def _replace(self, text: str) -> None:
         """Write over the growing line; ends at its beginning when `text` is empty."""
-        self._stream.write("\r" + text + " " * (self._shown - len(text)))
+        text = on_one_line(redact(text))
+        stream = underneath(self._stream)
+        stream.write("\r" + text + " " * (self._shown - len(text)))
         if not text:
-            self._stream.write("\r")
+            stream.write("\r")
         self._shown = len(text)
 
 
@@ -127,7 +131,7 @@ class JsonOutput:
         text = " ".join(transcript.text for transcript in utterances if transcript.text)
         words = [asdict(word) for transcript in utterances for word in transcript.words]
         document = {"file": path, "text": text, "words": words}
-        print(json.dumps(document, ensure_ascii=False), flush=True)
+        print(json_line(document), flush=True)
 
 
 async def transcribe(

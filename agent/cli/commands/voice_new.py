@@ -19,6 +19,7 @@ from agent.cli.commands.voice_tools import (
     settings,
 )
 from agent.cli.output import warn
+from agent.cli.streams import guarded
 from agent.config.load import Config
 from agent.config.sections import SpeakerSettings
 from agent.errors import AudioError, ParleyError
@@ -71,18 +72,19 @@ class Candidate:
 
 def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> dict[int, Candidate]:
     """The candidates by number, each written as a WAV file; a bar shows how far they are."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from agent.cli.console import SafeConsole
     from tts.dia2.voices import folder as voices
     from tts.dia2.voices.making import from_result
 
     dia2 = load_model(args.model, config)
     folder = voices.folder() / CANDIDATES / args.name
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     candidates = {}
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    bars = Progress(*columns, console=console, disable=not console.is_terminal)
+    with bars, guarded():
         for number, seed in enumerate(seeds, 1):
             bar = bars.add_task(f"candidate {number} of {len(seeds)}", total=None)
 
@@ -104,8 +106,6 @@ def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> d
             bars.console.print(
                 f"candidate {number} (seed {seed}, {seconds:.1f} s): {wav}",
                 soft_wrap=True,
-                markup=False,
-                highlight=False,
             )
     return candidates
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agent.cli.options import with_devices
 from agent.cli.output import playing
+from agent.cli.streams import presentable
 from agent.config.load import Config, load_config
 from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
@@ -90,7 +91,7 @@ def free_name(name: str, *, replace: bool) -> Path:
 
 def on_terminal() -> bool:
     """Whether somebody can be asked."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def confirm(question: str, *, otherwise: str) -> bool:
@@ -101,7 +102,7 @@ def confirm(question: str, *, otherwise: str) -> bool:
     if not on_terminal():
         raise ParleyError(f"{question} There is no terminal to ask on: say so with {otherwise}")
     try:
-        answer = input(f"{question} [y/N] ")
+        answer = input(f"{presentable(question)} [y/N] ")  # not through stdout, on a terminal
     except EOFError:
         print()
         return False
