@@ -2,10 +2,23 @@
 
 import re
 
-NAMES = ("think", "thinking", "thought", "reasoning")
-TAG = re.compile(rf"<(/?)(?:{'|'.join(NAMES)})>", re.IGNORECASE)
-TAGS = [f"<{slash}{name}>" for name in NAMES for slash in ("", "/")]
-LONGEST_TAG = max(map(len, TAGS))
+from llm_adapters.control_tokens import ControlTokens
+
+NAMES = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad")
+_NAMES = "|".join(NAMES)
+TAG = re.compile(
+    rf"[<◁⟨【](?P<closes>/?)(?:\w{{1,12}}:)?(?:{_NAMES})(?:\s+\w+\s*=[^<>]{{0,60}})?[>▷⟩】]"
+    r"|(?-i:\[(?P<shuts>/?)THINK\])",
+    re.IGNORECASE,
+)
+"""Tags in the brackets that models have for them: `<seed:think>`, `◁think▷`, `[THINK]`."""
+_BEGINNING = re.compile(
+    r"[<◁⟨【]/?(?:\w{1,12}:)?(?P<name>\w{0,12})(?P<attribute>\s+\w*\s*(?:=[^<>]{0,60})?)?"
+    r"|(?-i:\[/?(?:T|TH|THI|THIN|THINK)?)",
+    re.IGNORECASE,
+)
+OPENING = "<◁⟨【["
+LONGEST_TAG = 120
 
 REASONING_MODELS = re.compile(r"deepseek-r1|\bqwq\b|magistral|thinking|reasoning", re.IGNORECASE)
 """Names of models whose prompt may end in the opening tag."""
@@ -44,14 +57,18 @@ class ReasoningFilter:
         # The text that was taken for reasoning though no tag had opened it.
         self._assumed: list[str] | None = [] if starts_in_reasoning else None
         self._inside = bool(starts_in_reasoning)
+        self._tokens = ControlTokens()
         self._held = ""
         self._spoken = False
 
+    @property
+    def over(self) -> bool:
+        """Whether the model has ended its reply, whatever else follows."""
+        return self._tokens.over
+
     def feed(self, text: str) -> str:
         """Take more of the reply; what is to be spoken now."""
-        if not self._inside and not self._held and self._spoken and "<" not in text:
-            return text  # nearly always
-        text = self._held + text
+        text = self._held + self._tokens.feed(text)
         self._held = ""
         if self.starts_in_reasoning is None and not self._spoken and not self._inside:
             if _may_speak_of_the_user(text):
@@ -69,7 +86,7 @@ class ReasoningFilter:
 
     def finish(self) -> str:
         """End the reply; what is to be spoken besides."""
-        rest = self._visible(self._held)
+        rest = self._without_tags(self._held + self._tokens.finish()) + self._visible(self._held)
         if self._assumed is not None:
             rest = "".join(self._assumed) + rest
         if self._assumed is not None or self.starts_in_reasoning is None:
@@ -82,11 +99,12 @@ class ReasoningFilter:
         while (tag := TAG.search(text)) is not None:
             spoken += self._visible(text[: tag.start()])
             text = text[tag.end() :]
-            if tag[1]:
+            closes = tag["closes"] or tag["shuts"]
+            if closes:
                 if not self._inside or self._assumed is not None:
                     self.starts_in_reasoning = True
                 self._assumed = None
-            self._inside = not tag[1]
+            self._inside = not closes
         kept = len(text) - _beginning_of_tag(text)
         self._held = text[kept:]
         return spoken + self._visible(text[:kept])
@@ -114,6 +132,8 @@ def _may_speak_of_the_user(text: str) -> bool:
 
 def _beginning_of_tag(text: str) -> int:
     """How many of the last characters may be the beginning of a tag."""
-    start = text.rfind("<", max(0, len(text) - LONGEST_TAG))
-    beginning = text[start:].lower() if start >= 0 else ""
-    return len(beginning) if beginning and any(tag.startswith(beginning) for tag in TAGS) else 0
+    start = max(text.rfind(char, max(0, len(text) - LONGEST_TAG)) for char in OPENING)
+    begun = _BEGINNING.fullmatch(text, start) if start >= 0 else None
+    if begun is None or (begun["attribute"] and begun["name"].lower() not in NAMES):
+        return 0
+    return len(text) - start

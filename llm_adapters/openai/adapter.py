@@ -200,6 +200,8 @@ class OpenAI:
             async for delta in deltas:
                 if text := reply.add(delta):
                     yield TextDelta(text)
+                if reply.over:
+                    break
         if text := reply.finish():
             yield TextDelta(text)
         self._starts_in_reasoning = reply.starts_in_reasoning

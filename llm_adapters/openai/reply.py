@@ -25,6 +25,11 @@ class Reply:
         return not self._spoken and not self._calls
 
     @property
+    def over(self) -> bool:
+        """Whether the model has ended it with a control token: what follows is not its own."""
+        return self._reasoning.over
+
+    @property
     def starts_in_reasoning(self) -> bool | None:
         """Whether the model's next reply will begin with reasoning that no tag opens."""
         return self._reasoning.starts_in_reasoning
@@ -36,7 +41,10 @@ class Reply:
         self._calls.add(delta.calls)
         self._usage = delta.usage or self._usage
         self.ended = self.ended or delta.finish
-        return self._said(self._reasoning.feed(self._characters.decode(delta.text)))
+        said = self._said(self._reasoning.feed(self._characters.decode(delta.text)))
+        if self.over:
+            self.ended = self.ended or "stop"
+        return said
 
     def finish(self) -> str:
         """End the reply; what is to be spoken besides."""
