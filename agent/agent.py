@@ -131,7 +131,10 @@ class Agent:
             )
             heard = Graph(microphone, name="microphone").then(echo)
             controls = Controls(speaker.playback, session.history)
-            async with Toolbox.open(self.config.tools, controls, report) as session.toolbox:
+            language = getattr(self.config.stt, "language", None)
+            async with Toolbox.open(
+                self.config.tools, controls, report, language=language
+            ) as session.toolbox:
                 await heard.then(self._graph(echo, session, report)).run()
             tasks.cancel_scope.cancel()
         return session

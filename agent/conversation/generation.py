@@ -5,14 +5,14 @@ The model's text is spoken as it comes, and the tools that it asks for run in be
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-import anyio
-
+from agent.conversation.floor import Floor
+from agent.conversation.tool_use import CALLS, ToolUse
 from agent.events import Event, WarningEvent
 from agent.tools import Toolbox
-from agent.tools.toolbox import Run
+from agent.tools.confirmation import Question
 from llm_adapters import (
     LanguageModel,
     LanguageModelError,
@@ -24,11 +24,6 @@ from llm_adapters import (
     Usage,
     WarmsUp,
 )
-
-ROUNDS = 8
-"""Times in one turn that the model may use tools; then it has to answer."""
-PATIENCE = 1.0
-"""Seconds that tools may run before the user hears a filler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +53,10 @@ class ReplySource(Protocol):
         """Whether the user may cut in."""
 
     @property
+    def question(self) -> Question | None:
+        """What the user is asked at its end before a tool runs, if anything."""
+
+    @property
     def messages(self) -> Sequence[Message]:
         """What belongs into the history before the words heard: tools' calls and results."""
 
@@ -69,6 +68,7 @@ class FixedText:
     """A fixed text is said as it is: a greeting, an apology, an announcement; "" is silence."""
 
     messages: Sequence[Message] = ()
+    question: Question | None = None
     interruptible = True
 
     def __init__(self, text: str) -> None:
@@ -81,30 +81,14 @@ class FixedText:
             yield TextDelta(self._text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """What the model said and the tools that it then asked for."""
-
-    text: str
-    calls: tuple[ToolCall, ...]
-    runs: tuple[Run, ...]
-
-    def messages(self, text: str = "") -> tuple[Message, ...]:
-        """The calls and, for every one of them, what came of it so far."""
-        results = zip(self.calls, self.runs, strict=True)
-        return (
-            Message("assistant", text, calls=self.calls),
-            *(Message("tool", run.tell(), call_id=call.id) for call, run in results),
-        )
-
-
 class Generation:
     """A generation is the model's answer to one turn, tools included.
 
     Iterate `text` once; leaving it early ends it.
 
-    No tool runs before `committed` is set: until then the turn may not be the user's last word,
-    and leaving leaves nothing behind. Once it runs, a tool finishes whatever becomes of the reply.
+    No tool runs before the reply has the floor: until then the turn may not be the user's last
+    word, and leaving leaves nothing behind. Once it runs, a tool finishes whatever becomes of the
+    reply.
     """
 
     def __init__(
@@ -115,105 +99,81 @@ class Generation:
         *,
         turn: int,
         report: Callable[[Event], None],
-        committed: anyio.Event,
+        floor: Floor,
         waiting: Callable[[], None] = lambda: None,
     ) -> None:
         """`messages` end with the user's; `waiting` is told when tools begin to take long."""
-        self.silent = False
-        """Whether nothing is meant to be said: the user wanted silence."""
-        self.interruptible = True
-        """Whether the user may cut in."""
         self._llm = llm
         self._asked = tuple(messages)
-        self._toolbox = toolbox
+        self._tools = ToolUse(toolbox, turn, floor, waiting) if toolbox is not None else None
         self._turn = turn
         self._report = report
-        self._committed = committed
-        self._waiting = waiting
-        self._rounds: list[_Round] = []
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is meant to be said: the user wanted silence."""
+        return self._tools is not None and self._tools.silent
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the user may cut in."""
+        return self._tools is None or self._tools.interruptible
+
+    @property
+    def question(self) -> Question | None:
+        """What the user is asked at its end before a tool runs, if anything."""
+        return self._tools.question if self._tools is not None else None
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The tool calls with their results, to stand in the history before the words heard.
-
-        Every call has its result; one that still runs says so, and gives it once it is there.
-        """
-        return tuple(message for round_ in self._rounds for message in round_.messages())
+        """The tool calls with their results, to stand in the history before the words heard."""
+        return self._tools.messages() if self._tools is not None else ()
 
     async def text(self) -> AsyncGenerator[TextDelta, None]:
         """What is to be spoken, as it comes. Raises LanguageModelError."""
-        question = self._toolbox.question if self._toolbox is not None else None
-        if question is not None and question.answered_yes(self._asked):
-            await self._committed.wait()
-            # A call of its own: the one that the question was about has been answered.
-            call = replace(question.call, id=f"{question.call.id}-confirmed")
-            async with aclosing(self._use("", [call], confirmed=True)) as deltas:
+        if self._tools is not None:
+            async with aclosing(self._tools.answer(self._asked[-1].content)) as deltas:
                 async for delta in deltas:
                     yield delta
-        while not (self._rounds and self._said_instead()):
+        while self._tools is None or not self._tools.had_their_say:
             said = ""
             calls: list[ToolCall] = []
             async with aclosing(self._ask(calls)) as deltas:
                 async for delta in deltas:
                     said += delta.text
                     yield delta
-            if not calls:
+            if self._tools is None or not calls:
                 return
             if said and not said[-1].isspace():
                 # Another sentence follows, and the voice need not wait for it to speak this one.
                 yield TextDelta(" ")
-            await self._committed.wait()
-            async with aclosing(self._use(said, calls)) as deltas:
+            async with aclosing(self._tools.run(said, calls)) as deltas:
                 async for delta in deltas:
                     yield delta
 
     async def _ask(self, calls: list[ToolCall]) -> AsyncGenerator[TextDelta, None]:
         """One request to the model; the tools that it asks for go into `calls`."""
-        told = tuple(m for round_ in self._rounds for m in round_.messages(round_.text))
-        may_call = self._toolbox is not None and len(self._rounds) < ROUNDS
-        tools = self._toolbox.specs if self._toolbox is not None and may_call else ()
+        told = self._tools.messages(said=True) if self._tools is not None else ()
+        tools = self._tools.specs if self._tools is not None else ()
+        most = self._tools.left if self._tools is not None and tools else 0
         async with aclosing(self._llm.reply((*self._asked, *told), tools)) as reply:
             async for item in reply:
                 match item:
                     case TextDelta():
                         yield item
-                    case ToolCall() if tools:
+                    case ToolCall() if len(calls) < most:
                         calls.append(item)
                     case ToolCall():
-                        message = f"the model calls {item.name} where it may call no tool"
+                        where = f"more than {CALLS} tools in one turn" if most else "no tool"
+                        message = f"the model calls {item.name} where it may call {where}"
                         self._report(WarningEvent("llm", "llm.call_ignored", message))
+                        if most:
+                            return  # whoever calls that many will not come to an end
                     case Usage():
                         cost = (item.prompt, item.completion, item.cached)
                         self._report(ModelUsage(self._turn, *cost))
                     case Notice(code, message):
                         self._report(WarningEvent("llm", code, message))
-
-    async def _use(
-        self, text: str, calls: Sequence[ToolCall], *, confirmed: bool = False
-    ) -> AsyncGenerator[TextDelta, None]:
-        """Run the tools, all at once, and wait for them; what one of them wants said is text."""
-        assert self._toolbox is not None
-        if confirmed:
-            self._toolbox.question = None
-        runs = tuple(self._toolbox.start(c, self._turn, confirmed=confirmed) for c in calls)
-        self._rounds.append(_Round(text, tuple(calls), runs))
-        with anyio.move_on_after(PATIENCE):
-            await _all(runs)
-        if not all(run.done.is_set() for run in runs):
-            self._waiting()
-            await _all(runs)
-        for run in runs:
-            if run.say is not None and run.say.text:
-                self.interruptible = self.interruptible and run.say.interruptible
-                yield TextDelta(run.say.text)
-
-    def _said_instead(self) -> bool:
-        """Whether a tool of the last round has had its say, so that the model needs none."""
-        says = [run.say for run in self._rounds[-1].runs if run.say is not None]
-        if not says:
-            return False
-        self.silent = not any(say.text for say in says)
-        return True
 
 
 async def warm_up(
@@ -232,8 +192,3 @@ async def warm_up(
         await llm.warm_up(messages, tools)
     except LanguageModelError as error:
         report(WarningEvent("llm", "llm.warm_up", str(error)))
-
-
-async def _all(runs: Sequence[Run]) -> None:
-    for run in runs:
-        await run.done.wait()

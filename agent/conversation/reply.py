@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from agent.audio.playback import Playback, Track
 from agent.conversation.events import ReplyEvent, ReplyStarted
+from agent.conversation.floor import Floor
 from agent.conversation.generation import ReplySource
 from agent.conversation.history import heard_words, split_at
 from agent.conversation.latency import Stopwatch
@@ -77,20 +78,21 @@ class Reply:
         report: Callable[[Event], None],
         tell: Callable[[ReplyEvent], None],
         apology: str,
-        committed: anyio.Event,
+        floor: Floor,
         speak_ahead: bool = True,
     ) -> None:
         """`number` is the policy's, which `tell` tells what happens; `turn` is the user's.
 
-        `apology` is spoken in the place of what an engine's failure leaves missing. `committed` is
-        set by `commit`, for a `source` that has to wait for it. `speak_ahead`: the voice begins
+        `apology` is spoken in the place of what an engine's failure leaves missing. `floor` is
+        the reply's for a `source` that has to wait for it. `speak_ahead`: the voice begins
         before that, not only the model.
         """
         self.number = number
         self.turn = turn
         self.source = source
         self.outcome: Outcome | None = None
-        self.committed = committed
+        self.floor = floor
+        self.committed = floor.committed
         self.watch = Stopwatch()
         self.tokens = 0  # fragments that the model gave
         self.failure = ""  # what an engine said that failed
@@ -139,10 +141,17 @@ class Reply:
         return self.outcome is not None and not self.outcome.interrupted
 
     @property
+    def heard_whole(self) -> bool:
+        """Whether its last word has been heard, and no engine failed at any."""
+        heard = self._all_spoken and self._words and len(self._heard()) == len(self._words)
+        return not self.failure and (self.heard_out or bool(heard))
+
+    @property
     def asks(self) -> bool:
         """Whether it ends with a question that the user can have understood by now."""
         left = (self._generated - self._track.furthest) / self._tts.sample_rate
-        return self._all_spoken and left < UNDERSTOOD and self._text.rstrip().endswith("?")
+        question = self.source.question is not None or self._text.rstrip().endswith("?")
+        return self._all_spoken and left < UNDERSTOOD and question
 
     async def run(self) -> None:
         """Speak what the source gives until all of it has been heard, or `stop` or `discard`."""
@@ -164,7 +173,7 @@ class Reply:
     def commit(self, watch: Stopwatch) -> None:
         """Play, and report, from now on. `watch` has the moments of the user's turn."""
         self.watch.adopt(watch)
-        self.committed.set()
+        self.floor.take()
         for event in self._unreported:
             self._publish(event)
         self._unreported.clear()
@@ -178,6 +187,7 @@ class Reply:
     def hold(self) -> None:
         """Fall silent within one block of the device, until `resume` or `stop`."""
         sounded = self.sounding
+        self.floor.hold()
         self._track.hold()
         if sounded:
             self._cut = True
@@ -187,6 +197,7 @@ class Reply:
         """Go on with the word in which it was silenced, for it was for nothing."""
         if not self.held:
             return
+        self.floor.resume()
         starts = [word.start for word in self._words if word.start <= self._track.played]
         self._track.release(self._track.played - starts[-1] if starts and self._cut else 0)
         if self._cut:
@@ -195,6 +206,7 @@ class Reply:
 
     def stop(self) -> None:
         """Fall silent within one block of the device; what was heard by then is the outcome."""
+        self.floor.lose()
         self._track.stop()
         self._settle(complete=False)
         self._scope.cancel()

@@ -49,6 +49,7 @@ from agent.conversation.events import (
     ToolsTakeLong,
 )
 from agent.conversation.filler import Filler
+from agent.conversation.floor import Floor
 from agent.conversation.generation import FixedText, Generation, ReplySource, warm_up
 from agent.conversation.history import History
 from agent.conversation.latency import Stopwatch
@@ -162,6 +163,7 @@ class Session:
         match item:
             case SpeechStarted(number):
                 self._turns[number] = _Turn()
+                self._note_answer(number)
                 self._report(UserSpeechStarted(number))
             case SpeechEnded(number) if number in self._turns:
                 self._turns[number].watch.mark("speech_stopped", item.stop)
@@ -181,6 +183,12 @@ class Session:
                 "(turn.max_length), what follows is a new one"
             )
             self._report(WarningEvent("turns", "turn.cut", message))
+
+    def _note_answer(self, turn: int) -> None:
+        """The user begins to speak: if that is an answer, what of the question have they heard?"""
+        if self.toolbox is not None:
+            over = self._current is not None and not self._current.heard_whole
+            self.toolbox.confirmation.begins(turn, over=over, now=anyio.current_time())
 
     def _tell(self, event: PolicyEvent) -> None:
         """Tell the policy what has happened, and do what it decides."""
@@ -206,10 +214,8 @@ class Session:
 
     def _do(self, command: Command) -> None:
         match command:
-            case Duck():
-                self._playback.duck()
-            case Unduck():
-                self._playback.unduck()
+            case Duck() | Unduck():
+                self._duck(perhaps_a_voice=isinstance(command, Duck))
             case Hold(reply=number) | Interrupt(reply=number):
                 self._replies[number].hold()
             case Resume(reply=number):
@@ -222,7 +228,7 @@ class Session:
             case Discard(reply=number):
                 self._replies[number].discard()
             case Say(turn=turn, reply=number, text=text):
-                self._play(self._begin(number, turn, FixedText(text), anyio.Event()), Stopwatch())
+                self._play(self._begin(number, turn, FixedText(text), Floor()), Stopwatch())
             case Fill():
                 self._filler.play()
             case Commit() | Backchannel() | Ignore():
@@ -233,6 +239,16 @@ class Session:
                 self._timers.setdefault(timer, Timer()).set(self._tasks, seconds, ring)
             case Explain(decision=decision):
                 self._report(decision)
+
+    def _duck(self, *, perhaps_a_voice: bool) -> None:
+        """Be softer, and call no tool, until it is known what the user wants."""
+        floor = self._current.floor if self._current is not None else Floor()
+        if perhaps_a_voice:
+            self._playback.duck()
+            floor.hold()
+        else:
+            self._playback.unduck()
+            floor.resume()
 
     def _end_turn(self, command: Commit | Backchannel | Ignore) -> None:
         """All words of a turn are known, and what is made of them."""
@@ -255,6 +271,8 @@ class Session:
             wasted = command.wasted_tokens if attempts else None
             self._report(TurnCommitted(command.turn, command.text, attempts, wasted))
             self.history.user(command.text)
+            if self.toolbox is not None:
+                self.toolbox.confirmation.committed(command.turn, command.text)
             self._tell_voice(turn.sound)
         if command.reply is not None:
             reply = self._replies.get(command.reply)
@@ -264,19 +282,19 @@ class Session:
 
     def _generate(self, number: int, turn: int, messages: Sequence[Message]) -> Reply:
         """Begin a reply to `messages`."""
-        committed = anyio.Event()
+        floor = Floor()
         generation = Generation(
             self._llm,
             messages,
             self.toolbox,
             turn=turn,
             report=self._report,
-            committed=committed,
+            floor=floor,
             waiting=partial(self._tell, ToolsTakeLong(number)),
         )
-        return self._begin(number, turn, generation, committed)
+        return self._begin(number, turn, generation, floor)
 
-    def _begin(self, number: int, turn: int, source: ReplySource, committed: anyio.Event) -> Reply:
+    def _begin(self, number: int, turn: int, source: ReplySource, floor: Floor) -> Reply:
         reply = self._replies[number] = Reply(
             number,
             turn,
@@ -286,7 +304,7 @@ class Session:
             report=self._report,
             tell=self._tell,
             apology=self._config.agent.apology,
-            committed=committed,
+            floor=floor,
             speak_ahead=self._config.turn.speculate == "all",
         )
         self._tasks.start_soon(self._run, reply)
@@ -310,6 +328,9 @@ class Session:
         if reply is not self._current or outcome is None:
             return
         self._current = None
+        if self.toolbox is not None and (reply.source.question or outcome.heard):
+            whole, now = reply.heard_whole and self._playback.volume > 0, anyio.current_time()
+            self.toolbox.confirmation.said(reply.source.question, whole=whole, now=now)
         self.history.tools_used(reply.source)
         self.history.assistant(outcome.heard, interrupted=outcome.interrupted)
         self._tell_voice(outcome.sound)

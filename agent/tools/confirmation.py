@@ -1,74 +1,85 @@
-"""Asking before a tool with consequences runs: what counts as a yes, pure logic."""
+"""Asking before a tool with consequences runs: what the user was asked, and what they answered.
 
-import re
-from collections.abc import Sequence
+Nothing is looked up in what was said: a question is known by the reply that put it. It is open once
+that reply is over, and the next turn that is committed answers it, or it is gone. A yes counts if
+the user had heard the whole question, as the last thing that the agent said, when they began.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from llm_adapters import Message, ToolCall
+from agent.tools.answer import Answer, understand
+from agent.tools.tool import Action, Tool
+from llm_adapters import ToolCall
 
-# fmt: off
-YES = {
-    *("yes", "yeah", "yea", "yep", "yup", "aye", "sure", "ok", "okay", "alright", "right"),
-    *("correct", "confirm", "confirmed", "definitely", "absolutely", "certainly", "exactly"),
-    *("agreed", "affirmative", "indeed"),
-    *("ja", "jawohl", "jep", "klar", "genau", "richtig", "sicher", "natürlich", "einverstanden"),
-    *("unbedingt", "oui", "ouais", "absolument", "volontiers", "si", "sí", "vale", "claro"),
-    *("correcto", "adelante", "sì", "certo", "sim", "graag", "tak", "jasne", "да", "конечно"),
-    *("evet", "tamam", "はい", "お願いします", "是", "是的", "好", "好的", "可以", "네", "예"),
-}
-"""A yes has one of these, or one of the phrases below."""
-PHRASES = re.compile(
-    r"\b(?:go ahead|go for it|do it|do that|do so|of course|please do|by all means|you may|"
-    r"why not|sounds good|uh huh|mm hmm|mhm|d accord|bien sûr|vas y|allez y|por supuesto|"
-    r"de acuerdo|hazlo|va bene|pode ser|mach das|tu das|gerne?|in ordnung|auf jeden fall)\b"
-)
-FILLERS = {
-    *("please", "thanks", "thank", "you", "i", "m", "am", "do", "that", "s", "it", "is", "now"),
-    *("just", "go", "ahead", "for", "of", "course", "then", "well", "oh", "um", "uh", "so", "the"),
-    *("a", "an", "want", "to", "would", "like", "may", "can", "by", "all", "means", "why", "this"),
-    *("sounds", "good", "very", "much", "huh", "mm", "hmm", "mhm", "let", "on"),
-    *("bitte", "danke", "das", "mach", "tu", "gern", "gerne", "na", "doch", "in", "ordnung", "auf"),
-    *("jeden", "fall", "schön", "il", "vous", "plaît", "merci", "bien", "sûr", "vas", "allez", "y"),
-    *("por", "favor", "supuesto", "gracias", "de", "acuerdo", "hazlo", "d", "accord", "va", "bene"),
-    *("grazie", "per", "favore", "pode", "ser", "obrigado", "obrigada", "proszę", "пожалуйста"),
-}
-"""What a yes may have besides, as it may have the question's own words."""
-NO = {"no", "not", "nope", "don", "never", "nein", "nicht", "non", "pas", "nie", "нет", "не"}
-"""Never part of a yes, not even where it is part of the question."""
-DECLINED = re.compile(r"\b(?:i m|i am|that s|that is|it s|it is) (?:ok|okay|alright)\b")
-"""No need, most likely: for the model to understand."""
-# fmt: on
+IN_TIME = 60.0
+"""Seconds after which a yes may be one to something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call that waits for the user's yes, and what they were asked."""
+    """A call that waits for the user's yes, ready to run, and the words that they are asked."""
 
     call: ToolCall
+    tool: Tool
+    action: Action
+    key: tuple[str, str]
+    """The tool's name and the arguments: what makes a call the same."""
     text: str
-    turn: int
+    tell: Callable[[str], None]
+    """Tells the model what became of the call."""
+    again: bool = False
+    """Whether it is put for the second time."""
 
-    def answered_yes(self, messages: Sequence[Message]) -> bool:
-        """Whether the conversation ends with the user hearing this question and saying yes to it.
 
-        Anything that is more than a plain yes is left to the model: "yes, but not that one" is no
-        yes. A question of which less than half was heard has not been asked.
-        """
-        if len(messages) < 2 or messages[-1].role != "user" or messages[-2].role != "assistant":
+class Confirmation:
+    """A confirmation goes from a question that was put to the turn that answers it."""
+
+    def __init__(self, language: str | None = None) -> None:
+        """`language` is the code of the session's, None where it is not known."""
+        self._language = language
+        self._open: Question | None = None
+        self._heard: float | None = None  # since when it has been heard whole, with nothing after
+        self._ready: set[int] = set()  # turns that have begun since
+        self._answered: tuple[int, Question, Answer] | None = None  # by the last turn
+
+    def said(self, question: Question | None, *, whole: bool, now: float) -> None:
+        """The agent has said something that ends with `question`; heard `whole`, or cut short."""
+        if question is not None:
+            self._open = question
+        self._heard = now if question is not None and whole else None
+        self._ready.clear()
+
+    def begins(self, turn: int, *, over: bool, now: float) -> None:
+        """The user begins `turn`; `over` what the agent says, which has not all been heard yet."""
+        if not over and self._heard is not None and now - self._heard <= IN_TIME:
+            self._ready.add(turn)
+
+    def answer(self, turn: int, text: str) -> tuple[Question, Answer] | None:
+        """What `turn` answers with these words; once it is committed, what it did answer."""
+        if self._answered is not None and self._answered[0] == turn:
+            return self._answered[1:]
+        if self._open is None:
+            return None
+        answer = understand(text, self._open.text, self._language)
+        if answer is Answer.YES and turn not in self._ready:
+            answer = Answer.UNSURE
+        if answer is Answer.UNSURE and self._open.again:
+            answer = Answer.NO
+        return self._open, answer
+
+    def committed(self, turn: int, text: str) -> None:
+        """The user has said `text`: that is the answer, and there is no question any more."""
+        given = self.answer(turn, text)
+        self._answered = (turn, *given) if given is not None else None
+        if given is not None and given[1] in (Answer.NO, Answer.OTHER):
+            question = given[0]
+            question.tell(f"not run: the user was asked '{question.text}' and did not say yes")
+        self._open = self._heard = None
+        self._ready.clear()
+
+    def refused(self, turn: int, key: tuple[str, str]) -> bool:
+        """Whether just this call is what the user has said no to in `turn`."""
+        if self._answered is None or self._answered[0] != turn:
             return False
-        asked = words(self.text)
-        heard = " ".join(words(messages[-2].content))
-        if " ".join(asked[: (len(asked) + 1) // 2]) not in heard:
-            return False
-        said = words(messages[-1].content)
-        # "the right one" is no yes to "the left or the right one?"
-        yes = bool(YES.difference(asked).intersection(said)) or YES.issuperset(said)
-        yes = yes or PHRASES.search(" ".join(said)) is not None
-        no = bool(NO.intersection(said)) or DECLINED.search(" ".join(said)) is not None
-        plain = all(word in YES or word in FILLERS or word in asked for word in said)
-        return bool(said) and yes and plain and not no
-
-
-def words(text: str) -> list[str]:
-    """The words of `text`, in lower case and without punctuation."""
-    return re.findall(r"\w+", text.lower())
+        return self._answered[1].key == key and self._answered[2] is Answer.NO

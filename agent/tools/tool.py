@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import ParleyError
+from agent.tools import read_out
 from llm_adapters import ToolSpec
 
 
@@ -43,14 +44,7 @@ class Tool:
 
     def question(self, arguments: Mapping[str, Any]) -> str:
         """What the user is asked before the tool runs with `arguments`."""
-        if isinstance(self.confirm, str):
-            try:
-                return self.confirm.format_map(arguments)
-            except (KeyError, IndexError, ValueError, AttributeError):
-                return self.confirm  # a question with its braces is better than none
-        name = self.spec.name.replace("_", " ")
-        details = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in arguments.items())
-        return f"Shall I really do this: {name}{', ' if details else ''}{details}?"
+        return read_out.question(self.confirm, self.spec.name, arguments)
 
     def shown(self, result: object) -> str:
         """A result as the model is shown it: text as it is, anything else as JSON, not too long."""

@@ -18,7 +18,7 @@ from agent.errors import ConfigError
 from agent.events import Report, WarningEvent
 from agent.graph import only, task_group
 from agent.tools.builtin import NAMES, Builtins, Controls
-from agent.tools.confirmation import Question
+from agent.tools.confirmation import Confirmation, Question
 from agent.tools.events import ToolCalled, ToolReturned
 from agent.tools.function import find_function, function_tool
 from agent.tools.mcp import McpConnection
@@ -38,6 +38,8 @@ class Run:
         self.told = False
         """Whether the model has been shown the result, so that it knows not to call again."""
         self.say = say
+        self.question: Question | None = None
+        """What the user has to be asked before it runs."""
         self._result = "still running; what it gives will stand here"
         if result is not None:
             self.finish(result, say)
@@ -56,9 +58,9 @@ class Run:
 class Toolbox:
     """The tools of one conversation; made by `Toolbox.open`."""
 
-    def __init__(self, tasks: TaskGroup, report: Report) -> None:
-        self.question: Question | None = None
-        """What the user has been asked to confirm, if anything."""
+    def __init__(self, tasks: TaskGroup, report: Report, language: str | None) -> None:
+        self.confirmation = Confirmation(language)
+        """What the user has been asked to confirm, and answered."""
         send, self.announcements = anyio.create_memory_object_stream[str](1000)
         self._send = send
         self._tasks = tasks
@@ -72,16 +74,22 @@ class Toolbox:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: Sequence[ToolSettings], controls: Controls, report: Report
+        cls,
+        settings: Sequence[ToolSettings],
+        controls: Controls,
+        report: Report,
+        *,
+        language: str | None = None,
     ) -> AsyncGenerator[Self, None]:
         """Make the tools that `settings` name, for one conversation; calls end with the block.
 
+        `language` is the code of the one in which the user answers questions, if it is known.
         Raises ConfigError for a tool that cannot be made; an MCP server that cannot be reached is
         a warning, its tools are there once it can.
         """
         async with AsyncExitStack() as stack:
             tasks = await stack.enter_async_context(task_group())
-            toolbox = cls(tasks, report)
+            toolbox = cls(tasks, report, language)
             stack.callback(toolbox._send.close)
             stack.callback(toolbox.announcements.close)
             builtins = Builtins(tasks, toolbox._send.send_nowait, controls)
@@ -141,8 +149,11 @@ class Toolbox:
     def _warn(self, message: str) -> None:
         self._report(WarningEvent("tools", "tools.mcp", message))
 
-    def start(self, call: ToolCall, turn: int, *, confirmed: bool = False) -> Run:
-        """Run a call, or ask about it first, or join the same call where that still runs."""
+    def start(self, call: ToolCall, turn: int, *, may_ask: bool = True) -> Run:
+        """Run a call, or ask about it first, or join the same call where that still runs.
+
+        Not `may_ask`: the reply asks about another call already.
+        """
         try:
             tool, arguments = self._understand(call)
             action = tool.bind(arguments)
@@ -155,20 +166,30 @@ class Toolbox:
         running = self._runs.get(key)
         if running is not None and not running.told:
             return running
-        if tool.confirm and not confirmed:
-            return self._ask(call, tool.question(arguments), turn)
+        if not tool.confirm:
+            return self._start(call, key, tool, action, turn)
+        if self.confirmation.refused(turn, key):
+            return Run(result="not run: the user has just been asked, and did not say yes")
+        if not may_ask:
+            return Run(result="not run: first the user has to answer about the other call")
+        text = tool.question(arguments)
+        run = Run(Say(text), f"not run yet: the user has been asked '{text}'")
+        run.question = Question(call, tool, action, key, text, run.finish)
+        return run
+
+    def run_confirmed(self, question: Question, turn: int) -> Run:
+        """Run the very call that the user was asked about, and said yes to in `turn`."""
+        question.tell(f"not run then: the user was asked '{question.text}', and said yes")
+        return self._start(question.call, question.key, question.tool, question.action, turn)
+
+    def _start(
+        self, call: ToolCall, key: tuple[str, str], tool: Tool, action: Action, turn: int
+    ) -> Run:
         self._runs = {k: r for k, r in self._runs.items() if not r.told}  # nobody shares those
         run = self._runs[key] = Run()
         self._report(ToolCalled(turn, call.name, call.arguments))
         self._tasks.start_soon(self._run, call, run, tool, action, turn)
         return run
-
-    def _ask(self, call: ToolCall, text: str, turn: int) -> Run:
-        """Ask the user: the question is the reply, and their next turn decides."""
-        if self.question is not None and self.question.turn == turn:
-            return Run(result="not run: first the user has to answer about the other call")
-        self.question = Question(call, text, turn)
-        return Run(Say(text), f"not run yet: the user has been asked '{text}'")
 
     def _understand(self, call: ToolCall) -> tuple[Tool, dict[str, Any]]:
         """The tool and its arguments. Raises ToolError."""

@@ -8,7 +8,9 @@ import anyio
 import pytest
 import trio.testing
 
-from agent.conversation.generation import PATIENCE, ROUNDS, Generation, ModelUsage, warm_up
+from agent.conversation.floor import Floor
+from agent.conversation.generation import Generation, ModelUsage, warm_up
+from agent.conversation.tool_use import PATIENCE, ROUNDS
 from agent.events import Event, WarningEvent
 from agent.tools import Say, Toolbox, ToolCalled, ToolReturned
 from agent.tools.function import function_tool
@@ -48,7 +50,7 @@ class Setting:
     toolbox: Toolbox
     house: House
     events: list[Event]
-    committed: anyio.Event
+    floor: Floor
     waited: list[float]
 
     def generate(
@@ -60,7 +62,7 @@ class Setting:
             self.toolbox,
             turn=turn,
             report=self.events.append,
-            committed=self.committed,
+            floor=self.floor,
             waiting=lambda: self.waited.append(anyio.current_time()),
         )
 
@@ -72,9 +74,9 @@ async def setting(*, committed: bool = True, **limits: object) -> AsyncGenerator
     async with Toolbox.open([], Muted(), events.append) as toolbox:
         toolbox.add(function_tool(house.door, **limits))
         toolbox.add(function_tool(house.broken))
-        made = Setting(toolbox, house, events, anyio.Event(), [])
+        made = Setting(toolbox, house, events, Floor(), [])
         if committed:
-            made.committed.set()
+            made.floor.take()
         yield made
 
 
@@ -128,7 +130,7 @@ async def test_no_tool_before_the_commit() -> None:
                 await anyio.wait_all_tasks_blocked()
                 assert s.house.opened == []
                 assert generation.messages == ()
-                s.committed.set()
+                s.floor.take()
 
             tasks.start_soon(commit)
             assert (await anext(text)).text == "Done."

@@ -52,8 +52,14 @@ async def test_a_timer_waits_for_a_pause() -> None:
     assert said(talk) == ["Done.", "How nice it was.", "Tea!"]
 
 
-@pytest.mark.parametrize(("answer", "ran"), [("yes please", ["rome"]), ("no", [])])
-async def test_a_tool_that_needs_a_yes(answer: str, ran: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("answer", "ran", "told"),
+    [
+        ("yes please", ["rome"], "not run then: the user was asked '{}', and said yes"),
+        ("no", [], "not run: the user was asked '{}' and did not say yes"),
+    ],
+)
+async def test_a_tool_that_needs_a_yes(answer: str, ran: list[str], told: str) -> None:
     toys.looked_up.clear()
     call = ToolCall("1", "slow_lookup", '{"what": "rome"}')
     tool = {"function": "tests.agent.toys:slow_lookup", "confirm": "Shall I look up {what}?"}
@@ -67,7 +73,7 @@ async def test_a_tool_that_needs_a_yes(answer: str, ran: list[str]) -> None:
     assert said(talk) == ["Shall I look up rome?", "All right."]
     assert toys.looked_up == ran
     results = [text for role, text, _ in talk.history() if role == "tool"]
-    asked = "not run yet: the user has been asked 'Shall I look up rome?'"
+    asked = told.format("Shall I look up rome?")
     assert results == [asked, *(f"sunny in {city}" for city in ran)]
 
 

@@ -3,9 +3,11 @@
 import anyio
 import pytest
 
+from agent.conversation.floor import Floor
 from agent.conversation.generation import Generation
 from agent.tools import Toolbox, ToolCalled
-from agent.tools.confirmation import Question
+from agent.tools.answer import Answer, understand
+from agent.tools.confirmation import Confirmation, Question
 from agent.tools.function import function_tool
 from llm_adapters import Message, ReplyItem, ToolCall
 from tests.agent.fakes import FakeLlm
@@ -15,15 +17,6 @@ pytestmark = pytest.mark.anyio
 
 CALL = ToolCall("7", "unlock", '{"door": "front"}')
 TEXT = "Shall I unlock the front door?"
-QUESTION = Question(CALL, TEXT, 1)
-
-
-def heard(question: str, answer: str) -> list[Message]:
-    return [
-        Message("user", "open the door please"),
-        Message("assistant", question),
-        Message("user", answer),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +31,7 @@ def heard(question: str, answer: str) -> list[Message]:
     ],
 )
 def test_a_yes(answer: str) -> None:
-    assert QUESTION.answered_yes(heard(TEXT, answer))
+    assert understand(answer, TEXT) is Answer.YES
 
 
 @pytest.mark.parametrize(
@@ -51,20 +44,7 @@ def test_a_yes(answer: str) -> None:
     ],
 )
 def test_no_yes(answer: str) -> None:
-    assert not QUESTION.answered_yes(heard(TEXT, answer))
-
-
-@pytest.mark.parametrize(
-    ("question", "asked"),
-    [
-        (f"One moment. {TEXT}", True),
-        ("Shall I unlock", True),  # the user was quick
-        ("Shall I", False),
-        ("Your tea is done.", False),  # said in between
-    ],
-)
-def test_a_question_has_to_be_heard(question: str, asked: bool) -> None:
-    assert QUESTION.answered_yes(heard(question, "yes")) is asked
+    assert understand(answer, TEXT) is not Answer.YES
 
 
 @pytest.mark.parametrize(
@@ -72,19 +52,45 @@ def test_a_question_has_to_be_heard(question: str, asked: bool) -> None:
 )
 def test_a_word_of_the_question_is_no_yes(answer: str, yes: bool) -> None:
     text = "Shall I close the left one or the right one?"
-    assert Question(CALL, text, 1).answered_yes(heard(text, answer)) is yes
+    assert (understand(answer, text) is Answer.YES) is yes
 
 
 def test_a_no_in_the_question_is_no_yes() -> None:
     text = "Shall I not send it?"
-    assert not Question(CALL, text, 1).answered_yes(heard(text, "do not send it"))
+    assert understand("do not send it", text) is Answer.NO
 
 
-def test_a_yes_to_nothing() -> None:
-    assert not QUESTION.answered_yes([Message("user", "yes")])
-    assert not QUESTION.answered_yes(
-        [Message("assistant", TEXT), Message("user", "no"), Message("user", "yes")]
-    )
+def question(lock: "Lock | None" = None) -> Question:
+    tool = function_tool((lock or Lock()).unlock, confirm=True)
+    action = tool.bind({"door": "front"})
+    return Question(CALL, tool, action, ("unlock", CALL.arguments), TEXT, lambda _: None)
+
+
+def test_a_question_has_to_be_heard() -> None:
+    confirmation = Confirmation()
+    assert confirmation.answer(2, "yes") is None  # to nothing
+    for turn, whole, over, now, answer in (
+        (2, True, False, 5.0, Answer.YES),
+        (3, False, False, 5.0, Answer.UNSURE),
+        (4, True, True, 5.0, Answer.UNSURE),  # begun before its end
+        (5, True, False, 500.0, Answer.UNSURE),
+    ):
+        confirmation.said(question(), whole=whole, now=0)
+        confirmation.begins(turn, over=over, now=now)
+        given = confirmation.answer(turn, "yes")
+        assert given is not None
+        assert given[1] is answer
+        confirmation.committed(turn, "yes")
+        assert confirmation.answer(turn, "whatever") == given  # it stands
+        assert confirmation.answer(turn + 1, "yes") is None  # and is gone
+
+
+def test_something_said_in_between() -> None:
+    confirmation = Confirmation()
+    confirmation.said(question(), whole=True, now=0)
+    confirmation.said(None, whole=True, now=1)
+    confirmation.begins(2, over=False, now=2)
+    assert confirmation.answer(2, "yes") == (confirmation._open, Answer.UNSURE)
 
 
 class Lock:
@@ -105,19 +111,22 @@ async def converse(
     """What is said in two turns: the request and the user's answer to the question."""
     lock = Lock()
     llm = FakeLlm(replies)
-    committed = anyio.Event()
-    committed.set()
     messages = [Message("user", "open the door")]
     said: list[str] = []
     async with Toolbox.open([], Muted(), lambda _: None) as toolbox:
         toolbox.add(function_tool(lock.unlock, confirm=confirm))
         for turn in (1, 2):
+            floor = Floor()
+            floor.take()
+            toolbox.confirmation.begins(turn, over=False, now=turn)
+            toolbox.confirmation.committed(turn, messages[-1].content)
             thinking = Generation(
-                llm, messages, toolbox, turn=turn, report=lambda _: None, committed=committed
+                llm, messages, toolbox, turn=turn, report=lambda _: None, floor=floor
             )
             text = "".join([delta.text async for delta in thinking.text()])
             assert turn == 2 or not lock.unlocked
             said.append(text)
+            toolbox.confirmation.said(thinking.question, whole=True, now=turn)
             messages += [*thinking.messages, Message("assistant", text), Message("user", answer)]
     return said, lock, llm, thinking
 
@@ -165,23 +174,23 @@ async def test_wrong_arguments_are_not_asked_about() -> None:
 async def test_no_yes_before_the_turn_is_the_users_last_word() -> None:
     lock = Lock()
     events: list[object] = []
-    committed = anyio.Event()
     async with Toolbox.open([], Muted(), events.append) as toolbox:
         toolbox.add(function_tool(lock.unlock, confirm=True))
-        toolbox.question = QUESTION
+        toolbox.confirmation.said(question(lock), whole=True, now=0)
+        toolbox.confirmation.begins(2, over=False, now=1)
         thinking = Generation(
             FakeLlm([["It is open."]]),
-            heard(TEXT, "yes"),
+            [Message("assistant", TEXT), Message("user", "yes")],
             toolbox,
             turn=2,
             report=events.append,
-            committed=committed,
+            floor=Floor(),
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anext, thinking.text())
             await anyio.wait_all_tasks_blocked()
             assert lock.unlocked == []
-            assert toolbox.question is not None
+            assert toolbox.confirmation.answer(2, "yes") is not None
             tasks.cancel_scope.cancel()
         assert thinking.messages == ()
     assert not any(isinstance(event, ToolCalled) for event in events)

@@ -1,0 +1,103 @@
+"""What the user answers to "shall I?": yes, no, something else, or nobody can be sure. Pure logic.
+
+An answer is a yes if it consists of phrases that say so, of polite ones, and after those of a piece
+of the question, word for word. A single word more and it is none.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache
+
+from agent.tools.answer_words import ANYWHERE, PHRASES
+
+_MOST_WORDS = 30  # of a plain yes
+_SPACELESS = r"\u3040-\u30ff\u4e00-\u9fff"  # kana, and Han characters
+
+
+class Answer(Enum):
+    """What was said to a question."""
+
+    YES = auto()
+    NO = auto()
+    UNSURE = auto()
+    """A yes that may be none, or nothing that anybody could decide upon."""
+    OTHER = auto()
+    """A question back, a condition, another topic: for the model to understand."""
+
+
+def understand(said: str, asked: str, language: str | None = None) -> Answer:
+    """Understand what a user, who was asked `asked`, has `said`.
+
+    `language` is a code such as en or de-AT. Where it is not known the yes has to be all in one
+    language, and a no in any of them is heard.
+    """
+    code = re.split("[-_]", language.lower())[0] if language else ""
+    spoken = [_language(each) for each in ((code,) if code in PHRASES else ANYWHERE)]
+    words, questioned = _words(said), re.search(r"[?？؟]\s*$", said) is not None
+    if agreeing := [each for each in spoken if each.agrees(words, _words(asked))]:
+        sure = not questioned and not all(each.mocking.search(words) for each in agreeing)
+        return Answer.YES if sure else Answer.UNSURE
+    unsure = any(each.unsure.search(words) for each in spoken)
+    for each in spoken:
+        words = each.unsure.sub("", words)
+    if any(each.no.search(words) for each in spoken):
+        return Answer.NO
+    if questioned or any(each.asks.search(words) for each in spoken):
+        return Answer.OTHER
+    unsure = unsure or any(each.yes.search(words) for each in spoken)
+    return Answer.UNSURE if unsure else Answer.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """The phrases of a language, as patterns of whole words."""
+
+    yes: re.Pattern[str]
+    mocking: re.Pattern[str]  # a yes that nobody means, or one said twice
+    plain: re.Pattern[str]  # yes, and whatever is polite
+    no: re.Pattern[str]
+    unsure: re.Pattern[str]
+    asks: re.Pattern[str]  # a question, a condition
+
+    def agrees(self, said: str, asked: str) -> bool:
+        """Whether `said` is nothing but a yes to `asked`."""
+        few = said.count(" ") < _MOST_WORDS
+        agreed = (self.plain.fullmatch(said) or self.plain.match(said)) if few else None
+        if agreed is None or not self.yes.search(agreed[0]):
+            return False
+        echo = said[agreed.end() :].strip()
+        doubt = any(pattern.search(echo) for pattern in (self.no, self.unsure, self.asks))
+        return not echo or (f" {echo} " in f" {asked} " and not doubt)
+
+
+@cache
+def _language(code: str) -> _Language:
+    yes, polite, no, unsure, asks = (_any(part) for part in PHRASES[code])
+    plain = re.compile(rf"(?:(?:{yes}|{polite})(?: |$))+")
+    mocking = [each for each in PHRASES[code][3].split("|") if plain.fullmatch(_words(each))]
+    return _Language(
+        yes=_whole(yes),
+        mocking=_whole(rf"(?:({yes}) \1|{_any('|'.join(mocking))})"),
+        plain=plain,
+        no=_whole(no),
+        unsure=_whole(unsure),
+        asks=_whole(asks),
+    )
+
+
+def _any(phrases: str) -> str:
+    """A pattern of any of `phrases`, the longest first."""
+    alternatives = sorted(map(_words, phrases.split("|")), key=len, reverse=True)
+    return f"(?:{'|'.join(filter(None, alternatives)) or '(?!)'})"
+
+
+def _whole(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\S){pattern}(?!\S)")
+
+
+def _words(text: str) -> str:
+    """The words of `text` alone, a space between them; letters where spaces are not written."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.findall(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+", text))

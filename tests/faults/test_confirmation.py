@@ -1,0 +1,474 @@
+"""What was refused is not done: only an unmistakable yes to that very question runs the call."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from agent.tools.answer import Answer, understand
+from agent.tools.read_out import question
+from llm_adapters import ToolCall
+from tests.agent.conversation.simulated import Conversation, converse
+from tests.agent.fakes import FakeLlm, FakeStt, Scripted
+from tts.clean import SpeechText
+
+QUESTION = "Shall I unlock the front door?"
+
+YES: dict[str, list[str]] = {
+    "en": [
+        *("Yes.", "yeah", "Yep!", "yes please", "Yes, please do.", "sure", "Sure thing.", "okay"),
+        *("OK, go ahead.", "go ahead please", "do it", "Yes, do it now.", "please do it", "right"),
+        *("alright then", "of course", "absolutely", "Definitely, yes.", "correct", "that's right"),
+        *("Yes, unlock the front door.", "yes the front door", "I agree"),
+        *("confirmed", "by all means", "yes I'm sure", "uh-huh", "Yes, thank you very much."),
+        *("exactly", "affirmative", "Yes, sir.", "yes, that's correct", "Yes please, do that now"),
+    ],
+    "de": [
+        "Ja.",
+        "Ja, bitte.",
+        "Na klar!",
+        "Jawohl",
+        "Mach das bitte.",
+        "Okay, mach das",
+        "Gerne.",
+    ],
+    "fr": ["Oui.", "Oui, d'accord.", "Bien sûr !", "Vas-y", "Oui, s'il te plaît.", "Volontiers"],
+    "es": [
+        "Sí.",
+        "Sí, claro.",
+        "Claro que sí",
+        "Adelante, por favor.",
+        "De acuerdo",
+        "Vale, hazlo",
+    ],
+    "it": ["Sì.", "Sì, grazie.", "Certo!", "Va bene", "D'accordo", "Sì, per favore."],
+    "pt": ["Sim.", "Sim, por favor.", "Claro que sim", "Com certeza.", "Pode fazer"],
+    "nl": ["Ja.", "Ja graag.", "Natuurlijk", "Doe maar", "Ja, alsjeblieft."],
+    "pl": ["Tak.", "Tak, proszę.", "Oczywiście", "Jasne!"],
+    "ru": ["Да.", "Да, конечно.", "Давай", "Хорошо, спасибо"],
+    "tr": ["Evet.", "Evet, lütfen.", "Tamam", "Tabii ki"],
+    "ja": ["はい。", "はい、お願いします。", "もちろんです", "はい、どうぞ。"],
+    "zh": ["是的。", "好的，谢谢。", "可以", "没问题", "当然可以。"],
+    "ko": ["네.", "네, 부탁합니다.", "그래요", "물론이죠"],
+    "sv": ["Ja tack.", "Självklart"],
+    "cs": ["Ano, prosím.", "Jasně"],
+}
+"""Nobody doubts these, and each runs the call."""
+
+NONE: dict[str, list[str]] = {
+    "en": [
+        # no
+        *("No.", "nope", "no thanks", "No way!", "don't", "please don't", "Do not do it.", "never"),
+        *(
+            "stop",
+            "wait",
+            "Hold on.",
+            "cancel that",
+            "never mind",
+            "forget it",
+            "leave it",
+            "uh-uh",
+        ),
+        *("absolutely not", "of course not", "certainly not", "definitely not", "yes no", "no yes"),
+        *(
+            "I'd rather you didn't",
+            "hell no",
+            "you shouldn't",
+            "okay no",
+            "Yes. No, wait.",
+            "oh no",
+        ),
+        *("I'm okay, thank you.", "that's alright thanks", "I'm good thanks", "not yet", "not now"),
+        *("yes but not the front door", "yeah, don't", "sure, never", "okay stop", "right, no"),
+        # hedged
+        *("maybe", "perhaps", "I guess so", "I suppose", "probably", "I think so", "kind of", "hm"),
+        *(
+            "well",
+            "well yes",
+            "um",
+            "uh",
+            "I'm not sure",
+            "I don't know",
+            "if you want",
+            "whatever",
+        ),
+        *("why not", "if you must", "up to you", "fine", "I don't mind", "yes and no", "could be"),
+        *("let me think", "yes, maybe", "okay I guess", "sure if you like", "oh", "mhm", "mm hmm"),
+        *("yes, but later", "yes, if it is raining", "sure, after dinner", "yes but only the back"),
+        *("yes unless he is at home", "ok but first turn off the alarm", "yes tomorrow", "yes and"),
+        # questions
+        *("why would you do that", "Why would you do that?", "do you want to do that", "Yes?"),
+        *("is that right", "Is that right?", "you do it", "okay?", "right?", "sure?", "really?"),
+        *("do it?", "what door", "which one", "are you sure", "will you do it", "can you do that"),
+        *("is it okay to do that", "should you do it", "how do you do it", "what does yes do"),
+        *("would you do it", "did you do it", "what is the right answer", "are you sure of course"),
+        # sarcasm
+        *("yeah right", "Yeah, right.", "yeah yeah", "sure sure", "oh sure", "oh great", "as if"),
+        *("yeah sure whatever", "oh yes brilliant idea", "suit yourself", "knock yourself out"),
+        *(
+            "sure, burn the house down",
+            "great, just what I needed",
+            "yes because that went so well",
+        ),
+        *("be my guest", "right, and pigs can fly", "okay okay", "you do that", "yeah good luck"),
+        # other topics
+        *(
+            "what time is it",
+            "thank you",
+            "the front door",
+            "hello",
+            "turn on the light",
+            "",
+            "...",
+        ),
+        *("the right one", "it's raining", "I said yes to her yesterday", "sure is cold today"),
+        *("ok google", "okay so about dinner", "yes they were a good band", "the answer was yes"),
+        *("tell me when she says yes", "she is absolutely right", "call the office of course"),
+        *("I do", "you", "please", "the", "so", "then", "now", "and", "ask again", "repeat that"),
+        # another language's
+        *("ja", "oui", "sí", "да", "はい", "evet", "tak"),
+    ],
+    "de": [
+        *("Nein.", "nee", "Nein danke.", "Ja, nee.", "bitte nicht", "auf keinen Fall", "Ja, aber"),
+        *("vielleicht", "meinetwegen", "von mir aus", "jein", "ja ja", "na ja", "Warum?", "Ja?"),
+        *("weiß nicht", "ist das richtig", "genau das nicht", "ja aber erst morgen", "klar, nie"),
+        *("Natürlich nicht.", "lieber die andere", "yes", "wie spät ist es", "danke"),
+    ],
+    "fr": [
+        *("Non.", "non merci", "pas du tout", "peut-être", "pourquoi pas", "Oui ?", "oui mais non"),
+        *("bien sûr que non", "si tu veux", "oui mais plus tard", "je ne sais pas", "attends"),
+        *("d'accord, mais pas celle-là", "pourquoi", "quelle heure est-il", "ben oui", "merci"),
+    ],
+    "es": [
+        *("No.", "no gracias", "claro que no", "quizás", "tal vez", "¿sí?", "¿por qué?", "espera"),
+        *("sí pero no", "como quieras", "si quieres", "vale, pero después", "no sé", "por qué no"),
+        *("qué hora es", "gracias", "sí, la otra", "de acuerdo, mañana"),
+    ],
+    "it": [
+        *("No.", "no grazie", "certo che no", "forse", "magari", "Sì?", "perché", "aspetta", "boh"),
+        *("sì ma dopo", "come vuoi", "va bene, ma non quella", "se vuoi", "che ore sono", "grazie"),
+    ],
+    "pt": [
+        *(
+            "Não.",
+            "não obrigado",
+            "claro que não",
+            "talvez",
+            "pode ser",
+            "Sim?",
+            "por quê",
+            "espera",
+        ),
+        *("sim, mas depois", "se quiser", "tanto faz", "que horas são", "obrigado"),
+    ],
+    "nl": ["Nee.", "nee bedankt", "misschien", "ja maar later", "Ja?", "waarom", "als je wilt"],
+    "pl": [
+        "Nie.",
+        "nie, dziękuję",
+        "może",
+        "chyba tak",
+        "Tak?",
+        "dlaczego",
+        "tak, ale później",
+        "no",
+    ],
+    "ru": [
+        "Нет.",
+        "не надо",
+        "может быть",
+        "да нет",
+        "Да?",
+        "почему",
+        "да, но потом",
+        "как хочешь",
+    ],
+    "tr": ["Hayır.", "belki", "Evet?", "neden", "evet ama sonra", "dur", "sen bilirsin"],
+    "ja": [
+        "いいえ。",
+        "いや",
+        "はい？",
+        "はい、でも後で",
+        "多分",
+        "いいです",
+        "何時ですか",
+        "待って",
+        "結構です",
+    ],
+    "zh": [
+        "不。",
+        "不要",
+        "好不好",
+        "是吗",
+        "可以吗？",
+        "好吧",
+        "可能",
+        "是的，但是等会",
+        "随便",
+        "几点了",
+    ],
+    "ko": [
+        "아니요.",
+        "하지 마세요",
+        "네?",
+        "아마도",
+        "네, 하지만 나중에",
+        "괜찮아요",
+        "왜요",
+        "몇 시예요",
+    ],
+    "sv": ["Nej tack.", "kanske", "ja men senare"],
+    "cs": ["Ne.", "možná", "ano, ale později"],
+}
+"""None of these may run it."""
+
+
+def pairs(table: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(language, text) for language, texts in table.items() for text in texts]
+
+
+@pytest.mark.parametrize(("language", "said"), pairs(YES))
+def test_a_yes_is_one(language: str, said: str) -> None:
+    assert understand(said, QUESTION, language) is Answer.YES
+
+
+@pytest.mark.parametrize(("language", "said"), pairs(NONE))
+def test_no_false_yes(language: str, said: str) -> None:
+    assert understand(said, QUESTION, language) is not Answer.YES
+
+
+def test_the_lists_are_long_enough() -> None:
+    assert len(set(pairs(NONE))) >= 300
+    assert len(set(pairs(YES))) >= 80
+
+
+@pytest.mark.parametrize(("language", "said"), [*pairs(YES), *pairs(NONE)])
+def test_where_the_language_is_not_known(language: str, said: str) -> None:
+    """A yes of a language that is asked for anywhere is one; what is none in its own is none."""
+    yes = understand(said, QUESTION) is Answer.YES
+    if said in NONE[language]:
+        assert not yes or said in ("ja", "oui", "sí", "да", "はい", "evet", "tak", "yes")
+    elif language not in ("sv", "cs"):
+        assert yes
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        *[(text, Answer.NO) for text in ("No.", "yes no", "do not do it", "of course not", "stop")],
+        *[(text, Answer.UNSURE) for text in ("maybe", "yeah right", "Yes?", "I'm not sure", "um")],
+        *[(text, Answer.OTHER) for text in ("why would you do that", "what time is it", "")],
+        ("yes, but later", Answer.OTHER),
+    ],
+)
+def test_what_is_no_yes_is_told_apart(said: str, answer: Answer) -> None:
+    assert understand(said, QUESTION, "en") is answer
+
+
+@pytest.mark.parametrize("hidden", ["but later", "no", "maybe not", "do you want to"])
+def test_an_argument_adds_no_word_to_a_yes(hidden: str) -> None:
+    asked = question("Shall I write {text}?", "write", {"text": hidden})
+    assert understand(f"yes {hidden}", asked, "en") is not Answer.YES
+    assert understand(hidden, asked, "en") is not Answer.YES
+
+
+# How the question is read out
+
+VALUES = st.text(max_size=40) | st.integers() | st.booleans() | st.none()
+
+
+@given(st.dictionaries(st.text("abc_", min_size=1), VALUES | st.lists(VALUES, max_size=3)))
+def test_nothing_of_an_argument_is_left_out_by_the_voice(arguments: dict[str, Any]) -> None:
+    asked = question(True, "unlock_door", arguments)
+    cleaner = SpeechText(sounds=False)
+    spoken = cleaner.feed(asked) + cleaner.finish()
+    assert [w for w in spoken.split() if w.isalnum()] == [w for w in asked.split() if w.isalnum()]
+    assert asked.count("?") == 1  # one sentence, whose end the model does not choose
+    assert "\n" not in asked
+
+
+def test_an_argument_ends_no_question() -> None:
+    trick = {"door": "fridge? Just kidding. Shall I say hello to the"}
+    asked = question("Shall I unlock the {door} door?", "unlock", trick)
+    assert asked == "Shall I unlock the fridge, Just kidding, Shall I say hello to the door?"
+
+
+def test_signs_are_read() -> None:
+    asked = question(True, "run", {"command": "rm -rf /*", "times": 2.5, "as": None})
+    read = "command rm dash rf slash star, times 2.5, as none"
+    assert asked == f"Shall I really do this: run, {read}?"
+
+
+def test_a_template_that_lacks_an_argument_reads_the_call() -> None:
+    assert question("Open the {door} door?", "unlock", {"pin": "12"}) == (
+        "Shall I really do this: unlock, pin 12?"
+    )
+
+
+def test_what_is_too_long_to_be_read_is_said_to_be_longer() -> None:
+    assert "and 800 more characters?" in question("Send {text}?", "send", {"text": "a" * 1000})
+    assert len(question(True, "send", {str(n): "b" * 99 for n in range(999)})) < 1200
+
+
+# In whole conversations, on a virtual clock
+
+DOORS: list[str] = []
+
+
+def unlock(door: str) -> str:
+    """Unlock a door.
+
+    Args:
+        door: Which one.
+    """
+    DOORS.append(door)
+    return f"the {door} door is open"
+
+
+async def unlock_now(door: str) -> str:
+    """Unlock a door.
+
+    Args:
+        door: Which one.
+    """
+    return unlock(door)
+
+
+FRONT = ToolCall("1", "unlock_now", '{"door": "front"}')
+BACK = ToolCall("2", "unlock_now", '{"door": "back"}')
+ASK = "Shall I unlock the {door} door?"
+TURN = [(0.5, False), (0.6, True), (4.0, False)]
+TOOL = {"function": f"{__name__}:unlock_now", "confirm": ASK}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})], ids=["virtual"]
+)
+class TestConversation:
+    @pytest.fixture(autouse=True)
+    def locked(self) -> None:
+        DOORS.clear()
+
+    async def talk(
+        self,
+        answers: list[str],
+        replies: list[list[Any]],
+        microphone: Any = None,
+        **config: Any,
+    ) -> Conversation:
+        """ "Open the door", and what follows."""
+        self.llm = FakeLlm(replies)
+        return await converse(
+            microphone or Scripted([*TURN * (len(answers) + 1), (2, False)]),
+            stt=FakeStt(["open the door please", *answers]),
+            llm=self.llm,
+            config={"tools": [TOOL], "turn": {"speculate": "off"}, **config},
+        )
+
+    def said(self, talk: Conversation) -> list[str]:
+        return [event["text"] for event in talk.of("assistant.done")]
+
+    @pytest.mark.parametrize("speculate", ["off", "llm", "all"])
+    async def test_yes(self, speculate: str) -> None:
+        talk = await self.talk(
+            ["yes please"], [[FRONT], ["It ", "is."]], turn={"speculate": speculate}
+        )
+        assert self.said(talk) == [ASK.format(door="front"), "It is."]
+        assert DOORS == ["front"]
+
+    async def test_after_a_no_no_other_yes_opens_it(self) -> None:
+        asks = ["Shall ", "I ", "unlock ", "the ", "back ", "door?"]
+        await self.talk(["no", "yes"], [[FRONT], asks, ["Well."]])
+        assert DOORS == []
+
+    async def test_the_models_own_question_is_none(self) -> None:
+        asks = ["Shall ", "I ", "unlock ", "the ", "front ", "door?"]
+        await self.talk(["what is it", "yes"], [[FRONT], asks, ["Well."]])
+        assert DOORS == []
+
+    async def test_doubt_asks_again_once(self) -> None:
+        talk = await self.talk(["maybe", "hm", "yes"], [[FRONT], ["As ", "you ", "like."], ["?"]])
+        front = ASK.format(door="front")
+        assert self.said(talk)[:3] == [front, front, "As you like."]
+        assert DOORS == []
+
+    async def test_doubt_that_is_dispelled(self) -> None:
+        talk = await self.talk(["maybe", "yes"], [[FRONT], ["Done."]])
+        assert self.said(talk) == [ASK.format(door="front")] * 2 + ["Done."]
+        assert DOORS == ["front"]
+
+    async def test_what_was_refused_is_not_asked_again_at_once(self) -> None:
+        talk = await self.talk(["no"], [[FRONT], [FRONT], ["All ", "right."]])
+        assert self.said(talk) == [ASK.format(door="front"), "All right."]
+        assert self.llm.asked[2][-1].content.startswith("not run: the user has just been asked")
+
+    async def test_another_call_is_asked_about_anew(self) -> None:
+        talk = await self.talk(["no the back door", "yes"], [[FRONT], [BACK], ["Done."]])
+        assert self.said(talk) == [ASK.format(door=door) for door in ("front", "back")] + ["Done."]
+        assert DOORS == ["back"]
+
+    async def test_several_calls_are_asked_about_one_by_one(self) -> None:
+        talk = await self.talk(["yes", "yes"], [[FRONT, BACK], [BACK], ["Done."]])
+        assert self.said(talk)[:2] == [ASK.format(door=door) for door in ("front", "back")]
+        assert DOORS == ["front", "back"]
+
+    async def test_a_question_that_was_not_heard_whole(self) -> None:
+        """The user says yes in the middle of it: nobody knows to what."""
+        cut = Scripted([*TURN[:2], (1.3, False), (0.6, True), (5, False), *TURN[1:], (4, False)])
+        talk = await self.talk(["yes do it", "yes do it"], [[FRONT], ["Done."]], cut)
+        (interrupted,) = talk.of("assistant.interrupted")
+        assert interrupted["unheard"]
+        assert self.said(talk) == [ASK.format(door="front"), "Done."]
+        assert DOORS == ["front"]
+
+    async def test_a_yes_over_a_question_that_is_not_to_be_interrupted(self) -> None:
+        cut = Scripted([*TURN[:2], (1.3, False), (0.6, True), (5, False)])
+        talk = await self.talk(["yes do it"], [[FRONT]], cut, interruption={"allow": False})
+        assert self.said(talk) == [ASK.format(door="front")] * 2
+        assert DOORS == []
+
+    async def test_something_said_in_between(self) -> None:
+        """The yes is to "Are you still there?"."""
+        late = Scripted([*TURN, (20, False), *TURN[1:], (4, False)])
+        talk = await self.talk(["yes"], [[FRONT]], late, idle={"after": 8, "prompts": 1})
+        assert len(self.said(talk)) == 3
+        assert self.said(talk)[0] == self.said(talk)[2] == ASK.format(door="front")
+        assert DOORS == []
+
+    async def test_a_yes_after_a_long_silence(self) -> None:
+        late = Scripted([*TURN, (90, False), *TURN[1:], (4, False)])
+        talk = await self.talk(["yes"], [[FRONT]], late, idle={"after": None})
+        assert self.said(talk) == [ASK.format(door="front")] * 2
+        assert DOORS == []
+
+    @pytest.mark.parametrize("pause", [0.06, 0.2, 0.4])
+    async def test_a_yes_that_goes_on(self, pause: float) -> None:
+        """A pause is enough for the end of a turn, but not for what cannot be taken back."""
+        on = Scripted([*TURN, (0.5, True), (pause, False), (0.8, True), (4, False)])
+        words = [["yes", "yes but not today"]] if pause < 0.1 else ["yes", "but not today"]
+        talk = await converse(
+            on,
+            stt=FakeStt(["open the door please", *words]),
+            llm=FakeLlm([[FRONT], ["All ", "right."]]),
+            config={"tools": [TOOL], "turn": {"speculate": "all", "pause": 0.03}},
+        )
+        assert self.said(talk) == [ASK.format(door="front"), "All right."]
+        assert [text for role, text, _ in talk.history() if role == "user"][1:] == [
+            "yes but not today"
+        ]
+        assert DOORS == []
+
+    async def test_a_cough_after_the_yes(self) -> None:
+        cough = Scripted([*TURN, (0.5, True), (0.3, False), (0.2, True), (4, False)])
+        talk = await self.talk(["yes", ""], [[FRONT], ["Done."]], cough)
+        assert self.said(talk) == [ASK.format(door="front"), "Done."]
+        assert DOORS == ["front"]
+
+    async def test_the_call_that_was_read_out_is_the_one_that_runs(self) -> None:
+        """Of two values for one name the same is read, bound and run."""
+        twice = ToolCall("1", "unlock_now", '{"door": "garden", "door": "front"}')
+        talk = await self.talk(["yes"], [[twice], ["Done."]])
+        assert self.said(talk)[0] == ASK.format(door="front")
+        assert DOORS == ["front"]
