@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.config.engines import FAMILIES, EngineSection
-from agent.config.yaml_source import KeyPath, Source
+from agent.config.yaml_source import MAX_TOLD, KeyPath, Source
 from agent.errors import ConfigError, did_you_mean
 from agent.guards.secrets import is_secret, redact
 
@@ -18,8 +18,10 @@ def report(error: ValidationError, source: Source, config: type[BaseModel]) -> N
     for details in error.errors():
         path = _in_file(details, source.data)
         problems.setdefault(path, []).append(details)
-    for path, found in problems.items():
-        source.report(path, _explain(path, found, source, config))
+    in_order = sorted(problems, key=source.line)
+    for path in in_order[:MAX_TOLD]:
+        source.report(path, _explain(path, problems[path], source, config))
+    source.untold = len(in_order[MAX_TOLD:])
 
 
 def _in_file(details: ErrorDetails, data: Any) -> KeyPath:

@@ -34,7 +34,7 @@ from agent.config.sections import (
     VadSettings,
 )
 from agent.config.tools import ToolSettings
-from agent.config.yaml_source import read_source
+from agent.config.yaml_source import MAX_BYTES, read_source
 from agent.errors import ConfigError, did_you_mean
 from agent.guards import secrets
 
@@ -86,7 +86,8 @@ def load_config(name_or_path: str | Path | None = None) -> Config:
     place = locate(name_or_path)
     name = place_name(place)
     try:
-        content = place.read_bytes()
+        with place.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{name}: cannot be read ({error.strerror})") from error
     return parse_config(content, name)

@@ -9,9 +9,20 @@ from typing import Any
 
 import yaml
 
+from agent.config.yaml_scalars import SCALARS, TAG
 from agent.errors import ConfigError
+from agent.guards.control_characters import on_one_line
 
 KeyPath = tuple[str | int, ...]
+
+MAX_BYTES = 1 << 20
+MAX_NODES = 10_000
+"""Keys and values together."""
+MAX_DEPTH = 32
+MAX_TOLD = 20
+"""Problems that are told of; the others are counted."""
+_MAX_KEY, _MAX_MESSAGE = 60, 600
+"""Characters of them that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +35,12 @@ class Problem:
 
     def __str__(self) -> str:
         """`LINE: stt.languages[0]: what is wrong`."""
-        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
-        key = "".join(parts).removeprefix(".")
-        return f"{self.line}: {key}: {self.message}" if key else f"{self.line}: {self.message}"
+        parts = (
+            f"[{part}]" if isinstance(part, int) else f".{_cut(part, _MAX_KEY)}"
+            for part in self.path
+        )
+        key, message = "".join(parts).removeprefix("."), _cut(self.message, _MAX_MESSAGE)
+        return f"{self.line}: {key}: {message}" if key else f"{self.line}: {message}"
 
 
 @dataclass(slots=True)
@@ -39,6 +53,9 @@ class Source:
     verbatim: dict[KeyPath, str] = field(default_factory=dict)
     """Values into which the environment was put, as they stand in the file."""
     problems: list[Problem] = field(default_factory=list)
+    untold: int = 0
+    """Problems that there are besides."""
+    _reported: set[KeyPath] = field(default_factory=set)
 
     def line(self, path: KeyPath) -> int:
         """The line of a key, or of the nearest one around it that is in the file."""
@@ -46,16 +63,21 @@ class Source:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def report(self, path: KeyPath, message: str) -> None:
+    def report(self, path: KeyPath, message: str, line: int | None = None) -> None:
         """Note a problem at a key; the first one noted there is the one told."""
-        if all(problem.path != path for problem in self.problems):
-            self.problems.append(Problem(self.line(path), path, message))
+        if path not in self._reported:
+            self._reported.add(path)
+            line = self.line(path) if line is None else line
+            self.problems.append(Problem(line, path, message))
 
     def raise_problems(self) -> None:
         """Raise ConfigError with a line for each problem, if there is any."""
         if self.problems:
             in_order = sorted(self.problems, key=attrgetter("line"))
-            raise ConfigError("\n".join(f"{self.name}:{problem}" for problem in in_order))
+            lines = [f"{self.name}:{problem}" for problem in in_order[:MAX_TOLD]]
+            if more := len(in_order) - len(lines) + self.untold:
+                lines.append(f"{self.name}: and {more} more")
+            raise ConfigError("\n".join(lines))
 
 
 def read_source(content: bytes, name: str, environment: Mapping[str, str] | None = None) -> Source:
@@ -63,6 +85,8 @@ def read_source(content: bytes, name: str, environment: Mapping[str, str] | None
 
     Raises ConfigError if it is not a YAML mapping; smaller problems are in `Source.problems`.
     """
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{name}: larger than {MAX_BYTES >> 20} MiB: this is no configuration")
     root = _compose(_decode(content, name), name)
     source = Source(name)
     if root is None:
@@ -86,27 +110,42 @@ def _decode(content: bytes, name: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Scalars as in YAML 1.2: `no` is a word, `010` is no octal number and `1:30` no time."""
+    """YAML of plain scalars (`agent.config.yaml_scalars`), without aliases, and not without end."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  (PyYAML's own declaration)
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._nodes = 0
+        self._depth = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            peek: Any = self.peek_event
-            mark = peek().start_mark
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not used here", mark)
-        return super().compose_node(parent, index)
+            raise self._refused("aliases (*name) are not used here")
+        if self._nodes == MAX_NODES:
+            raise self._refused(f"more than {MAX_NODES} keys and values: this is no configuration")
+        if self._depth == MAX_DEPTH:
+            raise RecursionError
+        self._nodes += 1
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def _refused(self, problem: str) -> yaml.MarkedYAMLError:
+        peek: Any = self.peek_event
+        return yaml.composer.ComposerError(None, None, problem, peek().start_mark)
 
 
-for _tag, _pattern in {
-    "null": r"~|null|Null|NULL|",
-    "bool": r"true|True|TRUE|false|False|FALSE",
-    "int": r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+",
-    "float": r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan",
-}.items():
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), None
-    )
+for _tag, (_pattern, _) in SCALARS.items():
+    if _tag != "str":
+        _Loader.add_implicit_resolver(f"{TAG}{_tag}", re.compile(rf"^(?:{_pattern})$"), None)
+
+
+def _cut(text: str, length: int) -> str:
+    """One line of so many characters at most."""
+    text = on_one_line(text)
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _compose(text: str, name: str) -> yaml.Node | None:
@@ -135,7 +174,6 @@ class _Reader:
 
     source: Source
     environment: Mapping[str, str]
-    _constructor: yaml.SafeLoader = field(default_factory=lambda: _Loader(""))
 
     def mapping(self, node: yaml.MappingNode, path: KeyPath = ()) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -148,22 +186,30 @@ class _Reader:
             here = (*path, key.value)
             if key.value in values:
                 first = self.source.lines[here]
-                problem = Problem(line, here, f"given twice, first in line {first}")
-                self.source.problems.append(problem)
+                self.source.report(here, f"given twice, first in line {first}", line)
                 continue
             self.source.lines[here] = line
             values[key.value] = self.value(value, here)
         return values
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG}map":
             return self.mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{TAG}seq":
             return list(self.sequence(node, path))
+        tag = node.tag.removeprefix(TAG)
+        pattern, read = SCALARS.get(tag, (None, None))
+        if not isinstance(node, yaml.ScalarNode) or pattern is None or read is None:
+            shown = node.tag.replace(TAG, "!!")
+            self.source.report(path, f"not a value that can be used here (tag {shown})")
+            return None
+        if not re.fullmatch(pattern, node.value):
+            self.source.report(path, f"is not what its tag !!{tag} says")
+            return None
         try:
-            value = self._constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError):
-            self.source.report(path, f"not a value that can be used here (tag {node.tag})")
+            value = read(node.value)
+        except ValueError as error:
+            self.source.report(path, str(error))
             return None
         return self.expanded(value, path) if isinstance(value, str) else value
 
