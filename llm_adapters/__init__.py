@@ -6,6 +6,7 @@ from llm_adapters.protocol import LanguageModelError as LanguageModelError
 from llm_adapters.protocol import Message as Message
 from llm_adapters.protocol import Notice as Notice
 from llm_adapters.protocol import ReplyItem as ReplyItem
+from llm_adapters.protocol import Summarises as Summarises
 from llm_adapters.protocol import TextDelta as TextDelta
 from llm_adapters.protocol import ToolCall as ToolCall
 from llm_adapters.protocol import ToolSpec as ToolSpec

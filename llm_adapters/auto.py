@@ -66,6 +66,11 @@ class Auto:
         assert self._llm is not None
         await self._llm.warm_up(messages, tools)
 
+    async def summarise(self) -> None:
+        """As the adapter `openai` does. Raises LanguageModelError."""
+        if self._llm is not None:
+            await self._llm.summarise()
+
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:

@@ -2,11 +2,15 @@
 
 import json
 import os
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 SERVERS = {"Ollama": 11434, "LM Studio": 1234, "llama.cpp": 8080, "vLLM": 8000}
 """Servers that speak the protocol, by the port that each has by default."""
@@ -15,7 +19,9 @@ OPENAI_MODEL = "gpt-4o-mini"
 """Small answers sooner, and sooner sounds better."""
 TIMEOUT = 0.5
 """Seconds that each of them has to answer; they are asked side by side."""
-MAX_LIST = 1 << 22
+PATIENCE = 4 * TIMEOUT
+"""Seconds that a whole answer may take."""
+MAX_LIST = 1 << 21
 """Bytes: thousands of models."""
 NOT_CHAT = ("embed", "bge-", "rerank", "whisper", "tts", "dall-e", "moderation")
 """Parts of the names of models that do not talk."""
@@ -54,7 +60,7 @@ async def discover() -> list[Server]:
         if models is not None:
             answers[name] = tuple(m for m in models if not any(part in m for part in NOT_CHAT))
 
-    with anyio.move_on_after(4 * TIMEOUT):  # for one that answers a byte at a time
+    with anyio.move_on_after(PATIENCE):  # for one that answers a byte at a time
         async with anyio.create_task_group() as tasks:
             for name, url in places.items():
                 tasks.start_soon(ask, name, url)
@@ -91,9 +97,19 @@ def _models(url: str, key: str | None) -> list[str] | None:
     request = urllib.request.Request(f"{url}/models", headers=headers)
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:
-            return model_names(json.loads(answer.read(MAX_LIST)))
-    except (OSError, ValueError, http.client.HTTPException):
+            return model_names(json.loads(_read(answer)))
+    except (OSError, ValueError, RecursionError, http.client.HTTPException):
         return None
+
+
+def _read(answer: "HTTPResponse") -> bytes:
+    """Read a list, in time. Raises ValueError for one that has no end."""
+    read, until = b"", time.monotonic() + PATIENCE
+    while piece := answer.read1(1 << 16):
+        read += piece
+        if len(read) > MAX_LIST or time.monotonic() > until:
+            raise ValueError("the list has no end")
+    return read
 
 
 def model_names(answer: object) -> list[str] | None:

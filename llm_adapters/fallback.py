@@ -13,6 +13,7 @@ from llm_adapters.protocol import (
     Message,
     Notice,
     ReplyItem,
+    Summarises,
     TextDelta,
     ToolCall,
     ToolSpec,
@@ -100,6 +101,11 @@ class Fallback:
             else:
                 return
         raise errors[0]
+
+    async def summarise(self) -> None:
+        """Have the model that answers do so, if it can. Raises LanguageModelError."""
+        if isinstance(self._answering.llm, Summarises):
+            await self._answering.llm.summarise()
 
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()

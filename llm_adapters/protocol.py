@@ -12,8 +12,8 @@ An adapter is a class with the three methods of `LanguageModel`. In plain words:
 - Whatever computes runs in a worker thread or a process, never on the event loop.
 - What goes wrong is raised as `LanguageModelError`, with a message that says what to do.
 
-`WarmsUp` and `FailsFast` are what an adapter can do besides. It is registered by one line in
-`llm_adapters.ADAPTERS`, or as an entry point of group `parley.llm`.
+`WarmsUp`, `FailsFast` and `Summarises` are what an adapter can do besides. It is registered by one
+line in `llm_adapters.ADAPTERS`, or as an entry point of group `parley.llm`.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -121,4 +121,16 @@ class WarmsUp(Protocol):
         """Load the model and its prompt cache for a conversation. Raises LanguageModelError.
 
         `messages` are those before the user's first, such as the instructions.
+        """
+
+
+@runtime_checkable
+class Summarises(Protocol):
+    """A language model that leaves out the oldest turns of a conversation that is too long."""
+
+    async def summarise(self) -> None:
+        """Sum up what was left out last, if anything, for the replies to come.
+
+        To be called between replies, and cancelled when the next one begins. Raises
+        LanguageModelError.
         """

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from bounds.lines import LineReader, LineTooLongError
 from stt.hallucinations import MIN_VOICE
 from stt.protocol import SpeechToTextError, Transcript, Word
 from stt.vad import SAMPLE_RATE, VoiceActivity
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 DRAIN = 1.0
 """Seconds that an answer may go on after its last word."""
+LONGEST_TEXT = 100_000
+"""Characters: nobody says more in one utterance."""
+LONGEST_REASON = 200
+"""Characters of the endpoint's that an error quotes."""
 
 
 class OpenAI:
@@ -108,11 +113,15 @@ class OpenAI:
         from httpx2 import RequestError, TimeoutException  # the client lets a body's through
         from openai import APIConnectionError, APIStatusError, APITimeoutError
 
+        from bounds.http import OversizeError
+
         streamed = self._stream
         try:
             return await self._ask(pcm)
         except (APITimeoutError, TimeoutException):
             raise self._error(f"said nothing for {self._timeout:g} s (stt.timeout)") from None
+        except OversizeError as error:
+            raise self._error(f"{error}: is stt.base_url right?") from None
         except (APIConnectionError, RequestError) as error:
             raise self._error(f"cannot be reached: {error.__cause__ or error}") from None
         except APIStatusError as error:
@@ -133,8 +142,8 @@ class OpenAI:
                 if "event-stream" in response.headers.get("content-type", ""):
                     return Transcript((await _read_stream(response)).strip())
                 return _parse(await response.read())
-            except ValueError as error:
-                raise self._error(f"sent no transcript: {error}") from None
+            except (ValueError, LineTooLongError) as error:
+                raise self._error(f"sent no transcript: {str(error)[:LONGEST_REASON]}") from None
 
     def _error(self, what: str) -> SpeechToTextError:
         """Say what went wrong at the endpoint, without its secrets, on one line."""
@@ -165,11 +174,14 @@ class OpenAI:
             raise SpeechToTextError(
                 f"stt.base_url is not a URL like http://127.0.0.1:8080/v1: {place!r}"
             )
+        from bounds.http import limited_client
+
         client = openai.AsyncOpenAI(
             api_key=key or "none",  # the client insists on one
             base_url=self._base_url,
             max_retries=self._retries,
             timeout=self._timeout,
+            http_client=limited_client(timeout=self._timeout),
         )
         _ = client.audio.transcriptions  # imported on first use
         return client
@@ -223,39 +235,58 @@ def _wav(pcm: NDArray[np.float32]) -> bytes:
 
 async def _read_stream(response: "AsyncAPIResponse[Any]") -> str:
     """Read an answer in pieces: its text. Raises ValueError when it is not whole."""
-    text = ""
-    lines = response.iter_lines()
+    pieces: list[str] = []
+    size, whole = 0, False
+    body = response.iter_bytes()
+    lines = LineReader(body)
     try:
-        async for line in lines:
-            data = line.removeprefix("data:").strip()
-            if not line.startswith("data:") or data == "[DONE]":
+        while (line := await lines.next()) is not None:
+            data = line.removeprefix(b"data:").strip()
+            if not line.startswith(b"data:") or data in {b"", b"[DONE]"}:
                 continue
-            event = json.loads(data)
-            if event.get("error"):
-                raise ValueError(str(event["error"].get("message", event["error"])))
+            event = _load(data)
+            if error := event.get("error"):
+                words = error.get("message") if isinstance(error, dict) else None
+                raise ValueError(str(words or error))
             if event.get("type") == "transcript.text.done":
-                return str(event["text"])
-            text += event.get("delta") or ""
+                whole = True
+                return str(event.get("text") or "")
+            delta = event.get("delta")
+            pieces.append(delta if isinstance(delta, str) else "")
+            size += len(pieces[-1]) + 1
+            if size > LONGEST_TEXT:
+                raise ValueError("it has no end")
     finally:
         # To the end, or cancelled: the client's generators may not be left half-way on trio.
-        with anyio.move_on_after(DRAIN):
-            async for _ in lines:
+        with anyio.move_on_after(DRAIN if whole else 0):
+            async for _ in body:
                 pass
-    raise ValueError(f"the answer breaks off after '{text}'")
+    raise ValueError(f"the answer breaks off after '{''.join(pieces)[-LONGEST_REASON:]}'")
+
+
+def _load(data: bytes) -> dict[str, Any]:
+    """Read a JSON object. Raises ValueError."""
+    try:
+        found = json.loads(data)
+    except RecursionError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004  (of what was sent)
+    return found
 
 
 def _parse(body: bytes) -> Transcript:
     """Parse an answer in one piece. Raises ValueError when it is none."""
     try:
-        answer = json.loads(body)
+        answer = _load(body)
         text = answer["text"].strip()
+        words = tuple(
+            Word(word["word"].strip(), float(word["start"]), float(word["end"]))
+            for word in answer.get("words") or ()
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         beginning = body[:60].decode(errors="replace").strip()
         raise ValueError(f"{beginning!r} (is base_url right, with /v1?)") from None
-    words = tuple(
-        Word(word["word"].strip(), float(word["start"]), float(word["end"]))
-        for word in answer.get("words") or ()
-    )
     return Transcript(text, words, language=answer.get("language"))
 
 

@@ -18,6 +18,7 @@ from llm_adapters import (
     LanguageModelError,
     Message,
     Notice,
+    Summarises,
     TextDelta,
     ToolCall,
     ToolSpec,
@@ -192,3 +193,13 @@ async def warm_up(
         await llm.warm_up(messages, tools)
     except LanguageModelError as error:
         report(WarningEvent("llm", "llm.warm_up", str(error)))
+
+
+async def summarise(llm: LanguageModel, report: Callable[[Event], None]) -> None:
+    """Have a model that can do so sum up what it was not shown any more; it may fail."""
+    if not isinstance(llm, Summarises):
+        return
+    try:
+        await llm.summarise()
+    except LanguageModelError as error:
+        report(WarningEvent("llm", "llm.summary", str(error)))

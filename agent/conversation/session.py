@@ -50,7 +50,7 @@ from agent.conversation.events import (
 )
 from agent.conversation.filler import Filler
 from agent.conversation.floor import Floor
-from agent.conversation.generation import FixedText, Generation, ReplySource, warm_up
+from agent.conversation.generation import FixedText, Generation, ReplySource, summarise, warm_up
 from agent.conversation.history import History
 from agent.conversation.latency import Stopwatch
 from agent.conversation.policy import Policy
@@ -132,6 +132,8 @@ class Session:
         self._current: Reply | None = None  # what is heard of it is not in the history yet
         self._asides: list[str] = []  # said to the reply that is being spoken
         self._mute = 0  # replies without a sound, in a row
+        self._quiet = anyio.Event()  # set when a reply is over, and none is under way
+        self._summing = anyio.CancelScope()
 
     async def __call__(
         self, receive: MemoryObjectReceiveStream[UserWords], send: MemoryObjectSendStream[Any]
@@ -154,9 +156,18 @@ class Session:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(warm_up, self._llm, self.history.messages, tools, self._report)
                 tasks.start_soon(self._filler.prepare, self._tts)
+                tasks.start_soon(self._sum_up)
                 if self.toolbox is not None:
                     async for text in self.toolbox.announcements:
                         self._tell(Announcement(text))
+
+    async def _sum_up(self) -> None:
+        """Have the model sum up what it is not shown any more, while nobody waits for it."""
+        while True:
+            await self._quiet.wait()
+            self._quiet = anyio.Event()
+            with anyio.CancelScope() as self._summing:
+                await summarise(self._llm, self._report)
 
     def _on(self, item: UserWords) -> None:
         """Report what the user does, and have the policy decide what follows."""
@@ -282,6 +293,7 @@ class Session:
 
     def _generate(self, number: int, turn: int, messages: Sequence[Message]) -> Reply:
         """Begin a reply to `messages`."""
+        self._summing.cancel()
         floor = Floor()
         generation = Generation(
             self._llm,
@@ -321,6 +333,8 @@ class Session:
             self._remember(reply)
         self._tell(ReplyEnded(reply.number, reply.heard_out))
         del self._replies[reply.number]
+        if not self._replies:
+            self._quiet.set()
 
     def _remember(self, reply: Reply) -> None:
         """What was heard of a reply, once."""

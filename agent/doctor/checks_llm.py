@@ -58,11 +58,17 @@ async def endpoint(section: EngineSection, family: str = "llm") -> Finding:
     """
     import openai
 
+    from bounds.http import limited_client
     from llm_adapters.openai.errors import Endpoint
 
     arguments = section.arguments()
     key = arguments["api_key"] or os.environ.get("OPENAI_API_KEY") or "none"
-    client = openai.AsyncOpenAI(api_key=key, base_url=arguments["base_url"], max_retries=0)
+    client = openai.AsyncOpenAI(
+        api_key=key,
+        base_url=arguments["base_url"],
+        max_retries=0,
+        http_client=limited_client(),
+    )
     place = Endpoint(str(client.base_url), arguments["model"], key)
     subject = f"{family} endpoint"
     try:
@@ -78,7 +84,7 @@ async def endpoint(section: EngineSection, family: str = "llm") -> Finding:
         fix = "start it: ollama serve" if refused and ":11434" in place.address else ""
         reason = str(place.explain(error, begun=False)).replace("llm.", f"{family}.")
         return Finding("missing", subject, reason, fix)
-    except ValueError:
+    except (ValueError, RecursionError):
         models = None
     finally:
         await client.close()

@@ -11,10 +11,12 @@ from pydantic import Field
 
 from llm_adapters.openai.client import check_url, find_key, make_client
 from llm_adapters.openai.errors import EmptyReplyError, Endpoint, RequestError
-from llm_adapters.openai.reply import Reply
+from llm_adapters.openai.reply import MAX_REPLY, Reply
 from llm_adapters.openai.request import Request
 from llm_adapters.openai.stream import DRAIN, BadReplyError, Delta, DeltaReader, body_errors, parse
+from llm_adapters.openai.summary import TOKENS
 from llm_adapters.protocol import (
+    LanguageModelError,
     Message,
     Notice,
     ReplyItem,
@@ -104,6 +106,7 @@ class OpenAI:
         self._starts_in_reasoning = starts_in_reasoning(model, official=self._request.is_openai)
         self._replies = 0
         self._notices: list[Notice] = []  # of the warm-up
+        self._told_no_end = False
 
     async def load(self) -> None:
         """Make the client; no request is sent. Raises LanguageModelError."""
@@ -142,6 +145,27 @@ class OpenAI:
         except EmptyReplyError:
             pass  # its single token was no word
 
+    async def summarise(self) -> None:
+        """Have the model sum up the turns that no longer fit, for the replies to come.
+
+        Raises LanguageModelError, and does not ask again for the same ones.
+        """
+        summary = self._request.summary
+        if not (due := summary.due):
+            return
+        await self.load()
+        asked = summary.request(due, self._request.context)
+        text = ""
+        try:
+            reply = self._reply(asked, (), self._first_token_timeout, longest=TOKENS)
+            async with aclosing(reply) as items:
+                async for item in items:
+                    text += item.text if isinstance(item, TextDelta) else ""
+        except LanguageModelError:
+            summary.keep(due, "")
+            raise
+        summary.keep(due, text)
+
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
@@ -167,33 +191,45 @@ class OpenAI:
     ) -> AsyncGenerator[ReplyItem, None]:
         """Try until a reply begins, each time within `timeout` seconds. Raises RequestError."""
         failures = 0
+        context = self._request.context
+        guessed = False
+        notices: dict[str, Notice] = {}  # told with the reply that they are about
         while True:
             begun = False
+            body = self._request.body(messages, tools, longest=longest)
+            size = self._request.size
             try:
-                body = self._request.body(messages, tools, longest=longest)
                 async with aclosing(self._attempt(body, timeout)) as items:
                     async for item in items:
-                        begun = True
+                        if not begun:
+                            begun = True
+                            self._request.accepted = max(self._request.accepted, size)
+                            for notice in notices.values():
+                                yield notice
                         yield item
             except RequestError as error:
                 if begun:
                     raise
-                notice = self._request.relent(error.refusal, tools=bool(tools))
-                if notice is None:
+                less = self._request.relent(error.refusal, size, tools=bool(tools))
+                if less is None and not guessed and not error.passes:
+                    less = self._request.guess(error.refusal, size)
+                    guessed = less is not None
+                if less is None:
                     wait = BACKOFF * 2**failures if error.retry_after is None else error.retry_after
                     failures += 1
                     if not error.passes or wait > self._max_wait or failures > self._retries:
+                        self._request.context = context  # less of it was of no use
                         raise
             else:
                 return
-            if notice is not None:
-                yield notice
+            if less is not None:
+                notices[less.code] = less
             else:
                 await anyio.sleep(wait)
 
     async def _attempt(
         self, body: dict[str, Any], timeout: float
-    ) -> AsyncGenerator[TextDelta | ToolCall | Usage, None]:
+    ) -> AsyncGenerator[TextDelta | ToolCall | Usage | Notice, None]:
         """Request it once: the reply as it comes. Raises RequestError."""
         reply = Reply(starts_in_reasoning=self._starts_in_reasoning)
         async with aclosing(self._deltas(body, timeout)) as deltas:
@@ -202,13 +238,19 @@ class OpenAI:
                     yield TextDelta(text)
                 if reply.over:
                     break
+                if reply.size > MAX_REPLY:
+                    raise self._endpoint.endless_reply(MAX_REPLY)
         if text := reply.finish():
             yield TextDelta(text)
         self._starts_in_reasoning = reply.starts_in_reasoning
         if reply.empty:
             raise self._endpoint.empty_reply(reply.ended)
         if reply.ended is None:
-            raise self._endpoint.broken_off()
+            if not reply.whole:
+                raise self._endpoint.broken_off()
+            if not self._told_no_end:
+                self._told_no_end = True
+                yield Notice("llm.no_end", f"{self._model} does not say when its replies end")
         self._replies += 1
         for item in reply.rest(f"call_{self._replies}_"):
             yield item
@@ -247,7 +289,7 @@ class OpenAI:
             if not ended:
                 raise self._too_slow(timeout, begun=begun) from None
         except BadReplyError as error:
-            raise self._endpoint.bad_reply(str(error)) from None
+            raise self._endpoint.bad_reply(str(error), error.refusal) from None
         except failures as error:
             if not ended:
                 raise self._endpoint.explain(error, begun=begun) from None

@@ -49,11 +49,15 @@ def make_client(url: str, key: str, connect_timeout: float) -> "AsyncOpenAI":
         raise LanguageModelError(
             f"the openai package cannot be imported ({error}): pip install openai"
         ) from None
+    from bounds.http import limited_client
+
+    timeout = openai.Timeout(None, connect=connect_timeout)
     client = openai.AsyncOpenAI(
         api_key=key or NO_KEY,
         base_url=url,
         max_retries=0,  # the adapter retries, and knows when not to
-        timeout=openai.Timeout(None, connect=connect_timeout),
+        timeout=timeout,
+        http_client=limited_client(timeout=timeout),
     )
     _ = client.chat.completions  # imported on first use
     return client

@@ -1,5 +1,6 @@
 """Errors of an OpenAI-compatible endpoint: what went wrong in one line, and what to do."""
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from llm_adapters.openai.refusal import Refusal, find_refusal
 from llm_adapters.protocol import LanguageModelError
 
 if TYPE_CHECKING:
@@ -15,13 +17,15 @@ if TYPE_CHECKING:
 
 PASSING_STATUS = {408, 409, 429}
 """Client errors that may be gone a moment later, as every 5xx may."""
+_TOO_MUCH = re.compile(r"too large|must be reduced", re.IGNORECASE)
+"""How a limit of requests says that this one is beyond it."""
 
 
 class RequestError(LanguageModelError):
     """Failure of a request; `passes` says that trying again may help.
 
     `retry_after` is how many seconds the server asked to wait, None where it did not; `refusal` is
-    what it had against the request itself, in its own words.
+    what it had against the request itself.
     """
 
     def __init__(
@@ -30,12 +34,12 @@ class RequestError(LanguageModelError):
         *,
         passes: bool = False,
         retry_after: float | None = None,
-        refusal: str = "",
+        refusal: Refusal | None = None,
     ) -> None:
         super().__init__(message)
         self.passes = passes
         self.retry_after = retry_after
-        self.refusal = refusal
+        self.refusal = refusal or Refusal()
 
 
 class EmptyReplyError(RequestError):
@@ -75,9 +79,15 @@ class Endpoint:
             "It usually ends in /v1"
         )
 
-    def bad_reply(self, words: str) -> RequestError:
+    def bad_reply(self, words: str, refusal: Refusal | None = None) -> RequestError:
         """An answer that is no chat completion; `words` complete "the endpoint …"."""
-        return RequestError(f"{self.address} {self.quote(words)}")
+        return RequestError(f"{self.address} {self.quote(words)}", refusal=refusal)
+
+    def endless_reply(self, most: int) -> RequestError:
+        """A reply that is longer than anybody listens to."""
+        return RequestError(
+            f"{self.address} did not end its reply (over {most:,} characters): set llm.max_tokens"
+        )
 
     def empty_reply(self, finish: str | None) -> EmptyReplyError:
         """An answer without a word; `finish` is the reason that it gives."""
@@ -99,6 +109,8 @@ class Endpoint:
         """The meaning of what the client raised; `begun` once text of the reply has come."""
         import openai
 
+        from bounds.http import OversizeError
+
         if isinstance(error, openai.APIStatusError):
             return self._status(error)
         if isinstance(error, openai.APITimeoutError):
@@ -106,6 +118,11 @@ class Endpoint:
                 f"no connection to {self.address} in time (llm.connect_timeout): "
                 "check llm.base_url and the network"
             )
+        for cause in causes(error):
+            if isinstance(cause, OversizeError):
+                return RequestError(
+                    f"{self.address} {cause}: is llm.base_url right? Look at the server's log"
+                )
         return self.broken_off() if begun else self._connection(error)
 
     def _connection(self, error: Exception) -> RequestError:
@@ -152,7 +169,8 @@ class Endpoint:
             return RequestError(f"{self.address}: the account has no credit left: {detail}")
         if status == 429:
             message = f"{self.address} gets too many requests: {detail}: try again later"
-            detail = ""  # nothing against this request
+            if not _TOO_MUCH.search(detail):
+                detail = ""  # nothing against this request
         elif status >= 500:
             message = f"{self.address} failed ({status}): {detail}: look at the server's log"
         else:
@@ -161,8 +179,13 @@ class Endpoint:
             message,
             passes=status in PASSING_STATUS or status >= 500,
             retry_after=waiting_time(error.response.headers),
-            refusal=detail,
+            refusal=self._refusal(error, detail),
         )
+
+    def _refusal(self, error: "APIStatusError", words: str) -> Refusal:
+        body = error.body if isinstance(error.body, dict) else {}
+        found = find_refusal(body, surely=True) or Refusal()
+        return Refusal(words, found.codes, error.status_code)
 
     def _detail(self, error: "APIStatusError") -> str:
         """The server's own words, wherever it put them."""

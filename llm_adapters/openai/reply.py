@@ -1,9 +1,15 @@
 """Assembly of one streamed reply from its events: text to speak, tool calls, token usage."""
 
+import re
+
 from llm_adapters.openai.calls import ToolCallAssembler
 from llm_adapters.openai.stream import CharacterAssembler, Delta
 from llm_adapters.protocol import ToolCall, Usage
 from llm_adapters.reasoning_filter import ReasoningFilter
+
+MAX_REPLY = 1 << 20
+"""Characters of text and of arguments: of the one, eighteen hours of speech."""
+_WHOLE = re.compile(r"[.!?…。！？][\s\"'”’»)\]*_]*$")
 
 
 class Reply:
@@ -16,6 +22,9 @@ class Reply:
         self._calls = ToolCallAssembler()
         self._usage: Usage | None = None
         self._spoken = False
+        self._last = ""  # words
+        self.size = 0
+        """Characters so far, of reasoning too, if it is in the text."""
         self.ended: str | None = None
         """The reason that the reply gives for its end."""
 
@@ -30,6 +39,11 @@ class Reply:
         return self._reasoning.over
 
     @property
+    def whole(self) -> bool:
+        """Whether it reads as if it were: it ends with a sentence, or with whole calls."""
+        return self._calls.whole if self._calls else bool(_WHOLE.search(self._last))
+
+    @property
     def starts_in_reasoning(self) -> bool | None:
         """Whether the model's next reply will begin with reasoning that no tag opens."""
         return self._reasoning.starts_in_reasoning
@@ -39,6 +53,7 @@ class Reply:
         if delta.reasoning:
             self._reasoning.reasoning_is_separate()
         self._calls.add(delta.calls)
+        self.size += len(delta.text) + sum(map(_size, delta.calls))
         self._usage = delta.usage or self._usage
         self.ended = self.ended or delta.finish
         said = self._said(self._reasoning.feed(self._characters.decode(delta.text)))
@@ -56,4 +71,12 @@ class Reply:
 
     def _said(self, text: str) -> str:
         self._spoken = self._spoken or bool(text)
+        self._last = (self._last + text)[-16:]
         return text
+
+
+def _size(fragment: object) -> int:
+    """Characters that a fragment of a call holds, and what it costs to hold them."""
+    function = fragment.get("function") if isinstance(fragment, dict) else None
+    values = function.values() if isinstance(function, dict) else ()
+    return 64 + sum(len(value) for value in values if isinstance(value, str))

@@ -1,18 +1,17 @@
 """Requests of chat completions, and what the endpoint turns out not to take."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_adapters.context_window import estimate_tool_tokens, truncate
+from llm_adapters.context_window import estimate_tokens, estimate_tool_tokens, fit
+from llm_adapters.openai.refusal import Refusal
+from llm_adapters.openai.summary import Summary
 from llm_adapters.protocol import Message, Notice, ToolSpec
 
 SMALLEST_CONTEXT = 256
 """Tokens below which a request is not cut any further."""
-TOO_LONG = re.compile(r"context[ _-](?:length|size|window)|exceed_context|prompt is too long", re.I)
-NO_TOOLS = re.compile(r"\btools?\b|tool_choice|--jinja", re.I)
 
 
 @dataclass(slots=True)
@@ -25,6 +24,12 @@ class Request:
     """Tokens of the prompt."""
     temperature: float | None
     max_tokens: int | None
+    summary: Summary = field(default_factory=Summary)
+    """What the model is told of the turns that are left out."""
+    size: int = 0
+    """Tokens of the latest request."""
+    accepted: int = 0
+    """Tokens of the longest one that was answered."""
     _without: set[str] = field(default_factory=set)
 
     def body(
@@ -32,7 +37,9 @@ class Request:
     ) -> dict[str, Any]:
         """The arguments of a streamed chat completion of at most `longest` tokens."""
         tools = () if "tools" in self._without else tools
-        shown = truncate(messages, self.context - estimate_tool_tokens(tools))
+        tool_tokens = estimate_tool_tokens(tools)
+        shown = self.summary.insert(fit(messages, self.context - tool_tokens))
+        self.size = tool_tokens + sum(map(estimate_tokens, shown))
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [_message(message) for message in shown],
@@ -49,25 +56,34 @@ class Request:
             body["max_completion_tokens" if self.is_openai else "max_tokens"] = longest
         return body
 
-    def relent(self, refusal: str, *, tools: bool) -> Notice | None:
-        """Ask for less, after the words of a `refusal`; None if that is not what it is about.
+    def relent(self, refusal: Refusal, size: int, *, tools: bool) -> Notice | None:
+        """Ask for less, after a `refusal`; None if that is not what it is about.
 
-        `tools`: whether there were any in the request.
+        `size`: tokens of what was refused; `tools`: whether there were any in it.
         """
-        if "stream_options" in refusal and "stream_options" not in self._without:
+        if "stream_options" in refusal.words and "stream_options" not in self._without:
             self._without.add("stream_options")
             return Notice("llm.no_usage", f"{self.model} does not count its tokens for us")
-        if TOO_LONG.search(refusal) and self.context > SMALLEST_CONTEXT:
-            self.context //= 2
-            return Notice(
-                "llm.context",
-                f"the conversation is too long for {self.model}: it is shown {self.context} "
-                "tokens of it from now on (llm.context)",
-            )
-        if tools and NO_TOOLS.search(refusal) and "tools" not in self._without:
+        if refusal.too_long:
+            return self._shorten(size) if size > SMALLEST_CONTEXT else None
+        if tools and refusal.about_tools and "tools" not in self._without:
             self._without.add("tools")
-            return Notice("llm.no_tools", f"{self.model} takes no tools ({refusal})")
+            return Notice("llm.no_tools", f"{self.model} takes no tools ({refusal.words})")
         return None
+
+    def guess(self, refusal: Refusal, size: int) -> Notice | None:
+        """Ask for half of what was refused, for reasons unknown, if no more was ever answered."""
+        if refusal.unclear and size > max(self.accepted, 2 * SMALLEST_CONTEXT):
+            return self._shorten(size)
+        return None
+
+    def _shorten(self, size: int) -> Notice:
+        self.context = max(SMALLEST_CONTEXT, min(self.context, size) // 2)
+        return Notice(
+            "llm.context",
+            f"the conversation is too long for {self.model}: it is shown {self.context} "
+            "tokens of it from now on (llm.context)",
+        )
 
 
 def _message(message: Message) -> dict[str, Any]:

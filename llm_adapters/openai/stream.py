@@ -11,16 +11,23 @@ from typing import Any
 
 import anyio
 
+from bounds.lines import LineReader, LineTooLongError
+from llm_adapters.openai.refusal import Refusal, find_refusal
 from llm_adapters.protocol import Usage
 
 DRAIN = 0.05
 """Seconds given to a finished reply to end, so that its connection can be used again."""
-LONGEST_LINE = 1 << 20
-"""Bytes; a real event is a few hundred."""
 
 
 class BadReplyError(Exception):
-    """The body is not a streamed chat completion; the message completes "the endpoint …"."""
+    """The body is not a streamed chat completion; the message completes "the endpoint …".
+
+    `refusal`: what the server has against the request, where that is what it says.
+    """
+
+    def __init__(self, message: str, refusal: Refusal | None = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal
 
 
 def body_errors() -> tuple[type[Exception], ...]:
@@ -56,22 +63,46 @@ class DeltaReader:
 
     def __init__(self, body: AsyncIterator[bytes]) -> None:
         self._body = body
-        self._buffer = bytearray()
+        self._lines = LineReader(body)
+        self._event = b""
         self._finished = False
 
     async def next(self) -> Delta | None:
         """Read the next event; None at the end of the body. Raises BadReplyError."""
         while True:
-            line = await self._line()
+            try:
+                line = await self._lines.next()
+            except LineTooLongError:
+                raise BadReplyError("sent something that is no stream of events") from None
             if line is None:
                 return None
-            if not line.startswith(b"data:"):
-                continue  # a comment, an event's name, the blank line after it
-            data = line.removeprefix(b"data:").strip()
+            delta = self._read(line.strip())
+            if delta is not None:
+                self._finished = self._finished or delta.finish is not None
+                return delta
+
+    def _read(self, line: bytes) -> Delta | None:
+        """Read a line; None for what is no data: a comment, a blank line, a keep-alive."""
+        field, _, data = line.partition(b":")
+        data = data.strip()
+        if field == b"event":
+            self._event = data
+        # An error may be told without a frame, or in a field of its own.
+        framed = field == b"data"
+        if line.startswith(b"{"):
+            data = line
+        elif not data or field not in {b"data", b"error"}:
+            return None
+        if data == b"[DONE]":
+            return LAST
+        event, self._event = self._event, b""
+        try:
             # An event may span lines by the standard, but no endpoint splits its JSON.
-            delta = LAST if data == b"[DONE]" else parse(data)
-            self._finished = self._finished or delta.finish is not None
-            return delta
+            return parse(data, is_error=b"error" in {field, event})
+        except BadReplyError as error:
+            if error.refusal is None and (self._lines.at_end or not framed):
+                return None  # half a line, or none of ours
+            raise
 
     async def aclose(self) -> None:
         """Leave the body. Cancelling its next read unwinds every generator below it."""
@@ -80,21 +111,8 @@ class DeltaReader:
             async for _ in self._body:
                 pass
 
-    async def _line(self) -> bytes | None:
-        """The next whole line, without its end; what follows the last one is no line."""
-        while (end := self._buffer.find(b"\n")) < 0:
-            chunk = await anext(self._body, None)
-            if chunk is None:
-                return None
-            self._buffer += chunk
-            if len(self._buffer) > LONGEST_LINE:
-                raise BadReplyError("sent something that is no stream of events")
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return line
 
-
-def parse(data: bytes) -> Delta:
+def parse(data: bytes, *, is_error: bool = False) -> Delta:
     """Parse one chunk of a chat completion. Raises BadReplyError."""
     try:
         # A character whose bytes are split over events is put together by `CharacterAssembler`.
@@ -103,9 +121,8 @@ def parse(data: bytes) -> Delta:
         raise BadReplyError("sent an event that is not JSON") from None
     if not isinstance(chunk, dict):
         raise BadReplyError("sent an event that is not a JSON object")
-    if error := chunk.get("error"):
-        words = error.get("message") if isinstance(error, dict) else error
-        raise BadReplyError(f"reported an error: {words}")
+    if refusal := find_refusal(chunk, surely=is_error):
+        raise BadReplyError(f"reported an error: {refusal.words}", refusal)
     usage = _usage(chunk["usage"]) if chunk.get("usage") else None
     choices = chunk.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
