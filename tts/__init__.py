@@ -13,5 +13,7 @@ ENGINES = {
     "command": "tts.command:Command",
     "dia2": "tts.dia2.engine:Dia2Speech",
     "espeak": "tts.espeak:Espeak",
+    "kokoro": "tts.kokoro:Kokoro",
+    "piper": "tts.piper:Piper",
 }
 """Built-in engines by name; other packages add theirs as entry points of group `parley.tts`."""

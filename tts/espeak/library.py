@@ -23,6 +23,7 @@ INITIALIZE_DONT_EXIT = 0x8000  # without it, missing data ends the whole process
 BLOCK_MS = 60  # audio per callback; a block takes about 0.1 ms to make
 POSITION_CHARACTER = 1
 CHARS_UTF8 = 1
+PHONEMES_IPA = 2
 END_PAUSE = 0x1000
 PARAMETER_RATE, PARAMETER_PITCH = 1, 3
 EVENT_LIST_END, EVENT_WORD = 0, 1
@@ -136,6 +137,23 @@ class EspeakLibrary:
             raise failure
         if status != 0:
             raise TextToSpeechError(f"espeak could not speak {text!r} (error {status})")
+
+    def phonemes(self, text: str, voice: str) -> str:
+        """Transcribe `text`, without punctuation, in IPA: stress marks, spaces between words."""
+        encoded = ctypes.create_string_buffer(
+            text.translate(_WITHOUT_CONTROLS).encode(errors="replace")
+        )
+        rest = ctypes.c_void_p(ctypes.addressof(encoded))
+        clauses = []
+        with self._lock:
+            self._apply(Settings(voice, 175, 50))
+            self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+            while rest.value:  # the library takes a clause at a time and moves the pointer on
+                clause = self._library.espeak_TextToPhonemes(
+                    ctypes.byref(rest), CHARS_UTF8, PHONEMES_IPA
+                )
+                clauses.append(clause.decode(errors="replace"))
+        return " ".join(" ".join(clauses).split())
 
     def _apply(self, settings: Settings) -> None:
         if settings == self._settings:

@@ -1,0 +1,1 @@
+"""Neural voices that ONNX Runtime computes: Piper's (VITS) and Kokoro."""
