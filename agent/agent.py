@@ -17,7 +17,7 @@ from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
 from agent.conversation.controls import Controls
 from agent.conversation.session import Session
-from agent.events import Audio, Event, Report, SessionEnded, SessionStarted
+from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group
 from agent.tools import Toolbox
 from agent.turns.interruption import decision_points
@@ -110,10 +110,12 @@ class Agent:
         report: Report,
         *,
         earlier: Sequence[Message] = (),
+        hearing: Hearing = nobody,
     ) -> Session:
         """Talk until the microphone ends and the last reply has been heard.
 
-        `earlier` is a conversation that this one goes on with. Returns the session, for its
+        `earlier` is a conversation that this one goes on with; `hearing` is told of the words of
+        a reply as they are heard. Returns the session, for its
         history. Raises StageError when a stage fails, AudioError when `echo: cancel` cannot be,
         ConfigError for a tool that cannot be made.
         """
@@ -128,6 +130,7 @@ class Agent:
                 report,
                 echo=echo,
                 earlier=earlier,
+                hearing=hearing,
             )
             heard = Graph(microphone, name="microphone").then(echo)
             controls = Controls(speaker.playback, session.history)

@@ -65,6 +65,13 @@ class Event:
 Report = Callable[[Event], None]
 """Told of every event as it happens; returns at once."""
 
+Hearing = Callable[[str], None]
+"""Told of the words of a reply as they are heard, up to four times a second; returns at once."""
+
+
+def nobody(_: object) -> None:
+    """Listen to nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted(Event):
@@ -252,3 +259,12 @@ class ErrorEvent(Event):
     code: str
     message: str
     recovered: bool
+
+
+def file_warnings(report: Report) -> Callable[[str, str, bool], None]:
+    """Return what tells of a file that is written (`agent.guards`): each as a warning."""
+
+    def tell(code: str, message: str, recovered: bool) -> None:
+        report(WarningEvent("files", code, message, recovered))
+
+    return tell

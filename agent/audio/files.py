@@ -5,8 +5,10 @@ and exactly on a virtual one.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from itertools import count
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,8 +19,10 @@ from numpy.typing import NDArray
 
 from agent.audio.playback import Playback
 from agent.audio.resample import resample
-from agent.audio.wav import WavWriter, read_audio
-from agent.events import MICROPHONE_RATE, Audio
+from agent.audio.wav import pcm16, read_audio, wav_in_background
+from agent.errors import AudioError
+from agent.events import MICROPHONE_RATE, Audio, Report, file_warnings, nobody
+from agent.guards.files import explained, overwrite
 
 _BLOCK = 0.01  # seconds
 
@@ -78,9 +82,16 @@ class WavSpeaker:
     """A speaker into a WAV file, written as it plays: the file is the timeline of `run`."""
 
     def __init__(
-        self, path: str | PathLike[str], sample_rate: int = 24000, *, prebuffer: float = 0.08
+        self,
+        path: str | PathLike[str],
+        sample_rate: int = 24000,
+        *,
+        prebuffer: float = 0.08,
+        report: Report = nobody,
     ) -> None:
-        self._path = path
+        """`report` is told if the disk is full."""
+        self._path = Path(path)
+        self._report = report
         self._speaker = PacedSpeaker(sample_rate, self._write, prebuffer=prebuffer)
         self.playback = self._speaker.playback
 
@@ -89,8 +100,12 @@ class WavSpeaker:
 
         Raises AudioError, before it reports itself started, when the file cannot be made.
         """
-        with WavWriter(self._path, self.playback.sample_rate) as self._file:
+        with explained(self._path, AudioError):
+            descriptor = overwrite(self._path)
+        tell = file_warnings(self._report)
+        rate = self.playback.sample_rate
+        with closing(wav_in_background(self._path, descriptor, tell, rate)) as self._file:
             await self._speaker.run(task_status=task_status)
 
     async def _write(self, pcm: NDArray[np.float32], _when: float) -> None:
-        self._file.write(pcm)
+        self._file.write(pcm16(pcm))

@@ -35,5 +35,6 @@ def open_microphone(
 def open_speaker(settings: SpeakerSettings, report: Report, sample_rate: int) -> Speaker:
     """The speaker; a file is written at `sample_rate` Hz, a device has its own rate."""
     if is_file(settings.device):
-        return WavSpeaker(str(settings.device), sample_rate, prebuffer=settings.prebuffer)
+        prebuffer = settings.prebuffer
+        return WavSpeaker(str(settings.device), sample_rate, prebuffer=prebuffer, report=report)
     return DeviceSpeaker(settings, report)

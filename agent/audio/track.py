@@ -154,6 +154,15 @@ class Track:
             await self._wakeup.wait()
         return self._started_at
 
+    async def passed(self, position: int) -> bool:
+        """Wait until `furthest` is `position`, in samples; False if it is over before that."""
+        await anyio.lowlevel.checkpoint()
+        while self.furthest < position:
+            if self._stopped or self._over:
+                return False
+            await self._wakeup.wait()
+        return True
+
     async def _queue(self, pcm: NDArray[np.float32]) -> None:
         while len(pcm) and not self._stopped:
             pcm = pcm[self._ring.write(pcm) :]

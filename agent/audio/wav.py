@@ -1,8 +1,8 @@
 """Audio files: any that FFmpeg knows are read whole, WAV is written as the sound goes by."""
 
+import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from agent.audio.channels import ChannelMixer
 from agent.errors import AudioError
+from agent.guards.background import BackgroundFile
+from agent.guards.files import Tell, explained, overwrite
 
 
 def read_audio(path: str | PathLike[str]) -> tuple[NDArray[np.float32], int]:
@@ -79,17 +81,25 @@ class WavWriter:
     brought up to date once a second, so that a killed process leaves a file that plays.
     """
 
-    def __init__(self, path: str | PathLike[str], sample_rate: int, channels: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        sample_rate: int,
+        channels: int = 1,
+        *,
+        private: bool = False,
+    ) -> None:
+        """`private`: if it is new, nobody but the user may read it."""
         self._path = Path(path)
         self._sample_rate = sample_rate
         self._channels = channels
+        self._private = private
         self._bytes = 0
         self._committed = 0
 
     def __enter__(self) -> Self:
-        with self._errors():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("wb")
+        with explained(self._path, AudioError):
+            self._file = os.fdopen(overwrite(self._path, private=self._private), "r+b")
         self._commit()
         return self
 
@@ -98,8 +108,8 @@ class WavWriter:
         samples = np.asarray(pcm, np.float32)
         if samples.shape[1:] != ((self._channels,) if self._channels > 1 else ()):
             raise ValueError(f"{self._channels} channel(s) cannot be written from {samples.shape}")
-        data = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
-        with self._errors():
+        data = pcm16(samples)
+        with explained(self._path, AudioError):
             self._file.write(data)
         self._bytes += len(data)
         if self._bytes - self._committed >= self._sample_rate * self._channels * 2:
@@ -107,17 +117,9 @@ class WavWriter:
 
     def _commit(self) -> None:
         """Write the header for what is there."""
-        frame = 2 * self._channels
-        rate = self._sample_rate
-        size = min(self._bytes, 0xFFFFFFFF - 36)  # past 4 GiB a WAV cannot say how long it is
-        header = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
-        header += struct.pack(
-            "<4sIHHIIHH", b"fmt ", 16, 1, self._channels, rate, rate * frame, frame, 16
-        )
-        header += struct.pack("<4sI", b"data", size)
-        with self._errors():
+        with explained(self._path, AudioError):
             self._file.seek(0)
-            self._file.write(header)
+            self._file.write(wav_header(self._sample_rate, self._channels, self._bytes))
             self._file.seek(0, 2)
             self._file.flush()
         self._committed = self._bytes
@@ -131,13 +133,29 @@ class WavWriter:
         try:
             self._commit()
         finally:
-            with self._errors():
+            with explained(self._path, AudioError):
                 self._file.close()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            reason = error.strerror or error
-            raise AudioError(f"{self._path} cannot be written: {reason}; choose another") from error
+
+def wav_in_background(
+    path: Path, descriptor: int, tell: Tell, sample_rate: int, channels: int = 1
+) -> BackgroundFile:
+    """Return a WAV file that no slow or full disk holds up; it is written as `pcm16`."""
+    header = partial(wav_header, sample_rate, channels)
+    return BackgroundFile(path, descriptor, tell, header=header, frame=2 * channels)
+
+
+def wav_header(sample_rate: int, channels: int, size: int) -> bytes:
+    """Return what stands before `size` bytes of `pcm16`."""
+    frame = 2 * channels
+    size = min(size, 0xFFFFFFFF - 36)  # past 4 GiB a WAV cannot say how long it is
+    header = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
+    header += struct.pack(
+        "<4sIHHIIHH", b"fmt ", 16, 1, channels, sample_rate, sample_rate * frame, frame, 16
+    )
+    return header + struct.pack("<4sI", b"data", size)
+
+
+def pcm16(samples: NDArray[np.float32]) -> bytes:
+    """Return samples in [-1, 1], [n] or [n, channels], as they stand in a WAV; louder clips."""
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()

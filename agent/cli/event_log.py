@@ -1,45 +1,66 @@
 """The event log: one JSON object per line, as it happens (`--events FILE`)."""
 
+import errno
+import os
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import anyio
 
-from agent.errors import ParleyError
-from agent.events import Event
+from agent.events import Event, Report, file_warnings, nobody
+from agent.guards.background import BackgroundFile
 from agent.guards.control_characters import json_line
+from agent.guards.files import Tell, create_all, explained, mend, open_stream
 from agent.guards.secrets import redacted
 
-
-def create_text(path: str | Path) -> IO[str]:
-    """A new text file, and the folders above it. Raises ParleyError if it cannot be made."""
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return Path(path).open("w", encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or error
-        raise ParleyError(f"{path} cannot be written: {reason}; choose another") from error
+_BEGINNING = b'{"t": '
 
 
 class EventLog:
     """A file of events, each with `t`, the seconds since the log was opened.
 
-    Every line is flushed, so that what happened before a crash is there after it.
+    Every line is handed to the system at once, so that what happened before a crash is there
+    after it. A log that is there already stays as it is: the new one has a number in its name.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Open (and empty) `path`. Raises ParleyError if it cannot be written."""
-        self._file = create_text(path)
+    def __init__(self, path: str | Path, report: Report = nobody) -> None:
+        """Open a log; `report` is told what happens to its file.
+
+        Raises ParleyError if it cannot be written.
+        """
+        tell = file_warnings(report)
+        with explained(path):
+            self._file = BackgroundFile(*_open(Path(path), tell), tell)
         self._start = anyio.current_time()
 
     def __call__(self, event: Event) -> None:
         """Append one event."""
         line = {"t": round(anyio.current_time() - self._start, 4), **event.record()}
-        self._file.write(json_line(redacted(line)) + "\n")
-        self._file.flush()
+        self._file.write_line(json_line(redacted(line)))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _open(path: Path, tell: Tell) -> tuple[Path, int]:
+    """The log's real name, and its descriptor. Raises OSError."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if (stream := open_stream(path)) is not None:
+        return path, stream
+    (new,), (descriptor,) = create_all(path)
+    if new != path:
+        tell("file.numbered", f"{path} is there already and stays: this log is {new}", True)
+        if _is_log(path) and mend([path]):
+            tell("file.mended", f"{path} could be read by others: yours alone now", True)
+    return new, descriptor
+
+
+def _is_log(path: Path) -> bool:
+    if not path.is_file():  # another thing of that name
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING

@@ -24,7 +24,7 @@ from agent.cli.view import open_view
 from agent.config.load import Config
 from agent.conversation.session import Session
 from agent.conversation.store import open_store
-from agent.events import Audio, Report
+from agent.events import Audio, Report, nobody
 from agent.graph import Graph
 
 MARGIN = 0.5
@@ -55,24 +55,25 @@ async def talk(
     hearing_user: list[Callable[[Audio], None]] = []
     hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]
     report = _all(watchers)
+    view = open_view(config.agent.name, console)
+    watchers.append(view)
     # Before the engines are loaded: a file that cannot be read is said at once.
     microphone = open_microphone(config.microphone, report, silence=config.turn.unfinished + MARGIN)
     async with AsyncExitStack() as stack:
-        if (memory := open_store(config.session, resume)) is not None:
+        if (memory := open_store(config.session, resume, report)) is not None:
             watchers.append(stack.enter_context(memory))
         agent = await stack.enter_async_context(_loaded(config, console))
         stack.enter_context(silenced())
-        view = stack.enter_context(open_view(config.agent.name, console))
-        watchers.append(view)
+        stack.enter_context(view)
         if explain:
             watchers.append(Explain(console))
         hearing_user.append(view.user)
         hearing_agent.append(view.agent)
         rate = agent.tts.sample_rate
         if events is not None:
-            watchers.append(stack.enter_context(EventLog(events)))
+            watchers.append(stack.enter_context(EventLog(events, report)))
         if record is not None:
-            recorder = stack.enter_context(Recorder(record, rate))
+            recorder = stack.enter_context(Recorder(record, rate, report))
             watchers.append(recorder.event)
             hearing_user.append(recorder.user)
             hearing_agent.append(recorder.agent)
@@ -84,6 +85,7 @@ async def talk(
             TappedSpeaker(speaker, _all(hearing_agent)),
             report,
             earlier=memory.messages if memory is not None else (),
+            hearing=memory.hearing if memory is not None else nobody,
         )
 
 

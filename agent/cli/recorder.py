@@ -9,10 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
-from agent.audio.wav import WavWriter
-from agent.cli.event_log import create_text
+from agent.audio.wav import pcm16, wav_in_background
 from agent.cli.streams import presentable
-from agent.events import AssistantDone, AssistantInterrupted, Audio, Event, TurnCommitted
+from agent.events import (
+    AssistantDone,
+    AssistantInterrupted,
+    Audio,
+    Event,
+    Report,
+    TurnCommitted,
+    file_warnings,
+    nobody,
+)
+from agent.guards.background import BackgroundFile
+from agent.guards.files import Tell, create_all, explained, keep_private
 
 GAP = 0.05
 """Seconds by which a block may be early or late before it counts as a gap: devices jitter."""
@@ -22,17 +32,30 @@ PATIENCE = 2.0
 
 
 class Recorder:
-    """User left, agent right, on one timeline; each side is placed by the times of its blocks."""
+    """User left, agent right, on one timeline; each side is placed by the times of its blocks.
 
-    def __init__(self, folder: str | Path, sample_rate: int) -> None:
+    A recording that is there already stays as it is: the new one has a number in its names.
+    """
+
+    def __init__(self, folder: str | Path, sample_rate: int, report: Report = nobody) -> None:
         """Write `conversation.wav` at `sample_rate` Hz and `transcript.txt` into `folder`.
 
-        Raises ParleyError or AudioError if that cannot be done.
+        `report` is told what happens to them. Raises ParleyError if they cannot be made.
         """
-        self._start = anyio.current_time()
         self._rate = sample_rate
-        self._wav = WavWriter(Path(folder) / "conversation.wav", sample_rate, channels=2)
-        self._transcript = create_text(Path(folder) / "transcript.txt")
+        folder, tell = Path(folder), file_warnings(report)
+        wanted = [folder / "conversation.wav", folder / "transcript.txt"]
+        with explained(folder):
+            (wav, text), (sound, words) = create_all(*wanted)
+            if [wav, text] != wanted:
+                message = f"the recording in {folder} stays: this one is {wav.name}, {text.name}"
+                tell("file.numbered", message, True)
+            recordings = {*folder.glob("conversation*.wav"), *folder.glob("transcript*.txt")}
+            keep_private(folder, recordings, tell)
+        tell = _once(tell)
+        self._wav = wav_in_background(wav, sound, tell, sample_rate, channels=2)
+        self._transcript = BackgroundFile(text, words, tell)
+        self._start = anyio.current_time()
         self._user = _Channel(self._start, sample_rate)
         self._agent = _Channel(self._start, sample_rate)
 
@@ -60,18 +83,17 @@ class Recorder:
 
     def _line(self, who: str, text: str) -> None:
         minutes, seconds = divmod(anyio.current_time() - self._start, 60)
-        self._transcript.write(f"[{minutes:02.0f}:{seconds:04.1f}] {who}: {presentable(text)}\n")
-        self._transcript.flush()
+        line = f"[{minutes:02.0f}:{seconds:04.1f}] {who}: {presentable(text)}"
+        self._transcript.write_line(line)
 
     def _write(self, at_least: int) -> None:
         """Write what both sides have, and the longer one alone up to `at_least`."""
         length = max(min(self._user.length, self._agent.length), at_least)
         user, agent = self._user.take(length), self._agent.take(length)
         if len(user):
-            self._wav.write(np.column_stack((user, agent)))
+            self._wav.write(pcm16(np.column_stack((user, agent))))
 
     def __enter__(self) -> Self:
-        self._wav.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +101,20 @@ class Recorder:
         self._agent.flush()
         self._write(max(self._user.length, self._agent.length))
         self._transcript.close()
-        self._wav.__exit__(None, None, None)
+        self._wav.close()
+
+
+def _once(tell: Tell) -> Tell:
+    """Tell what happens to both files, which are on one disk, as if they were one."""
+    last = ""
+
+    def tell_once(code: str, message: str, recovered: bool) -> None:
+        nonlocal last
+        if code != last:
+            last = code
+            tell(code, message, recovered)
+
+    return tell_once
 
 
 class _Channel:

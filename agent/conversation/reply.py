@@ -28,6 +28,8 @@ from agent.events import (
     AssistantText,
     ErrorEvent,
     Event,
+    Hearing,
+    nobody,
 )
 from agent.graph import only
 from llm_adapters import LanguageModelError
@@ -44,6 +46,9 @@ from tts.clean import SpeechText
 
 UNDERSTOOD = 1.0
 """Seconds before the end of a question from which on people answer it."""
+
+TOLD_EVERY = 0.25
+"""Seconds of a reply after which it is told which more words of it were heard."""
 
 AHEAD = 1000
 """Fragments that the language model may be ahead of the voice."""
@@ -77,12 +82,14 @@ class Reply:
         *,
         report: Callable[[Event], None],
         tell: Callable[[ReplyEvent], None],
+        hearing: Hearing = nobody,
         apology: str,
         floor: Floor,
         speak_ahead: bool = True,
     ) -> None:
         """`number` is the policy's, which `tell` tells what happens; `turn` is the user's.
 
+        `hearing` is told of its words as they are heard.
         `apology` is spoken in the place of what an engine's failure leaves missing. `floor` is
         the reply's for a `source` that has to wait for it. `speak_ahead`: the voice begins
         before that, not only the model.
@@ -99,6 +106,7 @@ class Reply:
         self.mute = False  # there were words, and no sound came of them
         self._tts = tts
         self._tell = tell
+        self._hearing = hearing
         self._publish = report
         self._unreported: list[Event] = []
         self._apology = apology
@@ -291,6 +299,16 @@ class Reply:
             self._report(AssistantSpeechStarted(self.turn))
             self._report(self.watch.latency(self.turn))
             self._tell(ReplyStarted(self.number, when))
+            await self._tell_what_is_heard()
+
+    async def _tell_what_is_heard(self) -> None:
+        told = 0
+        step = round(TOLD_EVERY * self._tts.sample_rate)
+        while await self._track.passed(self._track.furthest + step):
+            heard = self.said.split()
+            if len(heard) > told:
+                self._hearing(" ".join(heard[told:]))
+                told = len(heard)
 
     def _fail(self, stage: str, error: Exception) -> None:
         cause = only(error)

@@ -61,12 +61,14 @@ from agent.events import (
     Decision,
     ErrorEvent,
     Event,
+    Hearing,
     TurnCommitted,
     UserBackchannel,
     UserSpeechStarted,
     UserSpeechStopped,
     UserTranscript,
     WarningEvent,
+    nobody,
 )
 from agent.tools import Toolbox
 from agent.turns.events import (
@@ -106,11 +108,12 @@ class Session:
         *,
         echo: EchoStage | None = None,
         earlier: Sequence[Message] = (),
+        hearing: Hearing = nobody,
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.
 
-        `echo` is told when the agent seems to interrupt itself; `earlier` is a conversation that
-        this one goes on with.
+        `echo` is told when the agent seems to interrupt itself, `hearing` of a reply's words as
+        they are heard; `earlier` is a conversation that this one goes on with.
         """
         sounds = tts.sounds if config.agent.sounds and isinstance(tts, ExpressiveSpeech) else ()
         system = system_message(config.agent.preamble, config.agent.instructions, sounds)
@@ -123,6 +126,7 @@ class Session:
         self._playback = playback
         self._config = config
         self._report = report
+        self._hearing = hearing
         self._echo = echo
         self._policy = Policy(config)
         self._filler = Filler(config.thinking, playback, report)
@@ -315,6 +319,7 @@ class Session:
             self._playback,
             report=self._report,
             tell=self._tell,
+            hearing=self._hearing,
             apology=self._config.agent.apology,
             floor=floor,
             speak_ahead=self._config.turn.speculate == "all",

@@ -1,109 +1,78 @@
 """Conversations that are kept: a file each, written as it happens, read again to go on with it.
 
-A file is JSON lines, each with the local `time` and a `type`: `begun`, `resumed`, `user`,
-`assistant` (the words heard, `interrupted` or not), `taken_up` (the interrupted one went on, and
-comes again), `aside` (a backchannel), `tool` (a call with its result). Lines are only ever added,
-and each is handed to the system at once, so that a crash costs the line being written at most.
+A file is JSON lines, each with the local `time` and a `type`: `begun`, `resumed` (with the `pid`),
+`user`, `hearing` (words of a reply, as they are heard), `assistant` (all the words heard of it,
+`interrupted` or not), `taken_up` (the interrupted one went on, and comes again), `aside` (a
+backchannel), `tool` (a call with its result). Lines are only ever added, and each is handed to the
+system at once, so that a crash costs the line being written at most. The file is locked as long as
+the conversation goes on.
 """
 
-import json
-import logging
-from collections.abc import Iterator
+import os
+import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from agent.config.sections import SessionSettings
+from agent.conversation.kept import LAST, SUFFIX, Conversation, Entry, conversations, files, read
 from agent.errors import ParleyError
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
     AssistantResumed,
     Event,
+    Report,
     TurnCommitted,
     UserBackchannel,
+    WarningEvent,
+    file_warnings,
+    nobody,
 )
+from agent.guards.background import BackgroundFile
 from agent.guards.control_characters import json_line
+from agent.guards.files import create_all, explained, keep_private, lock, reopen
 from agent.guards.secrets import redacted
 from agent.tools.events import ToolReturned
-from llm_adapters import Message, ToolCall
+from llm_adapters import Message
 
-_log = logging.getLogger(__name__)
-
-SUFFIX = ".jsonl"
-LAST = "last"
-"""In the place of an id: the latest conversation."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a conversation."""
-
-    type: str
-    time: datetime
-    data: dict[str, Any]
-
-    @property
-    def text(self) -> str:
-        """What was said, or what a tool gave."""
-        return str(self.data.get("text") or "")
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One that was kept."""
-
-    id: str
-    entries: tuple[Entry, ...]
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """The conversation as a language model is told it, without the persona."""
-        told: list[Message] = []
-        waiting = False  # the last message is the user's, and unanswered
-        for entry in self.entries:
-            match entry.type:
-                case "user":
-                    before = f"{told.pop().content} " if waiting else ""
-                    told.append(Message("user", before + entry.text))
-                case "aside":
-                    told.append(Message("user", f"({entry.text})"))
-                case "assistant":
-                    interrupted = bool(entry.data.get("interrupted"))
-                    told.append(Message("assistant", entry.text, interrupted=interrupted))
-                case "taken_up" if told and told[-1].interrupted:
-                    told.pop()  # the reply went on, and is told again when it is over
-                case "tool":
-                    told += _used_tool(entry, f"kept_{len(told)}")
-                case _:
-                    continue
-            waiting = entry.type == "user"
-        return tuple(told)
-
-
-def _used_tool(entry: Entry, call_id: str) -> list[Message]:
-    arguments = str(entry.data.get("arguments") or "")
-    call = ToolCall(call_id, str(entry.data.get("name") or ""), arguments)
-    return [Message("assistant", "", calls=(call,)), Message("tool", entry.text, call_id=call_id)]
+__all__ = ["LAST", "Conversation", "ConversationStore", "Entry", "conversations", "open_store"]
+__all__ += ["read"]
 
 
 class ConversationStore:
     """Writes one conversation; told of every event, it keeps those that were heard."""
 
-    def __init__(self, folder: Path, *, resume: str | None = None) -> None:
+    def __init__(self, folder: Path, *, resume: str | None = None, report: Report = nobody) -> None:
         """A new conversation in `folder`, or one that goes on.
 
-        `resume` is its id, the beginning of one, or `last`. Raises ParleyError if there is none
-        such, or if the file cannot be written.
+        `resume` is its id, the beginning of one, or `last`; `report` is told what happens to the
+        file. Raises ParleyError if there is none such, if somebody else goes on with it, or if the
+        file cannot be written.
         """
-        self.earlier = read(folder, resume) if resume is not None else None
+
+        def warn(message: str) -> None:
+            report(WarningEvent("files", "file.unreadable", message))
+
+        tell = file_warnings(report)
+        self.earlier: Conversation | None = None
         """The conversation so far, if it goes on."""
-        self.id = self.earlier.id if self.earlier else _free_id(folder)
-        self._file = _open(folder / f"{self.id}{SUFFIX}")
-        self._full = False  # a full disk ends no conversation
-        self._write("resumed" if self.earlier else "begun")
+        if resume is None:
+            path, descriptor = _begin(folder)
+        else:
+            path = folder / f"{read(folder, resume, warn).id}{SUFFIX}"
+            descriptor = _go_on(path)
+            self.earlier = read(folder, path.stem)  # again: only now nobody writes it
+        self.id = path.stem
+        with explained(folder):
+            keep_private(folder, files(folder), tell)
+        _nothing_is_later(folder)
+        self._cut = False  # the last reply was interrupted, and something of it heard
+        self._file = BackgroundFile(path, descriptor, tell)
+        if self.earlier is not None and not _ends_a_line(descriptor):
+            self._file.write(b"\n")
+        self._write("begun" if self.earlier is None else "resumed", pid=os.getpid())
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -119,100 +88,81 @@ class ConversationStore:
                 self._write("aside", text=text)
             case AssistantDone(text=text) if text:
                 self._write("assistant", text=text)
-            case AssistantInterrupted(heard=heard) if heard:
-                self._write("assistant", text=heard, interrupted=True)
-            case AssistantResumed():
+            case AssistantInterrupted(heard=heard):
+                self._cut = bool(heard)
+                if heard:
+                    self._write("assistant", text=heard, interrupted=True)
+            case AssistantResumed() if self._cut:
                 self._write("taken_up")
             case ToolReturned(name=name, arguments=arguments, result=result):
                 self._write("tool", name=name, arguments=arguments, text=result)
+            case _:
+                self._file.tell_news()
+
+    def hearing(self, words: str) -> None:
+        """Keep more words of the reply that is being heard, in case its end is never told."""
+        self._write("hearing", text=words)
 
     def _write(self, kind: str, **data: Any) -> None:
-        time = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        line = json_line(redacted({"time": time, "type": kind, **data}))
-        try:
-            self._file.write(f"{line}\n")
-            self._file.flush()
-        except OSError as error:
-            if not self._full:
-                _log.warning("the conversation is not kept any more: %s", error)
-            self._full = True
+        now = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        self._file.write_line(json_line(redacted({"time": now, "type": kind, **data})))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # of what could not be written: that has been said
-            self._file.close()
+        self._file.close()
 
 
-def open_store(settings: SessionSettings, resume: str | None = None) -> ConversationStore | None:
+def open_store(
+    settings: SessionSettings, resume: str | None = None, report: Report = nobody
+) -> ConversationStore | None:
     """What keeps the conversation that begins or, with `resume`, goes on; None to keep none.
 
     Raises ParleyError as `ConversationStore` does, and where there is nothing to go on from.
     """
     if settings.folder is not None:
-        return ConversationStore(settings.folder, resume=resume)
+        return ConversationStore(settings.folder, resume=resume, report=report)
     if resume is not None:
         raise ParleyError("no conversations are kept to go on with: set session.save to a folder")
     return None
 
 
-def read(folder: Path, name: str) -> Conversation:
-    """A conversation by its id, the beginning of one, or `last`.
-
-    Raises ParleyError if there is none such, several, or the file cannot be read.
-    """
-    ids = list(_ids(folder))
-    found = ids[-1:] if name == LAST else [i for i in ids if i.startswith(name)]
-    if name in ids:
-        found = [name]
-    if not found:
-        raise ParleyError(f"no conversation '{name}' in {folder}: parley history lists them")
-    if len(found) > 1:
-        raise ParleyError(f"'{name}' is the beginning of several: {', '.join(found)}")
-    path = folder / f"{found[0]}{SUFFIX}"
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise ParleyError(f"{path} cannot be read: {error.strerror or error}") from error
-    return Conversation(found[0], tuple(_entries(lines)))
+def _begin(folder: Path) -> tuple[Path, int]:
+    """A new file, locked: its name is the time, with a number if one of that second is there."""
+    path = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}{SUFFIX}"
+    with explained(path):
+        (path,), (descriptor,) = create_all(path)
+    return path, descriptor
 
 
-def conversations(folder: Path) -> Iterator[Conversation]:
-    """All that are kept, oldest first. Raises ParleyError for one that cannot be read."""
-    return (read(folder, each) for each in _ids(folder))
+def _go_on(path: Path) -> int:
+    """The file of an old one, locked. Raises ParleyError if it cannot be, or somebody has it."""
+    with explained(path):
+        descriptor = reopen(path)
+    if lock(descriptor):
+        return descriptor
+    os.close(descriptor)
+    begins = [e for e in read(path.parent, path.stem).entries if e.type in ("begun", "resumed")]
+    who = "another process"
+    if begins:
+        who = f"process {begins[-1].data.get('pid', '?')} since {begins[-1].time:%H:%M:%S on %x}"
+    raise ParleyError(
+        f"the conversation {path.stem} is in use by {who}: end that one, or begin a new one"
+    )
 
 
-def _ids(folder: Path) -> list[str]:
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+def _ends_a_line(descriptor: int) -> bool:
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size:
+        os.lseek(descriptor, -1, os.SEEK_END)
+    return not size or os.read(descriptor, 1) == b"\n"
 
 
-def _entries(lines: list[str]) -> Iterator[Entry]:
-    """The lines that are whole: a crash may have left half of one."""
-    for line in lines:
-        try:
-            data = json.loads(line)
-            yield Entry(str(data.pop("type")), datetime.fromisoformat(data.pop("time")), data)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-
-
-def _free_id(folder: Path) -> str:
-    """The time, which sorts; with a number if there is one of that second already."""
-    now = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    taken = set(_ids(folder))
-    return next(i for i in (now, *(f"{now}-{n}" for n in range(2, 10**6))) if i not in taken)
-
-
-def _open(path: Path) -> IO[str]:
-    """The file to add to, on a line of its own. Raises ParleyError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
-        if file.tell():
-            with path.open("rb") as written:
-                written.seek(-1, 2)
-                file.write("" if written.read() == b"\n" else "\n")
-    except OSError as error:
-        raise ParleyError(f"{path} cannot be written: {error.strerror or error}") from error
-    return file
+def _nothing_is_later(folder: Path) -> None:
+    """Take back times that have not come yet: a clock was ahead, and `last` goes by them."""
+    now = time.time()
+    for path in files(folder):
+        with suppress(OSError):
+            if path.lstat().st_mtime > now:
+                os.utime(path, (now - 1, now - 1), follow_symlinks=False)

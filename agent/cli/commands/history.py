@@ -5,12 +5,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent.cli.options import add_config
+from agent.cli.output import warn
 
 if TYPE_CHECKING:
-    from agent.conversation.store import Conversation, Entry
+    from agent.conversation.kept import Conversation, Entry
 
 WIDTH = 60
 """Characters of a conversation's first words in the list."""
+
+DAMAGED = 1000
+"""Characters that are shown of a damaged line: it may be anything."""
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,16 +32,22 @@ def run(args: argparse.Namespace) -> int:
     """Print the list, or one conversation. Raises ParleyError or ConfigError."""
     from agent.config.load import load_config
     from agent.config.sections import SessionSettings
-    from agent.conversation.store import conversations, read
+    from agent.conversation.kept import conversations, files, read
     from agent.errors import ParleyError
+    from agent.guards.files import keep_private
 
     session = SessionSettings(save=args.dir) if args.dir else load_config(args.config).session
     if session.folder is None:
         raise ParleyError("no conversations are kept: set session.save to a folder, or give --dir")
+    if kept := files(session.folder):
+        keep_private(session.folder, kept, lambda _code, message, _recovered: warn(message))
     if args.id is not None:
-        print("\n".join(_lines(read(session.folder, args.id))))
+        conversation = read(session.folder, args.id, warn)
+        if damaged := sum(entry.type == "damaged" for entry in conversation.entries):
+            warn(f"damaged lines in {conversation.id}, shown as they are: {damaged}")
+        print("\n".join(_lines(conversation)))
         return 0
-    found = [_summary(each) for each in conversations(session.folder)]
+    found = [_summary(each) for each in conversations(session.folder, warn)]
     print("\n".join(found) or f"no conversations in {session.folder} yet")
     return 0
 
@@ -57,17 +67,20 @@ def _lines(conversation: "Conversation") -> Iterator[str]:
 
 
 def _line(entry: "Entry") -> str:
+    text, data = entry.text, entry.data
     match entry.type:
         case "begun" | "resumed":
-            return f"-- {entry.type} {entry.time:%A, %d %B %Y} --"
+            line = f"-- {entry.type} {entry.time:%A, %d %B %Y} --"
+        case "damaged":
+            line = f"-- damaged: {text[:DAMAGED]} --"
         case "assistant":
-            return f"agent: {entry.text}{' [interrupted]' if entry.data.get('interrupted') else ''}"
+            line = f"agent: {text}{' [interrupted]' if data.get('interrupted') else ''}"
         case "taken_up":
-            return "-- that reply went on --"
+            line = "-- that reply went on --"
         case "aside":
-            return f"user:  ({entry.text})"
+            line = f"user:  ({text})"
         case "tool":
-            name, arguments = entry.data.get("name"), entry.data.get("arguments") or ""
-            return f"tool:  {name} {arguments} -> {entry.text}"
+            line = f"tool:  {data.get('name')} {data.get('arguments') or ''} -> {text}"
         case _:
-            return f"{entry.type}:  {entry.text}"
+            line = f"{entry.type}:  {text}"
+    return line

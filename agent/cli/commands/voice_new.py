@@ -99,7 +99,7 @@ def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> d
                 warn(f"candidate {number} (seed {seed}): {error}")
                 continue
             wav = folder / f"{number}.wav"
-            with WavWriter(wav, result.sample_rate) as file:
+            with WavWriter(wav, result.sample_rate, private=True) as file:
                 file.write(result.waveform)
             candidates[number] = Candidate(voice, result)
             seconds = len(result.waveform) / result.sample_rate

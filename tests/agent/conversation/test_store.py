@@ -1,7 +1,6 @@
 """Conversations that are kept: written as they are heard, and read again."""
 
 import json
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,9 +23,11 @@ from agent.events import (
     Event,
     TurnCommitted,
     UserBackchannel,
+    WarningEvent,
 )
 from agent.tools import ToolCalled, ToolReturned
 from llm_adapters import Message, ToolCall
+from tests.faults.disk import full
 
 EVENTS: list[Event] = [
     AssistantDone(0, "Hello."),
@@ -132,14 +133,17 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         read(tmp_path / "nowhere", "last")
 
 
-def test_a_full_disk_ends_no_conversation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with ConversationStore(tmp_path) as memory, caplog.at_level(logging.WARNING):
-        memory._file.close()
-        memory._file = Path("/dev/full").open("w")  # noqa: SIM115  (closed by the memory)
+def test_a_full_disk_ends_no_conversation(tmp_path: Path) -> None:
+    """What it does to the file: `tests/faults/test_disks.py`."""
+    told: list[Event] = []
+    with ConversationStore(tmp_path, report=told.append) as memory, full(memory._file.descriptor):
         for event in EVENTS:
             memory(event)
-    assert caplog.text.count("the conversation is not kept any more: ") == 1
-    assert "No space left" in caplog.text
+    (warning,) = (
+        event for event in told if isinstance(event, WarningEvent) and not event.recovered
+    )
+    assert "No space left" in warning.message
+    assert read(tmp_path, memory.id).messages == MESSAGES
 
 
 def test_only_where_it_is_wanted(tmp_path: Path) -> None:

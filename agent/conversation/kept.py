@@ -1,0 +1,222 @@
+"""Conversations that were kept, as they are read: nothing is lost of what is readable in them."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ParleyError
+from llm_adapters import Message, ToolCall
+
+SUFFIX = ".jsonl"
+LAST = "last"
+"""In the place of an id: the conversation that was written last."""
+
+LIMIT = 16 << 20
+"""Bytes of a file that are read, its last ones: days of conversation."""
+
+_NAME = re.compile(r"\d{4}-\d\d-\d\d-\d{6}(-\d+)?\.jsonl")
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a conversation; one that is `damaged` is there as it stands in the file."""
+
+    type: str
+    time: datetime
+    data: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """What was said, or what a tool gave."""
+        return str(self.data.get("text") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One that was kept."""
+
+    id: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a line in it that means anything."""
+        return any(entry.type != "damaged" for entry in self.entries)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation as a language model is told it, without the persona."""
+        told: list[Message] = []
+        waiting = False  # the last message is the user's, and unanswered
+        for entry in self.entries:
+            match entry.type:
+                case "user":
+                    before = f"{told.pop().content} " if waiting else ""
+                    told.append(Message("user", before + entry.text))
+                case "aside":
+                    told.append(Message("user", f"({entry.text})"))
+                case "assistant":
+                    interrupted = bool(entry.data.get("interrupted"))
+                    told.append(Message("assistant", entry.text, interrupted=interrupted))
+                case "taken_up" if told and told[-1].interrupted:
+                    told.pop()  # the reply went on, and is told again when it is over
+                case "tool":
+                    told += _used_tool(entry, f"kept_{len(told)}")
+                case _:
+                    continue
+            waiting = entry.type == "user"
+        return tuple(told)
+
+
+def _used_tool(entry: Entry, call_id: str) -> list[Message]:
+    arguments = str(entry.data.get("arguments") or "")
+    call = ToolCall(call_id, str(entry.data.get("name") or ""), arguments)
+    return [Message("assistant", "", calls=(call,)), Message("tool", entry.text, call_id=call_id)]
+
+
+def files(folder: Path) -> list[Path]:
+    """Those of conversations, by the names that Parley gives them, which are times."""
+    return [path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)]
+
+
+def read(folder: Path, name: str, warn: Warn = lambda _: None) -> Conversation:
+    """A conversation by its id, the beginning of one, or `last`.
+
+    `warn` is told of those that `last` passes over, since nothing in them can be read. Raises
+    ParleyError if there is none such, several, or the file cannot be read.
+    """
+    ids = _ids(folder)
+    if name == LAST and LAST not in ids:
+        newest = sorted(ids, key=lambda each: _written(_path(folder, each)), reverse=True)
+        if (conversation := next(_readable(folder, newest, warn), None)) is not None:
+            return conversation
+    found = [name] if name in ids else [each for each in ids if each.startswith(name)]
+    if not found:
+        raise ParleyError(f"no conversation '{name}' in {folder}: parley history lists them")
+    if len(found) > 1:
+        raise ParleyError(f"'{name}' is the beginning of several: {', '.join(found)}")
+    return _read(_path(folder, found[0]), warn)
+
+
+def conversations(folder: Path, warn: Warn = lambda _: None) -> Iterator[Conversation]:
+    """All that are kept, oldest first; `warn` is told of what is among them and is none."""
+    return _readable(folder, _ids(folder), warn)
+
+
+def _readable(folder: Path, ids: Iterable[str], warn: Warn) -> Iterator[Conversation]:
+    for each in ids:
+        path = _path(folder, each)
+        try:
+            conversation = _read(path, warn)
+        except ParleyError as error:
+            warn(str(error))
+            continue
+        if conversation.readable:
+            yield conversation
+        elif conversation.entries:
+            warn(f"{path} is no conversation: no line of it can be read")
+
+
+def _ids(folder: Path) -> list[str]:
+    """Those of the folder in their order: `…-10` comes after `…-9`."""
+    ids = (path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+    return sorted(ids, key=lambda each: [int(n) if n.isdigit() else n for n in _parts(each)])
+
+
+def _parts(name: str) -> list[str]:
+    """Texts and numbers in turn, so that each is compared with its like."""
+    return re.split(r"([0-9]+)", name)
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}{SUFFIX}"
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _read(path: Path, warn: Warn) -> Conversation:
+    try:
+        # A FIFO must not be waited for.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ParleyError(f"{path} is no conversation: it is no plain file")
+            if status.st_size > LIMIT:
+                warn(f"{path} is very long: only the last {LIMIT >> 20} MB of it are read")
+                file.seek(-LIMIT, os.SEEK_END)
+            text = file.read(LIMIT).decode("utf-8", "replace")
+    except OSError as error:
+        raise ParleyError(f"{path} cannot be read: {error.strerror or error}") from error
+    changed = datetime.fromtimestamp(status.st_mtime).astimezone()
+    lines = _entries(text.split("\n"), changed)
+    return Conversation(path.name.removesuffix(SUFFIX), tuple(_with_what_was_cut_off(lines)))
+
+
+def _entries(lines: list[str], time: datetime) -> Iterator[Entry]:
+    """Each line, whole or damaged; what has no time of its own has that of the one before."""
+    for line in filter(None, (line.strip(" \r\0") for line in lines)):  # a crash may leave zeros
+        entry = _entry(line, time)
+        # The end of a line may have been lost, and the next one follows directly.
+        if entry is None and (start := line.rfind('{"time": ')) > 0:
+            yield Entry("damaged", time, {"text": line[:start]})
+            entry = _entry(line[start:], time)
+        entry = entry or Entry("damaged", time, {"text": line})
+        time = entry.time
+        yield entry
+
+
+def _entry(line: str, time: datetime) -> Entry | None:
+    try:
+        data = json.loads(line)
+        if "\\ud" in line.lower():  # half a character is none
+            data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+        kind, when = str(data.pop("type")), data.pop("time", None)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    try:
+        return Entry(kind, datetime.fromisoformat(when), data)
+    except (ValueError, TypeError):
+        return Entry(kind, time, data) if data.get("text") else None
+
+
+def _with_what_was_cut_off(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Make one entry of what was `hearing` of a reply whose end a crash took, and of others none.
+
+    An `assistant` entry has all that was heard of its reply, until that is `taken_up` again.
+    """
+    hearing: list[Entry] = []
+    before: list[Entry] = []
+    for entry in entries:
+        match entry.type:
+            case "hearing":
+                hearing.append(entry)
+                continue
+            case "begun" | "resumed":
+                yield from _cut_off(hearing)
+                hearing = []
+            case "assistant":
+                before, hearing = hearing, []
+            case "taken_up":
+                hearing = before + hearing
+        yield entry
+    yield from _cut_off(hearing)
+
+
+def _cut_off(hearing: list[Entry]) -> Iterator[Entry]:
+    if hearing:
+        text = " ".join(entry.text for entry in hearing)
+        yield Entry("assistant", hearing[0].time, {"text": text, "interrupted": True})
