@@ -19,7 +19,8 @@ from agent.conversation.commands import (
 )
 from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
 from agent.events import Decision
-from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide, is_backchannel
+from agent.turns.backchannels import bids_to_go_on, is_backchannel
+from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide
 
 
 class BargeIn:
@@ -132,10 +133,14 @@ class BargeIn:
         return None
 
     def _decide_afterwards(self, turn: TurnRecord, *, final: bool) -> Meaning:
-        """A "yeah" that ends after the reply is still a backchannel, or answers its question."""
+        """A "yeah" that ends after the reply is still a backchannel, or answers its question.
+
+        "Go on" then asks for more.
+        """
         over = turn.over
         heard_out = over is not None and over.state is ReplyState.DONE and not over.progress.asks
-        if final and heard_out and turn.voice < BACKCHANNEL and is_backchannel(turn.text):
+        brief = turn.voice < BACKCHANNEL and not bids_to_go_on(turn.text)
+        if final and heard_out and brief and is_backchannel(turn.text):
             why = f"'{turn.text}', at the end of the reply"
             self._do(Explain(Decision(turn.number, "backchannel", why)))
             return "backchannel"

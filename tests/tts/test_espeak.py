@@ -1,3 +1,5 @@
+import ctypes
+import re
 import threading
 from typing import Any
 
@@ -8,9 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from agent.config.load import parse_config
+from agent.errors import ConfigError
 from tts.espeak import Espeak
 from tts.espeak.engine import synthesise
-from tts.espeak.library import Settings, load_library
+from tts.espeak.library import Settings, _languages, load_library
 from tts.protocol import Speech, TextToSpeech, TextToSpeechError
 
 pytestmark = pytest.mark.anyio
@@ -158,6 +162,69 @@ async def test_voice_speed_and_pitch_belong_to_the_engine(speak: Any) -> None:
     assert len(fast.pcm) < 0.8 * len(usual.pcm)
     assert abs(len(german.pcm) - len(usual.pcm)) > 700
     assert pitch(high.pcm) > 1.2 * pitch(low.pcm)
+
+
+def settled(voice: str) -> Any:
+    """What espeak has after it was told of a voice: its name, or what it says."""
+    library = load_library()
+    try:
+        library.check(Settings(voice, 175, 50))
+    except TextToSpeechError as error:
+        return str(error)
+    library._library.espeak_GetCurrentVoice.restype = ctypes.POINTER(ctypes.c_char_p)
+    return library._library.espeak_GetCurrentVoice().contents.value
+
+
+@pytest.mark.parametrize(
+    ("voice", "name"),
+    [
+        ("en-gb", b"English (Great Britain)"),
+        ("en-GB", b"English (Great Britain)"),
+        ("en_gb", b"English (Great Britain)"),
+        ("en-gb+f2", b"English (Great Britain)"),
+        ("English (Great Britain)+m3", b"English (Great Britain)"),
+        ("gmw/en", b"English (Great Britain)"),
+        ("en-uk", b"English (Great Britain)"),
+        ("en-us", b"English (America)"),
+        ("en-gb-x-rp", b"English (Received Pronunciation)"),
+        ("fr-fr", b"French (France)"),
+        ("fr-BE", b"French (Belgium)"),
+        ("fr-CA", b"French (France)"),
+        ("de-DE", b"German"),
+        ("pt-BR", b"Portuguese (Brazil)"),
+        ("pt-PT", b"Portuguese (Portugal)"),
+        ("es-MX", b"Spanish (Latin America)"),
+        ("zh", b"Chinese (Mandarin, latin as English)"),
+        ("zh-Hans-CN", b"Chinese (Mandarin, latin as English)"),
+    ],
+)
+def test_a_voice_is_found_by_its_language(voice: str, name: bytes) -> None:
+    assert settled(voice) == name
+
+
+def test_every_language_that_is_listed_is_found() -> None:
+    library = load_library()
+    codes = [code for each in library._voices() for _, code in _languages(each.languages)]
+    assert len(codes) > 150
+    assert [code for code in codes if isinstance(settled(code), str)] == []
+
+
+@pytest.mark.parametrize(
+    ("voice", "told"),
+    [
+        ("en-usa", "espeak has no voice 'en-usa'; nearest"),
+        ("", "espeak has no voice ''; nearest"),
+        ("+f2", "espeak has no voice ''; nearest"),
+        ("-", "espeak has no voice '-'; nearest"),
+        ("en-us+nope", "espeak has no variant 'nope' of a voice; there are "),
+        ("en-us+../en", "espeak has no variant '../en' of a voice; there are "),
+    ],
+)
+def test_a_voice_that_there_is_not_is_told_with_the_configuration(voice: str, told: str) -> None:
+    assert str(settled(voice)).startswith(told)
+    text = f"tts:\n  engine: espeak\n  voice: '{voice}'"
+    with pytest.raises(ConfigError, match=re.escape(f"my.yaml:3: tts.voice: {told}")):
+        parse_config(text.encode(), "my.yaml")
 
 
 async def test_an_unknown_voice_names_the_nearest() -> None:

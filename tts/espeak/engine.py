@@ -14,11 +14,24 @@ import anyio.to_thread
 import numpy as np
 from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tts.espeak.library import EspeakLibrary, Settings, WordEvent, load_library
 from tts.protocol import Speech, SpokenWord, TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance, unwrapping_task_group
+
+
+def _known(voice: str) -> str:
+    """The voice of a configuration. Raises ValueError if espeak has none such."""
+    try:
+        library = load_library()
+    except (ImportError, TextToSpeechError):
+        return voice  # what is wrong with the library is told when it is needed
+    try:
+        library.check(Settings(voice, 175, 50))
+    except TextToSpeechError as error:
+        raise ValueError(str(error)) from None
+    return voice
 
 
 class Espeak:
@@ -32,7 +45,9 @@ class Espeak:
         self,
         *,
         voice: Annotated[
-            str, Field(description="A voice of espeak-ng: en-us, en-gb, de, fr, en-us+f3, ...")
+            str,
+            AfterValidator(_known),
+            Field(description="A voice of espeak-ng: en-us, en-gb, de, fr, en-us+f3, ..."),
         ] = "en-us",
         speed: Annotated[int, Field(ge=80, le=450, description="Words per minute.")] = 175,
         pitch: Annotated[int, Field(ge=0, le=100, description="From low to high.")] = 50,

@@ -8,9 +8,12 @@ at a time, which takes milliseconds. Everything here blocks: call it in a worker
 import ctypes
 import difflib
 import os
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,7 @@ END_PAUSE = 0x1000
 PARAMETER_RATE, PARAMETER_PITCH = 1, 3
 EVENT_LIST_END, EVENT_WORD = 0, 1
 CONTINUE, STOP = 0, 1
+_REGION = re.compile(r"[a-z]{2}|\d{3}|[a-z]{4}")  # or a script
 _WITHOUT_CONTROLS = dict.fromkeys(range(32), " ")
 
 
@@ -47,7 +51,8 @@ class _Event(ctypes.Structure):
 class _Voice(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
-        ("languages", ctypes.c_char_p),  # a priority byte, then the language's code
+        ("languages", ctypes.c_void_p),  # see `_languages`
+        ("identifier", ctypes.c_char_p),  # its file
         # More follows, which nobody needs: a voice is only ever read through a pointer.
     )
 
@@ -84,6 +89,7 @@ class EspeakLibrary:
         import espeakng_loader
 
         data = espeakng_loader.get_data_path()
+        self._data = Path(data)
         try:
             self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
         except OSError as error:
@@ -159,27 +165,60 @@ class EspeakLibrary:
         if settings == self._settings:
             return
         self._settings = None
-        if self._library.espeak_SetVoiceByName(settings.voice.encode()) != 0:
-            raise TextToSpeechError(self._unknown(settings.voice))
+        voice, plus, variant = settings.voice.partition("+")
+        if plus and variant not in self._variants():  # espeak would not mind
+            raise TextToSpeechError(self._unknown_variant(variant))
+        name = voice if self._set_voice(voice) else self._of_language(voice)
+        if name is None or not self._set_voice(f"{name}{plus}{variant}"):
+            raise TextToSpeechError(self._unknown(voice))
         self._library.espeak_SetParameter(PARAMETER_RATE, settings.speed, 0)
         self._library.espeak_SetParameter(PARAMETER_PITCH, settings.pitch, 0)
         self._settings = settings
 
+    def _set_voice(self, name: str) -> bool:
+        """Whether espeak has a voice of this name, file or first language: it has it from now."""
+        status: int = self._library.espeak_SetVoiceByName(name.encode())
+        return status == 0
+
+    def _of_language(self, language: str) -> str | None:
+        """The file of the voice for a language, without its region if need be (RFC 4647, 3.4).
+
+        espeak looks only for files and names: it lists `en-gb` and `fr-fr`, and does not find them.
+        """
+        code = language.lower().replace("_", "-")
+        while code:
+            found = [
+                (priority, index, voice.identifier)
+                for index, voice in enumerate(self._voices())
+                for priority, spoken in _languages(voice.languages)
+                if spoken.lower() == code
+            ]
+            if found:
+                return str(min(found)[2].decode())
+            code, _, region = code.rpartition("-")
+            if not _REGION.fullmatch(region):
+                return None
+        return None
+
     def _unknown(self, voice: str) -> str:
-        names = self._voices()
+        names = [_languages(each.languages)[0][1] for each in self._voices()]
         nearest = difflib.get_close_matches(voice, names, n=3, cutoff=0.4)
         known = ", ".join(nearest) or "such as en-us, en-gb, de, fr, es"
         return f"espeak has no voice {voice!r}; nearest of its {len(names)}: {known}"
 
-    def _voices(self) -> list[str]:
+    def _unknown_variant(self, variant: str) -> str:
+        known = ", ".join(
+            difflib.get_close_matches(variant, self._variants()) or ("f1", "f2", "m1", "m2")
+        )
+        return f"espeak has no variant {variant!r} of a voice; there are {known}"
+
+    def _variants(self) -> list[str]:
+        return [path.name for path in (self._data / "voices" / "!v").iterdir()]
+
+    def _voices(self) -> list[_Voice]:
         self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
-        voices = self._library.espeak_ListVoices(None)
-        names = []
-        for pointer in voices:
-            if not pointer:  # the list ends with a null
-                break
-            names.append(pointer.contents.languages[1:].decode(errors="replace"))
-        return names
+        # The list ends with a null.
+        return [each.contents for each in takewhile(bool, self._library.espeak_ListVoices(None))]
 
     def _on_block(self, pcm: Any, count: int, events: Any) -> int:
         if not pcm or count == 0 or self._deliver is None:  # the last call carries no audio
@@ -191,6 +230,16 @@ class EspeakLibrary:
             self._failure = error
             return STOP
         return CONTINUE
+
+
+def _languages(address: int) -> list[tuple[int, str]]:
+    """A voice's languages: a byte of priority (low is better) and the code of each, then a zero."""
+    languages = []
+    while priority := ctypes.string_at(address, 1)[0]:
+        code = ctypes.string_at(address + 1)
+        languages.append((priority, code.decode(errors="replace")))
+        address += 2 + len(code)
+    return languages
 
 
 def _word_events(events: Any) -> list[WordEvent]:

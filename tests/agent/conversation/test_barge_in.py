@@ -67,7 +67,7 @@ async def test_a_click_only_ducks() -> None:
     assert talk.level(START + 0.5, START + 2) == pytest.approx(0.25, abs=0.001)
 
 
-@pytest.mark.parametrize("said", ["right", "mm-hm", "yeah okay"])
+@pytest.mark.parametrize("said", ["right", "mm-hm", "yeah okay", "keep going", "ach so"])
 async def test_a_backchannel_is_noted_and_the_reply_goes_on(said: str) -> None:
     talk = await converse(
         over_the_story(0.4),

@@ -250,6 +250,13 @@ ROWS = [
         [explain(2, "backchannel", "'right', at the end of the reply"), Backchannel(2, "right")],
     ),
     Row(
+        "but to go on is to say more",
+        [*HEARD, started(2), SpeechProgress(2, 0.2), ReplyEnded(1, complete=True), ended(2)],
+        final(2, "go on"),
+        [Commit(2, "go on", 2, 0, 0), SetTimer("filler", 2.5)],
+        PENDING,
+    ),
+    Row(
         "answers its question",
         [
             *HEARD,
