@@ -68,8 +68,8 @@ class Command:
         """Nothing to give back: a program runs only as long as its clause."""
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
-        """Open one utterance; leaving early kills the program."""
-        return open_utterance(self._synthesise)
+        """Open one utterance; leaving early kills its programs: one speaks, the next is ahead."""
+        return open_utterance(self._synthesise, ahead=1)
 
     async def _synthesise(self, clause: str, send: Send) -> None:
         wav = await self._run(clause)

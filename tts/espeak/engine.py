@@ -1,24 +1,21 @@
 """The engine `espeak`, the embedded default: no downloads."""
 
 import bisect
-import math
 import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Annotated
 
-import anyio
 import anyio.from_thread
 import anyio.to_thread
 import numpy as np
-from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from tts.espeak.library import EspeakLibrary, Settings, WordEvent, load_library
 from tts.protocol import Speech, SpokenWord, TextToSpeechError, Utterance
-from tts.utterance import Send, open_utterance, unwrapping_task_group
+from tts.utterance import Send, open_utterance
 
 
 def _known(voice: str) -> str:
@@ -80,23 +77,14 @@ class Espeak:
         return self._library
 
     async def _synthesise(self, clause: str, send: Send) -> None:
-        # espeak never waits for whoever listens: the clause it is at may be buffered whole.
-        made, pieces = anyio.create_memory_object_stream[Speech](math.inf)
-        with pieces:
-            async with unwrapping_task_group() as group:
-                group.start_soon(self._run, clause, made)
-                async for piece in pieces:
-                    await send(piece)
-
-    async def _run(self, clause: str, made: MemoryObjectSendStream[Speech]) -> None:
         def deliver(piece: Speech) -> None:
             anyio.from_thread.check_cancelled()  # what it raises stops espeak
-            anyio.from_thread.run_sync(made.send_nowait, piece)
+            anyio.from_thread.run(send, piece)
 
-        with made:
-            await anyio.to_thread.run_sync(
-                partial(synthesise, self._loaded(), self._settings, clause, deliver)
-            )
+        library = self._loaded()
+        await anyio.to_thread.run_sync(
+            partial(synthesise, library, self._settings, clause, deliver)
+        )
 
 
 def synthesise(
