@@ -15,8 +15,8 @@ from tests.tts.dia2.mimi.plain_mimi import TINY, RandomWeights
 from tts.dia2.bundle import Bundle
 from tts.dia2.fast.gpu.graphs import capture
 from tts.dia2.fast.select import select_attention, select_model
-from tts.dia2.mimi.checkpoint import MimiConfig
 from tts.dia2.mimi.codec import Mimi
+from tts.dia2.mimi.config import MimiConfig
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.serving.windows import Prefix
 from tts.dia2.text.prefix import Part, Word, plan

@@ -40,12 +40,14 @@ def load(folder: str, device: str) -> dict[str, float]:
     begun = time.perf_counter()
     with torch_loading.loading():
         torch_loading.link_torch()
+        from bench.dia2_bare import without_pydantic
         from tts.dia2.bundle import Bundle
         from tts.dia2.network.sampling import Sampling
         from tts.dia2.serving.prepare import prepare
         from tts.dia2.serving.utterance import Item, UtteranceState, VoiceSettings
 
-        with _tokenizer():
+        without_pydantic()
+        with _tokenizer(Path(folder)):
             dtype = "float32" if device == "cpu" else "auto"
             bundle = Bundle.load(folder, device=device, dtype=dtype)
             prepared = prepare(bundle, VoiceSettings(Sampling(), seed=1))
@@ -62,14 +64,14 @@ def load(folder: str, device: str) -> dict[str, float]:
     return {"loaded": loaded, "first": time.perf_counter() - begun, "peak": peak}
 
 
-def _tokenizer() -> AbstractContextManager[object]:
+def _tokenizer(model: Path) -> AbstractContextManager[object]:
     """Where there is no library for it, words become ids in another way."""
     if find_spec("tokenizers"):
         return nullcontext()
-    from bench import dia2_sizes
     from bench.dia2_bundle import tokenizer
+    from tts.dia2.network.config import Dia2Config
 
-    words = tokenizer(dia2_sizes.config("1b"))
+    words = tokenizer(Dia2Config.from_json(json.loads((model / "config.json").read_text())))
     return patch("tts.dia2.text.tokenizer.Tokenizer.from_folder", lambda *_: words)
 
 

@@ -30,7 +30,7 @@ DIA2 = (
     {"bundle", "voices"},
     {"checkpoint", "fast", "result", "settings"},
     {"mimi", "network", "text", "torch_loading"},
-    {"packed"},
+    {"packed", "strict", "tensor_file"},
 )
 """Those of `tts/dia2`: the reference network and the codec stand below everything fast."""
 

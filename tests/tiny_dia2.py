@@ -13,8 +13,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from tts.dia2.mimi.checkpoint import MimiConfig, Weights
 from tts.dia2.mimi.codec import Mimi
+from tts.dia2.mimi.config import MimiConfig
+from tts.dia2.mimi.weights import Weights
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Network
 
@@ -144,7 +145,7 @@ def _write(folder: Path, config: dict[str, Any], codec: dict[str, Any], seed: in
     mimi.mkdir(exist_ok=True)
     (mimi / "config.json").write_text(json.dumps({"model_type": "mimi", **codec}, indent=1))
     recorder = _Recorder()
-    Mimi(cast(Weights, recorder), MimiConfig.read(mimi), config["data"]["channels"] - 2)
+    Mimi(cast(Weights, recorder), MimiConfig.from_json(codec), config["data"]["channels"] - 2)
     save(mimi / "model.safetensors", recorder.shapes)
     return folder
 

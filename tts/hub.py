@@ -17,6 +17,13 @@ def find_folder(source: str | Path, needed: Sequence[str], patterns: Sequence[st
     folder = Path(source).expanduser()
     if folder.is_dir():
         return folder
+    return find_repository(source, needed, patterns)
+
+
+def find_repository(
+    source: str | Path, needed: Sequence[str], patterns: Sequence[str] = ()
+) -> Path:
+    """Do the same for a repository (owner/name), never a folder. Raises TextToSpeechError."""
     name = str(source)
     if isinstance(source, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise TextToSpeechError(

@@ -31,6 +31,10 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_config(path: Path) -> Dia2Config:
+    return Dia2Config.from_json(read_json(path))
+
+
 def read_tensors(path: Path) -> Tensors:
     from safetensors.torch import load_file
 
@@ -66,7 +70,7 @@ class Trace:
 
     @cached_property
     def config(self) -> Dia2Config:
-        return Dia2Config.from_file(self.folder / self.json["config"])
+        return read_config(self.folder / self.json["config"])
 
     @cached_property
     def info(self) -> dict[str, Any]:

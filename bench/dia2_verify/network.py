@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.dia2_networks import NETWORKS
-from bench.dia2_verify.goldens import Tensors, Trace, read_tensors, sets, traces
+from bench.dia2_verify.goldens import Tensors, Trace, read_config, read_tensors, sets, traces
 from bench.dia2_verify.table import Row, difference, within
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, ReferenceModel
@@ -62,7 +62,7 @@ def check_network(root: Path, load: Loading) -> Iterator[Row]:
         weights = folder / "model.safetensors"
         if not weights.is_file():
             continue
-        config = Dia2Config.from_file(folder / "config.json")
+        config = read_config(folder / "config.json")
         if (folder / "net.safetensors").is_file():
             model = load(config, weights)
             recorded = read_tensors(folder / "net.safetensors")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.dia2_gpu import ROWS, Outcome, Row, judged, measure, table
+from tests import tiny_dia2
+from tests.paths import GOLDENS
 
 ABSENT = ("pydantic", "anyio", "huggingface_hub", "tokenizers", "rich", "onnxruntime", "numba")
 MODULES = (
@@ -22,13 +24,17 @@ MODULES = (
 )
 
 
-@pytest.mark.long
-def test_torch_numpy_and_safetensors_are_enough() -> None:
-    """To import all of it, and to speak."""
-    code = f"""
+BARE = f"""
 import sys
 for name in {ABSENT}:
     sys.modules[name] = None
+"""
+
+
+@pytest.mark.long
+def test_torch_numpy_and_safetensors_are_enough() -> None:
+    """To import all of it, and to speak."""
+    code = f"""{BARE}
 from importlib import import_module
 for name in {MODULES}:
     import_module(name)
@@ -44,8 +50,23 @@ scheduler, voice_settings = Scheduler(bundle), VoiceSettings(Sampling(), seed=1)
 prefilled = scheduler.prefill(voice(bundle, 3), voice_settings)
 assert first_audio(bundle, scheduler, voice_settings, prefilled) > 0
 """
+    run(code)
+
+
+@pytest.mark.long
+def test_they_are_enough_to_load_and_verify(tmp_path: Path) -> None:
+    model = tiny_dia2.make(tmp_path, codebooks=32)
+    run(f"""{BARE}
+from bench import dia2_load
+from bench.dia2_verify.__main__ import main
+assert dia2_load.load({str(model)!r}, "cpu")["first"] > 0
+assert main([{str(GOLDENS)!r}, "--only", "network", "mimi"]) == 0
+""")
+
+
+def run(code: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def outcome(**found: object) -> Outcome:

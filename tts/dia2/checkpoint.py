@@ -6,16 +6,17 @@ shows before gigabytes are downloaded. What is in the hub's cache needs no netwo
 """
 
 import hashlib
-import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tts.dia2.network.config import Dia2Config
-from tts.hub import fetch, find_folder
+from tts.dia2.tensor_file import PICKLES, check_header, pickle_beside
+from tts.files import inside, read_json
+from tts.hub import fetch, find_folder, find_repository
 from tts.protocol import TextToSpeechError
 
 MIMI = "kyutai/mimi"
@@ -27,7 +28,6 @@ Another name for it may stand in the environment as `DIA2_ASSET_MANIFEST`.
 
 _TEXTS = ("*.json", "*.txt")
 _CODEC = ("config.json", "model.safetensors")
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _SAMPLE = 1 << 16  # bytes of the weights themselves in a fingerprint
 
 _log = logging.getLogger(__name__)
@@ -61,15 +61,15 @@ class Checkpoint:
         and `mimi` beside it, then the model's own folder and kyutai/mimi. Raises TextToSpeechError.
         """
         folder, config_file, config, names = _open(source)
-        tokenizer = tokenizer or _beside(
-            folder, names.get("tokenizer") or config.tokenizer, "tokenizer", folder
-        )
         weights = _weights(source, folder, names.get("weights", "model.safetensors"))
+        words = names.get("tokenizer") or config.tokenizer
         return cls(
             config,
             weights,
-            find_folder(tokenizer, (), _TEXTS),
-            find_folder(mimi or _codec(folder, names, config), _CODEC),
+            find_folder(tokenizer, (), _TEXTS)
+            if tokenizer
+            else _part(folder, words, "tokenizer", (), _TEXTS) or folder,
+            find_folder(mimi, _CODEC) if mimi else _codec(folder, names, config),
             _fingerprint(config_file, weights),
         )
 
@@ -77,19 +77,21 @@ class Checkpoint:
 def find_codec(source: str | Path) -> tuple[Dia2Config, Path]:
     """Find a model's configuration and its codec's folder, as `Checkpoint.find` does."""
     folder, _, config, names = _open(source)
-    return config, find_folder(_codec(folder, names, config), _CODEC)
+    return config, _codec(folder, names, config)
 
 
 def _open(source: str | Path) -> tuple[Path, Path, Dia2Config, Mapping[str, str]]:
     """A model's folder, in which its small files are, two of them read: configuration, manifest."""
+    from tts.dia2.network import config_json
+
     manifest = os.environ.get("DIA2_ASSET_MANIFEST") or MANIFEST
     folder = find_folder(source, (), (*_TEXTS, manifest))
     names = _manifest(folder / manifest)
-    path = folder / names.get("config", "config.json")
-    if not path.is_file():
+    path = inside(folder, names.get("config", "config.json"))
+    if not path.exists():
         raise TextToSpeechError(f"{source} is not a Dia2 model: it has no {path.name}")
     try:
-        return folder, path, Dia2Config.from_file(path), names
+        return folder, path, config_json.read(path), names
     except TextToSpeechError as error:
         raise TextToSpeechError(f"{source} is not a usable Dia2 model: {error}") from None
 
@@ -97,11 +99,11 @@ def _open(source: str | Path) -> tuple[Path, Path, Dia2Config, Mapping[str, str]
 def _manifest(path: Path) -> Mapping[str, str]:
     """What the manifest names; nothing if there is none, or (as published) if it is not valid."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        _log.warning("%s is ignored: %s", path, error)
+    except TextToSpeechError as error:
+        _log.warning("it is ignored: %s", error)
         return {}
     if not isinstance(found, dict):
         _log.warning("%s is ignored: an object is expected", path)
@@ -109,40 +111,46 @@ def _manifest(path: Path) -> Mapping[str, str]:
     return {key: value for key, value in found.items() if value and isinstance(value, str)}
 
 
-def _beside(folder: Path, named: str | None, usual: str, otherwise: str | Path) -> str | Path:
-    """A part of the model: as named (a path is relative to the model), or where it usually is."""
-    inside = folder / (named or usual)
-    if inside.is_dir():
-        return inside
-    return named or otherwise
+def _part(
+    folder: Path,
+    named: str | None,
+    usual: str,
+    needed: Sequence[str],
+    patterns: Sequence[str] = (),
+) -> Path | None:
+    """A part of the model: the folder in it, or the repository, that its files name.
+
+    Without a name the folder where it usually is, if it is there.
+    """
+    place = inside(folder, named or usual)
+    if place.is_dir():
+        return place
+    return find_repository(named, needed, patterns) if named else None
 
 
-def _codec(folder: Path, names: Mapping[str, str], config: Dia2Config) -> str | Path:
-    return _beside(folder, names.get("mimi") or config.mimi, "mimi", MIMI)
+def _codec(folder: Path, names: Mapping[str, str], config: Dia2Config) -> Path:
+    named = names.get("mimi") or config.mimi
+    return _part(folder, named, "mimi", _CODEC) or find_folder(MIMI, _CODEC)
 
 
 def _weights(source: str | Path, folder: Path, name: str) -> Path:
+    path = inside(folder, name)
     if not Path(source).expanduser().is_dir():
         # The same revision as the rest, which may have been in the cache for a long time.
-        folder = fetch(str(source), (name,), revision=folder.name)
-    path = folder / name
-    if path.suffix in _PICKLES:
+        path = inside(fetch(str(source), (name,), revision=folder.name), name)
+    if path.suffix in PICKLES:
         raise TextToSpeechError(f"{path} is a pickle file, which is never loaded")
     if not path.is_file():
-        found = [file.name for file in sorted(folder.iterdir()) if file.suffix in _PICKLES]
-        instead = f" ({found[0]} is a pickle file, which is never loaded)" if found else ""
-        raise TextToSpeechError(f"{source} has no {name}{instead}")
+        raise TextToSpeechError(f"{source} has no {name}{pickle_beside(path)}")
     return path
 
 
 def _fingerprint(config: Path, weights: Path) -> str:
+    check_header(weights)
     digest = hashlib.sha256(config.read_bytes())
     with weights.open("rb") as file:
-        header = int.from_bytes(
-            file.read(8), "little"
-        )  # safetensors: the header's size comes first
-        size = weights.stat().st_size
-        digest.update(file.read(min(header, size)))
-        file.seek(max(0, size - _SAMPLE))
+        header = int.from_bytes(file.read(8), "little")  # safetensors: its size comes first
+        digest.update(file.read(header))
+        file.seek(max(0, weights.stat().st_size - _SAMPLE))
         digest.update(file.read(_SAMPLE))
     return digest.hexdigest()[:32]

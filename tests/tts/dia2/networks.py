@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from bench.dia2_verify.published import PublishedSequence
+from tts.dia2.network import config_json
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import ReferenceModel
 from tts.dia2.network.sampling import random_numbers
@@ -17,7 +18,7 @@ torch.set_num_threads(1)  # these networks are too small to share out
 
 def load_model(folder: Path, **options: Any) -> ReferenceModel:
     """The model in a folder; `options` as those of `Model`."""
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     return ReferenceModel(config, folder / "model.safetensors", **options)
 
 

@@ -85,17 +85,17 @@ def test_a_manifest_that_is_not_valid_is_ignored(folder: Path, content: str) -> 
 
 
 def test_arguments_before_manifest_before_configuration(folder: Path, tmp_path: Path) -> None:
-    places = [tmp_path / name for name in ("argument", "manifest", "configured")]
+    argument, manifest, configured = "argument", "manifest", "configured"
+    places = [tmp_path / argument, folder / manifest, folder / configured]
     for place in places:
         shutil.copytree(folder / "mimi", place)
-    argument, manifest, configured = map(str, places)
     change(folder / "config.json", assets={"mimi": configured, "tokenizer": configured})
     found = Checkpoint.find(folder)
     assert (found.mimi, found.tokenizer) == (places[2], places[2])
     (folder / "dia2_assets.json").write_text(json.dumps({"mimi": manifest}))
     found = Checkpoint.find(folder)
     assert (found.mimi, found.tokenizer) == (places[1], places[2])
-    found = Checkpoint.find(folder, mimi=argument, tokenizer=str(folder))
+    found = Checkpoint.find(folder, mimi=str(tmp_path / argument), tokenizer=str(folder))
     assert (found.mimi, found.tokenizer) == (places[0], folder)
 
 

@@ -18,7 +18,7 @@ from tests.tts.dia2 import networks  # noqa: F401 - PyTorch in one thread
 from tts import TextToSpeechError
 from tts.dia2 import Dia2
 from tts.dia2 import bundle as module
-from tts.dia2.network.config import Dia2Config
+from tts.dia2.network import config_json
 from tts.dia2.serving.graph_stepper import new_stepper
 from tts.extras import pip_install
 
@@ -108,7 +108,7 @@ def test_not_enough_gpu_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_memory_counts_the_cache_of_every_slot_and_branch(made: Path) -> None:
-    config = Dia2Config.from_file(made / "config.json")
+    config = config_json.read(made / "config.json")
 
     def needed(slots: int, branches: int) -> int:
         return module.memory_needed(config, torch.float32, slots=slots, branches=branches)

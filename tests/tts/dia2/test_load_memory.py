@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 import torch
 from torch import nn
-from tts.dia2.mimi.checkpoint import open_weights
-from tts.dia2.network.weights import load_weights
+from tts.dia2.mimi.weights import Weights
+from tts.dia2.network.weights import fill, open_weights
 
 tensors, side, folder = int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 
@@ -29,12 +29,13 @@ def memory(name):
 parts = nn.ParameterList(torch.empty(side, side, device="meta") for _ in range(tensors))
 
 def model():
-    load_weights(parts, folder / "model.safetensors", torch.device("cpu"))
+    like = dict(parts.named_parameters())
+    fill(parts, open_weights(folder / "model.safetensors", like, torch.device("cpu")))
     return parts
 
 def codec():
-    with open_weights(folder, torch.device("cpu"), torch.float32) as weights:
-        return [weights.take(str(number), side, side) for number in range(tensors)]
+    weights = Weights(folder, torch.device("cpu"), torch.float32)
+    return [weights.take(str(number), side, side) for number in range(tensors)]
 
 before = memory("VmRSS")
 kept = {"model": model, "codec": codec}[sys.argv[1]]()

@@ -12,7 +12,7 @@ from tts.dia2.fast.depformer import Depformer, Frame
 from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.kv_cache import CacheView
-from tts.dia2.network.model import Model
+from tts.dia2.network.model import Model, state_dict
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
 from tts.dia2.network.weights import Weights
 from tts.extras import pip_install
@@ -42,9 +42,9 @@ class FastModel(Model):
         quantize: bool = False,
     ) -> None:
         """Load the weights, of a file or by name. Raises TextToSpeechError."""
+        weights = state_dict(config, weights, device, dtype)
         super().__init__(config, device=device, dtype=dtype, slots=slots, branches=branches)
         self.quantized = quantize
-        weights = self.open_weights(weights)
         with torch.inference_mode():
             self.fused = Backbone(config, weights, quantize=quantize)
             self.compiled = self._compiled(weights)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tts.dia2.mimi import seanet
-from tts.dia2.mimi.checkpoint import MimiConfig, Weights, open_weights
+from tts.dia2.mimi.config import MimiConfig
 from tts.dia2.mimi.layers import Upsample, conv
 from tts.dia2.mimi.quantizer import Quantizer
 from tts.dia2.mimi.transformer import AttentionType, MaskedAttention, Transformer
+from tts.dia2.mimi.weights import Weights
 from tts.protocol import TextToSpeechError
 
 Window = int | Literal["codec"] | None
@@ -83,15 +84,19 @@ class Mimi:
         TextToSpeechError: not such a folder, tensors missing, unknown or of another shape, pickled
         weights.
         """
+        from tts.dia2.mimi import config_json
+
         folder = Path(folder)
-        config = MimiConfig.read(folder)
+        config = config_json.read(folder)
         codebooks = config.num_quantizers if codebooks is None else codebooks
         if not config.num_semantic_quantizers <= codebooks <= config.num_quantizers:
             raise TextToSpeechError(
                 f"the codec in {folder} has {config.num_quantizers} codebooks, not {codebooks}"
             )
-        with open_weights(folder, torch.device(device), dtype) as weights:
-            return cls(weights, config, codebooks, attention)
+        weights = Weights(folder, torch.device(device), dtype)
+        codec = cls(weights, config, codebooks, attention)
+        weights.finish()
+        return codec
 
     @property
     def device(self) -> torch.device:

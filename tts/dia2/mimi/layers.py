@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2.mimi.checkpoint import Weights
+from tts.dia2.mimi.weights import Weights
 from tts.dia2.packed import Packed, can_pack
 
 FEW_ROWS = 4  # oneDNN multiplies fewer rows no faster than these: reading the matrix is the work

@@ -4,8 +4,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from tts.dia2.mimi.checkpoint import MimiConfig, Weights
+from tts.dia2.mimi.config import MimiConfig
 from tts.dia2.mimi.layers import Conv, ConvState, conv, transposed
+from tts.dia2.mimi.weights import Weights
 
 
 class StreamingLayer(Protocol):

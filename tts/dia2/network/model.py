@@ -55,14 +55,6 @@ class Model(ABC):
         depth = Rotary(config, config.depformer.head_dim, self.device)
         self.depth_rotary = depth if config.depformer_rope else None
 
-    def open_weights(self, weights: Path | Weights) -> Weights:
-        """The tensors of a file by name, checked, on the device. Raises TextToSpeechError."""
-        if not isinstance(weights, Path):
-            return weights
-        with torch.device("meta"):
-            network = Network(self.config, self.dtype)
-        return open_weights(weights, dict(network.named_parameters()), self.device)
-
     @abstractmethod
     def forward(self, tokens: Tensor, positions: Tensor, cache: CacheView) -> Tensor:
         """Run the backbone: columns [..., channels] at positions [...] to hidden states.
@@ -154,6 +146,20 @@ class Model(ABC):
         return torch.stack(tokens, dim=1)
 
 
+def state_dict(
+    config: Dia2Config, weights: Path | Weights, device: torch.device | str, dtype: torch.dtype
+) -> Weights:
+    """The network's tensors by name: those of a file, checked before room is made for anything.
+
+    Raises TextToSpeechError.
+    """
+    if not isinstance(weights, Path):
+        return weights
+    with torch.device("meta"):
+        network = Network(config, dtype)
+    return open_weights(weights, dict(network.named_parameters()), torch.device(device))
+
+
 class ReferenceModel(Model):
     """The network as the specification describes it, module by module; what others must match."""
 
@@ -168,10 +174,11 @@ class ReferenceModel(Model):
         branches: int = 2,
     ) -> None:
         """Load the weights, of a file or by name. Raises TextToSpeechError."""
+        weights = state_dict(config, weights, device, dtype)
         super().__init__(config, device=device, dtype=dtype, slots=slots, branches=branches)
         with torch.device("meta"):
             self.network = Network(config, dtype)
-        fill(self.network, self.open_weights(weights))
+        fill(self.network, weights)
         self.backbone, self.depformer = self.network.transformer, self.network.depformer
 
     def forward(self, tokens: Tensor, positions: Tensor, cache: CacheView) -> Tensor:

@@ -1,12 +1,6 @@
-"""The state dict of a checkpoint: every tensor and shape checked, one tensor in flight.
+"""The state dict of a checkpoint: every tensor and shape checked, one tensor in flight."""
 
-Each tensor is mapped, converted on the device, and let go before the next one: loading takes no
-more memory than the weights, also when they change their type or order.
-"""
-
-import ctypes
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from tts.dia2.tensor_file import SHOWN, TensorFile
 from tts.protocol import TextToSpeechError
-
-SHOWN = 4  # names per kind of mismatch in a message
-LARGE = 1 << 20  # bytes of a tensor after which freed memory is given back
 
 
 class NoInitialValues(TorchFunctionMode):
@@ -46,25 +38,16 @@ Weights = Mapping[str, Tensor]
 
 
 class StateDict(Weights):
-    """The tensors of a safetensors file, each read when it is asked for.
+    """The tensors of a file, each read when it is asked for.
 
     They come in the types of `like` (parameters, which may be on the meta device), on a device.
     """
 
-    def __init__(self, path: Path, like: Weights, device: torch.device) -> None:
-        self._path, self._like, self._device = path, like, device
+    def __init__(self, file: TensorFile, like: Weights, device: torch.device) -> None:
+        self._file, self._like, self._device = file, like, device
 
     def __getitem__(self, name: str) -> Tensor:
-        from safetensors import safe_open
-
-        like = self._like[name]
-        if like.nbytes >= LARGE:
-            _give_back_freed_memory()
-        tensor = torch.empty(like.shape, dtype=like.dtype, device=self._device)
-        # Opened for each: no file stays mapped, and what has been read is not in memory twice.
-        with _explained(self._path), safe_open(str(self._path), "pt", device="cpu") as file:
-            tensor.copy_(file.get_tensor(name).to(self._device))  # a GPU converts it faster
-        return tensor
+        return self._file.read(name, self._device, self._like[name].dtype)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._like)
@@ -76,15 +59,11 @@ class StateDict(Weights):
 def open_weights(path: Path, like: Weights, device: torch.device) -> StateDict:
     """Open a safetensors file that holds the tensors of `like`, and no others.
 
-    Raises TextToSpeechError: no such file, not a safetensors file (pickle files are never read),
-    cut off, other tensors or other shapes.
+    Raises TextToSpeechError as `TensorFile` does, and for other tensors or other shapes.
     """
-    from safetensors import safe_open
-
-    with _explained(path), safe_open(str(path), "pt", device="cpu") as file:
-        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    _check({name: tuple(each.shape) for name, each in like.items()}, found, path)
-    return StateDict(path, like, device)
+    file = TensorFile(path)
+    _check({name: tuple(each.shape) for name, each in like.items()}, file.shapes, path)
+    return StateDict(file, like, device)
 
 
 def fill(module: nn.Module, weights: Weights, prefix: str = "") -> None:
@@ -93,34 +72,6 @@ def fill(module: nn.Module, weights: Weights, prefix: str = "") -> None:
         owner, _, leaf = name.rpartition(".")
         value = nn.Parameter(weights[prefix + name], requires_grad=False)
         setattr(module.get_submodule(owner), leaf, value)
-
-
-def load_weights(module: nn.Module, path: Path, device: torch.device) -> None:
-    """Fill a module made on the meta device from a safetensors file. Raises TextToSpeechError."""
-    fill(module, open_weights(path, dict(module.named_parameters()), device))
-
-
-def _give_back_freed_memory() -> None:
-    """Have glibc return what was freed: it keeps tensors of up to 32 MiB for itself, and between
-    those that stay it finds no room for the next, which made loading take 6 % more.
-    """
-    with suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """What can be wrong with a file, as a TextToSpeechError that says so."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except FileNotFoundError:
-        raise TextToSpeechError(f"no weights at {path}") from None
-    except SafetensorError as error:
-        raise TextToSpeechError(_unreadable(path, error)) from None
-    except OSError as error:
-        raise TextToSpeechError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _check(
@@ -150,11 +101,3 @@ def _check(
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(str(size) for size in shape)
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start in (b"PK", b"\x80\x02", b"\x80\x04"):
-        return f"{path} looks like a pickle file, which is never loaded: safetensors is expected"
-    return f"{path} is cut off or not a safetensors file ({error}): download it again"

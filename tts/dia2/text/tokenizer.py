@@ -1,17 +1,18 @@
 """The tokenizer: text to token ids, as the files beside a checkpoint say."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tts.extras import pip_install
+from tts.files import inside, open_file, read_json
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
     import tokenizers
 
 _NO_BOS = 1
+_LIMIT = 8 << 20  # bytes; tokenizer.json of the published models has 3 MB
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Tokenizer:
         if there is no tokenizer in the folder or it cannot be read.
         """
         folder = Path(folder)
-        settings = _read(folder / "tokenizer_config.json")
+        settings = _read(folder, "tokenizer_config.json")
         model = _load(folder, settings)
-        bos = _bos(model, settings, _read(folder / "special_tokens_map.json"))
+        bos = _bos(model, settings, _read(folder, "special_tokens_map.json"))
         first, second = model.token_to_id("[S1]"), model.token_to_id("[S2]")
         if first is None or second is None:
             return cls(model, bos, (new_word, new_word), has_speakers=False)
@@ -53,9 +54,10 @@ def _load(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
     except ImportError as error:
         install = pip_install("parley-voice[dia2]")
         raise TextToSpeechError(f"Dia2 needs tokenizers ({error}): {install}") from None
-    whole = folder / "tokenizer.json"
-    if not whole.is_file():
+    whole = inside(folder, "tokenizer.json")
+    if not whole.exists():
         return _assemble(folder, settings)
+    open_file(whole, _LIMIT).close()
     try:
         return Model.from_file(str(whole))
     except Exception as error:  # noqa: BLE001 - the library raises plain Exception
@@ -67,13 +69,15 @@ def _assemble(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
     from tokenizers import AddedToken, models, pre_tokenizers
     from tokenizers import Tokenizer as Model
 
-    vocab, merges = folder / "vocab.json", folder / "merges.txt"
-    if not (vocab.is_file() and merges.is_file()):
+    vocab, merges = inside(folder, "vocab.json"), inside(folder, "merges.txt")
+    if not (vocab.exists() and merges.exists()):
         raise TextToSpeechError(
             f"no tokenizer in {folder}: tokenizer.json, or vocab.json and merges.txt, are needed"
         )
+    for path in (vocab, merges):
+        open_file(path, _LIMIT).close()
     flags = ("lstrip", "rstrip", "single_word", "normalized", "special")
-    ids = dict(_read(folder / "added_tokens.json"))
+    ids = dict(_read(folder, "added_tokens.json"))
     added = {text: AddedToken(text, normalized=False) for text in ids}
     try:
         for number, token in settings.get("added_tokens_decoder", {}).items():
@@ -99,14 +103,13 @@ def _bos(model: "tokenizers.Tokenizer", *settings: dict[str, Any]) -> int:
     return _NO_BOS
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(folder: Path, name: str) -> dict[str, Any]:
     """A JSON object; empty if the file is missing."""
+    path = inside(folder, name)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise TextToSpeechError(f"cannot read {path}: {error}") from None
     if not isinstance(data, dict):
         raise TextToSpeechError(f"cannot read {path}: an object is expected")
     return data

@@ -6,19 +6,19 @@ checked without one.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tts.dia2.text.prefix import Word
 from tts.extras import pip_install
+from tts.files import open_file
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 FORMAT = "parley voice 1"
 
+_LIMIT = 8 << 20  # bytes; a voice of a minute has 100 KB
 _CENTROIDS = 4
 _ROUNDING = 0.02  # above what bfloat16 does to a centroid, far below the distance between two
 
@@ -125,10 +126,12 @@ class Voice:
         _need_safetensors()
         from safetensors import SafetensorError, safe_open
 
+        from tts.dia2.strict import InvalidValueError
+        from tts.dia2.voices.metadata import fields
+
         path = Path(path)
-        if not path.is_file():
-            raise TextToSpeechError(f"there is no voice file {path}")
         try:
+            open_file(path, _LIMIT).close()
             with safe_open(str(path), "np") as file:
                 metadata = file.metadata() or {}
                 if not metadata.get("format", "").startswith("parley voice"):
@@ -137,12 +140,15 @@ class Voice:
                     raise TextToSpeechError(
                         f"{path} is a voice of a newer Parley ({metadata['format']}): update Parley"
                     )
-                return cls(**_fields(metadata, file.get_tensor("codes"), file.get_tensor("codec")))
+                tensors = {name: file.get_tensor(name) for name in ("codes", "codec")}
+                return cls(**tensors, **fields(metadata, **tensors))
+        except FileNotFoundError:
+            raise TextToSpeechError(f"there is no voice file {path}") from None
         except OSError as error:
             raise TextToSpeechError(f"{path} cannot be read: {error.strerror or error}") from None
         except SafetensorError:
             raise TextToSpeechError(f"{path} is not a voice, or cut short: {_MAKE}") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (InvalidValueError, ValueError) as error:
             raise TextToSpeechError(f"the voice in {path} is damaged ({error}): {_MAKE}") from None
 
 
@@ -156,34 +162,6 @@ def signature(mimi: "Mimi") -> NDArray[np.float32]:
     """
     rows: NDArray[np.float32] = mimi.quantizer.table[:_CENTROIDS].float().cpu().numpy().flatten()
     return rows
-
-
-def _fields(
-    metadata: Mapping[str, str], codes: NDArray[Any], codec: NDArray[Any]
-) -> dict[str, Any]:
-    """The fields of a voice from its file's parts. Raises KeyError, TypeError or ValueError."""
-    if codes.ndim != 2 or codes.dtype != np.int32 or not codes.size or codes.min() < 0:
-        raise ValueError("codes are whole numbers by codebook and frame")
-    words = tuple(Word(**each) for each in json.loads(metadata["words"]))
-    if not all(isinstance(word.text, str) for word in words):
-        raise TypeError("words are text")
-    frame_rate = float(metadata["frame_rate"])
-    if not (math.isfinite(frame_rate) and frame_rate > 0):
-        raise ValueError("the frame rate is no rate")
-    provenance = json.loads(metadata["provenance"])
-    if not isinstance(provenance, dict):
-        raise TypeError("the provenance is an object")
-    if metadata["speaker"] not in ("0", "1"):
-        raise ValueError("the speaker is 0 or 1")
-    return {
-        "name": metadata["name"],
-        "codes": codes,
-        "words": words,
-        "codec": codec,
-        "frame_rate": frame_rate,
-        "speaker": int(metadata["speaker"]),
-        "provenance": {str(key): str(value) for key, value in provenance.items()},
-    }
 
 
 def _need_safetensors() -> None:

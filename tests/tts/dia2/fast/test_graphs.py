@@ -20,8 +20,8 @@ from tts.dia2.fast.gpu import graphs
 from tts.dia2.fast.gpu.capture import Capture
 from tts.dia2.fast.gpu.graphs import Graphs, capture
 from tts.dia2.fast.model import FastModel
+from tts.dia2.network import config_json
 from tts.dia2.network import model as plain
-from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.graph_stepper import GraphStepper, new_stepper
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fast(folder: Path, slots: int, dtype: torch.dtype = torch.float32) -> Model:
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     return FastModel(config, folder / "model.safetensors", slots=slots, dtype=dtype)
 
 

@@ -16,6 +16,7 @@ from tts.dia2.fast.cpu import depformer as compiled
 from tts.dia2.fast.cpu.draw_loops import CompiledSampler
 from tts.dia2.fast.cpu.loops import kept
 from tts.dia2.fast.model import FastModel
+from tts.dia2.network import config_json
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, ReferenceModel
 from tts.dia2.network.sampling import (
@@ -40,7 +41,7 @@ SETTINGS = [
 def config(tmp_path_factory: pytest.TempPathFactory) -> Dia2Config:
     """Sizes that are multiples of nothing, two weight sets, and what no checkpoint uses."""
     folder = make(tmp_path_factory.mktemp("dia2"), codebooks=5)
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     odd = replace(config.depformer, width=30, hidden=21, heads=3, kv_heads=3, head_dim=10, layers=2)
     return replace(config, depformer=odd, schedule=(0, 0, 7, 7))
 

@@ -21,7 +21,7 @@ from tts.dia2.engine import Dia2Speech
 from tts.dia2.fast import linear
 from tts.dia2.fast.model import FastModel
 from tts.dia2.fast.select import select_model
-from tts.dia2.network.config import Dia2Config
+from tts.dia2.network import config_json
 from tts.dia2.network.model import Model, ReferenceModel
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fast(folder: Path, *, slots: int = 1, branches: int = 2, quantize: bool = False) -> FastModel:
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     weights = folder / "model.safetensors"
     return FastModel(config, weights, slots=slots, branches=branches, quantize=quantize)
 
@@ -134,7 +134,7 @@ def test_without_guidance(folder: Path) -> None:
 
 def test_the_depformer_s_text_and_other_activations(folder: Path) -> None:
     """What no published checkpoint uses."""
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     depformer = replace(config.depformer, activations=("gelu", "relu"))
     odd = replace(config, depformer=depformer, depformer_text=True, depformer_rope=False)
     plain = ReferenceModel(odd, RandomWeights(odd, CPU, torch.float32))
@@ -175,7 +175,7 @@ def test_int8_on_a_gpu_needs_triton(folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "triton", None)
     for name in [each for each in sys.modules if each.startswith("tts.dia2.fast.gpu.")]:
         monkeypatch.delitem(sys.modules, name)
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     with pytest.raises(TextToSpeechError, match="need Triton"):
         select_model(
             config,

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tests.paths import GOLDENS
-from tts.dia2.mimi.checkpoint import MimiConfig
+from tts.dia2.mimi import config_json
 from tts.dia2.mimi.codec import Mimi
+from tts.dia2.mimi.config import MimiConfig
 from tts.protocol import TextToSpeechError
 
 GOLDEN = GOLDENS / "c6/mimi"
@@ -37,7 +38,7 @@ def edit(folder: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
 
 def test_what_is_not_said_is_as_published(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "mimi", "frame_rate": null}')
-    config = MimiConfig.read(tmp_path)
+    config = config_json.read(tmp_path)
     assert config == MimiConfig()
     assert (config.hop, config.stride, config.frame_rate) == (960, 2, 12.5)
     assert (config.sliding_window, config.num_quantizers, config.rope_theta) == (250, 32, 10_000)
@@ -53,7 +54,7 @@ def test_where_newer_files_say_it(tmp_path: Path) -> None:
         "dtype": "float32",
     }
     (tmp_path / "config.json").write_text(json.dumps(said))
-    config = MimiConfig.read(tmp_path)
+    config = config_json.read(tmp_path)
     assert (config.rope_theta, config.head_dim, config.frame_rate) == (500.0, 128, 12.5)
 
 

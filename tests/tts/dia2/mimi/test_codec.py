@@ -12,8 +12,8 @@ from torch import Tensor
 from tests.paths import GOLDENS
 from tests.tts.dia2.mimi.plain_mimi import TINY, RandomWeights, random_mimi
 from tts.dia2.fast.select import load_codec
-from tts.dia2.mimi.checkpoint import MimiConfig
 from tts.dia2.mimi.codec import Mimi, StreamingDecoder, Window
+from tts.dia2.mimi.config import MimiConfig
 from tts.dia2.mimi.transformer import MaskedAttention
 
 GOLDEN = GOLDENS / "c6"

@@ -9,7 +9,8 @@ import pytest
 
 from tests.paths import GOLDENS
 from tts import TextToSpeechError
-from tts.dia2.network.config import Dia2Config, Transformer
+from tts.dia2.network import config_json
+from tts.dia2.network.config import Transformer
 
 
 def load(name: str) -> Any:
@@ -33,7 +34,7 @@ def changed(**changes: object) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["a32", "b8", "c6"])
 def test_reads_what_the_reference_read(name: str) -> None:
-    config = Dia2Config.from_file(GOLDENS / name / "config.json")
+    config = config_json.read(GOLDENS / name / "config.json")
     info = load(f"{name}/info.json")
     constants = info["constants"]
     assert config.text_vocab == constants["card"]
@@ -47,7 +48,7 @@ def test_reads_what_the_reference_read(name: str) -> None:
 
 
 def test_takes_every_value_from_its_place() -> None:
-    config = Dia2Config.from_file(GOLDENS / "b8/config.json")
+    config = config_json.read(GOLDENS / "b8/config.json")
     assert config.codebooks == 8
     assert config.delays == (2, 5, 5, 3, 5, 4, 5, 5)
     assert config.max_delay == 5
@@ -59,14 +60,14 @@ def test_takes_every_value_from_its_place() -> None:
     assert config.max_steps == 150
     assert (config.tokenizer, config.mimi) == (None, None)
     assert (config.depformer_rope, config.depformer_text) == (True, True)
-    other = Dia2Config.from_file(GOLDENS / "c6/config.json")
+    other = config_json.read(GOLDENS / "c6/config.json")
     assert other.depformer.activations == ("relu", "linear")
     assert (other.depformer_rope, other.depformer_text) == (False, True)
-    assert Dia2Config.from_file(GOLDENS / "a32/config_short.json").max_steps == 40
+    assert config_json.read(GOLDENS / "a32/config_short.json").max_steps == 40
 
 
 def test_defaults() -> None:
-    config = Dia2Config.from_json(
+    config = config_json.checked(
         changed(
             runtime={},
             data__audio_pad_token_id=...,
@@ -84,22 +85,22 @@ def test_defaults() -> None:
 
 def test_assets_and_the_older_tokenizer_key() -> None:
     data = changed(data__tokenizer_path="old", assets__mimi="codec")
-    assert (Dia2Config.from_json(data).tokenizer, Dia2Config.from_json(data).mimi) == (
+    assert (config_json.checked(data).tokenizer, config_json.checked(data).mimi) == (
         "old",
         "codec",
     )
     data["assets"]["tokenizer"] = "new"
-    assert Dia2Config.from_json(data).tokenizer == "new"
+    assert config_json.checked(data).tokenizer == "new"
 
 
 def test_activation_names_have_synonyms() -> None:
     data = changed(model__linear__mlp_activations=["SwiGLU", "Linear"])
-    assert Dia2Config.from_json(data).decoder.activations == ("silu", "linear")
+    assert config_json.checked(data).decoder.activations == ("silu", "linear")
 
 
 def test_a_longer_schedule_is_cut() -> None:
     data = changed(runtime__weights_schedule=[0] * 40)
-    assert Dia2Config.from_json(data).schedule == (0,) * 31
+    assert config_json.checked(data).schedule == (0,) * 31
 
 
 @pytest.mark.parametrize(
@@ -147,13 +148,13 @@ def test_a_longer_schedule_is_cut() -> None:
 )
 def test_errors_name_the_key(name: str, value: object) -> None:
     with pytest.raises(TextToSpeechError, match=f"^{name.replace('__', '[.]')}: "):
-        Dia2Config.from_json(changed(**{name: value}))
+        config_json.checked(changed(**{name: value}))
 
 
 def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     with pytest.raises(TextToSpeechError, match=r"config\.json: No such file"):
-        Dia2Config.from_file(path)
+        config_json.read(path)
     for text, message in [
         ("{", "is not JSON"),
         ("[]", "not a Dia2 configuration"),
@@ -161,4 +162,4 @@ def test_files_that_are_no_configuration(tmp_path: Path) -> None:
     ]:
         path.write_text(text, encoding="utf-8")
         with pytest.raises(TextToSpeechError, match=message):
-            Dia2Config.from_file(path)
+            config_json.read(path)

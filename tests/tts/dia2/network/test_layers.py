@@ -8,10 +8,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.paths import GOLDENS
-from tts.dia2.network.config import Dia2Config, Transformer
+from tts.dia2.network import config_json
+from tts.dia2.network.config import Transformer
 from tts.dia2.network.layers import Gated, Norm, Rotary, TextEmbedding, attend, rotate
 
-A32 = Dia2Config.from_file(GOLDENS / "a32/config.json")
+A32 = config_json.read(GOLDENS / "a32/config.json")
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

@@ -12,13 +12,14 @@ import pytest
 from tests.paths import GOLDENS
 from tests.tts.dia2.networks import make_sequence, words
 from tts import TextToSpeechError
+from tts.dia2.network import config_json
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.delays import Codes, delay, undelay
 from tts.dia2.serving.sequence import FLUSH, Sequence, Status
 from tts.dia2.text.prefix import PrefixPlan
 
-B8 = Dia2Config.from_file(GOLDENS / "b8/config.json")  # delays from 2 to 5, one word ahead
-C6 = Dia2Config.from_file(GOLDENS / "c6/config.json")  # delays from 1 to 4, none ahead
+B8 = config_json.read(GOLDENS / "b8/config.json")  # delays from 2 to 5, one word ahead
+C6 = config_json.read(GOLDENS / "c6/config.json")  # delays from 1 to 4, none ahead
 PAD, NEW_WORD = 0, 1
 
 

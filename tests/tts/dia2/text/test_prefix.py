@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from bench.dia2_verify.published import published_plan, words_to_entries
 from tests.paths import GOLDENS
 from tts import TextToSpeechError
-from tts.dia2.network.config import Dia2Config
+from tts.dia2.network import config_json
 from tts.dia2.text.prefix import (
     Part,
     Word,
@@ -90,7 +90,7 @@ PREFIXED = [path for path in sorted(GOLDENS.glob("*/trace_*.json")) if "prefix" 
 @pytest.mark.parametrize("path", PREFIXED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_recorded_warm_ups(path: Path) -> None:
     trace = json.loads(path.read_text(encoding="utf-8"))
-    config = Dia2Config.from_file(path.parent / "config.json")
+    config = config_json.read(path.parent / "config.json")
     tokenizer = TOKENIZERS[path.parent.name]
     parts = [
         Part(number, words(speaker["words"]), math.ceil(speaker["seconds"] * 12.5))

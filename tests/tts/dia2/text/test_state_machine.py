@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.paths import GOLDENS
-from tts.dia2.network.config import Dia2Config
+from tts.dia2.network import config_json
 from tts.dia2.text.script import Entry
 from tts.dia2.text.state_machine import Emitted, StateMachine
 
@@ -64,7 +64,7 @@ def test_there_are_traces_of_every_configuration() -> None:
 @pytest.mark.parametrize("path", TRACES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_generation_needs_exactly_the_entries_it_needs(path: Path) -> None:
     trace = json.loads(path.read_text(encoding="utf-8"))
-    config = Dia2Config.from_file(path.parent / trace["config"])
+    config = config_json.read(path.parent / trace["config"])
     padding = trace["generation"]["initial_padding"]
     machine = StateMachine(config.new_word, config.pad, config.ahead, padding)
     queue = entries(trace["entries"])

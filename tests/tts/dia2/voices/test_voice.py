@@ -20,7 +20,7 @@ from tests import tiny_dia2
 from tests.paths import AUDIO
 from tts import TextToSpeechError
 from tts.dia2.mimi.codec import Mimi
-from tts.dia2.network.config import Dia2Config
+from tts.dia2.network import config_json
 from tts.dia2.serving.prompt import prompt
 from tts.dia2.text.prefix import Part, Word, plan, prefill_text
 from tts.dia2.text.state_machine import StateMachine
@@ -55,7 +55,7 @@ def mimi(model: Path) -> Mimi:
 
 @pytest.fixture(scope="module")
 def tokenizer(model: Path) -> Tokenizer:
-    return Tokenizer.from_folder(model, Dia2Config.from_file(model / "config.json").new_word)
+    return Tokenizer.from_folder(model, config_json.read(model / "config.json").new_word)
 
 
 @pytest.fixture(scope="module")

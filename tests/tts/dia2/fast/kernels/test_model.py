@@ -19,7 +19,7 @@ from tts.dia2.fast.gpu.kernels import project
 from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.fast.model import FastModel
 from tts.dia2.fast.select import kernel_model
-from tts.dia2.network.config import Dia2Config
+from tts.dia2.network import config_json
 from tts.dia2.network.model import Model, ReferenceModel
 from tts.dia2.serving.graph_stepper import GraphStepper
 from tts.dia2.serving.sequence import Sequence
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def kernels(folder: Path, *, slots: int = 1, quantize: bool = False) -> KernelModel:
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     weights, cpu = folder / "model.safetensors", torch.device("cpu")
     model = KernelModel(
         config, weights, device=cpu, dtype=torch.float32, slots=slots, quantize=quantize
@@ -47,7 +47,7 @@ def kernels(folder: Path, *, slots: int = 1, quantize: bool = False) -> KernelMo
 
 def selected(folder: Path) -> FastModel:
     """What is taken where kernels are asked for."""
-    config, weights = Dia2Config.from_file(folder / "config.json"), folder / "model.safetensors"
+    config, weights = config_json.read(folder / "config.json"), folder / "model.safetensors"
     return kernel_model(config, weights, device=torch.device("cpu"), dtype=torch.float32)
 
 
@@ -111,7 +111,7 @@ def stages(model: Model, hidden: Tensor) -> list[Tensor]:
 
 def test_what_no_published_checkpoint_uses(folder: Path) -> None:
     """The depformer's text, no positions in it, other activations."""
-    config = Dia2Config.from_file(folder / "config.json")
+    config = config_json.read(folder / "config.json")
     depformer = replace(config.depformer, activations=("gelu", "relu"))
     odd = replace(config, depformer=depformer, depformer_text=True, depformer_rope=False)
     cpu, wide = torch.device("cpu"), torch.float32

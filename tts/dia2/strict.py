@@ -1,0 +1,41 @@
+"""What strangers' files say, checked by pydantic: the first thing that is wrong, in one line.
+
+Needs pydantic, so it is imported where such a file is read: nothing else of Dia2 needs more than
+torch, numpy and safetensors.
+"""
+
+import reprlib
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tts.protocol import TextToSpeechError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """An object whose keys are declared with their kinds and limits; others are not looked at."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class InvalidValueError(TextToSpeechError):
+    """What is wrong: a `key` (dotted; of a list's entry, the list's), its `value`, and why."""
+
+    def __init__(self, key: str, value: str, why: str) -> None:
+        self.key, self.value, self.why = key, value, why
+        super().__init__(f"{key}: {why}, not {value}" if value else f"{key}: {why}")
+
+
+def check(model: type[_Model], data: object) -> _Model:
+    """Check data against a model. Raises InvalidValueError."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    key = ".".join(str(each) for each in first["loc"] if isinstance(each, str))
+    if first["type"] == "missing":
+        raise InvalidValueError(key, "", "missing")
+    why = first["msg"].replace("Input should be", "must be").replace("Value error, ", "")
+    raise InvalidValueError(key, reprlib.repr(first["input"]), why[:1].lower() + why[1:])

@@ -1,0 +1,105 @@
+"""A safetensors file: its header checked, one tensor in flight.
+
+Each tensor is mapped, converted on the device, and let go before the next one: loading takes no
+more memory than the weights, also when they change their type or order.
+"""
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tts.files import open_file
+from tts.protocol import TextToSpeechError
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+SHOWN = 4  # names of tensors in a message
+HEADER_LIMIT = 2 << 20  # bytes; that of the published 2B has some 200 KB
+LARGE = 1 << 20  # bytes of a tensor after which freed memory is given back
+
+
+class TensorFile:
+    """The tensors of a safetensors file, each read when it is asked for.
+
+    Raises TextToSpeechError: no such file, not a safetensors file (pickle files are never read),
+    cut off.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._opened() as file:
+            self.shapes: dict[str, tuple[int, ...]] = {
+                name: tuple(file.get_slice(name).get_shape())
+                for name in file.keys()  # noqa: SIM118
+            }
+
+    def read(self, name: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """Read one of its tensors. Raises TextToSpeechError also if that has whole numbers."""
+        # Opened for each: no file stays mapped, and what has been read is not in memory twice.
+        with self._opened() as file:
+            found = file.get_tensor(name)
+            if not found.is_floating_point():
+                raise TextToSpeechError(f"{self.path}: {name} is {found.dtype}, not floating point")
+            if found.nbytes >= LARGE:
+                _give_back_freed_memory()
+            tensor = torch.empty(found.shape, dtype=dtype, device=device)
+            tensor.copy_(found.to(device))  # a GPU converts it faster
+        return tensor
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            check_header(self.path)
+            with safe_open(str(self.path), "pt", device="cpu") as file:
+                yield file
+        except FileNotFoundError:
+            beside = pickle_beside(self.path)
+            raise TextToSpeechError(f"no weights at {self.path}{beside}") from None
+        except SafetensorError as error:
+            raise unreadable(self.path, error) from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise TextToSpeechError(f"cannot read {self.path}: {reason}") from None
+
+
+def check_header(path: Path) -> None:
+    """Refuse a header that is too long to be one, before it is read into memory.
+
+    Raises FileNotFoundError, TextToSpeechError.
+    """
+    with open_file(path) as file:
+        size = int.from_bytes(start := file.read(8), "little")
+    if size > HEADER_LIMIT:
+        raise unreadable(path, f"a header of {size} bytes", start)
+
+
+def unreadable(path: Path, why: object, start: bytes = b"") -> TextToSpeechError:
+    """What is wrong with a file that is not safetensors, and what to do."""
+    if start.startswith((b"PK", b"\x80\x02", b"\x80\x04")):
+        why = "it looks like a pickle file, which is never loaded"
+    return TextToSpeechError(
+        f"{path} is cut off or not a safetensors file ({why}): download it again"
+    )
+
+
+def pickle_beside(path: Path) -> str:
+    """What to say of pickle files in the place of one that is missing; nothing without any."""
+    with suppress(OSError):
+        for other in sorted(path.parent.iterdir()):
+            if other.suffix in PICKLES:
+                return f" ({other.name} is a pickle file, which is never loaded)"
+    return ""
+
+
+def _give_back_freed_memory() -> None:
+    """Have glibc return what was freed: it keeps tensors of up to 32 MiB for itself, and between
+    those that stay it finds no room for the next, which made loading take 6 % more.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
