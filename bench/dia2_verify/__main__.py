@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from bench.dia2_bare import without_pydantic
 from bench.dia2_networks import NETWORKS
 from bench.dia2_verify.mimi import check_mimi
 from bench.dia2_verify.network import Loading, check_network
@@ -73,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--graphs", action="store_true", help="steps as a GPU makes them")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     options = parser.parse_args(arguments)
+    if not options.folder.is_dir():
+        parser.error(f"there is no folder {options.folder}")
+    without_pydantic()
     rows: list[Row] = []
     print(HEADING)
     dtype = getattr(torch, options.dtype)
@@ -86,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         rows.append(row)
         print(row, flush=True)
-    print(summary(rows))
+    print(summary(rows) if rows else f"no golden data in {options.folder}")
     return int(not rows or any(row.verdict == "MISS" for row in rows))
 
 
