@@ -17,9 +17,13 @@ from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
 from agent.conversation.controls import Controls
 from agent.conversation.session import Session
+from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
+from agent.engines.border import reporting
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group
 from agent.tools import Toolbox
+from agent.turns.guarded_turn_model import GuardedTurnModel
+from agent.turns.guarded_vad import GuardedVad
 from agent.turns.interruption import decision_points
 from agent.turns.segmenter import TurnSegmenter
 from agent.turns.smart_turn import SmartTurn, TurnModel
@@ -52,13 +56,13 @@ class Agent:
         Nothing is loaded yet.
         """
         self.config = config or Config()
-        self.stt = stt or create_stt(self.config.stt)
-        self.llm = llm or create_llm(self.config.llm)
-        self.tts = tts or create_tts(self.config.tts)
-        self._vad = vad or SileroVad()
-        self._turn_model = turn_model
+        self.stt = GuardedSpeechToText(stt or create_stt(self.config.stt))
+        self.llm = GuardedLanguageModel(llm or create_llm(self.config.llm))
+        self.tts = GuardedTextToSpeech(tts or create_tts(self.config.tts))
+        self._vad = GuardedVad(vad or SileroVad())
         if turn_model is None and self.config.turn.detector == "smart_turn":
-            self._turn_model = SmartTurn(model=self.config.turn.model)
+            turn_model = SmartTurn(model=self.config.turn.model)
+        self._turn_model = None if turn_model is None else GuardedTurnModel(turn_model)
 
     @classmethod
     @asynccontextmanager
@@ -203,7 +207,8 @@ class Agent:
         report(SessionStarted(public(self.config)))
         reason = "failed"
         try:
-            yield
+            with reporting(report):
+                yield
             reason = "finished"
         except anyio.get_cancelled_exc_class():
             reason = "cancelled"

@@ -7,6 +7,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.audio.resample import Resampler
+from agent.engines import GuardedSpeechToText, GuardedTextToSpeech
 from agent.events import Audio
 from stt import SpeechToText, Transcript
 from tts import Speech, TextToSpeech, Utterance
@@ -31,7 +32,7 @@ class Speak:
     """
 
     def __init__(self, tts: TextToSpeech) -> None:
-        self._tts = tts
+        self._tts = GuardedTextToSpeech(tts)
 
     async def __call__(
         self, receive: MemoryObjectReceiveStream[str], send: MemoryObjectSendStream[Speech], /
@@ -57,7 +58,7 @@ class Listen:
     """
 
     def __init__(self, stt: SpeechToText) -> None:
-        self._stt = stt
+        self._stt = GuardedSpeechToText(stt)
 
     async def __call__(
         self, receive: MemoryObjectReceiveStream[Audio], send: MemoryObjectSendStream[Transcript], /

@@ -1,6 +1,8 @@
 """Language models: a module or a folder for each adapter, and the protocol that all have."""
 
+from llm_adapters.protocol import PATIENCE as PATIENCE
 from llm_adapters.protocol import FailsFast as FailsFast
+from llm_adapters.protocol import KeepsTime as KeepsTime
 from llm_adapters.protocol import LanguageModel as LanguageModel
 from llm_adapters.protocol import LanguageModelError as LanguageModelError
 from llm_adapters.protocol import Message as Message

@@ -9,7 +9,14 @@ from pydantic import Field
 from llm_adapters.discover import SERVERS, Server, discover
 from llm_adapters.openai.adapter import MaxTokens, OpenAI, Temperature
 from llm_adapters.openai.client import NO_KEY
-from llm_adapters.protocol import LanguageModelError, Message, Notice, ReplyItem, ToolSpec
+from llm_adapters.protocol import (
+    PATIENCE,
+    LanguageModelError,
+    Message,
+    Notice,
+    ReplyItem,
+    ToolSpec,
+)
 
 
 class Auto:
@@ -30,6 +37,11 @@ class Auto:
         self._llm: OpenAI | None = None
         self._notice: Notice | None = None
         self._fails_fast = False
+
+    @property
+    def patience(self) -> float:
+        """As the adapter `openai` does, after the search."""
+        return PATIENCE if self._llm is None else self._llm.patience
 
     def fail_fast(self) -> None:
         """As the adapter `openai` does."""

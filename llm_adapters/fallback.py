@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import anyio
 
 from llm_adapters.protocol import (
+    PATIENCE,
     FailsFast,
+    KeepsTime,
     LanguageModel,
     LanguageModelError,
     Message,
@@ -65,6 +67,12 @@ class Fallback:
             if isinstance(breaker.llm, FailsFast):
                 breaker.llm.fail_fast()
         self._answering = self._breakers[0]
+
+    @property
+    def patience(self) -> float:
+        """Seconds until all of them have had their time."""
+        models = [breaker.llm for breaker in self._breakers]
+        return sum(m.patience if isinstance(m, KeepsTime) else PATIENCE for m in models)
 
     async def load(self) -> None:
         """Load all. Raises the first one's LanguageModelError if none can be loaded."""

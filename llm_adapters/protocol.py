@@ -12,13 +12,18 @@ An adapter is a class with the three methods of `LanguageModel`. In plain words:
 - Whatever computes runs in a worker thread or a process, never on the event loop.
 - What goes wrong is raised as `LanguageModelError`, with a message that says what to do.
 
-`WarmsUp`, `FailsFast` and `Summarises` are what an adapter can do besides. It is registered by one
-line in `llm_adapters.ADAPTERS`, or as an entry point of group `parley.llm`.
+Parley waits `PATIENCE` seconds for the first word of a reply. `WarmsUp`, `FailsFast`, `KeepsTime`
+and `Summarises` are what an adapter can do besides. It is registered by one line in
+`llm_adapters.ADAPTERS`, or as an entry point of group `parley.llm`.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+PATIENCE = 60.0
+"""Seconds until a reply must begin, for a model that does not keep time itself. A small one reads a
+prompt of some thousand tokens on a laptop's processor in half of that."""
 
 
 class LanguageModelError(Exception):
@@ -111,6 +116,15 @@ class FailsFast(Protocol):
 
     def fail_fast(self) -> None:
         """Use short timeouts from now on: another model is there to answer."""
+
+
+@runtime_checkable
+class KeepsTime(Protocol):
+    """A language model that fails by itself when a reply takes too long."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that it may take for the next word, or for its failure, whatever it tries."""
 
 
 @runtime_checkable

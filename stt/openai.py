@@ -90,6 +90,11 @@ class OpenAI:
             self._request["timestamp_granularities"] = ["word"]
         self._client: AsyncOpenAI | None = None
 
+    @property
+    def patience(self) -> float:
+        """Seconds for all tries."""
+        return (self._retries + 1) * (self._timeout + 5.0)
+
     async def load(self) -> None:
         """Make the client; no request is sent. Raises SpeechToTextError."""
         if self._client is None:

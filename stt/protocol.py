@@ -9,6 +9,8 @@ two methods of `Recognition`. In plain words:
 - `load` does what is slow: it imports packages, and reads or downloads a model.
 - `listen` is an async context manager for one utterance; several may be open at a time.
 - Whatever computes runs in a worker thread or a process, never on the event loop.
+- Parley waits half a minute at most. An engine that keeps longer limits itself has an attribute
+  `patience`: the seconds within which any call goes on or fails.
 - What goes wrong is raised as `SpeechToTextError`, with a message that says what to do.
 
 It is registered by one line in `stt.ENGINES`, or as an entry point of group `parley.stt`.

@@ -17,6 +17,7 @@ AGENT = (
     {"stages", "turns"},
     {"audio", "tools"},
     {"config", "graph", "shadowing"},
+    {"engines"},
     {"events"},
     {"guards"},
     {"errors"},

@@ -57,6 +57,11 @@ class Command:
         """As it was asked for."""
         return self._sample_rate
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a clause may take, and a few to tell that it took longer."""
+        return self._timeout + 5.0
+
     async def load(self) -> None:
         """Look for the program. Raises TextToSpeechError."""
         if shutil.which(self._command[0]) is None:

@@ -12,6 +12,8 @@ reply of the agent's. In plain words:
   An engine that needs a whole clause writes one function and gives it to
   `tts.utterance.open_utterance`, which does the rest (see `tts.command`).
 - Whatever computes runs in a worker thread or a process, never on the event loop.
+- Parley waits half a minute at most. An engine that keeps longer limits itself has an attribute
+  `patience`: the seconds within which any call goes on or fails.
 - What goes wrong is raised as `TextToSpeechError`, with a message that says what to do.
 
 `ConversationalSpeech` and `ExpressiveSpeech` are what an engine can do besides. It is registered

@@ -30,6 +30,7 @@ import llm_adapters
 import stt
 import tts
 from agent.config.sections import Section
+from agent.engines import GuardedLanguageModel
 from agent.errors import ConfigError, did_you_mean
 from tts.extras import NAME
 
@@ -174,7 +175,8 @@ def create_llm(section: EngineSection) -> llm_adapters.LanguageModel:
     from llm_adapters.fallback import Fallback
 
     sections = [cast(LlmSection, each) for each in (section, *others)]
-    models = [llm, *(create_llm(other) for other in others)]
+    # Each behind a border of its own: one that hangs or breaks is one to go on from.
+    models = [GuardedLanguageModel(m) for m in (llm, *map(create_llm, others))]
     return Fallback([(s.title, model) for s, model in zip(sections, models, strict=True)])
 
 

@@ -29,15 +29,11 @@ from agent.turns.events import (
     UserWords,
 )
 from agent.turns.vad import SAMPLE_RATE
-from stt import Recognition, SpeechToText, SpeechToTextError, Transcript
+from stt import Recognition, SpeechToText, Transcript
 from tts import Heard, SpokenWord
 
 BACKLOG = 8
 """Turns that may wait for the recogniser before the microphone has to."""
-
-PATIENCE = 30.0
-"""Seconds that the recogniser may take for a turn's last words: then it is said to have failed."""
-
 
 _Item = SpeechAudio | SpeechPaused | SpeechResumed
 _Utterance = tuple[int, MemoryObjectReceiveStream[_Item]]
@@ -135,7 +131,7 @@ class Transcriber:
                     await self._finish_ahead(item, listening, send)
                 else:
                     self._judge(turn, item.pause, judge(listening.text))
-            transcript = await _in_time(recognition)
+            transcript = await recognition.finish()
         if transcript.rejected is not None:
             message = f"turn {turn} is not taken for speech: {transcript.rejected}"
             self._report(WarningEvent("stt", "stt.rejected", message))
@@ -151,7 +147,7 @@ class Transcriber:
         listening.pause()
         if self._pause != (paused.turn, paused.pause):
             return  # the recogniser lags behind: the user has gone on long since
-        transcript = await _in_time(listening.recognition)
+        transcript = await listening.recognition.finish()
         text = transcript.text.strip()
         if self._pause == (paused.turn, paused.pause):
             if text:
@@ -199,12 +195,6 @@ class _Listening:
     def sound(self, transcript: Transcript) -> Heard | None:
         """The turn as it sounded, if it was kept."""
         return how_it_sounded(np.concatenate(self._kept), transcript) if self._kept else None
-
-
-async def _in_time(recognition: Recognition) -> Transcript:
-    with anyio.move_on_after(PATIENCE):
-        return await recognition.finish()
-    raise SpeechToTextError(f"the recogniser gave no transcript within {PATIENCE:.0f} s")
 
 
 def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> Heard:

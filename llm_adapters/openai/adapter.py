@@ -108,6 +108,12 @@ class OpenAI:
         self._notices: list[Notice] = []  # of the warm-up
         self._told_no_end = False
 
+    @property
+    def patience(self) -> float:
+        """Seconds for all tries."""
+        once = max(self._first_token_timeout, self._token_timeout)
+        return (self._retries + 1) * (once + self._max_wait)
+
     async def load(self) -> None:
         """Make the client; no request is sent. Raises LanguageModelError."""
         if self._client is None:

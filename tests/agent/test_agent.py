@@ -13,6 +13,7 @@ from agent.errors import StageError
 from agent.events import AssistantDone, Audio, Event, SessionEnded, SessionStarted
 from agent.graph import Graph
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeStt, FakeTts, LoudnessVad, Scripted
+from tts import TextToSpeechError
 
 pytestmark = pytest.mark.anyio
 
@@ -108,5 +109,5 @@ async def test_an_engine_that_cannot_load_says_why_by_itself() -> None:
         async def load(self) -> None:
             raise RuntimeError("no voice")
 
-    with pytest.raises(RuntimeError, match="no voice"):
+    with pytest.raises(TextToSpeechError, match="RuntimeError: no voice"):
         await an_agent(tts=Broken()).load()

@@ -18,6 +18,7 @@ from agent.cli.stdin import read_text
 from agent.config.engines import TTS, EngineSection, create_tts
 from agent.config.load import load_config, parse_config
 from agent.config.sections import SpeakerSettings
+from agent.engines import OFFLINE, GuardedTextToSpeech
 from agent.errors import ParleyError
 from tts import ExpressiveSpeech, TextToSpeech, Utterance
 from tts.clean import SpeechText
@@ -53,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     say_script.check_absent(args)
     if args.text is None:
         raise ParleyError("nothing to say: give a TEXT, - for stdin, or a --script")
-    tts = create_tts(config.tts if args.tts is None else _engine(args.tts, config.tts))
+    section = config.tts if args.tts is None else _engine(args.tts, config.tts)
+    tts = GuardedTextToSpeech(create_tts(section), patience=OFFLINE)
     speaker = config.speaker if args.speaker is not None or args.output is None else None
     anyio.run(_say, args.text, tts, speaker, args.output)
     return 0

@@ -22,6 +22,7 @@ from agent.cli.streams import underneath
 from agent.config.engines import STT, EngineSection, create_stt
 from agent.config.load import load_config
 from agent.config.sections import TurnSettings, VadSettings
+from agent.engines import OFFLINE, GuardedSpeechToText
 from agent.errors import AudioError
 from agent.guards.control_characters import json_line, on_one_line
 from agent.guards.secrets import redact
@@ -58,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
     section = config.stt
     if args.stt not in (None, section.engine_name):
         section = STT.schema(args.stt).model_validate({STT.selector: args.stt})
-    engine = create_stt(_with_word_times(section) if args.json else section)
+    engine = GuardedSpeechToText(
+        create_stt(_with_word_times(section) if args.json else section), patience=OFFLINE
+    )
     output = JsonOutput() if args.json else TextOutput(sys.stdout, titles=len(args.files) > 1)
     return anyio.run(partial(transcribe, args.files, engine, SileroVad(), config.vad, output))
 

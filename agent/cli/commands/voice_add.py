@@ -23,6 +23,7 @@ from agent.cli.commands.voice_tools import (
 from agent.cli.output import warn
 from agent.config.engines import STT, create_stt
 from agent.config.load import Config
+from agent.engines import OFFLINE, GuardedSpeechToText
 from agent.errors import ParleyError
 from tts import TextToSpeechError
 
@@ -126,7 +127,9 @@ async def _hear(pcm: NDArray[np.float32], rate: int, config: Config) -> "tuple[W
     section = config.stt
     if section.engine_name != "whisper":
         section = STT.validate({STT.selector: "whisper"})
-    engine = create_stt(section.model_copy(update={"word_times": True}))
+    engine = GuardedSpeechToText(
+        create_stt(section.model_copy(update={"word_times": True})), patience=OFFLINE
+    )
     await engine.load()
     try:
         async with engine.listen() as recognition:

@@ -193,7 +193,7 @@ async def test_a_voice_that_fails_apologises_with_its_next_breath() -> None:
         config={"turn": {"speculate": "llm"}},
     )
     (error,) = talk.of("error")
-    assert (error["stage"], error["message"]) == ("tts", "the voice broke")
+    assert (error["stage"], error["message"]) == ("tts", "RuntimeError: the voice broke")
     assert talk.history()[1] == ("assistant", f"The answer {APOLOGY}", True)
 
 

@@ -1,0 +1,126 @@
+"""The border to a language model."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from agent.engines.border import Border
+from agent.guards.text import ValidText, valid
+from llm_adapters import (
+    PATIENCE,
+    FailsFast,
+    LanguageModel,
+    LanguageModelError,
+    Message,
+    Notice,
+    ReplyItem,
+    Summarises,
+    TextDelta,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    WarmsUp,
+)
+
+FAST = 10.0
+"""Seconds until a reply must begin where another model is there to answer."""
+NEXT = 20.0
+"""Seconds until it must go on: what comes more slowly nobody listens to."""
+BESIDE = 600.0
+"""Seconds for what nobody waits for, such as the warm-up."""
+
+
+class GuardedLanguageModel:
+    """A language model of which nothing worse can come than `LanguageModelError`, and not late."""
+
+    warm_up: Callable[[Sequence[Message], Sequence[ToolSpec]], Awaitable[None]]
+    summarise: Callable[[], Awaitable[None]]
+
+    def __init__(self, llm: LanguageModel) -> None:
+        self._llm = llm
+        self._border = Border(llm, "llm", "the language model", LanguageModelError)
+        self._first = PATIENCE
+        # Only where the model has them: they are what tells that it can.
+        if isinstance(llm, WarmsUp):
+            self.warm_up = self._warm_up
+        if isinstance(llm, Summarises):
+            self.summarise = self._summarise
+
+    @property
+    def patience(self) -> float:
+        """Seconds until a reply begins, or has failed."""
+        return max(self._first, self._border.own_patience)
+
+    def fail_fast(self) -> None:
+        """Wait less from now on: another model is there to answer."""
+        self._first = FAST
+        if isinstance(self._llm, FailsFast):
+            self._llm.fail_fast()
+
+    async def load(self) -> None:
+        """Load the model. Raises LanguageModelError."""
+        await self._border.load()
+
+    async def aclose(self) -> None:
+        """Close it; what fails is told."""
+        await self._border.aclose()
+
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """Stream the answer to `messages`. Raises LanguageModelError, also when it hangs."""
+        text = ValidText()
+        async with self._border.use(lambda: aclosing(self._llm.reply(messages, tools))) as (
+            items,
+            use,
+        ):
+            left = self.patience  # what is no word does not prolong it: a model may think for ever
+            while True:
+                began = anyio.current_time()
+                with use.limited("gave no word", left):
+                    try:
+                        item = _checked(await anext(items))
+                    except StopAsyncIteration:
+                        break
+                left -= anyio.current_time() - began
+                if isinstance(item, TextDelta):
+                    item = TextDelta(text.feed(item.text))
+                else:
+                    await checkpoint()  # for whoever gives them without end
+                if isinstance(item, ToolCall) or (isinstance(item, TextDelta) and item.text):
+                    left = max(NEXT, self._border.own_patience)
+                yield item
+        if rest := text.finish():
+            yield TextDelta(rest)
+
+    async def _warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> None:
+        assert isinstance(self._llm, WarmsUp)
+        await self._beside("the warm-up", partial(self._llm.warm_up, messages, tools))
+
+    async def _summarise(self) -> None:
+        assert isinstance(self._llm, Summarises)
+        await self._beside("the summary", self._llm.summarise)
+
+    async def _beside(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Await what the model does while nobody waits for it."""
+        with anyio.move_on_after(BESIDE) as patience, self._border.failing():
+            await work()
+        if patience.cancelled_caught:
+            raise LanguageModelError(f"{what} did not end within {BESIDE:g} s")
+
+
+def _checked(item: ReplyItem) -> ReplyItem:
+    """Return a part of a reply in valid text. Raises LanguageModelError for what is none."""
+    match item:
+        case TextDelta(str()) | Usage():
+            return item
+        case ToolCall(str(), str(), str()):
+            call_id, name, arguments = map(valid, (item.id, item.name, item.arguments))
+            return ToolCall(call_id, name, arguments)
+        case Notice(str(), str()):
+            return replace(item, message=valid(item.message))
+    raise LanguageModelError(f"the language model gave {item!r:.80}, which is no part of a reply")

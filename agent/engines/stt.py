@@ -1,0 +1,86 @@
+"""The border to a speech recogniser."""
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.engines.border import Border, Use
+from agent.engines.rate import checked_rate
+from agent.guards.text import valid
+from stt import Recognition, SpeechToText, SpeechToTextError, Transcript
+
+FEED = 15.0
+"""Seconds until a recogniser must have taken a piece of sound."""
+FINISH = 30.0
+"""Seconds that it may take for the words of a turn, a minute of sound at most."""
+
+
+class GuardedSpeechToText:
+    """A recogniser of which nothing worse can come than `SpeechToTextError`, and not late."""
+
+    def __init__(self, stt: SpeechToText, *, patience: float = 1.0) -> None:
+        """`patience`: how many times the usual limits it may take, where nobody waits for it."""
+        self._stt = stt
+        self._border = Border(stt, "stt", "the recogniser", SpeechToTextError)
+        self._patience = patience
+        self._rate: int | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """The recogniser's. Raises SpeechToTextError for what is none."""
+        if self._rate is None:
+            self._rate = checked_rate(self._border, lambda: self._stt.sample_rate)
+        return self._rate
+
+    async def load(self) -> None:
+        """Load the recogniser. Raises SpeechToTextError."""
+        await self._border.load()
+
+    async def aclose(self) -> None:
+        """Close it; what fails is told."""
+        await self._border.aclose()
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator["GuardedRecognition"]:
+        """Recognise one utterance. Raises SpeechToTextError, also when it hangs."""
+        async with self._border.use(self._stt.listen) as (recognition, use):
+            yield GuardedRecognition(recognition, use, self._border.own_patience, self._patience)
+
+
+class GuardedRecognition:
+    """The recognition of one utterance; see `stt.Recognition`."""
+
+    def __init__(self, recognition: Recognition, use: Use, own: float, patience: float) -> None:
+        self._recognition = recognition
+        self._use = use
+        self._own = own
+        self._patience = patience
+
+    async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
+        """Hear more."""
+        with self._use.limited("took no sound", self._limit(FEED)):
+            partial = await self._recognition.feed(pcm)
+            return None if partial is None else checked(partial)
+
+    async def finish(self) -> Transcript:
+        """All words so far."""
+        with self._use.limited("gave no transcript", self._limit(FINISH)):
+            return checked(await self._recognition.finish())
+
+    def _limit(self, usual: float) -> float:
+        return max(self._patience * usual, self._own)
+
+
+def checked(transcript: Transcript) -> Transcript:
+    """Return a transcript of valid text. Raises SpeechToTextError for what is no transcript."""
+    if not isinstance(transcript, Transcript) or not isinstance(transcript.text, str):
+        raise SpeechToTextError(f"the recogniser gave {transcript!r:.80}, which is no transcript")
+    words = tuple(replace(word, text=valid(word.text)) for word in transcript.words)
+    if not all(math.isfinite(word.start) and math.isfinite(word.end) for word in words):
+        words = ()  # as of a recogniser that gives no times
+    rejected = None if transcript.rejected is None else valid(transcript.rejected)
+    return replace(transcript, text=valid(transcript.text), words=words, rejected=rejected)

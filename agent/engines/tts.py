@@ -1,0 +1,153 @@
+"""The border to a voice."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from agent.engines.border import Border, Use
+from agent.engines.rate import checked_rate
+from agent.guards.audio import SampleGuard
+from agent.guards.text import valid
+from tts import (
+    ConversationalSpeech,
+    ExpressiveSpeech,
+    Heard,
+    Speech,
+    SpokenWord,
+    TextToSpeech,
+    TextToSpeechError,
+    Utterance,
+)
+
+SOUND = 30.0
+"""Seconds that a voice which has its text may take for the next piece of sound."""
+
+
+class GuardedTextToSpeech:
+    """A voice of which nothing worse can come than `TextToSpeechError`, sound samples, in time."""
+
+    remember: Callable[[Heard], None]
+    sounds: Sequence[str]
+
+    def __init__(self, tts: TextToSpeech, *, patience: float = 1.0) -> None:
+        """`patience`: how many times the usual limits it may take, where nobody waits for it."""
+        self._tts = tts
+        self._border = Border(tts, "tts", "the voice", TextToSpeechError)
+        self._patience = patience
+        self._rate: int | None = None
+        self._samples = SampleGuard(
+            lambda what: self._border.warn("samples", f"{self._border.name} {what}")
+        )
+        # Only where the voice has them: they are what tells that it can.
+        if isinstance(tts, ConversationalSpeech):
+            self.remember = self._remember
+        if isinstance(tts, ExpressiveSpeech):
+            self.sounds = tts.sounds
+
+    @property
+    def sample_rate(self) -> int:
+        """The voice's. Raises TextToSpeechError for what is none."""
+        if self._rate is None:
+            self._rate = checked_rate(self._border, lambda: self._tts.sample_rate)
+        return self._rate
+
+    async def load(self) -> None:
+        """Load the voice. Raises TextToSpeechError."""
+        await self._border.load()
+
+    async def aclose(self) -> None:
+        """Close it; what fails is told."""
+        await self._border.aclose()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator["GuardedUtterance"]:
+        """Speak one utterance. Raises TextToSpeechError, also when it hangs."""
+        async with self._border.use(self._tts.open) as (utterance, use):
+            limit = max(self._patience * SOUND, self._border.own_patience)
+            yield GuardedUtterance(utterance, use, self._border, self._samples, limit)
+
+    def _remember(self, turn: Heard) -> None:
+        assert isinstance(self._tts, ConversationalSpeech)
+        try:
+            with self._border.failing():
+                self._tts.remember(turn)
+        except TextToSpeechError as error:
+            self._border.warn("memory", f"the voice did not take up how a turn sounded: {error}")
+
+
+class GuardedUtterance:
+    """One utterance; see `tts.Utterance`.
+
+    A voice may wait for more text, and we may wait to play what it gave. It is late when it owes
+    us sound: when we wait for some, and it either has all of its text or does not take more.
+    """
+
+    def __init__(
+        self, utterance: Utterance, use: Use, border: Border, samples: SampleGuard, limit: float
+    ) -> None:
+        self._utterance = utterance
+        self._use = use
+        self._border = border
+        self._samples = samples
+        self._limit = limit
+        self._taking = 0  # calls of `feed` under way
+        self._all_text = False
+        self._awaited = False
+        self._late = False  # the limit is set
+        self._pieces: AsyncIterator[Speech] | None = None
+
+    async def feed(self, text: str) -> None:
+        """Take more text."""
+        self._taking += 1
+        self._watch()
+        try:
+            with self._border.failing():
+                await self._utterance.feed(text)
+        finally:
+            self._taking -= 1
+            self._watch()
+
+    async def finish(self) -> None:
+        """End the text."""
+        self._all_text = True
+        self._watch()
+        with self._border.failing():
+            await self._utterance.finish()
+
+    def __aiter__(self) -> "GuardedUtterance":
+        return self
+
+    async def __anext__(self) -> Speech:
+        self._awaited = True
+        self._watch()
+        with self._border.failing():
+            if self._pieces is None:
+                self._pieces = aiter(self._utterance)
+            try:
+                checked = self._checked(await anext(self._pieces))
+            except StopAsyncIteration:
+                checked = None
+        if checked is None:
+            self._awaited = False
+            self._watch()
+            raise StopAsyncIteration
+        if len(checked.pcm):  # nothing at all is no progress
+            self._awaited = False
+            self._watch()
+        return checked
+
+    def _watch(self) -> None:
+        owing = self._awaited and (self._all_text or self._taking > 0)
+        if owing != self._late:
+            self._late = owing
+            self._use.limit("gave no sound", self._limit if owing else None)
+
+    def _checked(self, speech: Speech) -> Speech:
+        """Raises TextToSpeechError for what is no speech."""
+        if not isinstance(speech, Speech):
+            raise TextToSpeechError(f"the voice gave {speech!r:.80}, which is no speech")
+        try:
+            pcm = self._samples(speech.pcm)
+        except ValueError as error:
+            raise TextToSpeechError(f"the voice gave samples that are none: {error}") from error
+        words = tuple(SpokenWord(valid(w.text), max(0, int(w.start))) for w in speech.words)
+        return Speech(pcm, words)
