@@ -108,6 +108,7 @@ async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, Non
         console.print(f"loaded: {', '.join(done)}", style="dim")
         yield agent
     finally:
+        gc.unfreeze()
         await agent.aclose()
 
 

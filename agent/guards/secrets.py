@@ -7,6 +7,7 @@ masked though nobody has named it.
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +24,7 @@ PLACEHOLDERS = frozenset(
 """What people write where a local server wants a key and looks at none. Words, not secrets."""
 
 _NAME = re.compile(
-    r"(^|_)(key|auth|pwd|pat|sig|bearer)$"
+    r"(^|_)(key|auth|pat|sig|bearer)$|_pwd$"
     r"|(apikey|token|password|passwd|passphrase|secret|credentials?|authorization|cookie|signature)$"
 )
 
@@ -90,9 +91,9 @@ def forget() -> None:
 
 
 def learn_environment(environment: Mapping[str, str]) -> None:
-    """Learn the values of the variables whose names are those of secrets."""
+    """Learn the values of the variables whose names are those of secrets, but for paths."""
     for name, value in environment.items():
-        if is_secret(name):
+        if is_secret(name) and not os.path.exists(value):
             learn(value)
 
 

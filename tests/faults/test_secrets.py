@@ -262,7 +262,16 @@ def test_words_are_left_alone(text: str) -> None:
 def test_names_of_secrets() -> None:
     for name in ("api_key", "API_KEY", "apiKey", "x-api-key", "GITHUB_TOKEN", "PGPASSWORD", "key"):
         assert is_secret(name), name
-    for name in ("max_tokens", "top_k", "token_timeout", "keyboard", "tokenizer", "PATH", "model"):
+    for name in (
+        "max_tokens",
+        "top_k",
+        "token_timeout",
+        "keyboard",
+        "tokenizer",
+        "PATH",
+        "PWD",
+        "OLDPWD",
+    ):
         assert not is_secret(name), name
 
 
