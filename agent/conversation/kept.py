@@ -84,7 +84,7 @@ def _used_tool(entry: Entry, call_id: str) -> list[Message]:
 
 def files(folder: Path) -> list[Path]:
     """Those of conversations, by the names that Parley gives them, which are times."""
-    return [path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name)]
+    return [p for p in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(p.name) and p.is_file()]
 
 
 def read(folder: Path, name: str, warn: Warn = lambda _: None) -> Conversation:
@@ -121,7 +121,7 @@ def _readable(folder: Path, ids: Iterable[str], warn: Warn) -> Iterator[Conversa
             continue
         if conversation.readable:
             yield conversation
-        elif conversation.entries:
+        elif path.stat().st_size:
             warn(f"{path} is no conversation: no line of it can be read")
 
 
@@ -155,15 +155,17 @@ def _read(path: Path, warn: Warn) -> Conversation:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ParleyError(f"{path} is no conversation: it is no plain file")
-            if status.st_size > LIMIT:
-                warn(f"{path} is very long: only the last {LIMIT >> 20} MB of it are read")
-                file.seek(-LIMIT, os.SEEK_END)
+            file.seek(max(0, status.st_size - LIMIT))
             text = file.read(LIMIT).decode("utf-8", "replace")
     except OSError as error:
         raise ParleyError(f"{path} cannot be read: {error.strerror or error}") from error
     changed = datetime.fromtimestamp(status.st_mtime).astimezone()
     lines = _entries(text.split("\n"), changed)
-    return Conversation(path.name.removesuffix(SUFFIX), tuple(_with_what_was_cut_off(lines)))
+    entries = tuple(_with_what_was_cut_off(lines))
+    conversation = Conversation(path.name.removesuffix(SUFFIX), entries)
+    if conversation.readable and status.st_size > LIMIT:
+        warn(f"{path} is very long: only the last {LIMIT / 1e6:.0f} MB of it are read")
+    return conversation
 
 
 def _entries(lines: list[str], time: datetime) -> Iterator[Entry]:

@@ -18,9 +18,12 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     )
     add_microphone(parser)
     add_speaker(parser)
-    parser.add_argument("--events", metavar="FILE", type=Path, help="write the event log there")
+    kept = "what is there already stays, and the new one has a number in its name"
     parser.add_argument(
-        "--record", metavar="DIR", type=Path, help="record audio and transcript there"
+        "--events", metavar="FILE", type=Path, help=f"write the event log there; {kept}"
+    )
+    parser.add_argument(
+        "--record", metavar="DIR", type=Path, help=f"record audio and transcript there; {kept}"
     )
     parser.add_argument(
         "--explain", action="store_true", help="say why it speaks, waits, stops or goes on"
@@ -28,7 +31,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--resume",
         metavar="ID",
-        help="go on with a conversation that was kept (session.save): its id, or 'last'",
+        help="go on with a conversation that was kept (session.save): its id, or 'last', "
+        "which is the one that was talked in last",
     )
     parser.set_defaults(run=run)
 

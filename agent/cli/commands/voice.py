@@ -7,6 +7,7 @@ from agent.cli.commands.voice_tools import (
     CANDIDATES,
     CONSENT,
     confirm,
+    keep_voices_private,
     load_codec,
     play,
     settings,
@@ -106,6 +107,7 @@ def run_list(_: argparse.Namespace) -> int:
     """One voice a line: name, length, words, where it comes from."""
     from tts.dia2.voices import folder as voices
 
+    keep_voices_private()
     names = voices.names()
     if not names:
         print(f"no voices in {voices.folder()} yet: parley voice new, or parley voice add")

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.cli.options import with_devices
-from agent.cli.output import playing
+from agent.cli.output import playing, warn
 from agent.cli.streams import presentable
 from agent.config.load import Config, load_config
 from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
+from agent.guards.files import keep_private
 from tts import TextToSpeechError
 from tts.extras import pip_install
 
@@ -81,12 +82,24 @@ def free_name(name: str, *, replace: bool) -> Path:
     """
     from tts.dia2.voices import folder as voices
 
+    keep_voices_private()
     path = voices.path_of(name)
     if path.exists() and not replace:
         question = f"there is a voice '{name}' already; replace it?"
         if not confirm(question, otherwise="--yes"):
             raise ParleyError(f"the voice '{name}' stays as it is: choose another name")
     return path
+
+
+def keep_voices_private() -> None:
+    """Take the voices that there are from all others: each is somebody's, or may be."""
+    from tts.dia2.voices import folder as voices
+    from tts.dia2.voices.voice import SUFFIX
+
+    folder = voices.folder()
+    if folder.is_dir():
+        kept = [*folder.glob(f"*{SUFFIX}"), folder / CANDIDATES]
+        keep_private(folder, kept, lambda _code, message, _recovered: warn(message))
 
 
 def on_terminal() -> bool:

@@ -13,7 +13,7 @@ from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
 from agent.config.load import Config
 from agent.conversation.session import Session
-from agent.events import Event
+from agent.events import Event, Hearing, nobody
 from agent.graph import Stage
 from llm_adapters import LanguageModel
 from stt import SpeechToText, Transcript
@@ -77,6 +77,7 @@ async def converse(
     llm: LanguageModel,
     tts: TextToSpeech | None = None,
     config: dict[str, Any] | None = None,
+    hearing: Hearing = nobody,
     **engines: Any,
 ) -> Conversation:
     """Talk to an agent with these engines until the microphone ends."""
@@ -98,7 +99,7 @@ async def converse(
     )
     with anyio.fail_after(1000):
         speaker = PacedSpeaker(TTS_RATE, sink)
-        result.session = await agent.converse(microphone, speaker, report)
+        result.session = await agent.converse(microphone, speaker, report, hearing=hearing)
     return result
 
 

@@ -6,6 +6,8 @@ checked without one.
 """
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -93,7 +95,10 @@ class Voice:
             raise TextToSpeechError(f"the voice '{self.name}' is damaged: a code is out of range")
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the file, whole or not at all. Raises TextToSpeechError if that cannot be done."""
+        """Write the file, whole or not at all, for the user alone: a voice is somebody's.
+
+        Raises TextToSpeechError if that cannot be done.
+        """
         _need_safetensors()
         from safetensors.numpy import save
 
@@ -110,14 +115,18 @@ class Voice:
             "provenance": json.dumps(dict(self.provenance), ensure_ascii=False),
         }
         path = Path(path)
-        part = path.with_name(f".{path.name}.part")
+        part = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(save(tensors, metadata))
-            part.replace(path)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made with a name that nobody has, and with no rights for others.
+            descriptor, part = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(save(tensors, metadata))
+            os.replace(part, path)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
+            if part is not None:
+                with suppress(OSError):
+                    os.unlink(part)
             raise TextToSpeechError(f"{path} cannot be written: {error.strerror}") from None
 
     @classmethod
