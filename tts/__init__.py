@@ -14,6 +14,7 @@ ENGINES = {
     "dia2": "tts.dia2.engine:Dia2Speech",
     "espeak": "tts.espeak:Espeak",
     "kokoro": "tts.kokoro:Kokoro",
+    "openai": "tts.openai:OpenAI",
     "piper": "tts.piper:Piper",
 }
 """Built-in engines by name; other packages add theirs as entry points of group `parley.tts`."""

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tts.protocol import Speech, SpokenWord, TextToSpeechError, Utterance
+from tts.estimate import estimate_words
+from tts.protocol import Speech, TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance
 
 TEXT, OUTPUT = "{text}", "{output}"
@@ -155,13 +156,3 @@ def decode_wav(wav: bytes, sample_rate: int) -> NDArray[np.float32]:
     except (av.error.FFmpegError, IndexError) as error:
         raise ValueError("what it made is not a WAV file") from error
     return np.clip(np.concatenate(blocks), -1, 1)
-
-
-def estimate_words(clause: str, samples: int) -> tuple[SpokenWord, ...]:
-    """Estimate when the words of a clause begin: each has the share of its letters."""
-    words = clause.split()
-    ends = list(itertools.accumulate((len(word) + 1 for word in words), initial=0))
-    return tuple(
-        SpokenWord(word, samples * start // ends[-1])
-        for word, start in zip(words, ends[:-1], strict=True)
-    )

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.command import Command, decode_wav, estimate_words
+from tts.command import Command, decode_wav
+from tts.estimate import estimate_words
 from tts.protocol import TextToSpeech, TextToSpeechError
 
 pytestmark = pytest.mark.anyio
