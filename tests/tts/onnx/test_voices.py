@@ -161,6 +161,7 @@ async def test_kokoro_speaks_the_language_of_its_voice(tmp_path: Path) -> None:
     folder = make_kokoro(tmp_path, {"af_bella": 1.0, "bf_emma": 1.0, "ef_dora": 1.0, "xf_new": 1.0})
     for voice, language, expected in (
         ("af_bella", None, "en-us"),
+        ("bf_emma", None, "en-gb"),
         ("ef_dora", None, "es"),
         ("bf_emma", "de", "de"),
         ("xf_new", "pl", "pl"),
