@@ -21,6 +21,7 @@ from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedText
 from agent.engines.border import reporting
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group
+from agent.guards.text import valid_json
 from agent.tools import Toolbox
 from agent.turns.guarded_turn_model import GuardedTurnModel
 from agent.turns.guarded_vad import GuardedVad
@@ -204,7 +205,7 @@ class Agent:
     @asynccontextmanager
     async def _reported(self, report: Report) -> AsyncGenerator[None, None]:
         """The session's first and last event around what happens in it."""
-        report(SessionStarted(public(self.config)))
+        report(SessionStarted(valid_json(public(self.config))))
         reason = "failed"
         try:
             with reporting(report):

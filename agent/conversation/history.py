@@ -4,8 +4,10 @@ Which words of a reply were heard is arithmetic on word starts and played sample
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agent.conversation.generation import ReplySource
+from agent.guards.text import valid
 from llm_adapters import Message
 from tts import SpokenWord
 
@@ -64,7 +66,7 @@ class History:
 
     def recall(self, messages: Sequence[Message]) -> None:
         """Add an earlier conversation, which this one goes on with."""
-        self._messages += messages
+        self._messages += (replace(each, content=valid(each.content)) for each in messages)
 
     @property
     def _unanswered(self) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import ParleyError
+from agent.guards.text import valid_json
 from llm_adapters import Message, ToolCall
 
 SUFFIX = ".jsonl"
@@ -185,7 +186,7 @@ def _entry(line: str, time: datetime) -> Entry | None:
     try:
         data = json.loads(line)
         if "\\ud" in line.lower():  # half a character is none
-            data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+            data = valid_json(data)
         kind, when = str(data.pop("type")), data.pop("time", None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from agent.config.tools import ToolSettings
 from agent.graph import only
+from agent.guards.text import valid, valid_json
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
 from tts.extras import pip_install
@@ -182,8 +183,9 @@ class McpConnection:
 
         # Models take only some characters in a name.
         name = re.sub(r"[^\w-]", "_", listed.name, flags=re.ASCII)[:64]
+        description = valid(listed.description or "").strip()
         return Tool(
-            spec=ToolSpec(name, (listed.description or "").strip(), listed.input_schema),
+            spec=ToolSpec(name, description, valid_json(listed.input_schema)),
             bind=bind,
             timeout=self._settings.timeout,
             limit=self._settings.result_limit,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import ParleyError
+from agent.guards.text import valid
 from agent.tools import read_out
 from llm_adapters import ToolSpec
 
@@ -57,6 +58,7 @@ class Tool:
                 text = f"done, and the user was told: {result.text}" if result.text else "done"
             case _:
                 text = json.dumps(result, ensure_ascii=False, default=_plain)
+        text = valid(text)
         if len(text) > self.limit:
             left_out = len(text) - self.limit
             text = f"{text[: self.limit]}… ({left_out} more characters are left out)"

@@ -7,6 +7,7 @@ the user interrupts finishes, and what it gave is kept.
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any, Self, cast
 
 import anyio
@@ -17,6 +18,7 @@ from agent.config.tools import ToolSettings
 from agent.errors import ConfigError
 from agent.events import Report, WarningEvent
 from agent.graph import only, task_group
+from agent.guards.text import valid, valid_json
 from agent.tools.builtin import NAMES, Builtins, Controls
 from agent.tools.confirmation import Confirmation, Question
 from agent.tools.events import ToolCalled, ToolReturned
@@ -197,7 +199,7 @@ class Toolbox:
         if tool is None:
             raise ToolError(f"there is no tool {call.name}; there are {', '.join(self._tools)}")
         try:
-            arguments = json.loads(call.arguments or "{}")
+            arguments = valid_json(json.loads(call.arguments or "{}"))
         except ValueError as error:
             raise ToolError(f"the arguments are not JSON ({error})") from None
         if arguments is None:
@@ -213,7 +215,8 @@ class Toolbox:
         try:
             with anyio.fail_after(tool.timeout):
                 result = await action()
-            say = result if isinstance(result, Say) else None
+            if isinstance(result, Say):
+                result = say = replace(result, text=valid(result.text))
             text = tool.shown(result)
         except TimeoutError:
             ok, text = False, f"error: no result within {tool.timeout:g} s"

@@ -20,6 +20,7 @@ from agent.config.load import load_config, parse_config
 from agent.config.sections import SpeakerSettings
 from agent.engines import OFFLINE, GuardedTextToSpeech
 from agent.errors import ParleyError
+from agent.guards.text import valid
 from tts import ExpressiveSpeech, TextToSpeech, Utterance
 from tts.clean import SpeechText
 
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 async def _say(
     text: str, tts: TextToSpeech, speaker: SpeakerSettings | None, output: Path | None
 ) -> None:
-    fragments = read_text() if text == "-" else _slices(text)
+    fragments = read_text() if text == "-" else _slices(valid(text))
     try:
         loading("the voice")
         await tts.load()

@@ -25,6 +25,7 @@ from agent.config.engines import STT, create_stt
 from agent.config.load import Config
 from agent.engines import OFFLINE, GuardedSpeechToText
 from agent.errors import ParleyError
+from agent.guards.text import valid_json
 from tts import TextToSpeechError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def read_words(path: Path) -> "tuple[Word, ...]":
     from tts.dia2.text.prefix import Word
 
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = valid_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ParleyError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
