@@ -50,6 +50,10 @@ SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
         "--tiny --frames 4",
         ("decode, one frame at a time", "decode, plain convolutions", "ratio", "ten seconds"),
     ),
+    "soak": (
+        "--turns 40 --conversation 20",
+        ("│ 20", "│ 40", "faults:", "flat: memory"),
+    ),
     "stt": ("--sizes tiny --seconds 1 --runs 1", ("tiny",)),
     "stt_live": ("--sizes tiny --turns 1 --utterances 5", ("tiny", "memory in MB")),
 }

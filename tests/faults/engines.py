@@ -88,9 +88,12 @@ class FaultyLlm(Faulty):
             await self.at("reply")
             yield TextDelta(f"reply {self.replies} ")
             await self.at("middle")
-            yield TextDelta("is here.")
+            yield TextDelta(f"is {self.word()}")
         finally:
             await self.at("close")
+
+    def word(self) -> str:
+        return "here."
 
 
 class FaultyTts(Faulty):
@@ -103,6 +106,9 @@ class FaultyTts(Faulty):
         await self.at("open")
         yield FaultyUtterance(self)
         await self.at("exit")
+
+    def pcm(self) -> NDArray[Any]:
+        return np.full(round(WORD * TTS_RATE), 0.25, np.float32)
 
 
 class FaultyUtterance:
@@ -124,13 +130,10 @@ class FaultyUtterance:
         await self._finished.wait()
         at = 0
         for word in self._text.split():
-            yield Speech(self.pcm(), (SpokenWord(word, at),))
+            yield Speech(self._tts.pcm(), (SpokenWord(word, at),))
             at += round(WORD * TTS_RATE)
             await self._tts.at("middle")
         await self._tts.at("last")
-
-    def pcm(self) -> Any:
-        return np.full(round(WORD * TTS_RATE), 0.25, np.float32)
 
 
 STT_PLACES = ("listen", "feed", "finish", "exit")
