@@ -29,9 +29,10 @@ def main() -> int:
     if lost:
         return 1
     sys.meta_path.insert(0, _OwnPackages(own))
+    from agent.cli.ending import leave
     from agent.cli.main import main as run
 
-    return run()
+    return leave(run())
 
 
 def home() -> Path:

@@ -15,9 +15,10 @@ of a recording comes within 50 ms, and 20 ms of latency runs without gaps. When 
 """
 
 import os
+import signal
 import subprocess
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -75,6 +76,25 @@ class Card:
             assert self._daemon.stderr is not None
             self._daemon.stderr.close()
             self._daemon = None
+
+    def used(self) -> bool:
+        """Whether somebody plays on the card or records from it."""
+        command = ["pactl", f"--server={self.server}", "list", "short"]
+        streams = [
+            subprocess.run([*command, kind], capture_output=True, check=True).stdout
+            for kind in ("sink-inputs", "source-outputs")
+        ]
+        return any(streams)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """For the length of a block the daemon does nothing at all, nor does it answer."""
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._daemon.send_signal(signal.SIGCONT)
 
     async def stall(self, stalled: bool) -> None:
         """From now on the card neither takes nor gives sound, but is there; or, again, it does."""

@@ -1,17 +1,29 @@
 """The sound cards of this computer, through PortAudio (`sounddevice`).
 
-Everything here may block for as long as the drivers like: call it in a worker thread.
+Everything here may block for as long as the drivers like: call it in a thread of its own, as
+`in_time` does.
 """
 
+import atexit
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from threading import RLock
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+import anyio
 
 from agent.errors import AudioError
+from agent.guards.thread import run_in_thread
 from tts.extras import pip_install
 
 Kind = Literal["input", "output"]
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds that the sound system may take to list or to open devices."""
 
 STAGE: dict[Kind, Literal["microphone", "speaker"]] = {"input": "microphone", "output": "speaker"}
 """What people, and the event log, call a device of that kind."""
@@ -21,7 +33,8 @@ portaudio = RLock()
 
 Only ever in worker threads: opening a device can take seconds."""
 
-_OPTION = {"input": "--mic FILE.wav", "output": "--speaker FILE.wav"}
+OPTION: dict[Kind, str] = {"input": "--mic FILE.wav", "output": "--speaker FILE.wav"}
+"""What to use in place of a device of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,32 @@ def load() -> Any:
             "or dnf install portaudio (Fedora); or use files: --mic FILE.wav --speaker FILE.wav"
         ) from None
     return sounddevice
+
+
+async def in_time(call: Callable[[], T]) -> T:
+    """Return what a call of PortAudio gives, made in a thread of its own.
+
+    Raises AudioError when that takes more than 10 seconds; the thread is left behind then.
+    """
+    with anyio.move_on_after(PATIENCE):
+        return await run_in_thread(call, name="portaudio")
+    abandon()
+    raise silent_system()
+
+
+def silent_system() -> AudioError:
+    """The error that the sound system does not answer."""
+    return AudioError(
+        f"the sound system does not answer within {PATIENCE:.0f} s: start its server again, or use "
+        f"files: {' '.join(OPTION.values())}"
+    )
+
+
+def abandon() -> None:
+    """Have the program not wait for PortAudio when it ends: the sound server does not answer."""
+    # It may hang in the very import.
+    if (at_exit := getattr(sys.modules.get("sounddevice"), "_exit_handler", None)) is not None:
+        atexit.unregister(at_exit)
 
 
 def list_devices(kind: Kind) -> list[Device]:
@@ -102,7 +141,7 @@ def find_device(kind: Kind, wanted: str | int | None) -> Device:
     devices = list_devices(kind)
     if not devices:
         raise AudioError(
-            f"this computer has no {STAGE[kind]}: plug one in, or use a file: {_OPTION[kind]}"
+            f"this computer has no {STAGE[kind]}: plug one in, or use a file: {OPTION[kind]}"
         )
     text = "" if wanted is None else str(wanted).strip().lower()
     if not text:

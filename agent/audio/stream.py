@@ -8,18 +8,30 @@ from time import perf_counter
 from typing import Any, Self, TypeVar
 
 import anyio
-import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.audio.devices import STAGE, Device, Kind, find_device, load, portaudio
+from agent.audio.devices import (
+    PATIENCE,
+    STAGE,
+    Device,
+    Kind,
+    abandon,
+    find_device,
+    load,
+    portaudio,
+    silent_system,
+)
 from agent.audio.hotplug import OPEN, refresh
 from agent.audio.wakeup import Wakeup
 from agent.errors import AudioError
 from agent.events import ErrorEvent, Report, WarningEvent
+from agent.guards.thread import run_in_thread
 
 _PATIENCE = 1.0  # seconds without a callback: the device is lost
 _START = 4.0  # the same before the first one: a Bluetooth headset takes a while to change profile
+_CLOSING = 2.0  # seconds to close it; then the program ends without it
+_HANGING = 1.0  # seconds until closing a lost device counts as hanging, and the loss is told
 _DELAYS = (0.25, 0.5, 1.0, 2.0, 4.0)  # seconds between attempts to open it again; the last repeats
 _MAX_LATENCY = 2.0  # seconds: no device is slower, so a time stamp that says so is wrong
 _MANY = 8  # channels: a device that tells of more, such as 32, takes whatever number one asks for
@@ -66,6 +78,7 @@ class DeviceStream:
         self._delay = latency  # what the device says it is
         self._clock = 0.0  # what perf_counter() lacks to anyio's clock
         self._xruns_told = 0
+        self._ended = False  # what is still being opened is to be closed
         self._stale = True  # the device may have gone or come since PortAudio listed the devices
         # Single attributes, also written in the driver's thread.
         self._called = False
@@ -74,22 +87,38 @@ class DeviceStream:
         self._xruns = 0
 
     async def __aenter__(self) -> Self:
-        """Open the device; raises AudioError when that cannot be done."""
+        """Open the device; raises AudioError when that cannot be done, or not within 10 seconds."""
         self._wakeup = Wakeup()
-        self._limiter = anyio.CapacityLimiter(1)
-        with anyio.CancelScope(shield=True):  # what is opened must come to be closed
-            try:
-                await self._open()
-            except AudioError:
-                # It may have been plugged in since PortAudio was initialised.
-                if not await self._in_thread(self._refresh):
-                    raise
-                await self._open()
+        try:
+            with anyio.fail_after(PATIENCE):
+                await self._open_at_once()
+        except BaseException as error:
+            await self._end()
+            if isinstance(error, TimeoutError):
+                raise silent_system() from None
+            raise
         return self
 
+    async def _open_at_once(self) -> None:
+        try:
+            await self._open()
+        except AudioError:
+            # It may have been plugged in since PortAudio was initialised.
+            if not await self._in_thread(self._refresh):
+                raise
+            await self._open()
+
     async def __aexit__(self, *_: object) -> None:
-        with anyio.CancelScope(shield=True):
+        await self._end()
+
+    async def _end(self) -> None:
+        """Close the device, or leave a thread behind that does when the sound system answers."""
+        self._ended = True
+        with anyio.move_on_after(_CLOSING, shield=True):
             await self._in_thread(self._close)
+            return
+        abandon()
+        self._tell("stuck", f"did not close within {_CLOSING:.0f} s: left as it is")
 
     async def watch(self) -> None:
         """For ever: report what goes wrong, and open the device again when it is lost."""
@@ -99,10 +128,25 @@ class DeviceStream:
                     await self._wakeup.wait()
                 self._tell_xruns()
             # If another stream's refresh has closed ours, then nothing is wrong with our device.
+            await self._recover(await self._close_lost())
+
+    async def _close_lost(self) -> bool:
+        """Close the device; whether it is lost. That is told meanwhile, should closing hang."""
+        hanging = False
+
+        async def tell() -> None:
+            nonlocal hanging
+            await anyio.sleep(_HANGING)
+            hanging = True
+            self._tell("lost", "does not answer, nor does its server; waiting", recovered=False)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tell)
             lost = await self._in_thread(self._close)
-            if lost:
-                self._tell("lost", "has stopped or was unplugged; waiting for it", recovered=False)
-            await self._recover(lost)
+            tasks.cancel_scope.cancel()
+        if lost and not hanging:
+            self._tell("lost", "has stopped or was unplugged; waiting for it", recovered=False)
+        return lost or hanging
 
     async def _recover(self, lost: bool) -> None:
         """Open the device again, however long it takes."""
@@ -201,6 +245,8 @@ class DeviceStream:
                 self._stream = stream
                 self._delay = stream.latency
                 stream.start()
+                if self._ended:  # nobody waits for it any more
+                    self._close()
             except sd.PortAudioError as error:
                 self._close()
                 raise AudioError(
@@ -270,7 +316,7 @@ class DeviceStream:
         self._report(WarningEvent(self._stage, f"{self._stage}.{code}", message, recovered))
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+        return await run_in_thread(call, name="portaudio")
 
 
 def _channels(device: Device) -> list[int]:

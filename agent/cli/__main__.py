@@ -2,7 +2,8 @@
 
 import sys
 
+from agent.cli.ending import leave
 from agent.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(leave(main()))

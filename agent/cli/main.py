@@ -7,14 +7,12 @@ needs inside `run`: the command line itself must start at once.
 import argparse
 import io
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from agent.cli.ending import signals
 from agent.cli.streams import discard, guarded, open_standard_streams
 from agent.errors import did_you_mean
 from agent.guards.secrets import learn_environment
@@ -51,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a character shows another one.
         sys.stdout.reconfigure(errors="replace")
     learn_environment(os.environ)
-    with guarded(), _signals():
+    with guarded(), signals():
         try:
             try:
                 status = _run(arguments)
@@ -111,28 +109,6 @@ def _parser(arguments: Sequence[str]) -> Parser:
         hint = did_you_mean(command, COMMANDS, f", there are {', '.join(COMMANDS)}")
         parser.error(f"unknown command '{command}'{hint}")
     return parser
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """End in the same clean way on SIGTERM as on Ctrl-C.
-
-    A shell starts background commands with SIGINT ignored, so it is set here too.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.SIGTERM: signal.signal(
-            signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)
-        ),
-    }
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _failure(error: BaseException, command: str | None, *, debug: bool) -> int | None:

@@ -12,6 +12,16 @@ import anyio.lowlevel
 
 T = TypeVar("T")
 
+_running: set[threading.Thread] = set()
+
+
+def left_behind() -> bool:
+    """Whether a thread still runs that `run_in_thread` has begun: Python cannot exit safely then.
+
+    Native code that comes back while an interpreter is being taken down may crash.
+    """
+    return any(thread.is_alive() for thread in _running)
+
 
 async def run_in_thread(function: Callable[[], T], *, name: str = "tool") -> T:
     """What `function` gives; it may raise anything.
@@ -31,9 +41,12 @@ async def run_in_thread(function: Callable[[], T], *, name: str = "tool") -> T:
             errors.append(error)
         with suppress(RuntimeError):  # the event loop has ended meanwhile
             anyio.from_thread.run_sync(done.set, token=token)
+        _running.discard(threading.current_thread())
 
     context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(work,), name=name, daemon=True).start()
+    thread = threading.Thread(target=context.run, args=(work,), name=name, daemon=True)
+    _running.add(thread)
+    thread.start()
     await done.wait()
     if errors:
         raise errors[0]

@@ -5,13 +5,12 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-import anyio
-import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.audio.devices import find_device
+from agent.audio.devices import find_device, in_time
 from agent.audio.wav import WavWriter
+from agent.cli import ending
 from agent.cli.options import with_devices
 from agent.config.load import Config, load_config
 from agent.errors import AudioError
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the offline preset on the question that comes with it."""
     config = with_devices(load_config("offline"), str(QUESTION), None)
     with ReplyFile(args.output) as reply:
-        anyio.run(partial(_talk, config, reply))
+        ending.run(partial(_talk, config, reply))
     print(f"the reply is in {args.output} ({reply.seconds:.1f} s)")
     return 0
 
@@ -45,7 +44,7 @@ async def _talk(config: Config, reply: "ReplyFile") -> None:
     from agent.cli.live import talk
 
     try:
-        await anyio.to_thread.run_sync(find_device, "output", None)
+        await in_time(partial(find_device, "output", None))
         await talk(config, copy=reply.add)
     except AudioError as error:
         print(f"not heard here, only written: {error}")

@@ -21,11 +21,16 @@ def add(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def run(_args: argparse.Namespace) -> int:
     """Print both lists; the status is 1 when there is no device at all.
 
-    Raises AudioError when PortAudio cannot be used.
+    Raises AudioError when PortAudio cannot be used, or does not answer.
     """
-    from agent.audio.devices import list_devices
+    from agent.audio.devices import in_time, list_devices
+    from agent.cli import ending
+    from agent.cli.native_stderr import silenced
 
-    microphones, speakers = list_devices("input"), list_devices("output")
+    with silenced():  # as sounddevice does, which does not give stderr back if PortAudio hangs
+        microphones, speakers = ending.run(
+            in_time, lambda: (list_devices("input"), list_devices("output"))
+        )
     _print("Microphones", microphones, "none: plug one in, or use a file: --mic FILE.wav")
     print()
     _print("Speakers", speakers, "none: plug one in, or use a file: --speaker FILE.wav")

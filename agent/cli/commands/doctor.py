@@ -19,8 +19,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each finding; the status is 1 if something is missing."""
-    import anyio
-
+    from agent.cli import ending
     from agent.config.load import Config, load_config, locate, place_name
     from agent.doctor.checks import OF_ENGINES, OF_MACHINE, examine
     from agent.doctor.finding import Finding
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         findings = [Finding("missing", "config", line) for line in str(error).split("\n")]
         # What the engines need is unknown; the machine can be looked at all the same.
         config, checks = Config(), [*OF_MACHINE]
-    findings += anyio.run(examine, config, checks)
+    findings += ending.run(examine, config, checks)
     print("\n".join(lines(findings)))
     missing = sum(finding.state == "missing" for finding in findings)
     if missing:

@@ -11,6 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from agent.audio.playback import Track
 from agent.audio.wav import WavWriter
+from agent.cli import ending
 from agent.cli.commands import say_script
 from agent.cli.options import add_config, add_speaker, with_devices
 from agent.cli.output import loading, playing
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     section = config.tts if args.tts is None else _engine(args.tts, config.tts)
     tts = GuardedTextToSpeech(create_tts(section), patience=OFFLINE)
     speaker = config.speaker if args.speaker is not None or args.output is None else None
-    anyio.run(_say, args.text, tts, speaker, args.output)
+    ending.run(_say, args.text, tts, speaker, args.output)
     return 0
 
 

@@ -4,8 +4,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-import anyio
-
+from agent.cli import ending
 from agent.cli.options import add_microphone, add_speaker, with_devices
 from agent.config.load import load_config
 
@@ -43,5 +42,5 @@ def run(args: argparse.Namespace) -> int:
     from agent.cli.live import talk
 
     options = {name: getattr(args, name) for name in ("events", "record", "explain", "resume")}
-    anyio.run(partial(talk, config, **options))
+    ending.run(partial(talk, config, **options))
     return 0

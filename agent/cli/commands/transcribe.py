@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import resample
 from agent.audio.wav import read_audio
+from agent.cli import ending
 from agent.cli.options import add_config
 from agent.cli.output import loading, warn
 from agent.cli.streams import underneath
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         create_stt(_with_word_times(section) if args.json else section), patience=OFFLINE
     )
     output = JsonOutput() if args.json else TextOutput(sys.stdout, titles=len(args.files) > 1)
-    return anyio.run(partial(transcribe, args.files, engine, SileroVad(), config.vad, output))
+    return ending.run(partial(transcribe, args.files, engine, SileroVad(), config.vad, output))
 
 
 def _with_word_times(section: EngineSection) -> EngineSection:

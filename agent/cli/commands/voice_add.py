@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.audio.wav import read_audio
+from agent.cli import ending
 from agent.cli.commands.voice_tools import (
     CONSENT,
     confirm,
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     codec = load_codec(args.model, config)
     if args.words is None:
         print("listening to the words", file=sys.stderr)
-        words = anyio.run(_hear, pcm, rate, config)
+        words = ending.run(_hear, pcm, rate, config)
     try:
         voice = from_recording(
             args.name,

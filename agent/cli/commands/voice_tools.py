@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.cli import ending
 from agent.cli.options import with_devices
 from agent.cli.output import playing, warn
 from agent.cli.streams import presentable
@@ -124,7 +124,7 @@ def confirm(question: str, *, otherwise: str) -> bool:
 
 def play(pcm: NDArray[np.float32], sample_rate: int, speaker: SpeakerSettings) -> None:
     """Play samples [n] in [-1, 1] to their end. Raises AudioError if there is no such speaker."""
-    anyio.run(_play, pcm, sample_rate, speaker)
+    ending.run(_play, pcm, sample_rate, speaker)
 
 
 async def _play(pcm: NDArray[np.float32], sample_rate: int, settings: SpeakerSettings) -> None:

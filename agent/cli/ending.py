@@ -1,0 +1,201 @@
+"""Signals: Ctrl-C, SIGTERM and a closed terminal end the program in one clean way, in bounded time.
+
+The first Ctrl-C cancels what runs, and everything is closed and finalised on the way out. The
+second one is the kernel's: from the first one on, SIGINT has its default action, which no engine,
+driver or thread in native code can hold up. SIGTERM and SIGHUP, which often come in pairs, ask for
+the clean end only.
+"""
+
+import ctypes
+import os
+import signal
+import stat
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, TypeVar
+
+LIMIT = 10.0
+"""Seconds that a clean end may take; then the program ends as it is."""
+
+EXIT_LIMIT = 5.0
+"""Seconds that Python may take to exit afterwards: it waits for threads and libraries."""
+
+_SIGHUP = getattr(signal, "SIGHUP", None)  # Windows has none
+_FLAGS = {"linux": 128, "darwin": 4}
+"""Where `sa_flags` is in C's `struct sigaction`: so many bytes after a pointer."""
+_SA_RESETHAND = {"linux": 0x80000000, "darwin": 0x4}
+_DESCRIPTORS = 256  # that are looked through for a terminal which is gone
+
+T = TypeVar("T")
+
+
+class _Ending:
+    """Whether the program is asked to end; after `LIMIT` seconds it does, however busy it is."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._timer: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """It is asked to end."""
+        self.begun = True
+        if self._timer is None and LIMIT:
+            self._timer = _force_after(LIMIT, 1, f"it did not end within {LIMIT:g} s")
+
+    def reset(self) -> None:
+        """It has ended, or what was asked to."""
+        self.begun = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+_ending = _Ending()
+
+
+def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Run an async function to its end, or until a signal cancels it.
+
+    Raises KeyboardInterrupt then, whichever signal it was; and what the function raises.
+    """
+    import anyio
+
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    async def work(over: "anyio.Event") -> None:
+        try:
+            results.append(await function(*args))
+        except Exception as error:  # noqa: BLE001  (it is raised below, without a group around it)
+            errors.append(error)
+        over.set()
+
+    async def watched() -> None:
+        _default_after_first(signal.SIGINT)  # by now the event loop has set its own handler
+        over = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work, over)
+            try:
+                await over.wait()
+            except anyio.get_cancelled_exc_class():
+                _begin()
+                raise
+
+    anyio.run(watched)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+@contextmanager
+def signals() -> Iterator[None]:
+    """For the length of a block, SIGTERM and SIGHUP do what Ctrl-C does.
+
+    A shell starts background commands with SIGINT ignored, so it is set here too; SIGHUP stays
+    ignored if it was, for `nohup`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    terminal = _terminal()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == _SIGHUP:
+            _redirect(terminal)
+        if not _ending.begun:
+            _ending.begin()
+            signal.raise_signal(signal.SIGINT)
+
+    previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, end)
+    if _SIGHUP is not None and signal.getsignal(_SIGHUP) is not signal.SIG_IGN:
+        previous[_SIGHUP] = signal.signal(_SIGHUP, end)
+    _default_after_first(signal.SIGINT)
+    try:
+        yield
+    finally:
+        _ending.reset()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def leave(status: int) -> int:
+    """Return the exit status; Python has a few seconds left, and any signal ends it at once.
+
+    It has none left, and this does not return, while a thread hangs in a driver or a tool.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    from agent.guards.thread import left_behind
+
+    if left_behind():
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(status)
+    _force_after(EXIT_LIMIT, status)
+    return status
+
+
+def _begin() -> None:
+    """The first Ctrl-C has been taken in, on the event loop."""
+    _ending.begin()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.stdout is not None and sys.stdout.isatty():
+        # The live view hides the cursor: the second Ctrl-C would leave it so.
+        os.write(sys.stdout.fileno(), b"\x1b[?25h")
+
+
+def _default_after_first(number: int) -> None:
+    """Have the kernel forget the handler of a signal when it has been called once."""
+    if sys.platform not in _FLAGS:
+        return
+    libc = ctypes.CDLL(None)
+    action = ctypes.create_string_buffer(512)
+    if libc.sigaction(number, None, action) == 0:
+        offset = ctypes.sizeof(ctypes.c_void_p) + _FLAGS[sys.platform]
+        ctypes.c_uint.from_buffer(action, offset).value |= _SA_RESETHAND[sys.platform]
+        libc.sigaction(number, action, None)
+
+
+def _force_after(seconds: float, status: int, why: str = "") -> threading.Timer:
+    def force() -> None:
+        if why:
+            teller = threading.Thread(target=_tell, args=(why,), daemon=True)
+            teller.start()
+            teller.join(0.2)  # a terminal may take nothing more
+        os._exit(status)
+
+    timer = threading.Timer(seconds, force)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _tell(why: str) -> None:
+    print(f"parley: {why}: ended as it was", file=sys.stderr, flush=True)
+
+
+def _terminal() -> int | None:
+    """The device number of the terminal that the standard streams lead to, if one does."""
+    for descriptor in (0, 1, 2):
+        if os.isatty(descriptor):
+            return os.fstat(descriptor).st_rdev
+    return None
+
+
+def _redirect(terminal: int | None) -> None:
+    """Lead every descriptor of a terminal that is gone nowhere: writing there is an error."""
+    if terminal is None:
+        return
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(_DESCRIPTORS):
+        try:
+            status = os.fstat(descriptor)
+        except OSError:
+            continue
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev == terminal:
+            os.dup2(nowhere, descriptor, inheritable=descriptor < 3)
+    os.close(nowhere)
