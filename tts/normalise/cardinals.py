@@ -1,0 +1,83 @@
+"""Numbers in words: num2words, where it is right, and what it lacks."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+LARGEST = 10**15
+"""From here on numbers are read digit by digit."""
+
+_TURKISH = (
+    ("", "bir", "iki", "üç", "dört", "beş", "altı", "yedi", "sekiz", "dokuz"),
+    ("", "on", "yirmi", "otuz", "kırk", "elli", "altmış", "yetmiş", "seksen", "doksan"),
+    ("", "bin", "milyon", "milyar", "trilyon"),
+)
+_HAN = "零一二三四五六七八九"
+
+
+@lru_cache(4096)
+def num2words(number: int, language: str, to: str = "cardinal") -> str:
+    """The words of a number, as the library has them."""
+    from num2words import num2words as convert
+
+    return str(convert(number, lang=language, to=to)).replace(",", "")
+
+
+def cardinals(language: str) -> Callable[[int], str]:
+    """The function that writes a language's numbers from 0 to LARGEST."""
+    if language == "tr":
+        return turkish
+    if language == "zh":
+        return chinese
+    if language == "es":
+        return spanish
+    return lambda number: num2words(number, language)
+
+
+def spanish(number: int) -> str:
+    """With "veintiún mil", where the library has "veintiuno mil"."""
+    words = num2words(number, "es")
+    for one, short in (("veintiuno m", "veintiún m"), ("uno mil", "un mil")):
+        words = words.replace(one, short)
+    return words
+
+
+def turkish(number: int) -> str:
+    """With spaces between the words, which the library leaves out."""
+    ones, tens, powers = _TURKISH
+    if number == 0:
+        return "sıfır"
+    words: list[str] = []
+    for power in range(len(powers) - 1, -1, -1):
+        group = number // 1000**power % 1000
+        if not group:
+            continue
+        hundreds, rest = divmod(group, 100)
+        if hundreds:
+            words += [ones[hundreds] if hundreds > 1 else "", "yüz"]
+        if not (power == 1 and group == 1):
+            words += [tens[rest // 10], ones[rest % 10]]
+        words.append(powers[power])
+    return " ".join(filter(None, words))
+
+
+def chinese(number: int) -> str:
+    """Mandarin, which the library lacks."""
+    if number < 20:
+        return _HAN[number] if number < 10 else "十" + (_HAN[number % 10] if number % 10 else "")
+    for power, name in ((10**12, "万亿"), (10**8, "亿"), (10**4, "万")):
+        if number >= power:
+            high, low = divmod(number, power)
+            zero = "零" if 0 < low < power // 10 else ""
+            return chinese(high) + name + zero + (_tail(low) if low else "")
+    words, gap = "", False
+    for power, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit = number // power % 10
+        if digit:
+            words += ("零" if gap else "") + _HAN[digit] + name
+        gap = bool(words) and not digit
+    return words
+
+
+def _tail(number: int) -> str:
+    """As after a larger number: 一十, not 十."""
+    return ("一" if 10 <= number < 20 else "") + chinese(number)
