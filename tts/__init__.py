@@ -8,6 +8,7 @@ from tts.protocol import SpokenWord as SpokenWord
 from tts.protocol import TextToSpeech as TextToSpeech
 from tts.protocol import TextToSpeechError as TextToSpeechError
 from tts.protocol import Utterance as Utterance
+from tts.protocol import VoiceOfLanguage as VoiceOfLanguage
 
 ENGINES = {
     "command": "tts.command:Command",

@@ -1,6 +1,7 @@
 """The engine `command`: any program that makes a WAV of text, as flite, piper, macOS's `say` do."""
 
 import itertools
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from tts.estimate import estimate_words
 from tts.protocol import Speech, TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance
 
+_LOCALE = re.compile(r"(?<![A-Za-z])([a-z]{2})[_-][A-Z]{2}(?![A-Za-z])")
+"""As in the names of voices, en_US-lessac-medium."""
 TEXT, OUTPUT = "{text}", "{output}"
 
 
@@ -47,11 +50,21 @@ class Command:
         sample_rate: Annotated[
             int, Field(ge=8000, le=192000, description="In Hz; what it makes is resampled to it.")
         ] = 22050,
+        language: Annotated[
+            str | None,
+            Field(
+                description="The voice's language, such as en: figures are written out in it; "
+                "null leaves them to the program, unless an argument names a language (en_US)."
+            ),
+        ] = None,
         timeout: Annotated[float, Field(gt=0, description="Seconds that a clause may take.")] = 30,
     ) -> None:
         self._command = command
         self._sample_rate = sample_rate
         self._timeout = timeout
+        named = _LOCALE.search(" ".join(command))
+        self.language = language or (named[1] if named else None)
+        """The language it speaks, if that is known (`tts.VoiceOfLanguage`)."""
 
     @property
     def sample_rate(self) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from tts.espeak.language import language_of
 from tts.espeak.library import EspeakLibrary, Settings, load_library
 from tts.espeak.phonemes import Phonemes, phonemise
 from tts.hub import find_folder
@@ -110,6 +111,11 @@ class Kokoro:
         """Download what is missing, and load it. Raises TextToSpeechError."""
         if self._loaded is None:
             self._loaded = await anyio.to_thread.run_sync(self._load)
+
+    @property
+    def language(self) -> str | None:
+        """That of the loaded voice (`tts.VoiceOfLanguage`)."""
+        return None if self._loaded is None else language_of(self._loaded.language)
 
     async def aclose(self) -> None:
         """Give the network's memory back."""

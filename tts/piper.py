@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from tts.espeak.language import language_of
 from tts.espeak.library import EspeakLibrary, Settings, load_library
 from tts.espeak.phonemes import Phonemes, phonemise
 from tts.hub import fetch
@@ -92,6 +93,11 @@ class Piper:
             self._loaded = await anyio.to_thread.run_sync(
                 _load, self._voice, self._speaker, self._speed
             )
+
+    @property
+    def language(self) -> str | None:
+        """That of the loaded voice (`tts.VoiceOfLanguage`)."""
+        return None if self._loaded is None else language_of(self._loaded.config.espeak.voice)
 
     async def aclose(self) -> None:
         """Give the network's memory back."""

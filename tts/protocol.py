@@ -16,8 +16,8 @@ reply of the agent's. In plain words:
   `patience`: the seconds within which any call goes on or fails.
 - What goes wrong is raised as `TextToSpeechError`, with a message that says what to do.
 
-`ConversationalSpeech` and `ExpressiveSpeech` are what an engine can do besides. It is registered
-by one line in `tts.ENGINES`, or as an entry point of group `parley.tts`.
+`ConversationalSpeech`, `ExpressiveSpeech` and `VoiceOfLanguage` are what an engine can do besides.
+It is registered by one line in `tts.ENGINES`, or as an entry point of group `parley.tts`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -107,3 +107,12 @@ class ExpressiveSpeech(Protocol):
     @property
     def sounds(self) -> Sequence[str]:
         """The sounds as they stand in parentheses in a text: `laughs` for `(laughs)`."""
+
+
+@runtime_checkable
+class VoiceOfLanguage(Protocol):
+    """A synthesiser for which figures and signs are written out in words (`tts.normalise`)."""
+
+    @property
+    def language(self) -> str | None:
+        """The language it speaks, such as en or de-at; None to be given figures as they are."""

@@ -88,9 +88,3 @@ def heard_words(
             break
         count += 1
     return words[:count]
-
-
-def split_at(text: str, heard: Sequence[SpokenWord]) -> tuple[str, str]:
-    """Split `text`, what was to be said, into what was heard of it and what was not."""
-    spoken = " ".join(word.text for word in heard).split()
-    return " ".join(spoken), " ".join(text.split()[len(spoken) :])

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import anyio
+import anyio.lowlevel
 import numpy as np
 from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from agent.audio.playback import Playback, Track
 from agent.conversation.events import ReplyEvent, ReplyStarted
 from agent.conversation.floor import Floor
 from agent.conversation.generation import ReplySource
-from agent.conversation.history import heard_words, split_at
+from agent.conversation.history import heard_words
 from agent.conversation.latency import Stopwatch
 from agent.events import (
     AssistantDone,
@@ -35,14 +36,13 @@ from agent.graph import only
 from llm_adapters import LanguageModelError
 from tts import (
     ConversationalSpeech,
-    ExpressiveSpeech,
     Heard,
     SpokenWord,
     TextToSpeech,
     TextToSpeechError,
     Utterance,
 )
-from tts.clean import SpeechText
+from tts.spoken_text import SpokenText
 
 UNDERSTOOD = 1.0
 """Seconds before the end of a question from which on people answer it."""
@@ -117,7 +117,7 @@ class Reply:
         self._all_spoken = False  # into the track
         self._cut = False  # silenced in mid-speech, and that has been told
         self._text = ""  # as the model gave it
-        self._spoken = ""  # as the synthesiser was given it
+        self._texts: list[tuple[SpokenText, int]] = []  # each with the number of its first word
         self._words: list[SpokenWord] = []
         self._generated = 0  # samples
         self._voice_remembers = isinstance(tts, ConversationalSpeech)
@@ -141,7 +141,7 @@ class Reply:
     @property
     def said(self) -> str:
         """The words heard so far."""
-        return split_at(self._spoken, self._heard())[0]
+        return self._split(self._heard())[0]
 
     @property
     def heard_out(self) -> bool:
@@ -241,8 +241,10 @@ class Reply:
 
     async def _speak(self, text: AsyncIterator[str]) -> None:
         offset = self._generated
+        spoken = SpokenText(self._tts)
+        self._texts.append((spoken, len(self._words)))
         async with self._tts.open() as utterance, anyio.create_task_group() as tasks:
-            tasks.start_soon(self._feed, utterance, text)
+            tasks.start_soon(self._feed, utterance, text, spoken)
             async for speech in utterance:
                 self.watch.mark("first_audio")
                 self._words += [SpokenWord(w.text, w.start + offset) for w in speech.words]
@@ -250,21 +252,20 @@ class Reply:
                 if self._voice_remembers:
                     self._pcm.append(speech.pcm)
                 await self._track.write(speech.pcm)
-        if not self._generated and any(character.isalnum() for character in self._spoken):
+        if not self._generated and any(map(str.isalnum, self._written)):
             self.mute = True
             raise TextToSpeechError("the synthesiser gave no sound for a reply with words in it")
 
-    async def _feed(self, utterance: Utterance, text: AsyncIterator[str]) -> None:
-        cleaner = SpeechText(sounds=isinstance(self._tts, ExpressiveSpeech))
+    async def _feed(
+        self, utterance: Utterance, text: AsyncIterator[str], spoken: SpokenText
+    ) -> None:
         async for fragment in text:
-            await self._say(utterance, cleaner.feed(fragment))
-        await self._say(utterance, cleaner.finish())
+            for piece in spoken.feed(fragment):
+                await anyio.lowlevel.checkpoint()
+                await utterance.feed(piece)
+        if rest := spoken.finish():
+            await utterance.feed(rest)
         await utterance.finish()
-
-    async def _say(self, utterance: Utterance, text: str) -> None:
-        if text:
-            self._spoken += text
-            await utterance.feed(text)
 
     async def _generate(self, send: MemoryObjectSendStream[str]) -> None:
         """Send the source's text, ended with the apology where the model fails."""
@@ -327,22 +328,36 @@ class Reply:
             return
         if complete:
             text = self._text.strip()
-            heard = text if self._spoken.strip() else ""
+            heard = text if self._written.strip() else ""
             self.outcome = Outcome(heard, interrupted=False, sound=self._sound(self._words))
             self._report(AssistantDone(self.turn, text))
             return
         words = self._heard()
-        heard, _ = split_at(self._spoken, words)
+        heard, _ = self._split(words)
         self.outcome = Outcome(heard, interrupted=True, sound=self._sound(words))
         if not self._cut:
             self._tell_interrupted()
 
     def _tell_interrupted(self) -> None:
-        self._report(AssistantInterrupted(self.turn, *split_at(self._spoken, self._heard())))
+        self._report(AssistantInterrupted(self.turn, *self._split(self._heard())))
 
     def _heard(self) -> Sequence[SpokenWord]:
         rate = self._tts.sample_rate
         return heard_words(self._words, self._track.furthest, self._generated, rate)
+
+    @property
+    def _written(self) -> str:
+        return "".join(text.written for text, _ in self._texts)
+
+    def _split(self, words: Sequence[SpokenWord]) -> tuple[str, str]:
+        """Split what was written into what was heard and what was not, by the words heard."""
+        ends = [first for _, first in self._texts[1:]] + [len(words)]
+        parts = [
+            text.split(words[first:end])
+            for (text, first), end in zip(self._texts, ends, strict=True)
+        ]
+        heard, unheard = zip(*parts, strict=True) if parts else ((), ())
+        return " ".join(filter(None, heard)), " ".join(filter(None, unheard))
 
     def _sound(self, words: Sequence[SpokenWord]) -> Heard | None:
         """What left the speaker, with the words that were heard in it."""

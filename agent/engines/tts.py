@@ -16,6 +16,7 @@ from tts import (
     TextToSpeech,
     TextToSpeechError,
     Utterance,
+    VoiceOfLanguage,
 )
 
 SOUND = 30.0
@@ -49,6 +50,12 @@ class GuardedTextToSpeech:
         if self._rate is None:
             self._rate = checked_rate(self._border, lambda: self._tts.sample_rate)
         return self._rate
+
+    @property
+    def language(self) -> str | None:
+        """The voice's, once it is loaded; None for a voice that tells of none."""
+        language = self._tts.language if isinstance(self._tts, VoiceOfLanguage) else None
+        return language if isinstance(language, str) else None
 
     async def load(self) -> None:
         """Load the voice. Raises TextToSpeechError."""

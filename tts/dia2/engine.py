@@ -30,6 +30,7 @@ class Dia2Speech(Settings):
     """Dia2: its first audio follows a few words into the text. It wants an NVIDIA GPU."""
 
     sounds = SOUNDS
+    language = "en"
 
     _loaded: "tuple[Prepared, Worker] | None" = None
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
+from tts.espeak.language import language_of
 from tts.espeak.library import EspeakLibrary, Settings, WordEvent, load_library
 from tts.protocol import Speech, SpokenWord, TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance
@@ -56,6 +57,11 @@ class Espeak:
     def sample_rate(self) -> int:
         """22050 Hz. Raises TextToSpeechError before `load`."""
         return self._loaded().sample_rate
+
+    @property
+    def language(self) -> str | None:
+        """That of the voice (`tts.VoiceOfLanguage`)."""
+        return language_of(self._settings.voice)
 
     async def load(self) -> None:
         """Load the library and look for the voice. Raises TextToSpeechError."""

@@ -32,6 +32,11 @@ def words(texts: Mapping[str, str]) -> dict[str, str]:
     return {symbol: text for symbols, text in texts.items() for symbol in symbols.split()}
 
 
+def names(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 def one_or_more(number: int) -> int:
     """The form of a noun after a number, in most languages of Europe."""
     return 0 if number == 1 else 1
@@ -44,6 +49,11 @@ def unchanging(_number: int) -> int:
 
 Money = tuple[Noun, Noun]
 """A currency, and its hundredth."""
+
+
+def money(major: str, minor: str) -> Money:
+    """Read a currency, as `noun` does."""
+    return noun(major), noun(minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +120,10 @@ class Language:
     """Reads the Roman numeral after a name or a word, if it is one."""
     spelled: Callable[[str], str] = lambda letters: letters
     """Reads letters of a code."""
+    articles: tuple[str, ...] = ()
+    """Words after which a counted noun is singular if another follows: "a $20 bill"."""
+    streets: tuple[str, ...] = ()
+    """What streets are called, where numbers stand before their names."""
     links: tuple[str, ...] = ()
     """Words inside a date or after a number: "de", "pm"."""
     hour_words: tuple[str, ...] = ()

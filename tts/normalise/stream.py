@@ -15,7 +15,7 @@ _BOUNDARY = re.compile("[\\s\u2e80-\U0010ffff]")
 _PLAIN = re.compile(rf"(?:{LETTER}+(?:['’-]{LETTER}+)*)?")
 _OPENING, _CLOSING = "\"'“‘«(¿¡[", "\"'”’»)]"
 _AROUND = _OPENING + _CLOSING + ".,;:!?…"
-_ENDS = re.compile(r"[.!?;:…。！？；，、]+$")
+_ENDS = re.compile(r"[.!?;:,…。！？；，、]+$")
 _FOLDED = str.maketrans({"’": "'", ":": " "})  # as Dia2 changes what it says, length for length
 _NEAR = 100
 """Characters among which a spoken word is looked for: markup stands between words."""
@@ -173,7 +173,9 @@ class Normaliser:
         """Whether a token may belong to the figures before it."""
         assert self._rules is not None
         word = token.strip(_AROUND)
-        return not word or not _PLAIN.fullmatch(word) or self._rules.follows(word, token)
+        return (
+            not word or not _PLAIN.fullmatch(word) or self._rules.follows(word, token, self._region)
+        )
 
     def _ends(self, token: str) -> bool:
         """Whether nothing after a token can belong to it."""
@@ -182,4 +184,3 @@ class Normaliser:
         if end is None or (end[0] == "." and self._rules.dotted(token)):
             return False
         return not (end[0] == "," and self._rules.dated(self._region))
-

@@ -22,10 +22,10 @@ from agent.config.sections import SpeakerSettings
 from agent.engines import OFFLINE, GuardedTextToSpeech
 from agent.errors import ParleyError
 from agent.guards.text import valid
-from tts import ExpressiveSpeech, TextToSpeech, Utterance
-from tts.clean import SpeechText
+from tts import TextToSpeech, Utterance
+from tts.spoken_text import SpokenText
 
-_SLICE = 500  # characters cleaned at once: the loop is never held for long
+_SLICE = 500  # characters taken at once: the loop is never held for long
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -88,7 +88,7 @@ async def say(
     The file is made when there is something to write. What came before a failure of `fragments`
     is spoken before it is raised. Raises ParleyError if there was nothing to say.
     """
-    text = _Text(fragments, sounds=isinstance(tts, ExpressiveSpeech))
+    text = _Text(fragments, SpokenText(tts))
     spoken = False
     with ExitStack() as files:
         async with tts.open() as utterance, anyio.create_task_group() as tasks:
@@ -110,23 +110,22 @@ async def say(
 
 
 class _Text:
-    """What is to be said, cleaned on its way to an utterance."""
+    """What is to be said, prepared on its way to an utterance."""
 
-    def __init__(self, fragments: AsyncIterator[str], *, sounds: bool) -> None:
-        """`sounds`: the voice can make those that are no words."""
-        self._sounds = sounds
+    def __init__(self, fragments: AsyncIterator[str], text: SpokenText) -> None:
+        self._text = text
         self.failure: ParleyError | None = None
         self._fragments = fragments
 
     async def feed(self, utterance: Utterance) -> None:
         """Feed it all, or all there was before the failure."""
-        cleaner = SpeechText(sounds=self._sounds)
         try:
             async for fragment in self._fragments:
-                await utterance.feed(cleaner.feed(fragment))
+                for piece in self._text.feed(fragment):
+                    await utterance.feed(piece)
         except ParleyError as error:
             self.failure = error
-        await utterance.feed(cleaner.finish())
+        await utterance.feed(self._text.finish())
         await utterance.finish()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.conversation.history import heard_words, split_at
+from agent.conversation.history import heard_words
 from tts import SpokenWord
 
 RATE = 1000
@@ -49,13 +49,3 @@ def test_a_word_shorter_than_a_glimpse_counts_at_its_end() -> None:
 def test_nothing_played_is_nothing_heard_even_of_words_without_length() -> None:
     words = [SpokenWord("a", 0), SpokenWord("b", 0)]
     assert heard_words(words, 0, 0, RATE) == []
-
-
-def test_the_text_splits_where_the_words_end() -> None:
-    text = "One  two,\nthree. Four"
-    assert split_at(text, WORDS[:2]) == ("One two,", "three. Four")
-    assert split_at(text, []) == ("", "One two, three. Four")
-
-
-def test_a_word_of_several_tokens_takes_them_all() -> None:
-    assert split_at("New York is big", [SpokenWord("New York", 0)]) == ("New York", "is big")

@@ -3,8 +3,10 @@
 import re
 
 from tts.normalise.cardinals import cardinals, num2words
-from tts.normalise.language import Language, Money, noun, nouns, words
-from tts.normalise.rules import Place, Read, Rules
+from tts.normalise.language import Language, names, nouns
+from tts.normalise.languages.en_words import ABBREVIATIONS, BEFORE_NUMBERS, MONEY, SIGNS, UNITS
+from tts.normalise.readers import Place, Read
+from tts.normalise.rules import Rules
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
@@ -14,172 +16,21 @@ _SHORT = {
     "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "Jun": 6, "Jul": 7, "Aug": 8, "Sep": 9, "Sept": 9,
     "Oct": 10, "Nov": 11, "Dec": 12,
 }  # fmt: skip
-_CENTS = noun("cent|cents")
-_DOLLARS = ("dollar|dollars", _CENTS)
-
-
-def _money(major: str, minor: str) -> Money:
-    return noun(major), noun(minor)
-
-
-MONEY = {
-    "$": _money("dollar|dollars", "cent|cents"),
-    "US$": _money("US dollar|US dollars", "cent|cents"),
-    "USD": _money("US dollar|US dollars", "cent|cents"),
-    "A$": _money("Australian dollar|Australian dollars", "cent|cents"),
-    "C$": _money("Canadian dollar|Canadian dollars", "cent|cents"),
-    "CAD": _money("Canadian dollar|Canadian dollars", "cent|cents"),
-    "€": _money("euro|euros", "cent|cents"),
-    "EUR": _money("euro|euros", "cent|cents"),
-    "£": _money("pound|pounds", "penny|pence"),
-    "GBP": _money("pound|pounds", "penny|pence"),
-    "¥": _money("yen", "sen"),
-    "JPY": _money("yen", "sen"),
-    "CHF": _money("Swiss franc|Swiss francs", "centime|centimes"),
-    "₹": _money("rupee|rupees", "paisa|paise"),
-    "INR": _money("rupee|rupees", "paisa|paise"),
-    "₽": _money("ruble|rubles", "kopek|kopeks"),
-    "₩": _money("won", "jeon"),
-    "₺": _money("lira", "kurush"),
-    "zł": _money("zloty|zlotys", "grosz|groszy"),
-    "¢": _money("cent|cents", "cent|cents"),
-}
-UNITS = {
-    "km/h kph kmh": "kilometer per hour|kilometers per hour",
-    "mph": "mile per hour|miles per hour",
-    "m/s": "meter per second|meters per second",
-    "km": "kilometer|kilometers",
-    "m": "meter|meters",
-    "cm": "centimeter|centimeters",
-    "mm": "millimeter|millimeters",
-    "µm μm": "micrometer|micrometers",
-    "nm": "nanometer|nanometers",
-    "mi": "mile|miles",
-    "ft": "foot|feet",
-    "yd": "yard|yards",
-    "kg": "kilogram|kilograms",
-    "g": "gram|grams",
-    "mg": "milligram|milligrams",
-    "µg μg mcg": "microgram|micrograms",
-    "t": "ton|tons",
-    "lb lbs": "pound|pounds",
-    "oz": "ounce|ounces",
-    "L l": "liter|liters",
-    "mL ml": "milliliter|milliliters",
-    "cl": "centiliter|centiliters",
-    "dl dL": "deciliter|deciliters",
-    "tsp": "teaspoon|teaspoons",
-    "tbsp": "tablespoon|tablespoons",
-    "m² m2": "square meter|square meters",
-    "km² km2": "square kilometer|square kilometers",
-    "cm² cm2": "square centimeter|square centimeters",
-    "ft²": "square foot|square feet",
-    "m³ m3": "cubic meter|cubic meters",
-    "cm³ cm3": "cubic centimeter|cubic centimeters",
-    "ha": "hectare|hectares",
-    "h hr hrs": "hour|hours",
-    "min mins": "minute|minutes",
-    "s sec secs": "second|seconds",
-    "ms": "millisecond|milliseconds",
-    "ns": "nanosecond|nanoseconds",
-    "µs μs": "microsecond|microseconds",
-    "°C ℃": "degree Celsius|degrees Celsius",
-    "°F ℉": "degree Fahrenheit|degrees Fahrenheit",
-    "°": "degree|degrees",
-    "%": "percent",
-    "‰": "per mille",
-    "Hz": "hertz",
-    "kHz": "kilohertz",
-    "MHz": "megahertz",
-    "GHz": "gigahertz",
-    "W": "watt|watts",
-    "kW": "kilowatt|kilowatts",
-    "MW": "megawatt|megawatts",
-    "GW": "gigawatt|gigawatts",
-    "kWh": "kilowatt hour|kilowatt hours",
-    "Wh": "watt hour|watt hours",
-    "V": "volt|volts",
-    "mV": "millivolt|millivolts",
-    "A": "amp|amps",
-    "mA": "milliamp|milliamps",
-    "mAh": "milliamp hour|milliamp hours",
-    "Ω": "ohm|ohms",
-    "kΩ": "kilohm|kilohms",
-    "N": "newton|newtons",
-    "Pa": "pascal|pascals",
-    "hPa": "hectopascal|hectopascals",
-    "kPa": "kilopascal|kilopascals",
-    "bar": "bar|bars",
-    "psi": "pounds per square inch",
-    "J": "joule|joules",
-    "kJ": "kilojoule|kilojoules",
-    "cal": "calorie|calories",
-    "kcal": "kilocalorie|kilocalories",
-    "dB": "decibel|decibels",
-    "px": "pixel|pixels",
-    "B": "byte|bytes",
-    "kB KB": "kilobyte|kilobytes",
-    "MB": "megabyte|megabytes",
-    "GB": "gigabyte|gigabytes",
-    "TB": "terabyte|terabytes",
-    "Kbps kbps": "kilobit per second|kilobits per second",
-    "Mbps": "megabit per second|megabits per second",
-    "Gbps": "gigabit per second|gigabits per second",
-    "mol": "mole|moles",
-    "rpm": "revolution per minute|revolutions per minute",
-    "fps": "frame per second|frames per second",
-    "mpg": "mile per gallon|miles per gallon",
-}
-SIGNS = {
-    "-": "minus", "+": "plus", "±": "plus or minus", "×": "times", "times": "times", "÷": "divided by",
-    "·": "times", "=": "equals", "<": "less than", ">": "greater than", "≤": "at most",
-    "≥": "at least", "≠": "is not equal to", "≈": "about", "~": "about", "→": "to",
-    "√": "the square root of", "∞": "infinity", "^": "to the power of", "%": "percent",
-    "‰": "per mille", "°": "degrees", "&": "and", "@": "at", "#": "hash", ".": "dot", "§": "section",
-    "–": "to", "/": "slash", "_": " ", "version": "point", "per": "per", "*": "times",
-}  # fmt: skip
-ABBREVIATIONS = words(
-    {
-        "Mr.": "Mister", "Mrs.": "Missus", "Ms.": "Miz", "Prof.": "Professor", "Jr.": "Junior",
-        "Sr.": "Senior", "Mt.": "Mount", "Ft.": "Fort", "Gov.": "Governor", "Sen.": "Senator",
-        "Gen.": "General", "Lt.": "Lieutenant", "Capt.": "Captain", "Sgt.": "Sergeant",
-        "Rev.": "Reverend", "Hon.": "Honorable", "Cmdr.": "Commander", "Col.": "Colonel",
-        "Rep.": "Representative", "Inc.": "Incorporated", "Ltd.": "Limited", "Corp.": "Corporation",
-        "Co.": "Company", "Bros.": "Brothers", "Assn.": "Association", "Univ.": "University",
-        "vs. vs": "versus", "etc.": "et cetera", "e.g.": "for example", "i.e.": "that is",
-        "a.k.a.": "also known as", "approx.": "approximately", "est.": "established",
-        "dept. Dept.": "department", "govt. Govt.": "government", "incl.": "including",
-        "excl.": "excluding", "max.": "maximum", "min.": "minimum", "avg.": "average",
-        "temp.": "temperature", "tel. Tel.": "telephone", "ext.": "extension", "apt. Apt.":
-        "apartment", "w/": "with", "w/o": "without", "c/o": "care of", "b/c": "because",
-        "Ave.": "Avenue", "Blvd.": "Boulevard", "Rd.": "Road", "Ln.": "Lane", "Hwy.": "Highway",
-        "Sq.": "Square", "Pkwy.": "Parkway", "Mon.": "Monday", "Tue. Tues.": "Tuesday",
-        "Wed.": "Wednesday", "Thu. Thur. Thurs.": "Thursday", "Fri.": "Friday", "Sat.": "Saturday",
-        "Ph.D.": "P H D", "PhD": "P H D", "M.D.": "M D", "B.A.": "B A", "M.A.": "M A",
-        "and/or": "and or", "n/a N/A": "not available", "Dr.": "Doctor", "St.": "Saint", "C++": "C plus plus", "C#": "C sharp", "F#": "F sharp", ".NET": "dot net",
-        "WWI": "World War One", "WWII": "World War Two", "et al.": "and others",
-        "Jan.": "January", "Feb.": "February", "Apr.": "April", "Aug.": "August", "Sept. Sep.":
-        "September", "Oct.": "October", "Nov.": "November", "Dec.": "December",
-    }
-)  # fmt: skip
-BEFORE_NUMBERS = words(
-    {
-        "No. no. Nos. nos. № #": "number", "Fig. fig.": "figure", "Figs. figs.": "figures",
-        "Eq. eq.": "equation", "Sec. sec.": "section", "§": "section", "Ch. ch.": "chapter",
-        "Vol. vol.": "volume", "p. P.": "page", "pp.": "pages", "Art.": "article", "ca. c.": "about",
-        "Rm.": "room", "Rte.": "route", "v. ver.": "version",
-    }
-)  # fmt: skip
-_REGNAL = frozenset(
-    "Henry Louis Elizabeth Charles George Edward Richard James William Philip Napoleon Paul Benedict "
-    "Pius Francis Leo Catherine Peter Nicholas Alexander Ivan Frederick Wilhelm Otto Ferdinand Mary "
-    "Margaret Alfonso Juan Carlos Gregory Innocent Clement Urban Julius Ramses Ramesses Ptolemy "
-    "Cleopatra Darius Xerxes Sixtus Felipe Harald Christian Gustav Leopold Albert Baldwin".split(" ")
+_REGNAL = names(
+    "Henry Louis Elizabeth Charles George Edward Richard James William Philip Napoleon Paul "
+    "Benedict Pius Francis Leo Catherine Peter Nicholas Alexander Ivan Frederick Wilhelm Otto "
+    "Ferdinand Mary Margaret Alfonso Juan Carlos Gregory Innocent Clement Urban Julius Ramses "
+    "Ramesses Ptolemy Cleopatra Darius Xerxes Sixtus Felipe Harald Christian Gustav Leopold "
+    "Albert Baldwin"
 )
-_NUMBERED = frozenset(
-    "Chapter Part Section Act Scene Volume Phase Type Class Book Title Article Appendix War Level "
-    "Stage Grade Figure Table Mark Bowl Vol Type Factor Division Unit Step Round Group chapter part "
-    "section act scene volume phase type class stage grade level".split(" ")
+_NUMBERED = names(
+    "Chapter Part Section Act Scene Volume Phase Type Class Book Title Article Appendix War "
+    "Level Stage Grade Figure Table Mark Bowl Vol Factor Division Unit Step Round Group "
+    "chapter part section act scene volume phase type class stage grade level"
+)
+_STREETS = (
+    *("St", "Ave", "Rd", "Blvd", "Ln"),
+    *("Street", "Avenue", "Road", "Boulevard", "Lane", "Drive"),
 )
 _FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 _cardinal = cardinals("en")
@@ -252,7 +103,9 @@ ENGLISH = Language(
     half="{} and a half",
     powers=nouns(
         {
-            "k K thousand": "thousand", "M mn million": "million", "B b bn billion": "billion",
+            "k K thousand": "thousand",
+            "M m mn million": "million",
+            "B b bn billion": "billion",
             "T tn trillion": "trillion",
         }
     ),
@@ -273,8 +126,10 @@ ENGLISH = Language(
     abbreviations=ABBREVIATIONS,
     before_numbers=BEFORE_NUMBERS,
     regnal=_regnal,
-    links=("of", "the", "AM", "PM", "am", "pm", "in", "ft", "St"),
-)  # fmt: skip
+    articles=("a", "an"),
+    streets=_STREETS,
+    links=(*_STREETS, "of", "the", "AM", "PM", "am", "pm", "in", "ft"),
+)
 
 
 def _half_day(match: re.Match[str], place: Place) -> str:
@@ -297,7 +152,7 @@ def _acronym(match: re.Match[str], place: Place) -> str:
 
 def own_rules(rules: Rules) -> list[tuple[str, Read]]:
     """The rules that other languages lack."""
-    number = rules.number
+    number = rules.numbers.pattern
 
     def doctor(match: re.Match[str], place: Place) -> str:
         rest = match.string[match.end() :].strip() or place.following
@@ -306,12 +161,22 @@ def own_rules(rules: Rules) -> list[tuple[str, Read]]:
 
     def decade(match: re.Match[str], _: Place) -> str:
         tens = num2words(int(match["tens"]) * 10, "en")
-        plural = "hundreds" if match["tens"] == "0" else tens[:-1] + "ies"
+        plural = {"0": "hundreds", "1": "tens"}.get(match["tens"], tens[:-1] + "ies")
         return f"{_cardinal(int(match['century']))} {plural}" if match["century"] else plural
 
     def feet(match: re.Match[str], _: Place) -> str:
         inches = match["inches"]
-        return f"{_cardinal(int(match['feet']))} foot" + (f" {rules.numbers.say(inches)}" if inches else "")
+        return f"{_cardinal(int(match['feet']))} foot" + (
+            f" {rules.numbers.say(inches)}" if inches else ""
+        )
+
+    def inches(match: re.Match[str], place: Place) -> str:
+        noun = "inch" if place.before in ("a", "an") else "inches"
+        return f"{rules.numbers.say(match['v'])} {noun}"
+
+    def day_of(match: re.Match[str], _: Place) -> str:
+        year = f", {_year(int(match['year']))}" if match["year"] else ""
+        return f"{_ordinal(int(match['day']))} of {match['name']}{year}"
 
     def year(match: re.Match[str], place: Place) -> str | None:
         return _year(int(match[0])) if _is_year(int(match[0]), place.before) else None
@@ -323,48 +188,69 @@ def own_rules(rules: Rules) -> list[tuple[str, Read]]:
         return rules.language.digits(match[0]) if _POSTAL.fullmatch(place.before) else None
 
     def house(match: re.Match[str], _: Place) -> str:
-        digits = match["number"]
-        return f"{_cardinal(int(digits[:-2]))} {'oh ' if digits[-2] == '0' else ''}" + (
-            _cardinal(int(digits[-2:])) if digits[-2:] != "00" else "hundred"
-        )
+        hundreds, rest = divmod(int(match["number"]), 100)
+        if not rest:
+            return f"{_cardinal(hundreds)} hundred"
+        return f"{_cardinal(hundreds)} {'oh ' if rest < 10 else ''}{_cardinal(rest)}"
+
+    def lettered(match: re.Match[str], _: Place) -> str:
+        letter = {"+": "plus", "in": "inch"}.get(match["letter"], match["letter"])
+        return f"{rules.numbers.say(match['n'])} {letter}"
 
     def frac(match: re.Match[str], _: Place) -> str:
         return _fraction(int(match[1]), int(match[2]))
 
     return [
         (r"(?:[1-9]|1[0-2]):00(?=[-–])", lambda match, _: _cardinal(int(match[0][:-3]))),
-        (r"(?<![\d:.])(?P<hour>1[0-2]|0?\d)(?::(?P<minute>[0-5]\d))?\s?(?P<half>[aApP])\.?[mM]\b\.?", _half_day),
+        (
+            r"(?<![\d:.])(?P<hour>1[0-2]|0?\d)(?::(?P<minute>[0-5]\d))?"
+            r"\s?(?P<half>[aApP])\.?[mM]\b\.?",
+            _half_day,
+        ),
+        (
+            rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)\sof\s(?P<name>{'|'.join(_MONTHS)})"
+            r"(?:,?\s(?P<year>\d{4}))?",
+            day_of,
+        ),
         (r"(?<!\w)(?:Dr|St)\.(?!\w)", doctor),
         (r"(?<!\w)(?:[A-Za-z]\.){2,}(?![\w.])(?<!e\.g\.)(?<!i\.e\.)(?<!a\.k\.a\.)", _acronym),
         (r"[’']?(?<!\d)(?P<century>1\d|20)?(?P<tens>\d)0[’']?s(?!\w)", decade),
         (r"(?P<feet>\d{1,2})['′](?:(?P<inches>\d{1,2}(?:\.\d)?)[\"″])?", feet),
-        (rf"(?P<v>{number})[\"″](?!\w)", lambda match, _: f"{rules.numbers.say(match['v'])} inches"),
-        (rf"(?P<v>{number})(?:in|-inch)(?!\w)", lambda match, _: f"{rules.numbers.say(match['v'])} inch"),
+        (rf"(?<![\"“])(?P<v>{number})[\"″](?!\w)", inches),
+        (rf"(?P<n>{number})-?(?P<letter>in|inch)(?!\w)", lettered),
         (r"(1[1-9]\d\d|20\d\d)[-–](1[1-9]\d\d|20\d\d)(?![\w-])", years),
         (r"(?<![\w.,])\d{4}(?![\w%°/:-]|[.,]\d)", year),
         (r"\d{5}(?:-\d{4})?(?![\w.,]\w|\w)", postal),
-        (r"(?<![\w.,#])(?P<number>[1-9]\d{2,3})(?=\s[A-Z][a-z]+\s(?:St|Ave|Rd|Blvd|Ln)\b)", house),
+        (
+            rf"(?<![\w.,#])(?P<number>[1-9]\d{{2,3}})(?=\s[A-Z][a-z]+\s(?:{'|'.join(_STREETS)})\b)",
+            house,
+        ),
         (r"\\frac\{(\d+)\}\{(\d+)\}", frac),
         (r"\\(?:times|cdot)(?!\w)", lambda *_: "times"),
         (r"\\sqrt\{(\w+)\}", lambda match, _: f"the square root of {match[1]}"),
-        (r"\$(?P<math>[A-Za-z\\][^$]{0,60})\$(?!\w)", lambda match, place: rules.inside(match["math"], place)),
+        (
+            r"\$(?P<math>[A-Za-z\\][^$]{0,60})\$(?!\w)",
+            lambda match, place: rules.inside(match["math"], place),
+        ),
         (r"24/7(?![\w/])", lambda *_: "twenty-four seven"),
         (r"9/11(?![\w/])", lambda *_: "nine eleven"),
-        (r"(?P<n>\d+)K(?!\w)", lambda match, _: f"{_cardinal(int(match['n']))} K"),
-        (rf"(?P<n>{number})\+(?!\s?[\d(])", lambda match, _: f"{rules.numbers.say(match['n'])} plus"),
-    ]  # fmt: skip
+        (r"(?P<n>\d+)(?P<letter>[KB])(?!\w)", lettered),
+        (rf"(?P<n>{number})(?P<letter>\+)(?!\s?[\d(])", lettered),
+    ]
 
 
-_YEAR_WORDS = frozenset(
+_YEAR_WORDS = names(
     "in since of by from until till before after around year during for and to early late mid "
-    "circa between through fall summer spring winter copyright".split(" ")
+    "circa between through fall summer spring winter copyright"
 )
 _POSTAL = re.compile(r"[A-Z]{2},?|(?i:zip|zipcode|code|postcode),?:?")
 
 
 def _is_year(number: int, before: str) -> bool:
     before = before.strip("(,").lower()
-    return 1900 <= number <= 2099 or (1000 < number < 2100 and before in _YEAR_WORDS - {"for", "to"})
+    return 1900 <= number <= 2099 or (
+        1000 < number < 2100 and before in _YEAR_WORDS - {"for", "to"}
+    )
 
 
 RULES = Rules(ENGLISH, own_rules)
