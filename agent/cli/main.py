@@ -148,7 +148,10 @@ def _origin(error: BaseException) -> BaseException:
 
 
 def _lines(error: BaseException) -> list[str]:
-    """An error that was raised for people is its own message; any other one is a defect."""
+    """An error that was raised for people is its own message; one about a file names that.
+
+    Any other one is a defect.
+    """
     from agent.errors import ParleyError
     from llm_adapters import LanguageModelError
     from stt import SpeechToTextError
@@ -159,6 +162,10 @@ def _lines(error: BaseException) -> list[str]:
         return str(error).split("\n")
     if isinstance(error, KeyboardInterrupt):
         return []
+    cause = _origin(error)
+    if isinstance(cause, OSError) and cause.filename is not None:
+        # Whoever named the file knows it: it was too long a name, or a disk that went.
+        return [f"{cause.filename}: {cause.strerror or cause}"]
     message = " ".join(str(error).split())
     what = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return [f"unexpected {what} (run again with --debug for the traceback)"]

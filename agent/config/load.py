@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -120,11 +121,12 @@ def locate(name_or_path: str | Path | None) -> Traversable:
         return find_config() or files("configs") / "offline.yaml"
     if name_or_path in presets():
         return files("configs") / f"{name_or_path}.yaml"
-    path = Path(name_or_path).expanduser()
-    if path.exists():
-        return path
+    with suppress(OSError, RuntimeError):  # too long a name, a home of nobody's
+        path = Path(name_or_path).expanduser()
+        if path.exists():
+            return path
     names = presets()
-    hint = did_you_mean(path.stem, names)
+    hint = did_you_mean(Path(name_or_path).stem, names)
     raise ConfigError(f"{name_or_path}: no such file or preset{hint} (presets: {', '.join(names)})")
 
 

@@ -200,7 +200,7 @@ class Toolbox:
             raise ToolError(f"there is no tool {call.name}; there are {', '.join(self._tools)}")
         try:
             arguments = valid_json(json.loads(call.arguments or "{}"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolError(f"the arguments are not JSON ({error})") from None
         if arguments is None:
             arguments = {}

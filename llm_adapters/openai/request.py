@@ -110,7 +110,7 @@ def _valid(arguments: str) -> str:
     """`arguments` if they are JSON: some servers fail on their own model's mistakes."""
     try:
         json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "{}"
     return arguments
 

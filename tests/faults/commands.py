@@ -19,3 +19,13 @@ def _leaves(parser: argparse.ArgumentParser) -> Iterator[tuple[str, ...]]:
         for name, inner in action.choices.items():
             for rest in _leaves(inner):
                 yield (name, *rest)
+
+
+def options_of(words: list[str]) -> list[str]:
+    """The options of a command, given by its words."""
+    parser: argparse.ArgumentParser = cli._parser([])
+    for word in words:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction) and word in action.choices:
+                parser = action.choices[word]
+    return [option for action in parser._actions for option in action.option_strings]

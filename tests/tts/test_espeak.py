@@ -215,7 +215,10 @@ def test_every_language_that_is_listed_is_found() -> None:
         ("en-usa", "espeak has no voice 'en-usa'; nearest"),
         ("", "espeak has no voice ''; nearest"),
         ("+f2", "espeak has no voice ''; nearest"),
-        ("-", "espeak has no voice '-'; nearest"),
+        *(
+            (name, f"espeak has no voice '{name}'; nearest")
+            for name in ("-", ".", "/", "gmw", "!v/f1")
+        ),
         ("en-us+nope", "espeak has no variant 'nope' of a voice; there are "),
         ("en-us+../en", "espeak has no variant '../en' of a voice; there are "),
     ],

@@ -168,22 +168,29 @@ class EspeakLibrary:
         voice, plus, variant = settings.voice.partition("+")
         if plus and variant not in self._variants():  # espeak would not mind
             raise TextToSpeechError(self._unknown_variant(variant))
-        name = voice if self._set_voice(voice) else self._of_language(voice)
-        if name is None or not self._set_voice(f"{name}{plus}{variant}"):
+        name = self._named(voice) or self._of_language(voice)
+        if name is None or self._library.espeak_SetVoiceByName(name + (plus + variant).encode()):
             raise TextToSpeechError(self._unknown(voice))
         self._library.espeak_SetParameter(PARAMETER_RATE, settings.speed, 0)
         self._library.espeak_SetParameter(PARAMETER_PITCH, settings.pitch, 0)
         self._settings = settings
 
-    def _set_voice(self, name: str) -> bool:
-        """Whether espeak has a voice of this name, file or first language: it has it from now."""
-        status: int = self._library.espeak_SetVoiceByName(name.encode())
-        return status == 0
+    def _named(self, name: str) -> bytes | None:
+        """The file of the voice with this name or in this file, with or without its folder.
 
-    def _of_language(self, language: str) -> str | None:
+        espeak would also take a folder, and any file for one of a voice.
+        """
+        wanted = name.lower().encode()
+        for voice in self._voices():
+            file = voice.identifier.lower()
+            if wanted in (voice.name.lower(), file, file.rpartition(b"/")[2]):
+                return bytes(voice.identifier)
+        return None
+
+    def _of_language(self, language: str) -> bytes | None:
         """The file of the voice for a language, without its region if need be (RFC 4647, 3.4).
 
-        espeak looks only for files and names: it lists `en-gb` and `fr-fr`, and does not find them.
+        espeak lists `en-gb` and `fr-fr`, and does not find them.
         """
         code = language.lower().replace("_", "-")
         while code:
@@ -194,7 +201,7 @@ class EspeakLibrary:
                 if spoken.lower() == code
             ]
             if found:
-                return str(min(found)[2].decode())
+                return bytes(min(found)[2])
             code, _, region = code.rpartition("-")
             if not _REGION.fullmatch(region):
                 return None

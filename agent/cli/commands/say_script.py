@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent.cli.commands.voice_tools import dia2_settings, load_model, need_dia2, play
 from agent.cli.options import number, whole
 from agent.cli.streams import guarded
+from agent.cli.whole_file import read_whole
 from agent.config.load import Config
 from agent.errors import AudioError, ConfigError, ParleyError
 
@@ -99,10 +100,7 @@ def run(args: argparse.Namespace, config: Config) -> int:
 
 def _read(name: str) -> str:
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise ParleyError(f"{name} cannot be read: {error.strerror or error}") from None
+        return read_whole(name).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ParleyError(f"{name} is not a text in UTF-8: save it as one") from None
 

@@ -22,6 +22,7 @@ from agent.cli.commands.voice_tools import (
     settings,
 )
 from agent.cli.output import warn
+from agent.cli.whole_file import read_whole
 from agent.config.engines import STT, create_stt
 from agent.config.load import Config
 from agent.engines import OFFLINE, GuardedSpeechToText
@@ -96,11 +97,11 @@ def read_words(path: Path) -> "tuple[Word, ...]":
     from tts.dia2.text.prefix import Word
 
     try:
-        data = valid_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ParleyError(f"{path} cannot be read: {error.strerror}") from None
+        data = valid_json(json.loads(read_whole(path)))
     except ValueError as error:
         raise ParleyError(f"{path} is not JSON: {error}") from None
+    except RecursionError:
+        raise ParleyError(f"{path} is nested too deeply for a list of words") from None
     data = data.get("words") if isinstance(data, dict) else data
     if not isinstance(data, list) or not data:
         raise ParleyError(f"{path} has no words: a list of text, start, end (s) is needed")
@@ -108,7 +109,7 @@ def read_words(path: Path) -> "tuple[Word, ...]":
     for number, each in enumerate(data, 1):
         try:
             words.append(Word(str(each["text"]), float(each["start"]), float(each["end"])))
-        except (TypeError, KeyError, ValueError, TextToSpeechError):
+        except (TypeError, KeyError, ValueError, OverflowError, TextToSpeechError):
             raise ParleyError(
                 f"{path}: word {number} is {json.dumps(each, ensure_ascii=False)[:80]}, needed is "
                 '{"text": …, "start": …, "end": …}'

@@ -70,6 +70,8 @@ class TestErrors:
             (ExceptionGroup("", [AudioError("gone"), ConfigError("bad")]), "gone\nbad"),
             (stage_error(AudioError("gone")), "ears: gone"),
             (BaseExceptionGroup("", [KeyboardInterrupt(), AudioError("gone")]), "gone"),
+            (OSError(36, "File name too long", "xxx"), "xxx: File name too long"),
+            (stage_error(OSError(5, "Input/output error", "disk")), "disk: Input/output error"),
         ],
     )
     def test_an_error_for_people_is_its_lines(
