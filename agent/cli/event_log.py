@@ -10,7 +10,14 @@ import anyio
 from agent.events import Event, Report, file_warnings, nobody
 from agent.guards.background import BackgroundFile
 from agent.guards.control_characters import json_line
-from agent.guards.files import Tell, create_all, explained, mend, open_stream
+from agent.guards.files import (
+    Tell,
+    create_all,
+    explained,
+    mend,
+    open_stream,
+    tell_who_may_change,
+)
 from agent.guards.secrets import redacted
 
 _BEGINNING = b'{"t": '
@@ -52,6 +59,7 @@ def _open(path: Path, tell: Tell) -> tuple[Path, int]:
     if (stream := open_stream(path)) is not None:
         return path, stream
     (new,), (descriptor,) = create_all(path)
+    tell_who_may_change(path.parent, tell)
     if new != path:
         tell("file.numbered", f"{path} is there already and stays: this log is {new}", True)
         if _is_log(path) and mend([path]):

@@ -150,10 +150,8 @@ def _written(path: Path) -> int:
 
 def _read(path: Path, warn: Warn) -> Conversation:
     try:
-        # A FIFO must not be waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ParleyError(f"{path} is no conversation: it is no plain file")
             file.seek(max(0, status.st_size - LIMIT))
@@ -167,6 +165,11 @@ def _read(path: Path, warn: Warn) -> Conversation:
     if conversation.readable and status.st_size > LIMIT:
         warn(f"{path} is very long: only the last {LIMIT / 1e6:.0f} MB of it are read")
     return conversation
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open it; a FIFO has no end that would have to come first."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _entries(lines: list[str], time: datetime) -> Iterator[Entry]:
@@ -210,7 +213,7 @@ def _with_what_was_cut_off(entries: Iterable[Entry]) -> Iterator[Entry]:
                 continue
             case "begun" | "resumed":
                 yield from _cut_off(hearing)
-                hearing = []
+                hearing, before = [], []
             case "assistant":
                 before, hearing = hearing, []
             case "taken_up":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent.config.sections import SessionSettings
-from agent.conversation.kept import LAST, SUFFIX, Conversation, Entry, conversations, files, read
+from agent.conversation.kept import SUFFIX, Conversation, conversations, files, read
 from agent.errors import ParleyError
 from agent.events import (
     AssistantDone,
@@ -37,8 +37,7 @@ from agent.guards.secrets import redacted
 from agent.tools.events import ToolReturned
 from llm_adapters import Message
 
-__all__ = ["LAST", "Conversation", "ConversationStore", "Entry", "conversations", "open_store"]
-__all__ += ["read"]
+__all__ = ["ConversationStore", "conversations", "open_store", "read"]
 
 
 class ConversationStore:
@@ -143,10 +142,11 @@ def _go_on(path: Path) -> int:
     if lock(descriptor):
         return descriptor
     os.close(descriptor)
-    begins = [e for e in read(path.parent, path.stem).entries if e.type in ("begun", "resumed")]
     who = "another process"
-    if begins:
-        who = f"process {begins[-1].data.get('pid', '?')} since {begins[-1].time:%H:%M:%S on %x}"
+    for entry in read(path.parent, path.stem).entries:
+        if entry.type in ("begun", "resumed"):
+            since = f"{entry.time:%H:%M:%S on %Y-%m-%d}"
+            who = f"process {entry.data.get('pid', '?')} since {since}"
     raise ParleyError(
         f"the conversation {path.stem} is in use by {who}: end that one, or begin a new one"
     )

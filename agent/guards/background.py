@@ -21,7 +21,7 @@ HANDOVER = 0.005
 Each time in vain it waits half as long, so that a disk that hangs costs twice that altogether.
 """
 
-PATIENCE = 5.0
+PATIENCE = 2.0
 """Seconds that `close` gives a disk that does not answer."""
 
 
@@ -167,8 +167,7 @@ class BackgroundFile:
         try:
             self._make_anew_if_deleted()
             while data:
-                if self._header is not None:
-                    os.lseek(self.descriptor, len(self._header(0)) + self._size, os.SEEK_SET)
+                self._seek()
                 written = os.write(self.descriptor, data)
                 data = data[written:]
                 self._size += written
@@ -177,6 +176,14 @@ class BackgroundFile:
         with suppress(OSError):  # it overwrites what has its place already
             self._write_header()
         return data, problem
+
+    def _seek(self) -> None:
+        """Go to where the next bytes belong: sound after the sound before it, lines to the end."""
+        if self._header is not None:
+            os.lseek(self.descriptor, len(self._header(0)) + self._size, os.SEEK_SET)
+        else:
+            with suppress(OSError):  # a pipe has no other place
+                os.lseek(self.descriptor, 0, os.SEEK_END)
 
     def _write_header(self) -> None:
         if self._header is not None:

@@ -20,7 +20,7 @@ Tell = Callable[[str, str, bool], None]
 
 FILE, FOLDER = 0o600, 0o700
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_STREAMS = (Path("/dev"), Path("/dev/fd"))
+_STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 """Where the names of open files are links by their nature: `/dev/stdout`, `/dev/fd/63`."""
 
 # Windows lacks these flags, and needs another.
@@ -104,7 +104,7 @@ def overwrite(path: Path, *, private: bool = True) -> int:
 
 def reopen(path: Path) -> int:
     """Open a kept file to add to it. Raises OSError, also if it is a link or no file of ours."""
-    descriptor = os.open(path, _FLAGS | os.O_APPEND | _AT_ONCE)
+    descriptor = os.open(path, _FLAGS | _AT_ONCE)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or not _trusted(status.st_uid):
         os.close(descriptor)
@@ -153,15 +153,20 @@ def lock(descriptor: int) -> bool:
 def keep_private(folder: Path, files: Collection[Path], tell: Tell) -> None:
     """Take what is kept in `folder` from all others, and tell if they could reach it so far.
 
-    The folder itself, too, if there is nothing else in it. Who can change it is told.
+    The folder itself, too, if there is nothing else in it.
     """
     if mended := mend(files):
         which = "a file" if mended == 1 else f"{mended} files"
         tell("file.mended", f"{which} in {folder} could be read by others: yours alone now", True)
     if set(folder.iterdir()) <= set(files) and mend([folder]):
         tell("file.mended", f"{folder} was open to others: yours alone now", True)
-    if (open_to_all := writable_by_others(folder)) is not None:
-        message = f"{open_to_all} may be changed by other users, and with it what is kept there"
+    tell_who_may_change(folder, tell)
+
+
+def tell_who_may_change(folder: Path, tell: Tell) -> None:
+    """Tell if other users may replace what is kept in `folder`, though they cannot read it."""
+    if (theirs := writable_by_others(folder)) is not None:
+        message = f"{theirs} may be changed by other users, and with it what is kept there"
         tell("file.exposed", f"{message}: take that from them, or choose another folder", False)
 
 

@@ -188,12 +188,16 @@ def test_no_link_is_gone_on_with(tmp_path: Path) -> None:
     assert read(folder, "last").messages[0].content == "precious"  # reading harms nobody
 
 
-def test_a_folder_that_anybody_may_change_is_said(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_a_folder_that_anybody_may_change_is_said(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir(0o777)
     told: list[Event] = []
-    with ConversationStore(shared / "kept", report=told.append):
+    with (
+        ConversationStore(shared / "kept", report=told.append),
+        EventLog(shared / "log", told.append),
+    ):
         pass
-    assert codes(told) == ["file.exposed"]
+    assert codes(told) == ["file.exposed"] * 2
     shared.chmod(0o1777)  # as /tmp: nobody may replace what is another's
     assert writable_by_others(shared / "kept") is None

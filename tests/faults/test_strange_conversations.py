@@ -112,7 +112,7 @@ def test_nothing_is_lost_of_what_is_readable(
         "none at all",
         "three",
         "four",
-        "half ? of an emoji",
+        "half \ufffd of an emoji",
     ]
     (message,) = read(tmp_path, "x").messages
     assert message == Message("user", " ".join(texts))

@@ -184,6 +184,7 @@ async def test_a_second_recording_has_a_number(tmp_path: Path) -> None:
     told: list[Event] = []
     (tmp_path / "transcript.txt").write_text("notes of somebody")
     (tmp_path / "transcript.txt").chmod(0o600)
+    (tmp_path / "conversation-2.wav").touch()  # in which there is nothing to be replaced
     for number in range(2):
         with Recorder(tmp_path, 8000, told.append) as recorder:
             recorder.event(TurnCommitted(1, f"recording {number}"))
