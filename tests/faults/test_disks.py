@@ -7,17 +7,23 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.audio.files import WavSpeaker
 from agent.audio.wav import pcm16, read_audio, wav_in_background
 from agent.cli.event_log import EventLog
 from agent.cli.recorder import Recorder
 from agent.conversation.store import ConversationStore, read
+from agent.errors import ParleyError
 from agent.events import Audio, Event, TurnCommitted, UserTranscript, WarningEvent
 from agent.guards import background
 from agent.guards.background import BackgroundFile
@@ -30,9 +36,11 @@ UNTIL = 5.0
 """Seconds after which a thread that should have written is given up."""
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "RETRY", 0.01)
+@pytest.fixture(autouse=True, scope="module")
+def _impatient() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(background, "RETRY", 0.01)
+        yield
 
 
 def lines(path: Path) -> list[str]:
@@ -138,6 +146,31 @@ async def test_a_speaker_into_a_file_on_a_full_disk(tmp_path: Path) -> None:
     assert len(read_audio(tmp_path / "out.wav")[0]) >= 0.15 * RATE
 
 
+@given(st.lists(st.sampled_from(["write", "full", "room", "wait"]), max_size=30))
+@settings(max_examples=30)
+def test_whenever_it_is_full_nothing_is_lost_or_written_twice(steps: list[str]) -> None:
+    expected = b""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "f")
+        file = BackgroundFile(path, create(path), lambda *_: None)
+        disk = ExitStack()
+        for number, step in enumerate(steps):
+            match step:
+                case "write":
+                    expected += b"line %d\n" % number
+                    file.write(b"line %d\n" % number)
+                case "full":
+                    disk.close()
+                    disk.enter_context(full(file.descriptor))
+                case "room":
+                    disk.close()
+                case "wait":
+                    file.tell_news()
+        disk.close()
+        file.close()
+        assert path.read_bytes() == expected
+
+
 def test_what_is_never_written_is_said_in_the_end(tmp_path: Path) -> None:
     told: list[tuple[str, str, bool]] = []
     file = BackgroundFile(tmp_path / "f", create(tmp_path / "f"), lambda *news: told.append(news))
@@ -236,6 +269,25 @@ async def test_a_folder_that_vanishes(tmp_path: Path) -> None:
     assert (folder.stat().st_mode & 0o777, (folder / "log").stat().st_mode & 0o777) == (
         *(0o700, 0o600),
     )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda folder: EventLog(folder / "log"),
+        lambda folder: Recorder(folder, RATE),
+        ConversationStore,
+    ],
+)
+async def test_a_place_that_takes_no_files_is_said_before_the_talk(
+    keep: Callable[[Path], object],
+) -> None:
+    """`/proc` is one for root, too."""
+    with pytest.raises(
+        ParleyError, match=r"^/proc/parley.* cannot be written: .*; choose another$"
+    ):
+        keep(Path("/proc/parley"))
 
 
 @pytest.mark.realtime

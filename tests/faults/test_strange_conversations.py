@@ -4,8 +4,11 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.cli.main import main
 from agent.conversation import kept
@@ -124,6 +127,28 @@ def test_nothing_is_lost_of_what_is_readable(
     with ConversationStore(tmp_path, resume="x") as store:
         store(TurnCommitted(1, "five"))
     assert read(tmp_path, "x").messages[0].content.endswith("of an emoji five")
+
+
+@given(
+    texts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=8),
+    damage=st.lists(st.tuples(st.integers(0), st.binary(min_size=1, max_size=30)), max_size=4),
+)
+def test_bytes_anywhere_harm_only_the_lines_they_are_in(
+    texts: list[str], damage: list[tuple[int, bytes]]
+) -> None:
+    lines = [line(text).encode() for text in texts]
+    harmed: set[int] = set()
+    for where, noise in damage:
+        number = where % len(lines)
+        lines[number] = noise.replace(b"\n", b"") + lines[number][where % 40 :]
+        harmed.add(number)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "x.jsonl")
+        path.write_bytes(b"\n".join(lines))
+        found = [entry.text for entry in read(path.parent, "x").entries]
+    whole = [text for number, text in enumerate(texts) if number not in harmed]
+    remaining = iter(found)
+    assert all(text in remaining for text in whole)  # all of them, in their order
 
 
 def test_of_a_very_long_one_the_end_is_read(
