@@ -15,6 +15,7 @@ from tts.protocol import TextToSpeechError
 
 JSON_LIMIT = 2 << 20  # bytes; parsed, it may be thirty times as much in memory
 
+_LONGEST = 200  # characters of somebody else's message
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -40,6 +41,13 @@ def open_file(path: Path, limit: int | None = None) -> BinaryIO:
     raise _cannot_read(path, wrong)
 
 
+def one_line(why: object) -> str:
+    """Say what a parser or the system says in one line, without control characters, and cut."""
+    text = " ".join(str(getattr(why, "strerror", None) or why).split())
+    text = "".join(each if each.isprintable() else "?" for each in text)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
 def read_json(path: Path) -> Any:
     """Read JSON. Raises FileNotFoundError, and TextToSpeechError naming the file."""
     with open_file(path, JSON_LIMIT) as file:
@@ -54,7 +62,7 @@ def read_json(path: Path) -> Any:
 
 
 def _cannot_read(path: Path, why: object) -> TextToSpeechError:
-    return TextToSpeechError(f"cannot read {path}: {getattr(why, 'strerror', None) or why}")
+    return TextToSpeechError(f"cannot read {path}: {one_line(why)}")
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -69,12 +77,13 @@ def inside(folder: Path, name: str) -> Path:
         with suppress(FileNotFoundError, NotADirectoryError):
             path.stat()
     except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TextToSpeechError(f"{name[:80]!r} in {folder} is no path: {reason}") from None
+        raise TextToSpeechError(
+            f"{one_line(repr(name))} in {folder} is no path: {one_line(error)}"
+        ) from None
     blobs = (each.parent / "blobs" for each in root.parents if each.name == "snapshots")
     if not any(real.is_relative_to(each) for each in (root, *blobs)):
         raise TextToSpeechError(
-            f"{name[:80]!r} points outside of {folder}, which a model's files may not: copy what "
-            "it needs into the folder, or name its place in the settings"
+            f"{one_line(repr(name))} points outside of {folder}, which a model's files may not: "
+            "copy what it needs into the folder, or name its place in the settings"
         )
     return path

@@ -88,7 +88,8 @@ class Bundle:
         place = _device(device)
         kind = _dtype(dtype, place)
         found = Checkpoint.find(source, tokenizer=tokenizer, mimi=mimi)
-        words = Tokenizer.from_folder(found.tokenizer, found.config.new_word)
+        config = found.config
+        words = Tokenizer.from_folder(found.tokenizer, config.new_word, config.text_vocab)
         branches = 2 if guidance else 1
         _check_memory(found.config, kind, place, slots=slots, branches=branches)
         try:

@@ -15,7 +15,7 @@ from typing import Self
 
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.tensor_file import PICKLES, check_header, pickle_beside
-from tts.files import inside, read_json
+from tts.files import inside, one_line, read_json
 from tts.hub import fetch, find_folder, find_repository
 from tts.protocol import TextToSpeechError
 
@@ -103,7 +103,7 @@ def _manifest(path: Path) -> Mapping[str, str]:
     except FileNotFoundError:
         return {}
     except TextToSpeechError as error:
-        _log.warning("it is ignored: %s", error)
+        _log.warning("the manifest is ignored: %s", error)
         return {}
     if not isinstance(found, dict):
         _log.warning("%s is ignored: an object is expected", path)
@@ -125,7 +125,11 @@ def _part(
     place = inside(folder, named or usual)
     if place.is_dir():
         return place
-    return find_repository(named, needed, patterns) if named else None
+    try:
+        return find_repository(named, needed, patterns) if named else None
+    except TextToSpeechError as error:
+        said = f"{folder} names its {usual} {one_line(repr(named))}"
+        raise TextToSpeechError(f"{said}: {error}") from None
 
 
 def _codec(folder: Path, names: Mapping[str, str], config: Dia2Config) -> Path:

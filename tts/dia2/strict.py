@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tts.files import one_line
 from tts.protocol import TextToSpeechError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -34,8 +35,9 @@ def check(model: type[_Model], data: object) -> _Model:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    key = ".".join(str(each) for each in first["loc"] if isinstance(each, str))
+    key = one_line(".".join(each for each in first["loc"] if isinstance(each, str)))
     if first["type"] == "missing":
         raise InvalidValueError(key, "", "missing")
+    value = "" if first["type"].startswith("too_") else reprlib.repr(first["input"])
     why = first["msg"].replace("Input should be", "must be").replace("Value error, ", "")
-    raise InvalidValueError(key, reprlib.repr(first["input"]), why[:1].lower() + why[1:])
+    raise InvalidValueError(key, value, why[:1].lower() + why[1:])

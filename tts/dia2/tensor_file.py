@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tts.files import open_file
+from tts.files import one_line, open_file
 from tts.protocol import TextToSpeechError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -64,8 +64,7 @@ class TensorFile:
         except SafetensorError as error:
             raise unreadable(self.path, error) from None
         except OSError as error:
-            reason = error.strerror or error
-            raise TextToSpeechError(f"cannot read {self.path}: {reason}") from None
+            raise TextToSpeechError(f"cannot read {self.path}: {one_line(error)}") from None
 
 
 def check_header(path: Path) -> None:
@@ -84,7 +83,7 @@ def unreadable(path: Path, why: object, start: bytes = b"") -> TextToSpeechError
     if start.startswith((b"PK", b"\x80\x02", b"\x80\x04")):
         why = "it looks like a pickle file, which is never loaded"
     return TextToSpeechError(
-        f"{path} is cut off or not a safetensors file ({why}): download it again"
+        f"{path} is cut off or not a safetensors file ({one_line(why)}): download it again"
     )
 
 

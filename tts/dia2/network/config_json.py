@@ -49,7 +49,6 @@ class Data(Strict):
 
 
 class Sizes(Strict):
-    n_layer: Annotated[int, Field(ge=1, le=128)]
     n_embd: Width
     n_hidden: Width
     gqa_query_heads: Heads
@@ -58,10 +57,12 @@ class Sizes(Strict):
 
 
 class Decoder(Sizes):
+    n_layer: Annotated[int, Field(ge=1, le=128)]
     low_rank_dim: Width | None = None
 
 
 class Depformer(Sizes):
+    n_layer: Annotated[int, Field(ge=1, le=32)]
     mlp_activations: Activations | None = None
     apply_rope: bool | None = None
     text_embedding: bool | None = None

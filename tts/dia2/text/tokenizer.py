@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tts.extras import pip_install
-from tts.files import inside, open_file, read_json
+from tts.files import inside, one_line, open_file, read_json
 from tts.protocol import TextToSpeechError
 
 if TYPE_CHECKING:
     import tokenizers
 
 _NO_BOS = 1
-_LIMIT = 8 << 20  # bytes; tokenizer.json of the published models has 3 MB
+_LIMIT = 5 << 20  # bytes; tokenizer.json of the published models has 2 MB
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,21 @@ class Tokenizer:
     has_speakers: bool
 
     @classmethod
-    def from_folder(cls, folder: str | Path, new_word: int) -> Self:
+    def from_folder(cls, folder: str | Path, new_word: int, vocabulary: int | None = None) -> Self:
         """Load `tokenizer.json`, or `vocab.json` and `merges.txt` where that is missing.
 
-        `new_word` is the configuration's new-word id. Raises TextToSpeechError, naming the file,
-        if there is no tokenizer in the folder or it cannot be read.
+        `new_word` is the configuration's new-word id, `vocabulary` how many ids the network knows.
+        Raises TextToSpeechError, naming the file, if there is no tokenizer in the folder, it cannot
+        be read, or has other ids.
         """
         folder = Path(folder)
         settings = _read(folder, "tokenizer_config.json")
         model = _load(folder, settings)
+        if vocabulary is not None and not _fits(model, vocabulary):
+            raise TextToSpeechError(
+                f"the tokenizer in {folder} has ids above the model's {vocabulary}: "
+                "they do not belong together"
+            )
         bos = _bos(model, settings, _read(folder, "special_tokens_map.json"))
         first, second = model.token_to_id("[S1]"), model.token_to_id("[S2]")
         if first is None or second is None:
@@ -44,8 +50,17 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Encode `text`; control strings in it become control ids, none are added."""
-        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
-        return self.model.encode(text, add_special_tokens=False).ids
+        return self.model.encode(_whole(text), add_special_tokens=False).ids
+
+
+def _fits(model: "tokenizers.Tokenizer", vocabulary: int) -> bool:
+    if model.get_vocab_size() > vocabulary:  # told apart first: a list of all takes memory
+        return False
+    return max(model.get_vocab().values(), default=0) < vocabulary
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
 
 
 def _load(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
@@ -61,13 +76,16 @@ def _load(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
     try:
         return Model.from_file(str(whole))
     except Exception as error:  # noqa: BLE001 - the library raises plain Exception
-        raise TextToSpeechError(f"cannot read {whole}: {error}") from None
+        raise TextToSpeechError(f"cannot read {whole}: {one_line(error)}") from None
 
 
 def _assemble(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
     """The same tokenizer from the files of the older layout."""
     from tokenizers import AddedToken, models, pre_tokenizers
     from tokenizers import Tokenizer as Model
+
+    from tts.dia2.strict import check
+    from tts.dia2.text.tokenizer_json import AddedTokens
 
     vocab, merges = inside(folder, "vocab.json"), inside(folder, "merges.txt")
     if not (vocab.exists() and merges.exists()):
@@ -76,20 +94,22 @@ def _assemble(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
         )
     for path in (vocab, merges):
         open_file(path, _LIMIT).close()
-    flags = ("lstrip", "rstrip", "single_word", "normalized", "special")
-    ids = dict(_read(folder, "added_tokens.json"))
-    added = {text: AddedToken(text, normalized=False) for text in ids}
+    settings = {**settings, "added_tokens": _read(folder, "added_tokens.json")}
     try:
-        for number, token in settings.get("added_tokens_decoder", {}).items():
-            text = token["content"]
-            ids[text] = int(number)
-            added[text] = AddedToken(text, **{key: token[key] for key in flags if key in token})
+        said = check(AddedTokens, settings)
+        ids = dict(said.added_tokens)
+        added = {text: AddedToken(text, normalized=False) for text in ids}
+        for number, token in said.added_tokens_decoder.items():
+            ids[token.content] = int(number)
+            added[token.content] = AddedToken(**token.model_dump(exclude_unset=True))
         words, pairs = models.BPE.read_file(str(vocab), str(merges))
         model = Model(models.BPE({**words, **ids}, pairs))  # in the vocabulary, ids stay as given
         model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         model.add_tokens([added[text] for text in sorted(added, key=ids.__getitem__)])
     except Exception as error:  # noqa: BLE001 - the library raises plain Exception
-        raise TextToSpeechError(f"cannot read the tokenizer in {folder}: {error}") from None
+        raise TextToSpeechError(
+            f"cannot read the tokenizer in {folder}: {one_line(error)}"
+        ) from None
     return model
 
 
@@ -98,7 +118,7 @@ def _bos(model: "tokenizers.Tokenizer", *settings: dict[str, Any]) -> int:
     for names in settings:
         token = names.get("bos_token")
         text = token.get("content") if isinstance(token, dict) else token
-        if isinstance(text, str) and (number := model.token_to_id(text)) is not None:
+        if isinstance(text, str) and (number := model.token_to_id(_whole(text))) is not None:
             return number or _NO_BOS
     return _NO_BOS
 
