@@ -21,6 +21,7 @@ LAST = "last"
 LIMIT = 16 << 20
 """Bytes of a file that are read, its last ones: days of conversation."""
 
+_BEGINNING = b'{"time": '
 _NAME = re.compile(r"\d{4}-\d\d-\d\d-\d{6}(-\d+)?\.jsonl")
 
 Warn = Callable[[str], None]
@@ -84,8 +85,18 @@ def _used_tool(entry: Entry, call_id: str) -> list[Message]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Those of conversations, by the names that Parley gives them, which are times."""
-    return [p for p in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(p.name) and p.is_file()]
+    """Those of conversations: by the names that Parley gives them, or by how they begin."""
+    return [path for path in folder.glob(f"*{SUFFIX}") if path.is_file() and _is_ours(path)]
+
+
+def _is_ours(path: Path) -> bool:
+    if _NAME.fullmatch(path.name):
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) == _BEGINNING
+    except OSError:
+        return False
 
 
 def read(folder: Path, name: str, warn: Warn = lambda _: None) -> Conversation:
@@ -96,8 +107,9 @@ def read(folder: Path, name: str, warn: Warn = lambda _: None) -> Conversation:
     """
     ids = _ids(folder)
     if name == LAST and LAST not in ids:
-        newest = sorted(ids, key=lambda each: _written(_path(folder, each)), reverse=True)
-        if (conversation := next(_readable(folder, newest, warn), None)) is not None:
+        # Of two that were written at the same moment, the one with the later name.
+        oldest = sorted(ids, key=lambda each: _written(_path(folder, each)))
+        if (conversation := next(_readable(folder, reversed(oldest), warn), None)) is not None:
             return conversation
     found = [name] if name in ids else [each for each in ids if each.startswith(name)]
     if not found:

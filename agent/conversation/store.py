@@ -66,7 +66,7 @@ class ConversationStore:
         self.id = path.stem
         with explained(folder):
             keep_private(folder, files(folder), tell)
-        _nothing_is_later(folder)
+        _nothing_is_later(folder, self.id if self.earlier is None else None)
         self._cut = False  # the last reply was interrupted, and something of it heard
         self._file = BackgroundFile(path, descriptor, tell)
         if self.earlier is not None and not _ends_a_line(descriptor):
@@ -159,10 +159,14 @@ def _ends_a_line(descriptor: int) -> bool:
     return not size or os.read(descriptor, 1) == b"\n"
 
 
-def _nothing_is_later(folder: Path) -> None:
-    """Take back times that have not come yet: a clock was ahead, and `last` goes by them."""
+def _nothing_is_later(folder: Path, new: str | None) -> None:
+    """Take back times that have not come yet: a clock was ahead, and `last` goes by them.
+
+    What has a later name than a `new` conversation was begun by such a clock.
+    """
     now = time.time()
     for path in files(folder):
         with suppress(OSError):
-            if path.lstat().st_mtime > now:
+            written = path.lstat().st_mtime
+            if written > now or (new is not None and path.stem > new and written > now - 1):
                 os.utime(path, (now - 1, now - 1), follow_symlinks=False)

@@ -87,6 +87,7 @@ def test_kept_conversations_are_mended_and_that_is_said(tmp_path: Path) -> None:
     for _ in range(2):
         with ConversationStore(folder) as store:
             store(TurnCommitted(1, "secret"))
+    (folder / f"{store.id}.jsonl").rename(folder / "named by hand.jsonl")
     folder.chmod(0o755)
     for path in folder.iterdir():
         path.chmod(0o644)

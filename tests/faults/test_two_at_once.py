@@ -134,6 +134,15 @@ def test_a_clock_that_was_ahead(
     assert read(tmp_path, "last").id == store.id
 
 
+def test_what_a_clock_that_was_ahead_wrote_a_moment_ago(tmp_path: Path) -> None:
+    (tmp_path / "2099-01-01-000000.jsonl").write_text(
+        '{"time": "2099-01-01T00:00:00+00:00", "type": "user", "text": "from the future"}\n'
+    )
+    with ConversationStore(tmp_path) as store:
+        pass
+    assert read(tmp_path, "last").id == store.id
+
+
 def test_the_last_is_the_one_that_was_talked_in(tmp_path: Path) -> None:
     names = []
     for text in ("first", "second"):
