@@ -19,7 +19,7 @@ class Noun:
 def noun(text: str) -> Noun:
     """Read "f:hora|horas": an optional gender, and the forms."""
     gender, colon, forms = text.rpartition(":")
-    return Noun(tuple(forms.split("|")), gender if colon else "")
+    return Noun(tuple(forms.split("|")), gender if colon else "m")
 
 
 def nouns(texts: Mapping[str, str]) -> dict[str, Noun]:
@@ -65,8 +65,8 @@ class Language:
     agree: Callable[[str, str], str] = lambda words, _gender: words
     """What a number becomes before a noun of a gender ("uno", "f": "una")."""
     plural: Callable[[int], int] = one_or_more
-    after_fraction: int = 1
-    """The form of a noun after a decimal."""
+    after_fraction: int | None = 1
+    """The form of a noun after a decimal; None for that after the whole part of it."""
     decimal: str = ","
     group: str = r"[.\u00a0\u202f]"
     point: str
@@ -98,13 +98,16 @@ class Language:
     date: Callable[[int, int, str, str], str]
     """Reads a day, a month, and a year in words or "", after a word."""
     month_first: bool = False
-    time: Callable[[int, int], str]
+    time: Callable[[int, int, str], str]
+    """Reads an hour and a minute, after a word."""
     seconds: Callable[[str, int], str] = lambda time, _seconds: time
     year: Callable[[int], str] | None = None
     ordinal: Callable[[int, str], str]
     """Reads 1st and the like, by what stands behind the number."""
     ordinal_marks: str
     """Pattern of what stands there."""
+    dotted_ordinal: Callable[[int, str], str | None] | None = None
+    """Reads "3." after a word, where it may be an ordinal."""
     fraction: Callable[[int, int], str]
     mixed: Callable[[str, str], str] = lambda whole, fraction: f"{whole} {fraction}"
     """Joins a number and a fraction."""
@@ -126,6 +129,8 @@ class Language:
     """What streets are called, where numbers stand before their names."""
     links: tuple[str, ...] = ()
     """Words inside a date or after a number: "de", "pm"."""
+    roman_marks: str = ""
+    """Pattern of what makes an ordinal of a Roman numeral: "XIXe"."""
     hour_words: tuple[str, ...] = ()
     """Words that make an hour of a number: "Uhr", "h"."""
 

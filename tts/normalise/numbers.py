@@ -54,7 +54,8 @@ class Numbers:
         """The words of a numeral with its noun."""
         language = self._language
         _, whole, decimals = self.parse(text)
-        index = language.after_fraction if decimals else language.plural(int(whole))
+        index = language.after_fraction if decimals else None
+        index = language.plural(int(whole)) if index is None else index
         return language.join(self.say(text, of.gender), of.form(index))
 
     def _decimal(self, whole: str, decimals: str) -> str:

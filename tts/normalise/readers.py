@@ -82,10 +82,10 @@ class Readers:
         month = self.language.months[self.language.month_names[match["name"]] - 1]
         return self.language.join(month, self.year(match["year"]))
 
-    def time(self, match: re.Match[str], _: Place) -> str | None:
+    def time(self, match: re.Match[str], place: Place) -> str | None:
         if "." in match[0] and not re.search(r"[^\W\d]", match[0]):
             return None  # 10.30 may be anything
-        time = self.language.time(int(match["hour"]), int(match["minute"]))
+        time = self.language.time(int(match["hour"]), int(match["minute"]), place.before)
         second = match["second"]
         return self.language.seconds(time, int(second)) if second else time
 
@@ -93,9 +93,11 @@ class Readers:
         plus = self.language.signs["+"] if match[0].startswith("+") else ""
         return self.language.join(plus, self.language.digits(match[0]))
 
-    def version(self, match: re.Match[str], place: Place) -> str:
+    def version(self, match: re.Match[str], place: Place) -> str | None:
         language = self.language
         text = match["numbers"] or match["plain"]
+        if language.decimal == "," and re.fullmatch(r"\d{1,3}(?:\.\d{3})+", text):
+            return None  # thousands
         named = not match["numbers"] or place.before.lower().startswith(
             language.version[:4].lower()
         )
@@ -149,7 +151,8 @@ class Readers:
             spoken = language.join(many, thousands.form(0))
         else:
             spoken = self.numbers.quantity(value, thousands)
-        return language.join(spoken, language.of(of.form(2)))
+        counted = of.form(2)
+        return language.join(spoken, language.of(counted) if counted else "")
 
     def units(self, match: re.Match[str], place: Place) -> str:
         language, found = self.language, match.groupdict()
@@ -172,6 +175,12 @@ class Readers:
     def ordinal(self, match: re.Match[str], _: Place) -> str:
         number = int(match["value"])
         return self.language.ordinal(number, match[0][len(match["value"]) :])
+
+    def dotted_ordinal(self, match: re.Match[str], place: Place) -> str | None:
+        """Read "der 3. Mann": only after some words, and not where the sentence may end."""
+        read = self.language.dotted_ordinal
+        last = match.end() == len(match.string) and place.following in ("", "\n")
+        return None if read is None or last else read(int(match["value"]), place.before)
 
     def fraction(self, match: re.Match[str], _: Place) -> str | None:
         found = match.groupdict()
@@ -224,7 +233,9 @@ class Readers:
         return self.numbers.say(match[0])
 
     def magnitude(self, match: re.Match[str], _: Place) -> str:
-        return self.amount(match["value"], match["power"], Noun(("",)))  # of nothing
+        return self.amount(
+            match["value"], match["power"] or match["long"], Noun(("",))
+        )  # of nothing
 
     def times(self, match: re.Match[str], _: Place) -> str:
         number = self.numbers.say(match["value"] or match["left"])
@@ -242,14 +253,21 @@ class Readers:
         return " ".join(part) if len(part) <= 2 and part.isascii() else part
 
     def roman(self, match: re.Match[str], place: Place) -> str | None:
-        value, last = 0, 0
-        for letter in reversed(match[0]):
-            size = {"I": 1, "V": 5, "X": 10, "L": 50}[letter]
-            value, last = value + (size if size >= last else -size), max(size, last)
-        return self.language.regnal(place.before, value)
+        return self.language.regnal(place.before, _roman(match[0]))
+
+    def roman_ordinal(self, match: re.Match[str], _: Place) -> str:
+        return self.language.ordinal(_roman(match["roman"]), match["mark"])
 
     def figure(self, match: re.Match[str], _: Place) -> str:
         return self.language.cardinal(unicodedata.digit(match[0]))
+
+
+def _roman(numeral: str) -> int:
+    value, last = 0, 0
+    for letter in reversed(numeral):
+        size = {"I": 1, "V": 5, "X": 10, "L": 50}[letter]
+        value, last = value + (size if size >= last else -size), max(size, last)
+    return value
 
 
 def _between(match: re.Match[str], kind: Callable[[str], bool]) -> bool:

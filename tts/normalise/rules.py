@@ -21,6 +21,7 @@ _RUN = re.compile(rf"{LETTER}+|\s+")
 _FLAT = re.compile("[\u2e80-\uffef]")
 _QUOTES = "\"'“”‘’«»([)],;:!?…"
 _DOTTED = re.compile(r"(?:[^\W\d_]\.){2,}$")
+_ORDINAL = re.compile(r"\d{1,3}\.")
 _YEAR = re.compile(r"\d{4}")
 LONG_CODE = 20
 """Characters from which on a code is not spelled."""
@@ -39,8 +40,9 @@ class Rules(Readers):
             *language.month_names,
             *(code for code in language.money if len(code) == 3 and code.isupper()),
         }
-        self._dotted = {word for word in language.abbreviations if word.endswith(".")} | {
-            f"{word.rstrip('.')}." for word in (*language.before_numbers, *language.month_names)
+        dotted = (*language.before_numbers, *language.month_names, *language.powers)
+        self._dotted = {f"{word.rstrip('.')}." for word in (*dotted, *language.units)} | {
+            word for word in language.abbreviations if word.endswith(".")
         }
         self._followers = {
             *(
@@ -91,6 +93,9 @@ class Rules(Readers):
             or token.strip(_QUOTES) in language.abbreviations
             or token.strip(_QUOTES).rstrip(".") in language.abbreviations
             or bool(_ROMAN.fullmatch(word))
+            or bool(
+                language.roman_marks and re.fullmatch(rf"[IVX]+(?:{language.roman_marks})", word)
+            )
         )
 
     def follows(self, word: str, token: str, region: str) -> bool:
@@ -101,7 +106,8 @@ class Rules(Readers):
     def dotted(self, token: str) -> bool:
         """Whether the full stop at a token's end belongs to it."""
         bare = token.strip(_QUOTES)
-        return bool(_DOTTED.search(bare)) or bare in self._dotted
+        ordinal = self.language.dotted_ordinal is not None and _ORDINAL.fullmatch(bare)
+        return bool(_DOTTED.search(bare) or ordinal) or bare in self._dotted
 
     def dated(self, region: str) -> bool:
         """Whether a comma at its end may stand before a year."""
@@ -125,6 +131,7 @@ class Rules(Readers):
         value = rf"(?:(?<![\w)])[{MINUS}])?{number}"
         values = rf"(?P<value>{value})(?:{DASH}(?P<until>{number}))?"
         power = _alternatives(language.powers)
+        long = _alternatives(word for word in language.powers if len(word) > 2)
         money = _alternatives(language.money)
         months = _alternatives(language.month_names)
         year = r"(?:,?\s(?:de\s|del\s|do\s)?(?P<year>\d{4})(?!\d))?"
@@ -165,6 +172,7 @@ class Rules(Readers):
             (rf"{values}\s?{unit}", self.units),
             (rf"(?P<value>{number})-(?P<adjective>{units})(?!\w)", self.units),
             (rf"(?P<value>\d+)(?:{language.ordinal_marks})(?!\w)", self.ordinal),
+            (r"(?P<value>\d{1,3})\.(?=\s|$)", self.dotted_ordinal),
             (r"(?P<whole>\d+)?\s?(?P<sign>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞])", self.fraction),
             (r"(?:(?P<whole>\d+)\s)?(?P<over>\d{1,3})/(?P<under>\d{1,3})(?![\w/])", self.fraction),
             (rf"(?P<value>{value})[eE](?P<exponent>[-+−]?\d+)(?!\w)", self.scientific),
@@ -178,11 +186,19 @@ class Rules(Readers):
             (r"(?<=\d)\s/\s(?=\d)", lambda *_: language.signs["÷"]),
             (r"(?<!\w)(?P<letter>[a-z])[-−](?P<number>\d+)(?!\w)", self.letter_minus),
             (rf"(?<![\w)])[{MINUS}](?=\.?\d)", self.minus),
+            (
+                rf"(?P<value>{number})(?:(?P<power>{power})|\s(?P<long>{long}))(?!\w)",
+                self.magnitude,
+            )
+            if power
+            else _NOTHING,
             (rf"{number}(?![^\W_])", self.number),
-            (rf"(?P<value>\d+)(?P<power>{power})(?!\w)" if power else "(?!)", self.magnitude),
             (r"(?P<value>\d+)x(?!\w)|(?P<left>\d+)\s?[x×]\s?(?=\d)", self.times),
             (rf"(?<!\w){LETTER}*(?:[-–]?[\d₀-₉]+{LETTER}*)+", self.mixture),
             (_ROMAN.pattern, self.roman),
+            (rf"(?<!\w)(?P<roman>[IVX]+)(?P<mark>{language.roman_marks})(?!\w)", self.roman_ordinal)
+            if language.roman_marks
+            else _NOTHING,
             *self._abbreviations(),
             (r"(?P<sign>\s?[-−]\s(?=\S+\s?=)|[+=<>≤≥≠≈±×÷·√→∞&@%‰§#^°*/_~|`\\{}])", self.sign),
             (_FIGURE, self.figure),
@@ -205,6 +221,7 @@ def _as_it_is(match: re.Match[str], _: Place) -> str:
     return match[0]
 
 
+_NOTHING: tuple[str, Read] = ("(?!)", _as_it_is)
 _SCRIPT: list[tuple[str, Read]] = [(r"<break\b[^<>]*>|\[S\d\]", _as_it_is)]
 """What engines understand that read a script."""
 

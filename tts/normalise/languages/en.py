@@ -53,7 +53,7 @@ def _date(day: int, month: int, year: str, _before: str) -> str:
     return f"{_MONTHS[month - 1]} {_ordinal(day)}" + (f", {year}" if year else "")
 
 
-def _time(hour: int, minute: int) -> str:
+def _time(hour: int, minute: int, _before: str = "") -> str:
     if not minute:
         return f"{_cardinal(hour)} o'clock" if 0 < hour <= 12 else f"{_cardinal(hour)} hundred"
     return f"{_cardinal(hour)} {'oh ' if minute < 10 else ''}{_cardinal(minute)}"
