@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tts import Heard, SpokenWord
+from tts import SpokenTurn, SpokenWord
 from tts.dia2.engine import Dia2Speech
 
 TICK = 0.001
@@ -64,12 +64,12 @@ def _waited() -> float:
     return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
-def turn(speaker: str, words: str, sample_rate: int) -> Heard:
+def turn(speaker: str, words: str, sample_rate: int) -> SpokenTurn:
     """Six seconds of noise with words in it."""
     pcm = np.random.default_rng(1).normal(0, 0.1, 6 * sample_rate).astype(np.float32)
     texts = words.split()
     spoken = [SpokenWord(text, len(pcm) * n // len(texts)) for n, text in enumerate(texts)]
-    return Heard("agent" if speaker == "agent" else "user", pcm, sample_rate, tuple(spoken))
+    return SpokenTurn("agent" if speaker == "agent" else "user", pcm, sample_rate, tuple(spoken))
 
 
 async def reply(engine: Dia2Speech, pieces: int) -> None:

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from tests.tiny_dia2 import real_size
 from tests.tts.dia2.serving.utterances import settings
-from tts import Heard, SpokenWord
+from tts import SpokenTurn, SpokenWord
 from tts.dia2.serving.context import ContextPrefill
 from tts.dia2.serving.prepare import Prepared, frame_seconds, load
 from tts.dia2.serving.utterance import Item, UtteranceState
@@ -30,13 +30,13 @@ WORDS = "how are you this fine morning my dear"
 TEXT = "Well, this is a text and it has words. "
 
 
-def turn(number: int, seed: int) -> Heard:
+def turn(number: int, seed: int) -> SpokenTurn:
     """Four seconds of noise with words in it."""
     rate = 24000
     pcm = np.random.default_rng((seed, number)).normal(0, 0.1, 4 * rate).astype(np.float32)
     texts = WORDS.split()
     words = [SpokenWord(text, len(pcm) * n // len(texts)) for n, text in enumerate(texts)]
-    return Heard("user" if number % 2 else "agent", pcm, rate, tuple(words))
+    return SpokenTurn("user" if number % 2 else "agent", pcm, rate, tuple(words))
 
 
 def between(prepared: Prepared, context_prefill: ContextPrefill) -> list[float]:

@@ -2,8 +2,8 @@
 
 from tts.protocol import ConversationalSpeech as ConversationalSpeech
 from tts.protocol import ExpressiveSpeech as ExpressiveSpeech
-from tts.protocol import Heard as Heard
 from tts.protocol import Speech as Speech
+from tts.protocol import SpokenTurn as SpokenTurn
 from tts.protocol import SpokenWord as SpokenWord
 from tts.protocol import TextToSpeech as TextToSpeech
 from tts.protocol import TextToSpeechError as TextToSpeechError

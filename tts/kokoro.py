@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from tts.espeak.language import language_of
 from tts.espeak.library import EspeakLibrary, Settings, load_library
 from tts.espeak.phonemes import Phonemes, phonemise
+from tts.files import open_file
 from tts.hub import find_folder
 from tts.onnx.config import read_config
 from tts.onnx.session import VoiceSession
@@ -225,7 +226,7 @@ def _language(voices: Mapping[str, float]) -> str:
 def _styles(path: Path) -> NDArray[np.float32]:
     """Read a voice, float32 [510, 256]. Raises TextToSpeechError."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             styles = np.frombuffer(file.read(STYLES * WIDTH * 4 + 1), "<f4")
         styles = styles.reshape(STYLES, WIDTH)
     except (OSError, ValueError) as error:

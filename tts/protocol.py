@@ -63,7 +63,7 @@ class Utterance(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SpokenTurn:
     """A turn of the conversation as it sounded: float32 mono, and its words.
 
     Of a reply that was interrupted it is what left the speaker, and the words that were heard.
@@ -96,7 +96,7 @@ class TextToSpeech(Protocol):
 class ConversationalSpeech(Protocol):
     """A synthesiser whose next utterance takes up how the last turns sounded."""
 
-    def remember(self, turn: Heard) -> None:
+    def remember(self, turn: SpokenTurn) -> None:
         """Take a turn that has ended. Returns at once: the rest is prepared elsewhere."""
 
 

@@ -36,7 +36,7 @@ from agent.graph import only
 from llm_adapters import LanguageModelError
 from tts import (
     ConversationalSpeech,
-    Heard,
+    SpokenTurn,
     SpokenWord,
     TextToSpeech,
     TextToSpeechError,
@@ -63,7 +63,7 @@ class Outcome:
 
     heard: str
     interrupted: bool
-    sound: Heard | None = None
+    sound: SpokenTurn | None = None
 
 
 class Reply:
@@ -359,12 +359,12 @@ class Reply:
         heard, unheard = zip(*parts, strict=True) if parts else ((), ())
         return " ".join(filter(None, heard)), " ".join(filter(None, unheard))
 
-    def _sound(self, words: Sequence[SpokenWord]) -> Heard | None:
+    def _sound(self, words: Sequence[SpokenWord]) -> SpokenTurn | None:
         """What left the speaker, with the words that were heard in it."""
         if not self._pcm or not words:
             return None
         pcm = np.concatenate(self._pcm)[: self._track.furthest]
-        return Heard("agent", pcm, self._tts.sample_rate, tuple(words))
+        return SpokenTurn("agent", pcm, self._tts.sample_rate, tuple(words))
 
 
 async def _once(text: str) -> AsyncGenerator[str, None]:

@@ -79,7 +79,7 @@ from agent.turns.events import (
     UserWords,
 )
 from llm_adapters import LanguageModel, Message
-from tts import ConversationalSpeech, ExpressiveSpeech, Heard, TextToSpeech
+from tts import ConversationalSpeech, ExpressiveSpeech, SpokenTurn, TextToSpeech
 
 MUTE = 3
 """Replies without any sound in a row after which the voice is said to be unusable."""
@@ -90,7 +90,7 @@ class _Turn:
     """What the policy need not know of a turn: its moments, and how it sounded."""
 
     watch: Stopwatch = field(default_factory=Stopwatch)
-    sound: Heard | None = None
+    sound: SpokenTurn | None = None
 
 
 class Session:
@@ -361,7 +361,7 @@ class Session:
             message = f"{MUTE} replies in a row have made no sound: the voice is unusable"
             self._report(ErrorEvent("tts", "tts.unusable", message, recovered=False))
 
-    def _tell_voice(self, sound: Heard | None) -> None:
+    def _tell_voice(self, sound: SpokenTurn | None) -> None:
         """How the last turn sounded, in the order of the conversation, to a voice that asks."""
         if sound is not None and isinstance(self._tts, ConversationalSpeech):
             self._tts.remember(sound)

@@ -10,8 +10,8 @@ from agent.guards.text import valid
 from tts import (
     ConversationalSpeech,
     ExpressiveSpeech,
-    Heard,
     Speech,
+    SpokenTurn,
     SpokenWord,
     TextToSpeech,
     TextToSpeechError,
@@ -26,7 +26,7 @@ SOUND = 30.0
 class GuardedTextToSpeech:
     """A voice of which nothing worse can come than `TextToSpeechError`, sound samples, in time."""
 
-    remember: Callable[[Heard], None]
+    remember: Callable[[SpokenTurn], None]
     sounds: Sequence[str]
 
     def __init__(self, tts: TextToSpeech, *, patience: float = 1.0) -> None:
@@ -72,7 +72,7 @@ class GuardedTextToSpeech:
             limit = max(self._patience * SOUND, self._border.own_patience)
             yield GuardedUtterance(utterance, use, self._border, self._samples, limit)
 
-    def _remember(self, turn: Heard) -> None:
+    def _remember(self, turn: SpokenTurn) -> None:
         assert isinstance(self._tts, ConversationalSpeech)
         try:
             with self._border.failing():

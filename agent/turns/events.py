@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tts import Heard
+from tts import SpokenTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class TurnTranscript:
     turn: int
     text: str
     final: bool
-    sound: Heard | None = None
+    sound: SpokenTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from agent.turns.events import (
 )
 from agent.turns.vad import SAMPLE_RATE
 from stt import Recognition, SpeechToText, Transcript
-from tts import Heard, SpokenWord
+from tts import SpokenTurn, SpokenWord
 
 BACKLOG = 8
 """Turns that may wait for the recogniser before the microphone has to."""
@@ -192,12 +192,12 @@ class _Listening:
         for pcm in held:
             await self.feed(pcm)
 
-    def sound(self, transcript: Transcript) -> Heard | None:
+    def sound(self, transcript: Transcript) -> SpokenTurn | None:
         """The turn as it sounded, if it was kept."""
         return how_it_sounded(np.concatenate(self._kept), transcript) if self._kept else None
 
 
-def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> Heard:
+def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> SpokenTurn:
     """Return the user's utterance [n] at 16 kHz with its words.
 
     A recogniser that gives no word times has them estimated: a letter is as long as another.
@@ -210,4 +210,4 @@ def how_it_sounded(pcm: NDArray[np.float32], transcript: Transcript) -> Heard:
         for text in transcript.text.split():
             words.append(SpokenWord(text, len(pcm) * letters // max(1, len(transcript.text))))
             letters += len(text) + 1
-    return Heard("user", pcm, SAMPLE_RATE, tuple(words))
+    return SpokenTurn("user", pcm, SAMPLE_RATE, tuple(words))

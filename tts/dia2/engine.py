@@ -18,7 +18,7 @@ from tts.dia2 import torch_loading
 from tts.dia2.serving.mailbox import Mailbox
 from tts.dia2.settings import Settings
 from tts.extras import pip_install
-from tts.protocol import Heard, Speech, TextToSpeechError
+from tts.protocol import Speech, SpokenTurn, TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared
@@ -86,7 +86,7 @@ class Dia2Speech(Settings):
         finally:
             mailbox.close()
 
-    def remember(self, turn: Heard) -> None:
+    def remember(self, turn: SpokenTurn) -> None:
         """Take a turn that has ended (`tts.protocol.ConversationalSpeech`).
 
         On the engine's thread it is encoded, and heard together with the turns before it, as soon

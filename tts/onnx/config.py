@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from tts.files import open_file
 from tts.protocol import TextToSpeechError
 
 MAX_BYTES = 1 << 22
@@ -15,11 +16,8 @@ M = TypeVar("M", bound=BaseModel)
 def read_config(path: Path, model: type[M]) -> M:
     """Read a JSON file as `model`. Raises TextToSpeechError that names the file and the field."""
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-        if len(text) > MAX_BYTES:
-            raise TextToSpeechError(f"{path} is longer than {MAX_BYTES >> 20} MB: a voice's is not")
-        return model.model_validate_json(text)
+        with open_file(path, MAX_BYTES) as file:
+            return model.model_validate_json(file.read(MAX_BYTES))
     except OSError as error:
         reason = error.strerror or error
         raise TextToSpeechError(f"the voice's file {path} cannot be read ({reason})") from error

@@ -10,6 +10,7 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
+from tts.files import open_file
 from tts.onnx.graph import result_of, with_output
 from tts.protocol import TextToSpeechError
 
@@ -69,9 +70,8 @@ class VoiceSession:
 
 def _with_durations(path: Path, operation: str) -> tuple[bytes, str]:
     """Read a model with its durations as an output: its bytes, the output's name."""
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"longer than {MAX_BYTES >> 30} GiB")
-    model = path.read_bytes()
+    with open_file(path, MAX_BYTES) as file:
+        model = file.read(MAX_BYTES)
     name = result_of(model, operation)
     if name is None:
         raise ValueError(f"no durations: it should have one node {operation}")

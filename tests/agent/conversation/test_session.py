@@ -10,7 +10,7 @@ from llm_adapters import LanguageModelError, Message
 from stt import SpeechToTextError
 from tests.agent.conversation.simulated import converse
 from tests.agent.fakes import TTS_RATE, WORD, FakeLlm, FakeStt, FakeTts, Scripted
-from tts import Heard
+from tts import SpokenTurn
 
 pytestmark = pytest.mark.anyio
 
@@ -269,9 +269,9 @@ class RememberingTts(FakeTts):
 
     def __init__(self) -> None:
         super().__init__()
-        self.turns: list[Heard] = []
+        self.turns: list[SpokenTurn] = []
 
-    def remember(self, turn: Heard) -> None:
+    def remember(self, turn: SpokenTurn) -> None:
         self.turns.append(turn)
 
 

@@ -24,7 +24,7 @@ from tts.dia2.serving.windows import Prefix, last_frame
 from tts.dia2.text.prefix import Part, Word, frames_needed, plan
 from tts.dia2.voices.making import trim
 from tts.dia2.voices.voice import Voice
-from tts.protocol import Heard, TextToSpeechError
+from tts.protocol import SpokenTurn, TextToSpeechError
 
 RESERVED = 400
 """Steps of a window for the reply: 32 seconds; in a small window, half of it."""
@@ -60,7 +60,7 @@ class ConversationContext:
         self._room -= sum(turn.part.frames for turn in self._voice)
         self._encoding: deque[Iterator[None]] = deque()  # turns that have ended
 
-    def add(self, turn: Heard) -> None:
+    def add(self, turn: SpokenTurn) -> None:
         """Take a turn that has ended. One without words, or of nothing but silence, is left out."""
         if turn.words:
             self._encoding.append(self._encode(turn))
@@ -101,7 +101,7 @@ class ConversationContext:
         while self._turns and (len(self._turns) > most or frames > room):
             frames -= self._turns.popleft().part.frames
 
-    def _encode(self, turn: Heard) -> Iterator[None]:
+    def _encode(self, turn: SpokenTurn) -> Iterator[None]:
         """Encode a turn piece by piece, and then have it among the others."""
         import soxr
 
@@ -151,7 +151,7 @@ class ContextPrefill:
         self._voice_settings = voice_settings
         self._prefilled: PrefilledPrefix | None = prefilled
 
-    def remember(self, turn: Heard) -> None:
+    def remember(self, turn: SpokenTurn) -> None:
         """Take a turn that has ended."""
         self._context.add(turn)
         self._prefilled = None

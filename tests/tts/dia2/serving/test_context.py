@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tiny_dia2 import make
-from tts import Heard, SpokenWord
+from tts import SpokenTurn, SpokenWord
 from tts.dia2.bundle import Bundle
 from tts.dia2.serving.context import RESERVED, ConversationContext
 from tts.dia2.serving.windows import last_frame
@@ -15,7 +15,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return Bundle.load(make(tmp_path_factory.mktemp("dia2")))
 
 
-def turn(speaker: str, words: str, seconds: float = 2.0, rate: int = 16000) -> Heard:
+def turn(speaker: str, words: str, seconds: float = 2.0, rate: int = 16000) -> SpokenTurn:
     """Sound in the middle of as much silence, with its words spread over it."""
     generator = np.random.default_rng(len(words))
     quiet = np.zeros(round(seconds * rate / 2), np.float32)
@@ -25,7 +25,7 @@ def turn(speaker: str, words: str, seconds: float = 2.0, rate: int = 16000) -> H
         SpokenWord(text, len(quiet) + len(loud) * n // len(texts)) for n, text in enumerate(texts)
     ]
     pcm = np.concatenate((quiet, loud, quiet))
-    return Heard("agent" if speaker == "agent" else "user", pcm, rate, tuple(spoken))
+    return SpokenTurn("agent" if speaker == "agent" else "user", pcm, rate, tuple(spoken))
 
 
 def test_no_turn_is_no_prefix(bundle: Bundle) -> None:
@@ -78,6 +78,6 @@ def test_room_is_left_for_the_reply_and_the_oldest_go_first(bundle: Bundle) -> N
 
 def test_what_cannot_be_heard_is_left_out(bundle: Bundle) -> None:
     context = ConversationContext(bundle, None, 4)
-    context.add(Heard("user", np.zeros(16000, np.float32), 16000, (SpokenWord("hush", 0),)))
-    context.add(Heard("user", np.ones(16000, np.float32), 16000, ()))
+    context.add(SpokenTurn("user", np.zeros(16000, np.float32), 16000, (SpokenWord("hush", 0),)))
+    context.add(SpokenTurn("user", np.ones(16000, np.float32), 16000, ()))
     assert context.prefix().plan.frames == 0

@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from tts.dia2.fast.gpu import plain
 from tts.dia2.fast.gpu.kernels import attend, draw, embed, project
 from tts.dia2.fast.gpu.kernels.layer import KernelBlock
 from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.network.kv_cache import doubling
+from tts.dia2.network.layers import ACTIVATIONS
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling, random_numbers
 
 DRAWS = 64  # of each kind; all but one must agree: one may fall between two roundings
@@ -95,7 +96,7 @@ class _Checks:
     def _product(self, name: str, rows: int, matrix: project.Matrix, **options: Any) -> Compared:
         x = self._random(rows, matrix.weight.shape[1])
         got = project.project(x, matrix, **options)
-        return f"{name} for {rows} rows", got, plain.project(x, matrix, **options)
+        return f"{name} for {rows} rows", got, plain_project(x, matrix, **options)
 
     def _backbone_attention(self, slots: int, span: int) -> Iterator[Compared]:
         """In the cache's own first layer, which is left empty."""
@@ -138,7 +139,7 @@ class _Checks:
         qkv = self._random(rows, (heads.heads + 2 * heads.kv_heads) * heads.dim)
         branches = self.model.branches
         copies = keys.clone(), values.clone()
-        wanted = plain.attend(qkv, heads, angles, *copies, lengths, branches=branches)
+        wanted = plain_attend(qkv, heads, angles, *copies, lengths, branches=branches)
         got = attend.attend(
             qkv, heads, angles, keys, values, lengths, branches=branches, entries=entries
         )
@@ -151,7 +152,7 @@ class _Checks:
         shape = (3, 2 + config.codebooks)
         least = min(config.audio_vocab, config.text_vocab)
         tokens = torch.randint(least, shape, generator=self.numbers, device=model.device)
-        yield "embedding", embed.embed(tokens, model.tables), plain.embed(tokens, model.tables)
+        yield "embedding", embed.embed(tokens, model.tables), plain_embed(tokens, model.tables)
 
     def _draw(self, number: int, vocabulary: int) -> Iterator[Compared]:
         model, config = self.model, self.model.config
@@ -173,3 +174,71 @@ class _Checks:
         yield name, agree.float()[None], torch.ones(1, device=device)
         embedded = table[tokens[:, 1]].float().repeat_interleave(model.branches, 0)
         yield f"{name} (embedding)", following.x, start.float() + embedded
+
+
+# What each kernel means, in PyTorch: in float32 whatever is given, and in no hurry. A draw means
+# `Sampler.sample`.
+
+
+def plain_project(
+    x: Tensor,
+    matrix: project.Matrix,
+    *,
+    norm: float | None = None,
+    add: Tensor | None = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    wide = x.float()
+    if norm is not None:
+        wide = wide / torch.sqrt((wide * wide).sum(-1, keepdim=True) + x.shape[1] * norm)
+    weight = matrix.weight.float()
+    if matrix.scale is not None:
+        weight = weight * matrix.scale[:, None]
+    y = functional.linear(wide, weight)
+    if matrix.activations is not None:
+        first, second = (ACTIVATIONS[name] for name in matrix.activations)
+        gate, up = y.chunk(2, 1)
+        y = first(gate) * second(up)
+    if add is not None:
+        y = y + add
+    return y.to(dtype or x.dtype)
+
+
+def plain_embed(tokens: Tensor, tables: embed.Tables) -> Tensor:
+    places = torch.arange(tokens.shape[1] - 2, device=tokens.device) * tables.vocabulary
+    x = tables.audio[tokens[:, 2:] + places].float().sum(1)
+    text = tables.main[tokens[:, 0]].float() + tables.second[tokens[:, 1]].float()
+    return (x + text).to(tables.audio.dtype)
+
+
+def plain_attend(
+    qkv: Tensor,
+    heads: attend.Heads,
+    angles: tuple[Tensor, Tensor] | None,
+    keys: Tensor,
+    values: Tensor,
+    lengths: Tensor,
+    *,
+    branches: int = 1,
+) -> Tensor:
+    y = qkv.float().view(len(qkv), -1, heads.dim)
+    qk, v = torch.split(y, [heads.heads + heads.kv_heads, heads.kv_heads], 1)
+    length = torch.sqrt((qk * qk).sum(-1, keepdim=True) + heads.dim * heads.eps)
+    qk = qk * heads.weight / length
+    slots = torch.arange(len(qkv), device=qkv.device) // branches
+    if angles is not None:
+        cos, sin = (each.expand(int(slots[-1]) + 1, -1)[slots] for each in angles)
+        rope = torch.complex(cos, sin)[:, None]
+        pairs = torch.view_as_complex(torch.unflatten(qk, -1, (-1, 2)).contiguous())
+        qk = torch.view_as_real(pairs * rope).flatten(-2)
+    q, k = torch.split(qk, [heads.heads, heads.kv_heads], 1)
+    keys, values = (each.view(-1, *each.shape[-3:]) for each in (keys, values))
+    group, reads = heads.heads // heads.kv_heads, []
+    for row, n in enumerate(lengths.expand(int(slots[-1]) + 1)[slots].tolist()):
+        keys[row, :, n], values[row, :, n] = k[row], v[row]
+        seen_k, seen_v = (
+            each[row, :, : n + 1].float().repeat_interleave(group, 0) for each in (keys, values)
+        )
+        scores = torch.einsum("hd,hed->he", q[row], seen_k)
+        reads.append(torch.einsum("he,hed->hd", scores.softmax(-1), seen_v))
+    return torch.stack(reads).flatten(1).to(qkv.dtype)

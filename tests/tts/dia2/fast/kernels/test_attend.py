@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tts.dia2.fast.gpu import plain
+from tts.dia2.fast.gpu.check import plain_attend
 from tts.dia2.fast.gpu.kernels import attend as kernels
 from tts.dia2.fast.gpu.kernels.attend import Heads, attend, shares
 
@@ -44,7 +44,7 @@ def test_as_in_pytorch(
     angles = (angle.cos(), angle.sin()) if dim > 6 else None
     filled = torch.tensor(lengths)
     copies = keys.clone(), values.clone()
-    wanted = plain.attend(qkv, shape, angles, *copies, filled, branches=branches)
+    wanted = plain_attend(qkv, shape, angles, *copies, filled, branches=branches)
     got = attend(qkv, shape, angles, keys, values, filled, branches=branches, entries=size)
     assert got.dtype == dtype
     exact = dtype == torch.float32
@@ -62,7 +62,7 @@ def test_one_length_and_angle_for_all(numbers: torch.Generator) -> None:
     angles = angle.cos(), angle.sin()
     stage = torch.arange(7)[5:6]
     copies = keys.clone(), values.clone()
-    wanted = plain.attend(qkv, shape, angles, *copies, stage)
+    wanted = plain_attend(qkv, shape, angles, *copies, stage)
     got = attend(qkv, shape, angles, keys, values, stage, entries=7)
     torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5)
     torch.testing.assert_close(keys, copies[0], rtol=0, atol=1e-5)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tts.dia2.fast.gpu import plain
+from tts.dia2.fast.gpu.check import plain_project
 from tts.dia2.fast.gpu.kernels import project as kernels
 from tts.dia2.fast.gpu.kernels.project import Blocks, Matrix, blocks, project
 
@@ -47,7 +47,7 @@ def test_as_in_pytorch(
     more = random(numbers, rows, outputs) if add else None
     x = random(numbers, rows, inputs)
     got = project(x, matrix, norm=norm, add=more)
-    wanted = plain.project(x, matrix, norm=norm, add=more)
+    wanted = plain_project(x, matrix, norm=norm, add=more)
     torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
 
 
@@ -59,10 +59,10 @@ def test_bfloat16(numbers: torch.Generator) -> None:
     matrix = Matrix(random(numbers, 5, 40, dtype=torch.bfloat16))
     got = project(x, matrix, norm=1e-6, add=more)
     assert got.dtype == torch.bfloat16
-    wanted = plain.project(x.float(), matrix, norm=1e-6, add=more.float())
+    wanted = plain_project(x.float(), matrix, norm=1e-6, add=more.float())
     torch.testing.assert_close(got.float(), wanted, rtol=2**-7, atol=1e-6)
     logits = project(x, matrix, dtype=torch.float32)
-    torch.testing.assert_close(logits, plain.project(x.float(), matrix), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(logits, plain_project(x.float(), matrix), rtol=1e-5, atol=1e-5)
 
 
 def test_a_row_is_its_own(numbers: torch.Generator) -> None:
