@@ -18,7 +18,7 @@ from agent.config.load import Config, load_config, public
 from agent.conversation.controls import Controls
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
-from agent.engines.border import reporting
+from agent.engines.border import borders
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group
 from agent.guards.text import valid_json
@@ -124,7 +124,7 @@ class Agent:
         history. Raises StageError when a stage fails, AudioError when `echo: cancel` cannot be,
         ConfigError for a tool that cannot be made.
         """
-        async with self._reported(report), task_group() as tasks:
+        async with borders(report), self._reported(report), task_group() as tasks:
             await tasks.start(speaker.run)
             echo = EchoStage(self.config.echo, speaker.playback, report)
             session = Session(
@@ -208,8 +208,7 @@ class Agent:
         report(SessionStarted(valid_json(public(self.config))))
         reason = "failed"
         try:
-            with reporting(report):
-                yield
+            yield
             reason = "finished"
         except anyio.get_cancelled_exc_class():
             reason = "cancelled"

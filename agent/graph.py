@@ -26,6 +26,7 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.errors import StageError
+from agent.guards.foreign import only
 
 I = TypeVar("I")  # noqa: E741  (in, out and next: the names of every stage diagram)
 O = TypeVar("O")  # noqa: E741
@@ -177,13 +178,6 @@ async def task_group() -> AsyncGenerator[TaskGroup, None]:
             yield tasks
     except BaseExceptionGroup as group:
         raise only(group) from None
-
-
-def only(error: BaseException) -> BaseException:
-    """The exception inside a group of one, however deep; a real group stays as it is."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
 
 
 def _is_broken_send(error: Exception) -> bool:

@@ -10,7 +10,7 @@ from agent.audio.playback import Playback
 from agent.audio.resample import Resampler
 from agent.config.sections import ThinkingSettings
 from agent.events import Event, WarningEvent
-from agent.graph import only
+from agent.guards.foreign import only
 from tts import TextToSpeech
 
 

@@ -32,7 +32,7 @@ from agent.events import (
     Hearing,
     nobody,
 )
-from agent.graph import only
+from agent.guards.foreign import only
 from llm_adapters import LanguageModelError
 from tts import (
     ConversationalSpeech,

@@ -2,15 +2,18 @@
 
 import logging
 import math
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Protocol, TypeVar, runtime_checkable
+from functools import partial
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import anyio
+import anyio.lowlevel
 
+from agent.engines.apart import Call, children_of, task_apart
 from agent.events import Event, Report, WarningEvent
-from agent.guards.foreign import describe, foreign
+from agent.guards.foreign import describe, foreign, only
 from agent.guards.text import valid
 
 T = TypeVar("T")
@@ -34,12 +37,20 @@ def _write_down(event: Event) -> None:
 _report: ContextVar[Report] = ContextVar("report", default=_write_down)
 
 
-@contextmanager
-def reporting(report: Report) -> Generator[None]:
-    """Have `report` told, within the block and its tasks, what happens at the borders."""
+@asynccontextmanager
+async def borders(report: Report) -> AsyncGenerator[None]:
+    """Have `report` told, within the block and its tasks, what happens at the borders.
+
+    An engine that cannot be stopped holds up the end of the block, and nothing before.
+    """
     token = _report.set(report)
     try:
-        yield
+        async with anyio.create_task_group() as tasks:
+            with children_of(tasks):
+                yield
+            tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise only(group) from None
     finally:
         _report.reset(token)
 
@@ -96,9 +107,7 @@ class Border:
             with foreign():
                 yield
         except Exception as error:
-            cause: BaseException = error
-            while isinstance(cause, BaseExceptionGroup) and len(cause.exceptions) == 1:
-                cause = cause.exceptions[0]
+            cause = only(error)
             if not isinstance(cause, self.failure):
                 raise self.failure(describe(error)) from error
             message = str(cause)
@@ -113,63 +122,70 @@ class Border:
 
     async def aclose(self) -> None:
         """Close the engine. What goes wrong is told; it takes no longer than `END`."""
-        with anyio.move_on_after(END) as patience:
-            try:
-                with self.failing():
-                    await self._engine.aclose()
-            except self.failure as error:
-                self.warn("close", f"{self.name} could not be closed: {error}")
-        if patience.cancelled_caught:
-            self.warn("close", f"{self.name} was not closed within {END:g} s")
+        try:
+            with self.failing():
+                await self._apart(self._engine.aclose, "was not closed", END)
+        except self.failure as error:
+            self.warn("close", f"{self.name} could not be closed: {error}")
 
     @asynccontextmanager
     async def use(
         self, open_: Callable[[], AbstractAsyncContextManager[T]]
     ) -> AsyncGenerator[tuple[T, "Use"]]:
-        """Use the engine for one utterance or reply. Raises its protocol's error.
-
-        One scope lies around all of it, for engines may keep scopes of their own open inside.
-        """
+        """Use the engine for one utterance or reply. Raises its protocol's error."""
         await self._start_anew()
         use = Use(self)
+        opened: list[T] = []
         raised: BaseException | None = None
         self._uses += 1
         try:
-            with use.scope:
-                with use.limited("did not begin", BEGIN):
-                    manager = open_()
-                    value = await manager.__aenter__()
-                try:
-                    yield value, use
-                except BaseException as error:  # noqa: BLE001  (raised again once it has ended)
-                    raised = error
-                await self._leave(manager, use, raised)
-                if raised is not None:
-                    raise raised
+            async with task_apart(partial(self._live, use, open_, opened)) as task:
+                with use.scope:
+                    with use.limited("did not begin", BEGIN):
+                        await use.begun.result()
+                    try:
+                        yield opened[0], use
+                    except BaseException as error:  # noqa: BLE001  (raised again in the end)
+                        raised = error
+                    if use.idle and (raised is None or isinstance(raised, Exception)):
+                        use.leave(raised)
+                        with use.limited("did not end", END):
+                            await task.ended.wait()
+                    if raised is not None:
+                        raise raised
         finally:
             self._uses -= 1
             self._hung = self._hung or use.scope.cancel_called
+            if not task.ended.is_set():
+                self.warn("stuck", f"{self.name} cannot be stopped, and is left to itself")
+                self._hung = True
         if use.scope.cancelled_caught:
             if isinstance(raised, Exception):
                 raise raised  # that it did not end after a failure either comes second
-            if raised is None and use.begun:
-                self.warn("hung", use.message)  # all was said and done but its end
-            else:
+            if raised is not None or not opened:
                 raise self.failure(use.message)
+            self.warn("hung", use.message)  # all was said and done but its end
+        elif use.failure is not None:
+            self.warn("end", f"{self.name} failed when all was done: {use.failure}")
 
-    async def _leave(
-        self,
-        manager: AbstractAsyncContextManager[object],
-        use: "Use",
-        raised: BaseException | None,
+    async def _live(
+        self, use: "Use", open_: Callable[[], AbstractAsyncContextManager[T]], opened: list[T]
     ) -> None:
-        """End a use. What fails now spoils nothing that was given: it is told and no more."""
+        """The task of a use, in which the engine is called from its beginning to its end.
+
+        It is one task, for the engine may keep scopes of its own open from call to call.
+        """
         try:
-            with use.limited("did not end", END):
-                await manager.__aexit__(type(raised) if raised else None, raised, None)
+            with self.failing():
+                async with open_() as value:
+                    opened.append(value)
+                    await use.work()
         except self.failure as error:
-            if raised is None:
-                self.warn("end", f"{self.name} failed when all was done: {error}")
+            use.end(error)
+        else:
+            use.end(None)
+        finally:
+            use.close()
 
     async def _start_anew(self) -> None:
         """Close and load an engine that hung, once nobody else uses it."""
@@ -181,10 +197,8 @@ class Border:
         began = anyio.current_time()
         try:
             await self.aclose()
-            with anyio.move_on_after(LOAD) as patience:
-                await self.load()
-            if patience.cancelled_caught:
-                raise self.failure(f"{self.name} could not be started anew within {LOAD:g} s")
+            with self.failing():
+                await self._apart(self._engine.load, "could not be started anew", LOAD)
             self._hung = False
         finally:
             self._starting.set()
@@ -192,24 +206,97 @@ class Border:
         took = anyio.current_time() - began
         self.warn("restarted", f"{self.name} hung, and was started anew ({took:.1f} s)")
 
+    async def _apart(
+        self, function: Callable[[], Awaitable[None]], failure: str, seconds: float
+    ) -> None:
+        """Call the engine in a task apart. Raises its protocol's error after so many seconds."""
+        errors: list[Exception] = []
+
+        async def call() -> None:
+            try:
+                with self.failing():
+                    await function()
+            except self.failure as error:
+                errors.append(error)
+
+        with anyio.move_on_after(seconds) as patience:
+            async with task_apart(call) as task:
+                await task.ended.wait()
+        if patience.cancelled_caught:
+            raise self.failure(f"{self.name} {failure} within {seconds:g} s")
+        if errors:
+            raise errors[0]
+
 
 class Use:
-    """One use of an engine, in a scope that ends it when the engine keeps us waiting too long."""
+    """One use of an engine: calls in the engine's task, and a limit on how long they are awaited.
+
+    The scope is that of whoever uses it; it ends the use when the engine keeps us waiting too long.
+    """
 
     def __init__(self, border: Border) -> None:
         self.scope = anyio.CancelScope()
-        self.begun = False
+        self.begun = Call[None](anyio.lowlevel.checkpoint)
+        """The first call: it has been made once the engine has begun."""
         self.message = ""
+        """What is said when the limit is over."""
+        self.failure: Exception | None = None
+        """What came out of the engine's task in the end."""
         self._border = border
+        self._send, self._calls = anyio.create_memory_object_stream[Call[Any]](math.inf)
+        self._call: Call[Any] = self.begun
+        self._raised: Exception | None = None
+        self._ended = False
+
+    async def run(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Call the engine in its task. Raises what it raises."""
+        call = Call(function)
+        if self._ended:
+            call.fail(self._over())
+        else:
+            self._send.send_nowait(call)
+        return await call.result()
+
+    async def work(self) -> None:
+        """In the engine's task: make the calls, until whoever uses it leaves."""
+        await self.begun.make()
+        async for call in self._calls:
+            self._call = call
+            await call.make()
+        if self._raised is not None:
+            raise self._raised
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call is under way, such as one that was awaited no longer."""
+        return self._call.done.is_set()
+
+    def leave(self, raised: Exception | None) -> None:
+        """End the use, as the block that is left would; the engine sees what was raised there."""
+        self._raised = raised
+        self._send.close()
+
+    def end(self, failure: Exception | None) -> None:
+        """In the engine's task: it is over. Who still waits for a call is told."""
+        self.failure = failure
+        self._ended = True
+        self._call.fail(self._over())
+
+    def close(self) -> None:
+        """In the engine's task: no more calls are made."""
+        self._send.close()
+        self._calls.close()
+
+    def _over(self) -> Exception:
+        return self.failure or self._border.failure(f"{self._border.name} ended by itself")
 
     @contextmanager
     def limited(self, failure: str, seconds: float) -> Generator[None]:
-        """Call the engine here, who may take so many seconds; `failure` says what it is then."""
+        """Await the engine here, which may take so many seconds; `failure` says what it did not."""
         self.limit(failure, seconds)
         try:
             with self._border.failing():
                 yield
-            self.begun = True
         finally:
             self.limit(failure, None)
 

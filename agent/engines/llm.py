@@ -83,7 +83,7 @@ class GuardedLanguageModel:
                 began = anyio.current_time()
                 with use.limited("gave no word", left):
                     try:
-                        item = _checked(await anext(items))
+                        item = _checked(await use.run(partial(anext, items)))
                     except StopAsyncIteration:
                         break
                 left -= anyio.current_time() - began

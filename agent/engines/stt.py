@@ -4,6 +4,7 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +64,13 @@ class GuardedRecognition:
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
         """Hear more."""
         with self._use.limited("took no sound", self._limit(FEED)):
-            partial = await self._recognition.feed(pcm)
-            return None if partial is None else checked(partial)
+            words = await self._use.run(partial(self._recognition.feed, pcm))
+            return None if words is None else checked(words)
 
     async def finish(self) -> Transcript:
         """All words so far."""
         with self._use.limited("gave no transcript", self._limit(FINISH)):
-            return checked(await self._recognition.finish())
+            return checked(await self._use.run(self._recognition.finish))
 
     def _limit(self, usual: float) -> float:
         return max(self._patience * usual, self._own)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from agent.engines.border import Border, Use
 from agent.engines.rate import checked_rate
@@ -130,7 +131,7 @@ class GuardedUtterance:
             if self._pieces is None:
                 self._pieces = aiter(self._utterance)
             try:
-                checked = self._checked(await anext(self._pieces))
+                checked = self._checked(await self._use.run(partial(anext, self._pieces)))
             except StopAsyncIteration:
                 checked = None
         if checked is None:

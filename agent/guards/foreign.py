@@ -42,6 +42,13 @@ class foreign:  # noqa: N801  (used as `with foreign():`, like contextlib's own)
             raise ForeignError("; ".join(map(describe, others or leaves))) from error
 
 
+def only(error: BaseException) -> BaseException:
+    """The exception inside a group of one, however deep; a real group stays as it is."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 def describe(error: BaseException) -> str:
     """Return the kind and the message of an error, for people; of a group each one's."""
     return "; ".join(_describe(leaf) for leaf in _leaves(error))

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 
 from agent.config.tools import ToolSettings
-from agent.graph import only
+from agent.guards.foreign import only
 from agent.guards.text import valid, valid_json
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec

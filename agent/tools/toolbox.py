@@ -17,7 +17,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from agent.config.tools import ToolSettings
 from agent.errors import ConfigError
 from agent.events import Report, WarningEvent
-from agent.graph import only, task_group
+from agent.graph import task_group
+from agent.guards.foreign import only
 from agent.guards.text import valid, valid_json
 from agent.tools.builtin import NAMES, Builtins, Controls
 from agent.tools.confirmation import Confirmation, Question

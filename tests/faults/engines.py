@@ -1,6 +1,6 @@
 """Engines that misbehave at one place, once: what they do there is a function."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from stt import Transcript
 from tests.agent.fakes import RATE, TTS_RATE, WORD
 from tts import Speech, SpokenWord
 
-Fault = Callable[[], Awaitable[None]]
+Fault = Callable[[], Coroutine[Any, Any, None]]
 
 
 def raising(error: BaseException) -> Fault:

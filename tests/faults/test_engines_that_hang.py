@@ -3,11 +3,13 @@
 All on a virtual clock.
 """
 
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from trio.testing import MockClock
 
@@ -15,6 +17,8 @@ from agent.agent import Agent
 from agent.config.load import Config
 from agent.config.sections import AgentSettings
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
+from agent.engines.border import borders
+from agent.events import Event
 from llm_adapters import (
     PATIENCE,
     LanguageModelError,
@@ -26,7 +30,7 @@ from llm_adapters import (
 )
 from llm_adapters.fallback import Fallback
 from llm_adapters.openai import OpenAI
-from stt import SpeechToTextError
+from stt import SpeechToTextError, Transcript
 from tests.agent.conversation.simulated import Conversation, converse
 from tests.agent.fakes import LoudnessVad, Scripted
 from tests.faults.engines import Faulty, FaultyLlm, FaultyStt, FaultyTts, hanging
@@ -236,3 +240,63 @@ async def test_closing_takes_no_longer_than_five_seconds(engine: type[Faulty]) -
     began = anyio.current_time()
     await Agent(Config(), vad=LoudnessVad(), **other).aclose()
     assert anyio.current_time() - began == pytest.approx(5)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_a_thread_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can stop it, or cancel who waits for it: the next utterance does not wait."""
+    monkeypatch.setattr("agent.engines.stt.FINISH", 0.1)
+    monkeypatch.setattr("agent.engines.apart.STOP", 0.1)
+    forever = threading.Event()
+
+    async def fault() -> None:
+        await anyio.to_thread.run_sync(forever.wait)
+
+    stt = FaultyStt("finish", fault)
+    guarded = GuardedSpeechToText(stt)
+    told: list[Event] = []
+
+    async def hear() -> str:
+        async with guarded.listen() as recognition:
+            return (await recognition.finish()).text
+
+    async with borders(told.append):
+        with anyio.fail_after(5):
+            with pytest.raises(SpeechToTextError, match="gave no transcript"):
+                await hear()
+            assert await hear() == "turn 2"
+        forever.set()
+    assert [event.record()["code"] for event in told] == ["stt.stuck", "stt.restarted"]
+
+
+class WithATask(FaultyStt):
+    """A recogniser with a task of its own beside it, which fails."""
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator[FaultyStt]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.fault)
+            yield self
+            tasks.cancel_scope.cancel()
+
+    async def finish(self) -> Transcript:
+        await anyio.sleep(1)
+        return Transcript("done")
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+async def test_an_engine_that_ends_itself(*, waiting: bool) -> None:
+    """Its own scope is cancelled while we wait for it, or do something else."""
+
+    async def fail() -> None:
+        await anyio.sleep(0.5)
+        raise SystemExit(5)
+
+    async def hear() -> None:
+        async with GuardedSpeechToText(WithATask("", fail)).listen() as recognition:
+            if not waiting:
+                await anyio.sleep(2)
+            await recognition.finish()
+
+    with pytest.raises(SpeechToTextError, match="SystemExit: 5"):
+        await hear()
