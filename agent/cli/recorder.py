@@ -79,6 +79,7 @@ class Recorder:
 
     def _add(self, block: Audio, channel: "_Channel") -> None:
         channel.add(block)
+        self._transcript.tell_news()  # lines are rare
         self._write(max(self._user.length, self._agent.length) - round(PATIENCE * self._rate))
 
     def _line(self, who: str, text: str) -> None:

@@ -1,10 +1,12 @@
 """Disks that are full or hang, for files that are open."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from agent.events import Event, WarningEvent
+from agent.guards.background import BackgroundFile
 
 
 @contextmanager
@@ -44,6 +46,15 @@ def hanging(descriptor: int) -> Iterator[None]:
         os.close(kept)
         os.close(write)
         os.close(read)  # now the write fails, and is tried again
+
+
+def settle(*files: BackgroundFile) -> None:
+    """Wait until what was given to the files is written, or has failed to be."""
+    for file in files:
+        began = time.monotonic()
+        while file._busy and not file._trouble:
+            assert time.monotonic() < began + 5
+            time.sleep(0.001)
 
 
 def codes(told: list[Event]) -> list[str]:

@@ -28,7 +28,7 @@ from agent.events import Audio, Event, TurnCommitted, UserTranscript, WarningEve
 from agent.guards import background
 from agent.guards.background import BackgroundFile
 from agent.guards.files import create
-from tests.faults.disk import codes, full, hanging
+from tests.faults.disk import codes, full, hanging, settle
 from tests.paths import AUDIO
 
 RATE = 24000
@@ -63,6 +63,7 @@ async def test_the_event_log_of_a_full_disk(tmp_path: Path) -> None:
     told: list[Event] = []
     with EventLog(tmp_path / "log", told.append) as log:
         log(said(0))
+        settle(log._file)
         with full(log._file.descriptor) as make_room:
             for number in range(1, 50):
                 log(said(number))
@@ -113,16 +114,19 @@ async def test_a_recording_of_a_full_disk_plays_and_has_everything_in_the_end(
                 recorder.agent(Audio(pcm, RATE, start + 0.02 * n))
 
         speak(0, 100)
+        settle(recorder._wav)
         with (
             full(recorder._wav.descriptor) as make_room,
             full(recorder._transcript.descriptor) as make_room_for_text,
         ):
-            speak(100, 200)
+            speak(100, 199)
             recorder.event(TurnCommitted(1, "hello"))
+            settle(recorder._wav, recorder._transcript)
+            speak(199, 200)
             pcm, rate = read_audio(wav)  # plays meanwhile
             assert len(pcm) / rate == pytest.approx(2, abs=0.1)
-            make_room()
             make_room_for_text()
+            make_room()
             wait_for(told, "file.written", recorder._wav)
         speak(200, 250)
     pcm, rate = read_audio(wav)
@@ -175,6 +179,7 @@ def test_what_is_never_written_is_said_in_the_end(tmp_path: Path) -> None:
     told: list[tuple[str, str, bool]] = []
     file = BackgroundFile(tmp_path / "f", create(tmp_path / "f"), lambda *news: told.append(news))
     file.write(b"there\n")
+    settle(file)
     with full(file.descriptor):
         file.write(b"not there\n")
         file.close()
