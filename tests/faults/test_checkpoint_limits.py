@@ -11,6 +11,7 @@ from tests import tiny_dia2
 from tests.faults.hostile_files import GIB, WRONG, Write, bounded, header, replace
 from tts import TextToSpeechError
 from tts.dia2.bundle import Bundle
+from tts.dia2.voices import folder as folder_of_voices
 from tts.dia2.voices.voice import Voice
 
 MIB = 1 << 20
@@ -142,6 +143,15 @@ def test_voices(tmp_path: Path, what: str) -> None:
     with bounded(), pytest.raises(TextToSpeechError, match=r"voice\.safetensors") as raised:
         Voice.load(path)
     assert str(raised.value).isprintable()
+
+
+def test_the_folder_of_voices_lists_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_of_voices, "folder", lambda: tmp_path)
+    for name in ("a pipe", "a folder", "a device"):
+        WRONG[name](tmp_path / f"{name[2:]}.safetensors")
+    assert folder_of_voices.names() == []
+    with pytest.raises(TextToSpeechError, match="there is no voice 'pipe': there are none yet"):
+        folder_of_voices.load("pipe")
 
 
 def change(folder: Path, key: str, value: object) -> Path:

@@ -39,7 +39,8 @@ def path_of(name: str) -> Path:
 
 def names() -> list[str]:
     """List the voices in the folder, by name."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder().glob(f"*{SUFFIX}"))
+    files = (path for path in folder().glob(f"*{SUFFIX}") if path.is_file())
+    return sorted(path.name.removesuffix(SUFFIX) for path in files)
 
 
 def find(name: str) -> Path:
