@@ -31,7 +31,7 @@ DIA2 = (
     {"bundle", "voices"},
     {"checkpoint", "fast", "result", "settings"},
     {"mimi", "network", "text", "torch_loading"},
-    {"packed", "strict", "tensor_file"},
+    {"packed", "tensor_file"},
 )
 """Those of `tts/dia2`: the reference network and the codec stand below everything fast."""
 

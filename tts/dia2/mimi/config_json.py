@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field, create_model
 
 from tts.dia2.mimi.config import MimiConfig
-from tts.dia2.strict import InvalidValueError, Strict, check
 from tts.files import inside, read_json
 from tts.protocol import TextToSpeechError
+from tts.strict import InvalidValueError, Strict, check
 
 Count = Annotated[int, Field(gt=0, le=1 << 20)]
 Ratios = Annotated[list[Annotated[int, Field(gt=0, le=1 << 10)]], Field(min_length=1, max_length=8)]

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from tts.dia2.network.config import ACTIVATIONS, Dia2Config
-from tts.dia2.strict import InvalidValueError, Strict, check
 from tts.files import read_json
 from tts.protocol import TextToSpeechError
+from tts.strict import InvalidValueError, Strict, check
 
 # Far above every published model, far below what hangs or fills the memory before the weights show
 # that they are not of such a size.

@@ -84,8 +84,8 @@ def _assemble(folder: Path, settings: dict[str, Any]) -> "tokenizers.Tokenizer":
     from tokenizers import AddedToken, models, pre_tokenizers
     from tokenizers import Tokenizer as Model
 
-    from tts.dia2.strict import check
     from tts.dia2.text.tokenizer_json import AddedTokens
+    from tts.strict import check
 
     vocab, merges = inside(folder, "vocab.json"), inside(folder, "merges.txt")
     if not (vocab.exists() and merges.exists()):

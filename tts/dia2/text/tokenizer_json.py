@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tts.dia2.strict import Strict
+from tts.strict import Strict
 
 Id = Annotated[str, Field(pattern="^[0-9]{1,7}$")]
 Number = Annotated[int, Field(ge=0, le=1 << 20)]

@@ -135,8 +135,8 @@ class Voice:
         _need_safetensors()
         from safetensors import SafetensorError, safe_open
 
-        from tts.dia2.strict import InvalidValueError
         from tts.dia2.voices.metadata import fields
+        from tts.strict import InvalidValueError
 
         path = Path(path)
         try:

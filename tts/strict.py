@@ -1,7 +1,7 @@
 """What strangers' files say, checked by pydantic: the first thing that is wrong, in one line.
 
-Needs pydantic, so it is imported where such a file is read: nothing else of Dia2 needs more than
-torch, numpy and safetensors.
+Dia2 imports it where such a file is read: nothing else of it needs more than torch, numpy and
+safetensors.
 """
 
 import reprlib
@@ -38,6 +38,7 @@ def check(model: type[_Model], data: object) -> _Model:
     key = one_line(".".join(each for each in first["loc"] if isinstance(each, str)))
     if first["type"] == "missing":
         raise InvalidValueError(key, "", "missing")
+    key = key or "it"
     value = "" if first["type"].startswith("too_") else reprlib.repr(first["input"])
     why = first["msg"].replace("Input should be", "must be").replace("Value error, ", "")
     raise InvalidValueError(key, value, why[:1].lower() + why[1:])
