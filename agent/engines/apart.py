@@ -104,3 +104,10 @@ class Call(Generic[T]):
         if self.error is not None:
             raise self.error
         return self._results[0]
+
+
+async def called_apart(function: Callable[[], Awaitable[T]]) -> T:
+    """Call a function in a task apart. Raises what it raises, in the sense of `foreign`."""
+    call = Call(function)
+    async with task_apart(call.make):
+        return await call.result()

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import anyio
 import anyio.lowlevel
 
-from agent.engines.apart import Call, children_of, task_apart
+from agent.engines.apart import Call, called_apart, children_of, task_apart
 from agent.events import Event, Report, WarningEvent
 from agent.guards.foreign import describe, foreign, only
 from agent.guards.text import valid
@@ -123,8 +123,7 @@ class Border:
     async def aclose(self) -> None:
         """Close the engine. What goes wrong is told; it takes no longer than `END`."""
         try:
-            with self.failing():
-                await self._apart(self._engine.aclose, "was not closed", END)
+            await self._apart(self._engine.aclose, "was not closed", END)
         except self.failure as error:
             self.warn("close", f"{self.name} could not be closed: {error}")
 
@@ -197,8 +196,7 @@ class Border:
         began = anyio.current_time()
         try:
             await self.aclose()
-            with self.failing():
-                await self._apart(self._engine.load, "could not be started anew", LOAD)
+            await self._apart(self._engine.load, "could not be started anew", LOAD)
             self._hung = False
         finally:
             self._starting.set()
@@ -210,22 +208,10 @@ class Border:
         self, function: Callable[[], Awaitable[None]], failure: str, seconds: float
     ) -> None:
         """Call the engine in a task apart. Raises its protocol's error after so many seconds."""
-        errors: list[Exception] = []
-
-        async def call() -> None:
-            try:
-                with self.failing():
-                    await function()
-            except self.failure as error:
-                errors.append(error)
-
-        with anyio.move_on_after(seconds) as patience:
-            async with task_apart(call) as task:
-                await task.ended.wait()
+        with anyio.move_on_after(seconds) as patience, self.failing():
+            await called_apart(function)
         if patience.cancelled_caught:
             raise self.failure(f"{self.name} {failure} within {seconds:g} s")
-        if errors:
-            raise errors[0]
 
 
 class Use:

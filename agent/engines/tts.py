@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from agent.engines.apart import called_apart
 from agent.engines.border import Border, Use
 from agent.engines.rate import checked_rate
 from agent.guards.audio import SampleGuard
@@ -109,7 +110,7 @@ class GuardedUtterance:
         self._watch()
         try:
             with self._border.failing():
-                await self._utterance.feed(text)
+                await called_apart(partial(self._utterance.feed, text))
         finally:
             self._taking -= 1
             self._watch()
@@ -119,7 +120,7 @@ class GuardedUtterance:
         self._all_text = True
         self._watch()
         with self._border.failing():
-            await self._utterance.finish()
+            await called_apart(self._utterance.finish)
 
     def __aiter__(self) -> "GuardedUtterance":
         return self

@@ -1,6 +1,7 @@
 """The border to a model of how finished a turn sounds."""
 
 from contextlib import nullcontext
+from functools import partial
 
 from agent.engines.border import Border
 from agent.errors import ParleyError
@@ -29,7 +30,7 @@ class GuardedTurnModel:
         """The probability that the turn is over. Raises ParleyError."""
         async with self._border.use(nullcontext) as (_, use):
             with use.limited("did not judge a pause", JUDGE):
-                certainty = float(await self._model.complete(pcm))
+                certainty = float(await use.run(partial(self._model.complete, pcm)))
             if not 0 <= certainty <= 1:  # NaN neither
                 raise ParleyError(f"the turn model gave {certainty}, which is no probability")
         return certainty

@@ -1,9 +1,12 @@
 """The border to a voice activity detector: where it fails, there is no voice, and it is told."""
 
+from functools import partial
+
 import anyio
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.engines.apart import called_apart
 from agent.engines.border import tell
 from agent.errors import ParleyError
 from agent.events import ErrorEvent, WarningEvent
@@ -42,7 +45,8 @@ class GuardedVad:
         failure = f"no answer within {LIMIT:g} s"
         try:
             with anyio.move_on_after(LIMIT), foreign():
-                probabilities = [float(p) for p in await self._vad.feed(unheard)]
+                given = await called_apart(partial(self._vad.feed, unheard))
+                probabilities = [float(p) for p in given]
                 if all(0 <= p <= 1 for p in probabilities):  # false for NaN
                     self._works()
                     return probabilities

@@ -16,6 +16,8 @@ from stt.protocol import SpeechToTextError
 
 LONGEST_ANSWER = 1 << 24
 """Bytes."""
+SEND = 2.0
+"""Seconds until a process must have taken a command."""
 
 
 class DecoderProcess:
@@ -100,9 +102,12 @@ class DecoderProcess:
         self._owed += 1
         header = program.HEADER.pack(command, len(payload))
         try:
-            # Never half a command. The process always reads on, so this does not take long.
-            with anyio.CancelScope(shield=True):
+            # Never half a command. The process reads on, so this is quick, or it has gone.
+            with anyio.move_on_after(SEND, shield=True) as patience:
                 await self._commands.send(header + payload)
+            if patience.cancelled_caught:
+                self._process.kill()
+                raise self._died()
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             raise self._died() from error
 

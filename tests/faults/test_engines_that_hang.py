@@ -3,6 +3,8 @@
 All on a virtual clock.
 """
 
+import os
+import signal
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -10,7 +12,9 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from trio.testing import MockClock
 
 from agent.agent import Agent
@@ -19,6 +23,7 @@ from agent.config.sections import AgentSettings
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
 from agent.engines.border import borders
 from agent.events import Event
+from agent.turns.guarded_vad import GuardedVad
 from llm_adapters import (
     PATIENCE,
     LanguageModelError,
@@ -31,6 +36,7 @@ from llm_adapters import (
 from llm_adapters.fallback import Fallback
 from llm_adapters.openai import OpenAI
 from stt import SpeechToTextError, Transcript
+from stt.pocketsphinx.process import DecoderProcess
 from tests.agent.conversation.simulated import Conversation, converse
 from tests.agent.fakes import LoudnessVad, Scripted
 from tests.faults.engines import Faulty, FaultyLlm, FaultyStt, FaultyTts, hanging
@@ -300,3 +306,70 @@ async def test_an_engine_that_ends_itself(*, waiting: bool) -> None:
 
     with pytest.raises(SpeechToTextError, match="SystemExit: 5"):
         await hear()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("place", ["open", "feed", "finish", "begin"])
+async def test_a_thread_of_a_voice_that_hangs(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    for limit in ("tts.SOUND", "border.BEGIN", "apart.STOP"):
+        monkeypatch.setattr(f"agent.engines.{limit}", 0.1)
+    forever = threading.Event()
+
+    async def fault() -> None:
+        await anyio.to_thread.run_sync(forever.wait)
+
+    guarded = GuardedTextToSpeech(FaultyTts(place, fault))
+
+    async def speak() -> int:
+        async with guarded.open() as utterance, anyio.create_task_group() as tasks:
+
+            async def write() -> None:
+                await utterance.feed("one two")
+                await utterance.finish()
+
+            tasks.start_soon(write)
+            pieces = [speech async for speech in utterance]
+        return len(pieces)
+
+    async with borders(lambda _: None):
+        with anyio.fail_after(5):
+            with pytest.raises(TextToSpeechError):
+                await speak()
+            assert await speak() == 2
+        forever.set()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_a_thread_of_the_voice_detector_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("engines.apart.STOP", "turns.guarded_vad.LIMIT"):
+        monkeypatch.setattr(f"agent.{limit}", 0.1)
+    forever = threading.Event()
+
+    class HangingVad(LoudnessVad):
+        blocks = 0
+
+        async def feed(self, pcm: NDArray[np.float32]) -> list[float]:
+            self.blocks += 1
+            if self.blocks == 1:
+                await anyio.to_thread.run_sync(forever.wait)
+            return await super().feed(pcm)
+
+    vad = GuardedVad(HangingVad())
+    told: list[Event] = []
+    async with borders(told.append):
+        with anyio.fail_after(5):
+            assert await vad.feed(np.ones(1024, np.float32)) == [0.0, 0.0]
+            assert await vad.feed(np.ones(1024, np.float32)) == [0.99, 0.99]
+        forever.set()
+    assert [event.record()["code"] for event in told] == ["vad.failed", "vad.recovered"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_decoder_process_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pocketsphinx's, which is sent commands whole: it is ended when it takes none."""
+    monkeypatch.setattr("stt.pocketsphinx.process.SEND", 0.2)
+    decoder = await DecoderProcess.start()
+    os.kill(decoder._process.pid, signal.SIGSTOP)
+    with anyio.fail_after(20), pytest.raises(SpeechToTextError, match="has died"):
+        await decoder.start_utterance("0" * (1 << 20))
+    await decoder.aclose()
