@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.dia2_load import memory
+
 GIB = 1 << 30
 
 Write = Callable[[Path], object]
@@ -20,10 +22,6 @@ def sparse(size: int, start: bytes = b"") -> Write:
             file.truncate(size)
 
     return write
-
-
-def text(content: str) -> Write:
-    return lambda path: path.write_text(content)
 
 
 def link(target: str | Path) -> Write:
@@ -59,9 +57,3 @@ def bounded(megabytes: float = 64) -> Iterator[None]:
     yield
     grown = (memory("VmHWM") - before) / (1 << 20)
     assert grown < megabytes, f"{grown:.0f} MB more"
-
-
-def memory(name: str) -> int:
-    """Bytes of this process, by a name of /proc/self/status."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
