@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agent.audio.echo.stage import EchoStage
 from agent.audio.files import PacedSpeaker
+from agent.audio.inlet import Inlet
 from agent.audio.speaker import Speaker
 from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
@@ -137,7 +138,7 @@ class Agent:
                 earlier=earlier,
                 hearing=hearing,
             )
-            heard = Graph(microphone, name="microphone").then(echo)
+            heard = Graph(microphone, name="microphone").then(Inlet(report)).then(echo)
             controls = Controls(speaker.playback, session.history)
             language = getattr(self.config.stt, "language", None)
             async with Toolbox.open(

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
+import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.audio.resample import Resampler
 from agent.engines import GuardedSpeechToText, GuardedTextToSpeech
 from agent.events import Audio
+from agent.guards.audio import finite
 from stt import SpeechToText, Transcript
 from tts import Speech, TextToSpeech, Utterance
 
@@ -65,13 +67,16 @@ class Listen:
     ) -> None:
         """Load the engine if need be and recognise until the audio ends."""
         await self._stt.load()
-        resampler: Resampler | None = None
         async with self._stt.listen() as recognition:
+            rate, resampler = 0, None
             async for block in receive:
-                resampler = resampler or Resampler(
-                    block.sample_rate, self._stt.sample_rate, "light"
-                )
-                partial = await recognition.feed(resampler.process(block.pcm))
+                rest = np.zeros(0, np.float32)
+                if resampler is None or block.sample_rate != rate:
+                    rest = resampler.flush() if resampler is not None else rest
+                    rate = block.sample_rate
+                    resampler = Resampler(rate, self._stt.sample_rate, "light")
+                pcm = np.concatenate((rest, resampler.process(finite(block.pcm))))
+                partial = await recognition.feed(pcm)
                 if partial is not None:
                     await send.send(partial)
             if resampler is not None:

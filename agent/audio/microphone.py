@@ -15,6 +15,7 @@ from agent.audio.stream import DeviceStream
 from agent.audio.wakeup import Wakeup
 from agent.config.sections import MicrophoneSettings
 from agent.events import MICROPHONE_RATE, Audio, Report, WarningEvent
+from agent.guards.audio import SampleGuard
 
 _RING = 2.0  # seconds that the loop may be late
 _SHORTEST, _LONGEST = 0.01, 0.02  # seconds in a block
@@ -39,6 +40,7 @@ class DeviceMicrophone:
         Raises AudioError when there is no such device or it cannot be opened.
         """
         self._wakeup = Wakeup()
+        self._guard = SampleGuard(self._tell_samples)
         self._dropped = 0  # samples at our rate, not yet reported
         stream = DeviceStream(
             "input",
@@ -85,7 +87,7 @@ class DeviceMicrophone:
                 pcm = np.empty(min(count, int(self._rate * _LONGEST)), np.float32)
                 self._ring.read(pcm)
                 try:
-                    self._send(send, self._resampler.process(pcm))
+                    self._send(send, self._resampler.process(self._guard(pcm)))
                 except anyio.BrokenResourceError:
                     return
 
@@ -105,6 +107,9 @@ class DeviceMicrophone:
             if self._dropped < MICROPHONE_RATE:  # a second at the most goes unmentioned
                 return
         self._tell_dropped()
+
+    def _tell_samples(self, what: str) -> None:
+        self._report(WarningEvent("microphone", "microphone.samples", f"the microphone {what}"))
 
     def _tell_dropped(self) -> None:
         """One warning for a gap, at its end, or one for every second of it."""

@@ -39,7 +39,7 @@ class SampleGuard:
         if not np.isfinite(samples).all():
             what = "gives samples that are no numbers (NaN or infinite): they are silenced"
             self._say("finite", what)
-            samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+            samples = np.nan_to_num(samples, posinf=0.0, neginf=0.0)
         self._find_scale(samples)
         peak = _peak(samples) / self._scale
         if peak > _OVERDRIVEN:
@@ -67,6 +67,14 @@ class SampleGuard:
         if kind not in self._told:
             self._told.add(kind)
             self._tell(what)
+
+
+def finite(pcm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return samples with silence for what is no number, and in [-1, 1]: the same array if so."""
+    if _peak(pcm) <= 1.0:
+        return pcm
+    clipped: NDArray[np.float32] = np.clip(np.nan_to_num(pcm, posinf=0.0, neginf=0.0), -1, 1)
+    return clipped
 
 
 def as_samples(pcm: ArrayLike) -> NDArray[np.float32]:

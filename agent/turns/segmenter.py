@@ -68,8 +68,9 @@ class TurnSegmenter:
         noticing = (math.ceil(turn.min_speech * SAMPLE_RATE / WINDOW) + 1) * WINDOW
         self._pre_roll = _Latest(round(turn.pre_roll * SAMPLE_RATE) + noticing)
         self._turn = _Latest(round(JUDGED * SAMPLE_RATE))
-        self._resampler: Resampler | None = None
+        self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE, "light")
         self._rate = SAMPLE_RATE
+        self._window = np.zeros(0, np.float32)  # samples at 16 kHz, not yet enough for one
         self._received = 0  # samples at 16 kHz so far
         self._judged = 0  # of them in finished windows
 
@@ -87,8 +88,9 @@ class TurnSegmenter:
         """Listen until the audio ends; a turn that is open then is closed."""
         self._vad.reset()
         async with anyio.create_task_group() as tasks:
+            patience = STALLED
             while True:
-                with anyio.move_on_after(STALLED if self._detector.speaking else None) as waited:
+                with anyio.move_on_after(patience if self._detector.speaking else None) as waited:
                     try:
                         block = await receive.receive()
                     except anyio.EndOfStream:
@@ -96,7 +98,9 @@ class TurnSegmenter:
                 if waited.cancelled_caught:
                     await self._tell(self._detector.flush(), send, tasks)
                     continue
+                patience = max(patience, 2 * block.duration)
                 await self._hear(block, send, tasks)
+            await self._take(np.concatenate((self._window, self._resampler.flush())), send)
             await self._tell(self._detector.flush(), send, tasks)
             tasks.cancel_scope.cancel()
 
@@ -107,20 +111,28 @@ class TurnSegmenter:
         end = now if block.time is None else block.time + block.duration
         pcm = self._at_16k(block)
         self._received += len(pcm)
+        self._window = np.concatenate((self._window, pcm))
         probabilities = await self._vad.feed(pcm)
-        if not self._detector.speaking:
-            self._pre_roll.add(pcm)
-        else:
-            await self._pass_on(pcm, send)
         # What others have judged since the last block may be enough by itself.
         await self._tell(self._detector.check(), send, tasks)
+        # Window by window, however long the block: each is before, in or after a turn.
         for probability in probabilities:
+            window, self._window = self._window[:WINDOW], self._window[WINDOW:]
+            await self._take(window, send)
             self._judged += WINDOW
             until = end - (self._received - self._judged) / SAMPLE_RATE
             threshold = self._threshold(until, self._start)
             since = until - WINDOW / SAMPLE_RATE
             signals = self._detector.update(probability, since, until, threshold)
             await self._tell(signals, send, tasks)
+
+    async def _take(
+        self, pcm: NDArray[np.float32], send: MemoryObjectSendStream[UserSpeech]
+    ) -> None:
+        if self._detector.speaking:
+            await self._pass_on(pcm, send)
+        else:
+            self._pre_roll.add(pcm)
 
     async def _pass_on(
         self, pcm: NDArray[np.float32], send: MemoryObjectSendStream[UserSpeech]
@@ -141,17 +153,19 @@ class TurnSegmenter:
                         await self._pass_on(pre_roll, send)
                 case SpeechPaused():
                     if self._model is not None:
-                        tasks.start_soon(self._judge, self._model, signal)
+                        tasks.start_soon(self._judge, self._model, signal, self._turn.pcm())
                     await send.send(signal)
                 case SpeechEnded():
                     await send.send(replace(signal, decided=anyio.current_time()))
                 case _:
                     await send.send(signal)
 
-    async def _judge(self, model: TurnModel, paused: SpeechPaused) -> None:
+    async def _judge(
+        self, model: TurnModel, paused: SpeechPaused, heard: NDArray[np.float32]
+    ) -> None:
         """How finished does the turn sound? Told to the detector, unless the pause is over."""
         try:
-            certainty = await model.complete(self._turn.pcm())
+            certainty = await model.complete(heard)
         except Exception as error:  # noqa: BLE001  (P6: without it the words and silence decide)
             code = type(error).__name__
             self._report(ErrorEvent("turns", code, str(error), recovered=True))
@@ -166,10 +180,12 @@ class TurnSegmenter:
             self._report(Decision(self._detector.turn, "wait", why, certainty))
 
     def _at_16k(self, block: Audio) -> NDArray[np.float32]:
+        rest = np.zeros(0, np.float32)
         if block.sample_rate != self._rate:
+            rest = self._resampler.flush()
             self._rate = block.sample_rate
             self._resampler = Resampler(block.sample_rate, SAMPLE_RATE, "light")
-        return self._resampler.process(block.pcm) if self._resampler else block.pcm
+        return np.concatenate((rest, self._resampler.process(block.pcm)))
 
 
 class _Latest:

@@ -72,6 +72,9 @@ class SileroVad:
     def reset(self) -> None:
         """Forget everything heard."""
         self._rest = np.zeros(CONTEXT, np.float32)  # the next window's context, then its samples
+        self._forget()
+
+    def _forget(self) -> None:
         self._h = np.zeros((1, 1, 128), np.float32)
         self._c = np.zeros((1, 1, 128), np.float32)
 
@@ -82,7 +85,11 @@ class SileroVad:
         for window in windows:
             inputs = {"input": window[np.newaxis], "h": self._h, "c": self._c}
             output, self._h, self._c = self._session.run(None, inputs)
-            probabilities.append(float(output.item()))
+            probability = float(output.item())
+            if not np.isfinite(probability):  # nor would any other be, from now on
+                self._forget()
+                probability = 0.0
+            probabilities.append(probability)
         return probabilities
 
 

@@ -39,7 +39,7 @@ class Scripted:
                 time = began + at / RATE
                 at += 320
                 await anyio.sleep_until(began + at / RATE)
-                pcm = np.full(320, 0.5 if loud else 0.0, np.float32)
+                pcm = np.full(320, 0.5 if loud else 1e-5, np.float32)  # 0 is a dead microphone
                 await send.send(Audio(pcm, RATE, time))
         await anyio.sleep(self.stall)
 

@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
+from agent.audio.echo.canceller import FRAME, EchoCanceller
+from agent.audio.echo.timeline import Timeline
+from agent.audio.inlet import Inlet
+from agent.audio.wav import read_audio
 from agent.errors import StageError
-from agent.events import Audio
+from agent.events import Audio, Event
 from agent.graph import Graph
 from agent.guards.audio import SampleGuard
+from agent.turns.vad import SileroVad
+from tests.paths import AUDIO
 
 pytestmark = pytest.mark.anyio
 
@@ -135,3 +141,53 @@ async def test_a_block_that_is_none_names_its_maker(block: tuple[Any, ...], fiel
 def test_any_float_is_converted() -> None:
     doubles: Any = np.zeros(3)
     assert Audio(doubles, RATE).pcm.dtype == np.float32
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30, 3e38, 100.0])
+@pytest.mark.parametrize("where", ["near", "far"])
+def test_the_echo_canceller_recovers(bad: float, where: str) -> None:
+    canceller = EchoCanceller()
+    noise = np.random.default_rng(1).standard_normal((2, 300, FRAME)).astype(np.float32) * 0.1
+    near, far = noise
+    far[150:] = 0  # the agent falls silent, and the user is to be heard
+    (near if where == "near" else far)[50, 10] = bad
+    cleaned = [canceller.clean(n, f) for n, f in zip(near, far, strict=True)]
+    assert np.isfinite(np.concatenate(cleaned[60:])).all()
+    assert 0.05 < np.sqrt(np.mean(np.square(cleaned[-50:]))) < 0.2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 3e38])
+def test_a_timeline_passes_on_what_is_finite(bad: float) -> None:
+    timeline = Timeline()
+    heard = []
+    for number in range(20):
+        pcm = np.full(480, 0.1, np.float32)
+        if number == 5:
+            pcm[7] = bad
+        heard.append(timeline.add(Audio(pcm, 48000, number * 0.01))[0])
+    assert np.isfinite(np.concatenate(heard)).all()
+    assert heard[-1] == pytest.approx(0.1, abs=1e-3)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_voice_detector_recovers() -> None:
+    vad = SileroVad()
+    await vad.load()
+    clean = read_audio(AUDIO / "question_capital.wav")[0]
+    await vad.feed(np.full(1024, np.nan, np.float32))
+    await vad.feed(np.zeros(1024, np.float32))
+    probabilities = await vad.feed(clean)
+    assert max(probabilities) > 0.9
+
+
+async def test_a_microphones_bad_samples_are_told_once_and_stop_here() -> None:
+    told: list[Event] = []
+
+    async def microphone(_: Any, send: Any, /) -> None:
+        for _block in range(3):
+            await send.send(Audio(np.array([0.1, np.nan, 0.2]), RATE))
+
+    async with Graph(microphone).then(Inlet(told.append)).open() as (_, heard):
+        blocks = [block.pcm async for block in heard]
+    assert np.array_equal(blocks, np.array([[0.1, 0, 0.2]] * 3, np.float32))
+    assert [event.record()["code"] for event in told] == ["microphone.samples"]

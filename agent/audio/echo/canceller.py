@@ -58,7 +58,13 @@ class EchoCanceller:
         self._behind = delayed[FRAME:]
         slope = np.linspace(self._share, share, FRAME, dtype=np.float32)
         self._share = share
-        return cleaned + slope * (delayed[:FRAME] - cleaned)
+        mixed: NDArray[np.float32] = cleaned + slope * (delayed[:FRAME] - cleaned)
+        if np.isfinite(mixed).all() and np.isfinite(self._behind).all():
+            return mixed
+        self.reset()  # what is not finite would stay so
+        self._ceiling = EchoCeiling()
+        self._behind = np.zeros(DELAY, np.float32)
+        return np.zeros(FRAME, np.float32)
 
     def reset(self) -> None:
         """Forget the room: what comes now does not follow what came before.

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from agent.audio.clock import SampleClock
 from agent.audio.resample import Resampler
 from agent.events import MICROPHONE_RATE, Audio
+from agent.guards.audio import finite
 
 _GAP = 0.1  # seconds that one block is off: something is missing, or the device is another one
 _SLIP = 0.01  # seconds that every block for a while is late: the device was not served in time
@@ -35,7 +36,7 @@ class Timeline:
             self._begin(block.sample_rate)
         self._clock.stamp(self._received, begin)
         self._received += len(block.pcm)
-        pcm = self._resampler.process(block.pcm)
+        pcm = self._resampler.process(finite(block.pcm))  # or its echo would be learnt
         self.end += len(pcm)
         return pcm, gap
 
