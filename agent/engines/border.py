@@ -277,16 +277,19 @@ class Use:
         return self.failure or self._border.failure(f"{self._border.name} ended by itself")
 
     @contextmanager
-    def limited(self, failure: str, seconds: float) -> Generator[None]:
-        """Await the engine here, which may take so many seconds; `failure` says what it did not."""
-        self.limit(failure, seconds)
+    def limited(self, failure: str, seconds: float, spent: float = 0.0) -> Generator[None]:
+        """Await the engine here, which may take so many seconds; `failure` says what it did not.
+
+        `spent`: how many of them are over already.
+        """
+        self.limit(failure, seconds, spent)
         try:
             with self._border.failing():
                 yield
         finally:
             self.limit(failure, None)
 
-    def limit(self, failure: str, seconds: float | None) -> None:
+    def limit(self, failure: str, seconds: float | None, spent: float = 0.0) -> None:
         """End the use in so many seconds; None is never."""
         if self.scope.cancel_called:
             return
@@ -294,4 +297,4 @@ class Use:
             self.scope.deadline = math.inf
             return
         self.message = f"{self._border.name} {failure} within {seconds:g} s"
-        self.scope.deadline = anyio.current_time() + seconds
+        self.scope.deadline = anyio.current_time() + seconds - spent

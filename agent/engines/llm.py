@@ -78,21 +78,22 @@ class GuardedLanguageModel:
             items,
             use,
         ):
-            left = self.patience  # what is no word does not prolong it: a model may think for ever
+            limit, spent = self.patience, 0.0
             while True:
                 began = anyio.current_time()
-                with use.limited("gave no word", left):
+                with use.limited("gave no word", limit, spent):
                     try:
                         item = _checked(await use.run(partial(anext, items)))
                     except StopAsyncIteration:
                         break
-                left -= anyio.current_time() - began
+                # What is no word prolongs nothing: a model may think for ever.
+                spent += anyio.current_time() - began
                 if isinstance(item, TextDelta):
                     item = TextDelta(text.feed(item.text))
                 else:
                     await checkpoint()  # for whoever gives them without end
                 if isinstance(item, ToolCall) or (isinstance(item, TextDelta) and item.text):
-                    left = max(NEXT, self._border.own_patience)
+                    limit, spent = max(NEXT, self._border.own_patience), 0.0
                 yield item
         if rest := text.finish():
             yield TextDelta(rest)
