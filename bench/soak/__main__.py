@@ -11,8 +11,6 @@ descriptors or tasks have grown.
 """
 
 import argparse
-import asyncio
-import errno
 import gc
 import os
 import random
@@ -20,213 +18,29 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from time import perf_counter, sleep
-from typing import Any
-from unittest import mock
+from time import perf_counter
 
 import anyio
-import numpy as np
 import trio
-from anyio.abc import TaskStatus
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from trio.testing import MockClock
 
 from agent.agent import Agent
-from agent.audio.playback import Playback
 from agent.cli.event_log import EventLog
 from agent.config.load import Config
 from agent.conversation.store import ConversationStore
-from agent.events import Audio, Event
-from llm_adapters import LanguageModelError
-from stt import Transcript
-from tests.agent.fakes import RATE, TTS_RATE, LoudnessVad
-from tests.faults.engines import Faulty, FaultyLlm, FaultyStt, FaultyTts, hanging
+from agent.events import Event
+from bench.soak.engines import Chaos, Llm, Stt, Tts
+from bench.soak.world import FAULTS, Loudspeaker, User, bad_disk
+from tests.agent.fakes import LoudnessVad
 
-FAULTS = 0.33
-"""Share of turns with a fault."""
-BARGE_IN = 0.15
-"""Share of turns in which the user cuts in."""
-BLOCK = 0.1
-"""Seconds of the microphone's blocks and the speaker's."""
 GROWTH = 24.0
 """Megabytes by which memory may have grown since the first row."""
-
-ERRORS: tuple[Callable[[], BaseException], ...] = (
-    lambda: RuntimeError("broke"),
-    lambda: LanguageModelError("the server is gone"),
-    asyncio.CancelledError,
-    GeneratorExit,
-    lambda: SystemExit(1),
-    lambda: BaseExceptionGroup("several", [SystemExit(1), ValueError("x")]),
-    lambda: RuntimeError("half an emoji: \ud83d"),
-)
-PLACES = {
-    "stt": ("listen", "feed", "finish", "exit", "load"),
-    "llm": ("reply", "middle", "close", "load"),
-    "tts": ("open", "feed", "finish", "begin", "middle", "last", "exit", "load"),
-}
-FORMS: dict[str, Callable[[NDArray[np.float32]], NDArray[Any]]] = {
-    "nan": lambda pcm: np.full_like(pcm, np.nan),
-    "inf": lambda pcm: np.full_like(pcm, np.inf),
-    "16 bits": lambda pcm: pcm * 32768,
-    "shape": lambda pcm: pcm[np.newaxis],
-}
-
-
-@dataclass
-class Chaos:
-    """Decides what goes wrong next, by a seed."""
-
-    random: random.Random
-    planned: tuple[str, str, str] | None = None
-    """Engine, place and what happens there, once."""
-    struck: Counter[str] = field(default_factory=Counter)
-
-    def plan(self) -> None:
-        """Choose the fault of the next turn."""
-        engine = self.random.choice(("stt", "llm", "tts"))
-        what = self.random.choice(("raises", "raises", "hangs", "text", *FORMS))
-        if what in FORMS:
-            engine = "tts"
-        elif what == "text" and engine == "tts":
-            engine = "llm"
-        self.planned = engine, self.random.choice(PLACES[engine]), what
-
-    def strikes(self, engine: str, *kinds: str, place: str = "") -> str:
-        """What goes wrong here and now; it is done with."""
-        if self.planned is None or self.planned[0] != engine or self.planned[2] not in kinds:
-            return ""
-        if place not in ("", self.planned[1]):
-            return ""
-        what, self.planned = self.planned[2], None
-        self.struck[f"{engine} {what}"] += 1
-        return what
-
-
-class Chaotic(Faulty):
-    """An engine that fails where and as the chaos wants it."""
-
-    name: str
-    chaos: Chaos
-
-    def __init__(self, chaos: Chaos) -> None:
-        super().__init__("", hanging)
-        self.chaos = chaos
-
-    async def at(self, place: str) -> None:
-        """Come to a place."""
-        match self.chaos.strikes(self.name, "raises", "hangs", place=place):
-            case "raises":
-                raise self.chaos.random.choice(ERRORS)()
-            case "hangs":
-                await anyio.sleep_forever()
-
-
-class Stt(Chaotic, FaultyStt):
-    name = "stt"
-
-    async def finish(self) -> Transcript:
-        text = (await super().finish()).text
-        return Transcript(f"{text} \ud83d" if self.chaos.strikes("stt", "text") else text)
-
-
-class Llm(Chaotic, FaultyLlm):
-    name = "llm"
-
-    def word(self) -> str:
-        return "he\ud83dre." if self.chaos.strikes("llm", "text") else super().word()
-
-
-class Tts(Chaotic, FaultyTts):
-    name = "tts"
-
-    def pcm(self) -> NDArray[Any]:
-        what = self.chaos.strikes("tts", *FORMS)
-        return FORMS[what](super().pcm()) if what else super().pcm()
-
-
-class User:
-    """A microphone's stage: a user who speaks turn after turn, and sometimes cuts in."""
-
-    def __init__(self, chaos: Chaos, turns: int) -> None:
-        self._chaos = chaos
-        self._turns = turns
-
-    async def __call__(self, _: Any, send: Any, /) -> None:
-        """Speak all turns."""
-        self._send = send
-        dice = self._chaos.random
-        await self._wait(0.5)
-        for _ in range(self._turns):
-            if dice.random() < FAULTS:
-                self._chaos.plan()
-            await self._sound(0.4, loud=True)
-            if dice.random() < BARGE_IN:
-                await self._wait(0.8)
-                await self._sound(0.4, loud=True)
-            if dice.random() < FAULTS / 10:
-                self._chaos.struck["microphone gone"] += 1
-                await anyio.sleep(dice.uniform(0.5, 5))
-            await self._wait(2.5)
-            if self._chaos.planned is None and dice.random() < FAULTS / 30:
-                await self._wait(70.0)  # long enough for every limit
-        await self._wait(130.0)
-
-    async def _wait(self, seconds: float) -> None:
-        await self._sound(seconds, loud=False)
-
-    async def _sound(self, seconds: float, *, loud: bool) -> None:
-        pcm = np.full(round(BLOCK * RATE), 0.5 if loud else 0.0, np.float32)
-        for _ in range(round(seconds / BLOCK)):
-            await anyio.sleep(BLOCK)
-            await self._send.send(Audio(pcm, RATE))
-
-
-class Loudspeaker:
-    """A speaker that keeps time, and is gone for a while now and then."""
-
-    def __init__(self, chaos: Chaos) -> None:
-        self.playback = Playback(TTS_RATE)
-        self.broken = 0
-        """Samples that were none."""
-        self._chaos = chaos
-
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Play until cancelled."""
-        task_status.started()
-        pcm = np.empty(round(BLOCK * TTS_RATE), np.float32)
-        while True:
-            await anyio.sleep(BLOCK)
-            if self._chaos.random.random() < 0.0005:
-                self._chaos.struck["speaker gone"] += 1
-                await anyio.sleep(self._chaos.random.uniform(0.5, 5))
-            self.playback.render(pcm, anyio.current_time())
-            self.broken += int((~(np.abs(pcm) <= 1)).sum())
-
-
-@contextmanager
-def bad_disk(chaos: Chaos) -> Generator[None]:
-    """Writing takes its time, or fails for want of room."""
-    dice = random.Random(chaos.random.random())  # of its own: threads come in any order
-    write = os.write
-
-    def slow_write(descriptor: int, data: Any, /) -> int:
-        if threading.current_thread() is not threading.main_thread() and dice.random() < 0.001:
-            chaos.struck["disk"] += 1
-            if dice.random() < 0.5:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            sleep(0.02)
-        return write(descriptor, data)
-
-    with mock.patch("os.write", slow_write):
-        yield
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Ten thousand turns with faults at random; see `bench.soak.__main__`."""
