@@ -21,6 +21,18 @@ LONGEST_REPEAT = 3 * SAMPLE_RATE
 LEAD_IN = SAMPLE_RATE // 5
 """Samples of the pause that a new segment begins with, so that its first word is not cut."""
 
+QUIET = 0.1
+"""Peak below which an utterance is raised: 16 bits hold too little of it, and the model knows none.
+"""
+
+LEVEL = 0.3
+"""The peak that it is raised to, by no more than `LARGEST_GAIN`."""
+
+LARGEST_GAIN = 100.0
+
+LISTEN = round(0.6 * SAMPLE_RATE)
+"""Samples from which the level of a quiet utterance is known; a loud one need not wait."""
+
 
 class PocketsphinxRecognition:
     """Streaming recognition of one utterance, in a segment for each time that it goes on.
@@ -39,17 +51,26 @@ class PocketsphinxRecognition:
         self._start = 0  # the segment's first sample
         self._segment = np.zeros(0, np.float32)  # its samples so far
         self._pending = np.zeros(0, np.float32)  # samples that are not decoded yet
+        self._gain = 0.0  # of what is fed; 0 until the level is known
         self._earlier_words: tuple[Word, ...] = ()  # of earlier segments
         self._words: tuple[Word, ...] = ()  # of the segment, when it has ended
         self._text = ""  # the last partial transcript
 
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
         """Decode the next samples (16 kHz mono, [-1, 1], any length); a partial when it changed."""
-        self._pending = np.concatenate((self._pending, pcm))
-        return await self._decode() if len(self._pending) >= BLOCK else None
+        if self._gain > 1 and len(pcm):  # what is louder than all before it is not clipped
+            self._gain = max(1.0, min(self._gain, 1 / (float(np.abs(pcm).max()) + 1e-9)))
+        raised = pcm if self._gain in (0, 1) else pcm * np.float32(self._gain)
+        self._pending = np.concatenate((self._pending, raised))
+        if not self._gain:
+            self._find_level()
+        enough = len(self._pending) >= BLOCK
+        return await self._decode() if self._gain and enough else None
 
     async def finish(self) -> Transcript:
         """Decode all that was fed, with word times."""
+        if not self._gain:
+            self._find_level(certainly=True)
         await self._decode()
         if self._state == "open":
             await self._decoder.end_utterance()
@@ -57,6 +78,15 @@ class PocketsphinxRecognition:
         await self._take_words()
         words = self._earlier_words + self._words
         return Transcript(" ".join(word.text for word in words), words)
+
+    def _find_level(self, *, certainly: bool = False) -> None:
+        """Find how much the utterance is to be raised, by its beginning."""
+        peak = float(np.abs(self._pending).max(initial=0))
+        if peak >= QUIET:
+            self._gain = 1.0
+        elif certainly or len(self._pending) >= LISTEN:
+            self._gain = min(LARGEST_GAIN, LEVEL / max(peak, 1e-9))
+            self._pending = self._pending * np.float32(self._gain)
 
     async def _decode(self) -> Transcript | None:
         if not len(self._pending):
