@@ -1,17 +1,18 @@
 """Signals: Ctrl-C, SIGTERM and a closed terminal end the program in one clean way, in bounded time.
 
 The first Ctrl-C cancels what runs, and everything is closed and finalised on the way out. The
-second one is the kernel's: from the first one on, SIGINT has its default action, which no engine,
-driver or thread in native code can hold up. SIGTERM and SIGHUP, which often come in pairs, ask for
+second one is taken by a thread that does nothing else, which no engine, driver or main thread in
+native code can hold up. SIGTERM and SIGHUP, which often come in pairs, ask for
 the clean end only.
 """
 
-import ctypes
 import os
 import signal
+import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -24,9 +25,7 @@ EXIT_LIMIT = 5.0
 """Seconds that Python may take to exit afterwards: it waits for threads and libraries."""
 
 _SIGHUP = getattr(signal, "SIGHUP", None)  # Windows has none
-_FLAGS = {"linux": 128, "darwin": 4}
-"""Where `sa_flags` is in C's `struct sigaction`: so many bytes after a pointer."""
-_SA_RESETHAND = {"linux": 0x80000000, "darwin": 0x4}
+_ONE = 0.2  # seconds in which two signals are one that was sent twice
 _DESCRIPTORS = 256  # that are looked through for a terminal which is gone
 
 T = TypeVar("T")
@@ -74,7 +73,7 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
         over.set()
 
     async def watched() -> None:
-        _default_after_first(signal.SIGINT)  # by now the event loop has set its own handler
+        _watch_for_second()  # by now the event loop has set its own handler
         over = anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(work, over)
@@ -113,7 +112,6 @@ def signals() -> Iterator[None]:
     previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, end)
     if _SIGHUP is not None and signal.getsignal(_SIGHUP) is not signal.SIG_IGN:
         previous[_SIGHUP] = signal.signal(_SIGHUP, end)
-    _default_after_first(signal.SIGINT)
     try:
         yield
     finally:
@@ -142,22 +140,33 @@ def leave(status: int) -> int:
 def _begin() -> None:
     """The first Ctrl-C has been taken in, on the event loop."""
     _ending.begin()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdout is not None and sys.stdout.isatty():
         # The live view hides the cursor: the second Ctrl-C would leave it so.
         os.write(sys.stdout.fileno(), b"\x1b[?25h")
 
 
-def _default_after_first(number: int) -> None:
-    """Have the kernel forget the handler of a signal when it has been called once."""
-    if sys.platform not in _FLAGS:
+def _watch_for_second() -> None:
+    """Have a thread end the program at the second Ctrl-C: the main thread may be in native code.
+
+    What sends the first one may send it twice, as `timeout` and others that forward signals do.
+    """
+    if threading.current_thread() is not threading.main_thread():
         return
-    libc = ctypes.CDLL(None)
-    action = ctypes.create_string_buffer(512)
-    if libc.sigaction(number, None, action) == 0:
-        offset = ctypes.sizeof(ctypes.c_void_p) + _FLAGS[sys.platform]
-        ctypes.c_uint.from_buffer(action, offset).value |= _SA_RESETHAND[sys.platform]
-        libc.sigaction(number, action, None)
+    mine, python = socket.socketpair()
+    python.setblocking(False)
+    signal.set_wakeup_fd(python.fileno(), warn_on_full_buffer=False)
+
+    def watch() -> None:
+        first: float | None = None
+        while numbers := mine.recv(1):
+            if numbers[0] != signal.SIGINT:
+                continue
+            if first is not None and time.monotonic() - first > _ONE:
+                os._exit(130)
+            first = first or time.monotonic()
+        python.close()
+
+    threading.Thread(target=watch, name="signals", daemon=True).start()
 
 
 def _force_after(seconds: float, status: int, why: str = "") -> threading.Timer:
