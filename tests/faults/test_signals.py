@@ -138,6 +138,15 @@ def test_signals_that_come_in_pairs_ask_once() -> None:
     assert process.returncode == 1
 
 
+def test_a_ctrl_c_that_is_sent_twice_at_once_is_one() -> None:
+    """As by `timeout`, or a runner that forwards what the terminal has sent already."""
+    with command("hangs_in_closing", limit=1.0) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    assert process.returncode == 1  # by the limit of the clean end
+
+
 class Talk:
     """`parley talk` with an event log, a recording, and the conversation kept, in a folder."""
 
