@@ -10,7 +10,7 @@ from agent.conversation.floor import Floor
 from agent.tools import Say, Toolbox
 from agent.tools.answer import Answer
 from agent.tools.confirmation import Question
-from agent.tools.toolbox import Run
+from agent.tools.toolbox import Run, bounded
 from llm_adapters import Message, TextDelta, ToolCall, ToolSpec
 
 ROUNDS = 8
@@ -121,7 +121,8 @@ class ToolUse:
             run = self._toolbox.start(call, self._turn, may_ask=self.question is None)
             self.question = self.question or run.question
             runs.append(run)
-        async with aclosing(self._results(text, calls, runs)) as deltas:
+        kept = [bounded(call) for call in calls]
+        async with aclosing(self._results(text, kept, runs)) as deltas:
             async for delta in deltas:
                 yield delta
 

@@ -27,6 +27,8 @@ class Controls(Protocol):
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 LONGEST_TIMER = 24 * 3600.0
+MOST_TIMERS = 100
+"""Running at a time."""
 
 
 class Builtins:
@@ -71,6 +73,8 @@ class Builtins:
             running.cancel()
         if not seconds:
             return "cancelled" if running else self._no_such_timer(name)
+        if len(self._timers) >= MOST_TIMERS:
+            raise ToolError(f"{MOST_TIMERS} timers are running: cancel one of them first")
         scope = self._timers[name] = anyio.CancelScope()
         due = anyio.current_time() + seconds
         words = announcement or f"Your {name or 'timer'} is done."

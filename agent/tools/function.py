@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_type_hints
@@ -15,6 +16,10 @@ from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
 
 Function = Callable[..., Any]
+
+THREADS = 64
+"""Calls that run in threads at a time, given up or not: a thread cannot be ended from outside."""
+_threads = threading.BoundedSemaphore(THREADS)
 
 _TYPE = r"(?: \([^)]*\))?:"
 _ARGUMENT = re.compile(rf"^[ \t]+(\w+){_TYPE}\s*(.+(?:\n(?![ \t]+\w+{_TYPE}).+)*)", re.MULTILINE)
@@ -109,5 +114,14 @@ def _problems(error: ValidationError) -> str:
 async def _call(function: Function, arguments: Mapping[str, Any]) -> object:
     if inspect.iscoroutinefunction(function):
         return await function(**arguments)
-    result = await run_in_thread(partial(function, **arguments))
+    if not _threads.acquire(blocking=False):
+        raise ToolError(f"{THREADS} calls are running already, which do not come to an end")
+    result = await run_in_thread(partial(_run_and_release, function, arguments))
     return await result if inspect.isawaitable(result) else result
+
+
+def _run_and_release(function: Function, arguments: Mapping[str, Any]) -> object:
+    try:
+        return function(**arguments)
+    finally:
+        _threads.release()

@@ -1,12 +1,10 @@
 """What a tool is: a specification for the model, and something to run."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import ParleyError
-from agent.guards.text import valid
 from agent.tools import read_out
 from llm_adapters import ToolSpec
 
@@ -46,30 +44,3 @@ class Tool:
     def question(self, arguments: Mapping[str, Any]) -> str:
         """What the user is asked before the tool runs with `arguments`."""
         return read_out.question(self.confirm, self.spec.name, arguments)
-
-    def shown(self, result: object) -> str:
-        """A result as the model is shown it: text as it is, anything else as JSON, not too long."""
-        match result:
-            case None:
-                text = "done"
-            case str():
-                text = result
-            case Say():
-                text = f"done, and the user was told: {result.text}" if result.text else "done"
-            case _:
-                text = json.dumps(result, ensure_ascii=False, default=_plain)
-        text = valid(text)
-        if len(text) > self.limit:
-            left_out = len(text) - self.limit
-            text = f"{text[: self.limit]}… ({left_out} more characters are left out)"
-        return text
-
-
-def _plain(value: object) -> object:
-    """What JSON lacks: pydantic's models, dataclasses, sets; the rest as text."""
-    from pydantic_core import PydanticSerializationError, to_jsonable_python
-
-    try:
-        return to_jsonable_python(value)
-    except PydanticSerializationError:
-        return str(value)

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self, cast
 
 import anyio
@@ -18,8 +19,10 @@ from agent.config.tools import ToolSettings
 from agent.errors import ConfigError
 from agent.events import Report, WarningEvent
 from agent.graph import task_group
-from agent.guards.foreign import only
+from agent.guards.foreign import describe, foreign, only
 from agent.guards.text import valid, valid_json
+from agent.guards.thread import run_in_thread
+from agent.tools import result
 from agent.tools.builtin import NAMES, Builtins, Controls
 from agent.tools.confirmation import Confirmation, Question
 from agent.tools.events import ToolCalled, ToolReturned
@@ -30,6 +33,17 @@ from llm_adapters import ToolCall, ToolSpec
 
 PATIENCE = 10.0
 """Seconds that the start of a conversation waits for MCP servers."""
+LONGEST_ARGUMENTS = 100_000
+"""Characters of a call's arguments."""
+LONGEST_NAME = 64
+"""Characters of a tool's name, as everybody has it who serves models."""
+
+
+def bounded(call: ToolCall) -> ToolCall:
+    """Return a call that is not too long to be kept; a longer one without its arguments."""
+    long = len(call.arguments) > LONGEST_ARGUMENTS
+    name, arguments = call.name[:LONGEST_NAME], "{}" if long else call.arguments
+    return replace(call, name=name, arguments=arguments)
 
 
 class Run:
@@ -158,14 +172,17 @@ class Toolbox:
         Not `may_ask`: the reply asks about another call already.
         """
         try:
-            tool, arguments = self._understand(call)
-            action = tool.bind(arguments)
-        except ToolError as error:
+            with foreign():
+                tool, arguments = self._understand(call)
+                action = tool.bind(arguments)
+                key = (call.name, json.dumps(arguments, sort_keys=True))
+                text = tool.question(arguments) if tool.confirm else ""
+        except Exception as error:  # noqa: BLE001  (its types may have code of their own)
+            call = bounded(call)
             self._report(ToolCalled(turn, call.name, call.arguments))
-            result = f"error: {error}"
-            self._report(ToolReturned(turn, call.name, call.arguments, result, 0.0, ok=False))
-            return Run(result=result)
-        key = (call.name, json.dumps(arguments, sort_keys=True))
+            told = _error(error)
+            self._report(ToolReturned(turn, call.name, call.arguments, told, 0.0, ok=False))
+            return Run(result=told)
         running = self._runs.get(key)
         if running is not None and not running.told:
             return running
@@ -175,7 +192,6 @@ class Toolbox:
             return Run(result="not run: the user has just been asked, and did not say yes")
         if not may_ask:
             return Run(result="not run: first the user has to answer about the other call")
-        text = tool.question(arguments)
         run = Run(Say(text), f"not run yet: the user has been asked '{text}'")
         run.question = Question(call, tool, action, key, text, run.finish)
         return run
@@ -198,11 +214,16 @@ class Toolbox:
         """The tool and its arguments. Raises ToolError."""
         tool = self._tools.get(call.name)
         if tool is None:
-            raise ToolError(f"there is no tool {call.name}; there are {', '.join(self._tools)}")
+            name, there = call.name[:LONGEST_NAME], ", ".join(self._tools)
+            raise ToolError(f"there is no tool {name}; there are {there}")
+        if len(call.arguments) > LONGEST_ARGUMENTS:
+            raise ToolError(f"the arguments are longer than {LONGEST_ARGUMENTS} characters")
         try:
             arguments = valid_json(json.loads(call.arguments or "{}"))
         except (ValueError, RecursionError) as error:
             raise ToolError(f"the arguments are not JSON ({error})") from None
+        except RecursionError:
+            raise ToolError("the arguments are nested too deeply") from None
         if arguments is None:
             arguments = {}
         if not isinstance(arguments, dict):
@@ -211,23 +232,44 @@ class Toolbox:
 
     async def _run(self, call: ToolCall, run: Run, tool: Tool, action: Action, turn: int) -> None:
         began = anyio.current_time()
-        ok = True
+        ok, text = False, "error: it has cancelled itself"
         say: Say | None = None
         try:
-            with anyio.fail_after(tool.timeout):
-                result = await action()
-            if isinstance(result, Say):
-                result = say = replace(result, text=valid(result.text))
-            text = tool.shown(result)
-        except TimeoutError:
-            ok, text = False, f"error: no result within {tool.timeout:g} s"
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (P6: it ends itself at most)
-            cause = only(error)
-            kind = "" if isinstance(cause, ToolError) else f"{type(cause).__name__}: "
-            ok, text = False, tool.shown(f"error: {kind}{cause}")
-        ms = round((anyio.current_time() - began) * 1000, 1)
-        run.finish(text, say)
-        self._report(ToolReturned(turn, call.name, call.arguments, text, ms, ok=ok))
+            with anyio.move_on_after(tool.timeout) as limit:
+                try:
+                    with foreign():
+                        text, say = await _text(await action(), tool.limit)
+                        ok = True
+                except Exception as error:  # noqa: BLE001  (P6: it ends itself at most)
+                    text = result.cut(_error(error), tool.limit)
+            if limit.cancelled_caught:
+                text = f"error: no result within {tool.timeout:g} s"
+        finally:
+            if not self._tasks.cancel_scope.cancel_called:
+                ms = round((anyio.current_time() - began) * 1000, 1)
+                run.finish(text, say)
+                self._report(ToolReturned(turn, call.name, call.arguments, text, ms, ok=ok))
+
+
+async def _text(given: object, limit: int) -> tuple[str, Say | None]:
+    """What the model is shown, and what the user is told."""
+    match given:
+        case None:
+            return "done", None
+        case str():
+            return result.cut(given, limit), None
+        case Say():
+            words = result.cut(str(given.text or ""), limit)  # nobody checks a tool's types
+            say = replace(given, text=words)
+            return f"done, and the user was told: {words}" if words else "done", say
+        case _:
+            return await run_in_thread(partial(result.shown, given, limit)), None
+
+
+def _error(error: Exception) -> str:
+    """A failure as the model is told it; our own words need no name of a class."""
+    cause = only(error)
+    return f"error: {cause if isinstance(cause, ToolError) else describe(cause)}"
 
 
 def _function(name: str, settings: ToolSettings, builtins: Builtins) -> Tool:

@@ -12,6 +12,7 @@ from agent.conversation.floor import Floor
 from agent.conversation.generation import Generation, ModelUsage, warm_up
 from agent.conversation.tool_use import PATIENCE, ROUNDS
 from agent.events import Event, WarningEvent
+from agent.guards.foreign import describe
 from agent.tools import Say, Toolbox, ToolCalled, ToolReturned
 from agent.tools.function import function_tool
 from llm_adapters import LanguageModelError, Message, Notice, ToolCall, ToolSpec, Usage
@@ -214,7 +215,7 @@ async def test_whatever_a_tool_raises_ends_no_more_than_itself(error: BaseExcept
         s.toolbox.add(function_tool(bad))
         llm = FakeLlm([[ToolCall("1", "bad", "")], ["Sorry."]])
         assert await spoken(s.generate(llm)) == "Sorry."
-        assert llm.asked[1][-1].content.startswith(f"error: {type(error).__name__}: ")
+        assert llm.asked[1][-1].content.startswith(f"error: {describe(error)}")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from agent.guards.thread import run_in_thread
 from agent.tools import ToolError
 from agent.tools.function import find_function, function_tool
+from agent.tools.result import shown
 from tests.agent.tools import examples
 
 pytestmark = pytest.mark.anyio
@@ -51,10 +52,10 @@ async def test_arguments_become_what_the_signature_says() -> None:
     light = function_tool(examples.light)
     result = await light.bind({"room": "hall", "on": "true"})()
     assert result == {"room": examples.Room.HALL, "on": True, "level": 80, "colour": None}
-    assert light.shown(result) == '{"room": "hall", "on": true, "level": 80, "colour": null}'
+    assert shown(result, 8000) == '{"room": "hall", "on": true, "level": 80, "colour": null}'
     show = function_tool(examples.show)
     scene = await show.bind({"scene": {"name": "evening"}})()
-    assert show.shown(scene) == '{"name": "evening", "brightness": 50}'
+    assert shown(scene, 8000) == '{"name": "evening", "brightness": 50}'
 
 
 @pytest.mark.parametrize(
@@ -105,10 +106,8 @@ async def test_what_a_thread_sees_and_raises() -> None:
 
 
 def test_a_long_result_is_cut_and_says_so() -> None:
-    tool = function_tool(examples.thread, limit=100)
-    assert tool.shown("x" * 100) == "x" * 100
-    assert tool.shown("x" * 130) == "x" * 100 + "… (30 more characters are left out)"
-    assert tool.shown(None) == "done"
+    assert shown("x" * 100, 100) == "x" * 100
+    assert shown("x" * 130, 100) == "x" * 100 + "… (30 more characters are left out)"
 
 
 @pytest.mark.parametrize(
