@@ -222,8 +222,6 @@ class Toolbox:
             arguments = valid_json(json.loads(call.arguments or "{}"))
         except (ValueError, RecursionError) as error:
             raise ToolError(f"the arguments are not JSON ({error})") from None
-        except RecursionError:
-            raise ToolError("the arguments are nested too deeply") from None
         if arguments is None:
             arguments = {}
         if not isinstance(arguments, dict):
