@@ -3,18 +3,18 @@
 import importlib
 import os
 import re
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 
 from agent.config.tools import ToolSettings
-from agent.guards.foreign import only
+from agent.guards.foreign import describe, only
 from agent.guards.text import valid, valid_json
+from agent.tools.mcp_stdio import StdioServer
 from agent.tools.tool import Action, Tool, ToolError
 from llm_adapters import ToolSpec
 from tts.extras import pip_install
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5.0
 """Seconds until a server must be connected."""
+MOST_TOOLS = 1000
+"""Tools of a server: a list that goes on is none."""
 
 
 class McpConnection:
@@ -40,6 +42,7 @@ class McpConnection:
         self._settings = settings
         self._server = settings.mcp
         self._client: Client | None = None
+        self._program: StdioServer | None = None
         self._used = False  # the present connection has been
         self._failure = ""
         self._lost = anyio.Event()
@@ -93,9 +96,10 @@ class McpConnection:
             if isinstance(error, MCPError) and error.code != CONNECTION_CLOSED:
                 raise ToolError(str(error)) from None
             self._lose(client)
+            reason = self._program.fault if self._program is not None else ""
             raise ToolError(
-                f"the server of this tool went away during the call ({error}): it is not known "
-                "whether it was done"
+                f"the server of this tool went away during the call ({reason or error}): it is not "
+                "known whether it was done"
             ) from None
         return _text(result)
 
@@ -119,20 +123,19 @@ class McpConnection:
     async def _connected(self) -> AsyncGenerator["Client", None]:
         """The server, greeted. Raises ToolError if it goes before it is used."""
         self._used = False
-        with tempfile.TemporaryFile("w+", errors="replace") as log:
-            try:
-                async with AsyncExitStack() as stack:
-                    made = await self._make(cast(TextIO, log), stack)
-                    yield await stack.enter_async_context(made)
-            except Exception as error:  # noqa: BLE001  (whatever a broken transport raises)
-                cause = only(error)
-                if isinstance(cause, ToolError):
-                    raise cause from None
-                # One that was good ends as its transport likes to: the call has said so.
-                if not self._used:
-                    raise ToolError(self._explain(cause, cast(TextIO, log))) from None
+        try:
+            async with AsyncExitStack() as stack:
+                made = await self._make(stack)
+                yield await stack.enter_async_context(made)
+        except Exception as error:  # noqa: BLE001  (whatever a broken transport raises)
+            cause = only(error)
+            if isinstance(cause, ToolError):
+                raise cause from None
+            # One that was good ends as its transport likes to: the call has said so.
+            if not self._used:
+                raise ToolError(self._explain(cause)) from None
 
-    async def _make(self, log: TextIO, stack: AsyncExitStack) -> "Client":
+    async def _make(self, stack: AsyncExitStack) -> "Client":
         """A client that is not connected yet."""
         try:
             # Half a second of imports.
@@ -141,12 +144,9 @@ class McpConnection:
             install = pip_install("parley-voice[mcp]")
             raise ToolError(f"MCP servers need the mcp package ({error}): {install}") from None
         if self._server.command:
-            from mcp.client.stdio import StdioServerParameters, stdio_client
-
-            command, *arguments = self._server.command
             environment = {k: os.environ[k] for k in self._server.environment if k in os.environ}
-            parameters = StdioServerParameters(command=command, args=arguments, env=environment)
-            transport = stdio_client(parameters, errlog=log)
+            self._program = StdioServer(self._server.command, environment)
+            transport = self._program.connected()
         else:
             import httpx2
             from mcp.client.streamable_http import streamable_http_client
@@ -170,6 +170,8 @@ class McpConnection:
             found.update((tool.name, tool) for tool in page.tools)
             if not page.next_cursor or page.next_cursor == cursor:
                 break
+            if len(found) > MOST_TOOLS:
+                raise ToolError(f"{self.name} has more than {MOST_TOOLS} tools, or lists for ever")
             cursor = page.next_cursor
         names = list(found) if self._settings.only is None else self._settings.only
         confirmed = self._settings.confirm if isinstance(self._settings.confirm, list) else []
@@ -192,14 +194,14 @@ class McpConnection:
             confirm=self._settings.needs_confirmation(listed.name),
         )
 
-    def _explain(self, error: BaseException, log: TextIO) -> str:
+    def _explain(self, error: BaseException) -> str:
         """Why there is no connection, with the server's own last words."""
         if isinstance(error, FileNotFoundError):
-            program = (self._server.command or [""])[0]
-            return f"the MCP server cannot be started: there is no {program}"
-        log.seek(0)
-        words = log.read()[-2000:].strip().splitlines()
-        reason = words[-1].strip()[:200] if words else f"{type(error).__name__}: {error}"
+            return f"the MCP server cannot be started: there is no {self.name.split()[0]}"
+        fault, words = "", ""
+        if self._program is not None:
+            fault, words = self._program.fault, self._program.last_words.strip()
+        reason = fault or (words.splitlines()[-1].strip()[:200] if words else describe(error))
         return f"the MCP server {self.name} does not answer: {reason}"
 
 

@@ -20,7 +20,7 @@ from agent.errors import ConfigError
 from agent.events import Report, WarningEvent
 from agent.graph import task_group
 from agent.guards.foreign import describe, foreign, only
-from agent.guards.text import valid, valid_json
+from agent.guards.text import valid_json
 from agent.guards.thread import run_in_thread
 from agent.tools import result
 from agent.tools.builtin import NAMES, Builtins, Controls
@@ -157,9 +157,13 @@ class Toolbox:
             there.set()
 
         try:
-            await server.run(offer)
-        except ToolError as error:
-            self._warn(f"{error}; the conversation goes on without its tools")
+            with foreign():
+                await server.run(offer)
+        except Exception as error:  # noqa: BLE001  (whatever a protocol's package raises)
+            cause = only(error)
+            known = isinstance(cause, ToolError)
+            reason = cause if known else f"the MCP server {server.name} failed: {describe(cause)}"
+            self._warn(f"{reason}; the conversation goes on without its tools")
         finally:
             there.set()
 
