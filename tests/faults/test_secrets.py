@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 import yaml
@@ -125,7 +126,7 @@ def test_no_command_tells_a_secret(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     if command == "demo":
-        monkeypatch.setattr("agent.cli.commands.demo.anyio.run", lambda _: None)
+        monkeypatch.setattr("agent.cli.commands.demo._talk", AsyncMock())
     if command == "doctor":  # which looks at the machine and takes long
         monkeypatch.setattr("agent.doctor.checks.OF_MACHINE", ())
     right, mistake = WRONG[wrong]
