@@ -16,7 +16,7 @@ from types import ModuleType
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-PACKAGES = ("agent", "stt", "llm_adapters", "tts", "bounds", "configs")
+PACKAGES = ("agent", "stt", "llm_adapters", "tts", "configs")
 
 
 def main() -> int:

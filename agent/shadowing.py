@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-PACKAGES = ("agent", "stt", "llm_adapters", "tts", "bounds", "configs")
+PACKAGES = ("agent", "stt", "llm_adapters", "tts", "configs")
 """Ours. The launcher, which may import none of them, has a list of its own."""
 
 HOME = Path(__file__).resolve().parents[1]

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from bounds.lines import LineReader, LineTooLongError
 from stt.hallucinations import MIN_VOICE
 from stt.protocol import SpeechToTextError, Transcript, Word
 from stt.vad import SAMPLE_RATE, VoiceActivity
@@ -118,7 +117,7 @@ class OpenAI:
         from httpx2 import RequestError, TimeoutException  # the client lets a body's through
         from openai import APIConnectionError, APIStatusError, APITimeoutError
 
-        from bounds.http import OversizeError
+        from stt.http import OversizeError
 
         streamed = self._stream
         try:
@@ -147,7 +146,7 @@ class OpenAI:
                 if "event-stream" in response.headers.get("content-type", ""):
                     return Transcript((await _read_stream(response)).strip())
                 return _parse(await response.read())
-            except (ValueError, LineTooLongError) as error:
+            except ValueError as error:
                 raise self._error(f"sent no transcript: {str(error)[:LONGEST_REASON]}") from None
 
     def _error(self, what: str) -> SpeechToTextError:
@@ -179,7 +178,7 @@ class OpenAI:
             raise SpeechToTextError(
                 f"stt.base_url is not a URL like http://127.0.0.1:8080/v1: {place!r}"
             )
-        from bounds.http import limited_client
+        from stt.http import limited_client
 
         client = openai.AsyncOpenAI(
             api_key=key or "none",  # the client insists on one
@@ -242,12 +241,11 @@ async def _read_stream(response: "AsyncAPIResponse[Any]") -> str:
     """Read an answer in pieces: its text. Raises ValueError when it is not whole."""
     pieces: list[str] = []
     size, whole = 0, False
-    body = response.iter_bytes()
-    lines = LineReader(body)
+    lines = response.iter_lines()
     try:
-        while (line := await lines.next()) is not None:
-            data = line.removeprefix(b"data:").strip()
-            if not line.startswith(b"data:") or data in {b"", b"[DONE]"}:
+        async for line in lines:
+            data = line.removeprefix("data:").strip()
+            if not line.startswith("data:") or data in {"", "[DONE]"}:
                 continue
             event = _load(data)
             if error := event.get("error"):
@@ -264,12 +262,12 @@ async def _read_stream(response: "AsyncAPIResponse[Any]") -> str:
     finally:
         # To the end, or cancelled: the client's generators may not be left half-way on trio.
         with anyio.move_on_after(DRAIN if whole else 0):
-            async for _ in body:
+            async for _ in lines:
                 pass
     raise ValueError(f"the answer breaks off after '{''.join(pieces)[-LONGEST_REASON:]}'")
 
 
-def _load(data: bytes) -> dict[str, Any]:
+def _load(data: bytes | str) -> dict[str, Any]:
     """Read a JSON object. Raises ValueError."""
     try:
         found = json.loads(data)

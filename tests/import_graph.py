@@ -13,7 +13,7 @@ from pathlib import Path
 Graph = Mapping[str, Collection[str]]
 """What each module, or room, imports."""
 
-PRODUCT = ("agent", "stt", "tts", "llm_adapters", "bounds", "configs")
+PRODUCT = ("agent", "stt", "tts", "llm_adapters", "configs")
 HOUSES = ("agent", "tts.dia2")
 """The packages that are large enough to have rooms."""
 

@@ -88,10 +88,6 @@ def test_a_library_knows_neither_the_agent_nor_another(package: str) -> None:
     assert _packages(package) & {"agent", "configs", *LIBRARIES} <= {package}
 
 
-def test_bounds_stand_below_all() -> None:
-    assert _packages("bounds") & set(PRODUCT) <= {"bounds"}
-
-
 @pytest.mark.parametrize("package", PRODUCT)
 def test_the_product_knows_neither_bench_nor_tests(package: str) -> None:
     assert not _packages(package) & {"bench", "tests"}

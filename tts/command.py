@@ -1,27 +1,45 @@
 """The engine `command`: any program that makes a WAV of text, as flite, piper, macOS's `say` do."""
 
-import itertools
+import contextlib
+import io
+import os
 import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import IO, Annotated
+from typing import IO, Annotated, NamedTuple
 
 import anyio
 import anyio.to_thread
 import numpy as np
+from anyio.abc import ByteReceiveStream, Process
 from numpy.typing import NDArray
 from pydantic import Field
 
 from tts.estimate import estimate_words
 from tts.protocol import Speech, TextToSpeechError, Utterance
-from tts.utterance import Send, open_utterance
+from tts.sound import SoundError, SoundFile
+from tts.utterance import Send, open_utterance, unwrapping_task_group
 
 _LOCALE = re.compile(r"(?<![A-Za-z])([a-z]{2})[_-][A-Z]{2}(?![A-Za-z])")
 """As in the names of voices, en_US-lessac-medium."""
 TEXT, OUTPUT = "{text}", "{output}"
+MAX_WAV = 1 << 24
+"""Bytes that a program may write for one clause, which has 300 characters at most."""
+MAX_MESSAGE, MAX_SAID = 1 << 12, 300
+"""Bytes of what it says of errors that are kept, from the end, and characters that are told."""
+LONGEST = 120
+"""Seconds that a clause may last."""
+
+
+class _Done(NamedTuple):
+    """What came of a program."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
 
 
 class Command:
@@ -87,7 +105,10 @@ class Command:
         """Nothing to give back: a program runs only as long as its clause."""
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
-        """Open one utterance; leaving early kills its programs: one speaks, the next is ahead."""
+        """Open one utterance; leaving early kills its programs, with all that they started.
+
+        One speaks, the next is ahead.
+        """
         return open_utterance(self._synthesise, ahead=1)
 
     async def _synthesise(self, clause: str, send: Send) -> None:
@@ -114,6 +135,8 @@ class Command:
                 return done.stdout
             if not await output.exists():
                 raise TextToSpeechError(f"{self._command[0]} wrote no {OUTPUT}: check `command`")
+            if (await output.stat()).st_size > MAX_WAV:
+                raise TextToSpeechError(self._too_much())
             return await output.read_bytes()
 
     def _arguments(self, clause: str, output: str) -> list[str]:
@@ -124,15 +147,18 @@ class Command:
             for part in self._command
         ]
 
-    async def _execute(
-        self, arguments: Sequence[str], stdin: IO[bytes]
-    ) -> subprocess.CompletedProcess[bytes]:
+    async def _execute(self, arguments: Sequence[str], stdin: IO[bytes]) -> _Done:
+        """Run it, and end with it all that it started."""
         reads = not any(TEXT in part for part in self._command)
         try:
             with anyio.fail_after(self._timeout):
-                return await anyio.run_process(
-                    arguments, stdin=stdin if reads else subprocess.DEVNULL, check=False
+                process = await anyio.open_process(
+                    arguments,
+                    stdin=stdin if reads else subprocess.DEVNULL,
+                    start_new_session=True,  # a group of its own
                 )
+                async with process:
+                    return await self._read(process)
         except TimeoutError:
             raise TextToSpeechError(
                 f"{arguments[0]} took longer than {self._timeout:g} s for one clause"
@@ -143,29 +169,68 @@ class Command:
                 "correct `command`"
             ) from error
 
-    def _failure(self, done: subprocess.CompletedProcess[bytes]) -> str:
+    async def _read(self, process: Process) -> _Done:
+        """Read what the program writes until it ends."""
+        assert process.stdout is not None
+        assert process.stderr is not None
+        written, said = bytearray(), bytearray()
+
+        async def keep(stream: ByteReceiveStream) -> None:
+            async for data in stream:
+                written.extend(data)
+                if len(written) > MAX_WAV:
+                    raise TextToSpeechError(self._too_much())
+
+        async def keep_end(stream: ByteReceiveStream) -> None:
+            async for data in stream:
+                said.extend(data)
+                del said[:-MAX_MESSAGE]
+
+        try:
+            async with unwrapping_task_group() as tasks:
+                tasks.start_soon(keep, process.stdout)
+                tasks.start_soon(keep_end, process.stderr)
+                status = await process.wait()
+                end_group(process)  # or what it left running would hold the pipes
+        finally:
+            end_group(process)
+        return _Done(status, bytes(written), bytes(said))
+
+    def _too_much(self) -> str:
+        return (
+            f"{self._command[0]} writes without end (over {MAX_WAV >> 20} MB for one clause): "
+            "check `command`"
+        )
+
+    def _failure(self, done: _Done) -> str:
         lines = done.stderr.decode(errors="replace").split("\n")
         said = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
         if done.returncode < 0:
             return f"{self._command[0]} was ended by {signal.Signals(-done.returncode).name}"
-        return f"{self._command[0]} failed with exit status {done.returncode}: {said}"
+        return f"{self._command[0]} failed with exit status {done.returncode}: {said[:MAX_SAID]}"
+
+
+def end_group(process: Process) -> None:
+    """Kill a program that was started in a group of its own, with all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:  # Windows
+            process.kill()
 
 
 def decode_wav(wav: bytes, sample_rate: int) -> NDArray[np.float32]:
     """Decode any WAV to mono float32 [n] at `sample_rate`. Raises ValueError; blocks."""
-    import io
-
-    import av
-
     if not wav:
         raise ValueError("made no output")
-    blocks = [np.zeros(0, np.float32)]
-    resampler = av.AudioResampler(format="fltp", rate=sample_rate)  # frames of [channels, n]
+    blocks, left = [np.zeros(0, np.float32)], LONGEST * sample_rate
     try:
-        with av.open(io.BytesIO(wav), "r", format="wav") as container:
-            frames = itertools.chain(container.decode(audio=0), [None])
-            for frame in frames:  # None makes the resampler give what it held back
-                blocks += [out.to_ndarray().mean(axis=0) for out in resampler.resample(frame)]
-    except (av.error.FFmpegError, IndexError) as error:
-        raise ValueError("what it made is not a WAV file") from error
+        with SoundFile(io.BytesIO(wav), kind="wav", rate=sample_rate) as sound:
+            for block in sound:
+                blocks.append(block.mean(axis=1).astype(np.float32))
+                left -= len(block)
+                if left < 0:
+                    raise ValueError(f"speaks for more than {LONGEST} s in one clause")
+    except SoundError as error:
+        raise ValueError(f"what it made {error}") from error
     return np.clip(np.concatenate(blocks), -1, 1)

@@ -4,9 +4,9 @@ Both keep time on `anyio.current_time()` by deadlines, so they run at real speed
 and exactly on a virtual one.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import closing
-from itertools import count
+from itertools import chain, count
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.audio.playback import Playback
-from agent.audio.resample import resample
-from agent.audio.wav import pcm16, read_audio, wav_in_background
+from agent.audio.wav import AudioFile, pcm16, wav_in_background
 from agent.errors import AudioError
 from agent.events import MICROPHONE_RATE, Audio, Report, file_warnings, nobody
 from agent.guards.files import explained, overwrite
@@ -33,25 +32,41 @@ class WavMicrophone:
     """A stage that plays an audio file as if it were spoken now, then some silence.
 
     Sends 10 ms blocks of 16 kHz `Audio`, each when its last sample would have been captured, until
-    `silence` seconds after the file's last: enough for its end to be noticed. Reads the file at
-    once, blocking, and raises AudioError if it cannot.
+    `silence` seconds after the file's last: enough for its end to be noticed. Opens the file at
+    once, blocking, and raises AudioError if it is none; reads it as it plays.
     """
 
     def __init__(self, path: str | PathLike[str], *, silence: float = 1.0) -> None:
-        pcm, sample_rate = read_audio(path)
-        tail = np.zeros(int(silence * MICROPHONE_RATE), np.float32)
-        self._pcm = np.append(resample(pcm, sample_rate, MICROPHONE_RATE), tail)
+        self._path = path
+        self._silence = round(silence * MICROPHONE_RATE)
+        if not Path(path).is_fifo():  # a pipe can be read but once
+            with AudioFile(path) as file:
+                next(iter(file))
 
     async def __call__(
         self, _receive: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
     ) -> None:
         """Run to the end, or until nobody listens (BrokenResourceError)."""
-        size = int(_BLOCK * MICROPHONE_RATE)
         began = anyio.current_time()
-        for start in range(0, len(self._pcm), size):
-            pcm = self._pcm[start : start + size]
-            await anyio.sleep_until(began + (start + len(pcm)) / MICROPHONE_RATE)
-            await send.send(Audio(pcm, MICROPHONE_RATE, began + start / MICROPHONE_RATE))
+        start = 0
+        with closing(self._pieces(round(_BLOCK * MICROPHONE_RATE))) as pieces:
+            for pcm in pieces:
+                await anyio.sleep_until(began + (start + len(pcm)) / MICROPHONE_RATE)
+                await send.send(Audio(pcm, MICROPHONE_RATE, began + start / MICROPHONE_RATE))
+                start += len(pcm)
+
+    def _pieces(self, size: int) -> Generator[NDArray[np.float32]]:
+        """What is played, `size` samples at a time. Raises AudioError."""
+        waiting = np.zeros(0, np.float32)
+        with AudioFile(self._path) as file:
+            for block in chain(file.at(MICROPHONE_RATE), [np.zeros(self._silence, np.float32)]):
+                waiting = np.concatenate((waiting, block))
+                whole = len(waiting) - len(waiting) % size
+                for start in range(0, whole, size):
+                    yield waiting[start : start + size]
+                waiting = waiting[whole:]
+        if len(waiting):
+            yield waiting
 
 
 class PacedSpeaker:

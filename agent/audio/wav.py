@@ -1,77 +1,105 @@
-"""Audio files: any that FFmpeg knows are read whole, WAV is written as the sound goes by."""
+"""Audio files: any that FFmpeg knows are read, WAV is written as the sound goes by."""
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from agent.audio.channels import ChannelMixer
+from agent.audio.resample import Resampler
 from agent.errors import AudioError
 from agent.guards.background import BackgroundFile
 from agent.guards.files import Tell, explained, overwrite
+from tts.sound import SoundError, SoundFile
+
+LONGEST = 3600.0
+"""Seconds of a file that is read whole, by default: 230 MB at 16 kHz."""
 
 
-def read_audio(path: str | PathLike[str]) -> tuple[NDArray[np.float32], int]:
-    """The file's first audio stream, mixed down to mono float32 [n] in [-1, 1], and its rate in Hz.
+def read_audio(
+    path: str | PathLike[str], *, longest: float = LONGEST
+) -> tuple[NDArray[np.float32], int]:
+    """Read a file whole: mono float32 [n] in [-1, 1], and its rate in Hz; as `AudioFile` does.
 
-    No voice is lost by that: see `ChannelMixer`.
-
-    WAV (any PCM or float format, any rate and channel count), FLAC, MP3, M4A and the like. Of a
-    file that is cut short, what is there. Blocks while it reads.
-
-    Raises AudioError when there is no such file, no sound in it, or no decoder for it.
+    Raises AudioError, also for one that is longer than `longest` seconds.
     """
-    try:
-        with open(path, "rb") as file:
-            pcm, sample_rate = _decode(file, path)
-    except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise AudioError(f"{path} is a folder; name an audio file in it") from None
-    except OSError as error:
-        raise AudioError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not len(pcm):
-        raise AudioError(f"{path} holds no sound (zero samples); record it again")
-    return np.clip(np.nan_to_num(pcm), -1, 1), sample_rate
+    with AudioFile(path) as file:
+        blocks, left = [], longest * file.sample_rate
+        for block in file:
+            blocks.append(block)
+            left -= len(block)
+            if left < 0:
+                raise AudioError(f"{path} is longer than {longest / 60:g} minutes; cut it")
+        return np.concatenate(blocks), file.sample_rate
 
 
-def _decode(file: BinaryIO, path: str | PathLike[str]) -> tuple[NDArray[np.float32], int]:
-    import av
+class AudioFile:
+    """Reader of a file's first audio stream: an iterable of blocks, mono float32 [n] in [-1, 1].
 
-    blocks: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
-    sample_rate = 0
-    try:
-        with av.open(file, mode="r", metadata_errors="ignore") as container:
-            stream = next(iter(container.streams.audio), None)
-            if stream is None or stream.codec_context is None:
-                raise AudioError(f"{path} has no audio that can be decoded; convert it to WAV")
-            sample_rate = stream.codec_context.sample_rate
-            mixer = ChannelMixer(sample_rate)
-            blocks.extend(mixer.mix(_channels(frame)) for frame in container.decode(stream))
-    except av.error.FFmpegError:
-        if len(blocks) == 1:
-            raise AudioError(
-                f"{path} is not an audio file, or its header is damaged; convert it to WAV"
-            ) from None
-    return np.concatenate(blocks), sample_rate
+    WAV (any PCM or float format, any rate and channel count), FLAC, MP3, M4A and the like. No voice
+    is lost by the mix: see `ChannelMixer`. Of a file that is cut short, what is there. A context
+    manager, which needs the same memory for a file of any length. Blocks while it reads.
 
+    Entering and iterating raise AudioError when there is no such file, no sound in it, or no
+    decoder for it.
+    """
 
-def _channels(frame: Any) -> NDArray[np.float64]:
-    """The samples of a decoded frame, [n, channels] at full scale 1."""
-    pcm = frame.to_ndarray()
-    if frame.format.is_packed:
-        pcm = pcm.reshape(-1, frame.layout.nb_channels).T
-    samples: NDArray[np.float64] = pcm.T.astype(np.float64)
-    if pcm.dtype.kind != "f":
-        full_scale = 2.0 ** (8 * pcm.dtype.itemsize - 1)
-        samples = samples / full_scale - (pcm.dtype.kind == "u")  # unsigned: zero is half way up
-    return samples
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self._path = path
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self._sound.sample_rate
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack, self._errors():
+            file = stack.enter_context(open(self._path, "rb"))
+            self._sound = stack.enter_context(SoundFile(file))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        mixer = ChannelMixer(self.sample_rate)
+        empty = True
+        with self._errors():
+            for block in self._sound:
+                empty = empty and not len(block)
+                yield np.clip(np.nan_to_num(mixer.mix(block)), -1, 1)
+        if empty:
+            raise AudioError(f"{self._path} holds no sound (zero samples); record it again")
+
+    def at(self, rate: int) -> Iterator[NDArray[np.float32]]:
+        """Return the blocks converted to `rate` Hz; some may be empty. Raises AudioError."""
+        resampler = Resampler(self.sample_rate, rate, "high")
+        for block in self:
+            yield resampler.process(block)
+        yield resampler.flush()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise AudioError(f"{self._path}: no such file; check the path") from None
+        except IsADirectoryError:
+            raise AudioError(f"{self._path} is a folder; name an audio file in it") from None
+        except SoundError as error:
+            raise AudioError(f"{self._path} {error}; convert it to WAV") from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise AudioError(f"{self._path} cannot be read: {reason}") from error
 
 
 class WavWriter:

@@ -58,8 +58,8 @@ async def endpoint(section: EngineSection, family: str = "llm") -> Finding:
     """
     import openai
 
-    from bounds.http import limited_client
     from llm_adapters.openai.errors import Endpoint
+    from llm_adapters.openai.http import limited_client
 
     arguments = section.arguments()
     key = arguments["api_key"] or os.environ.get("OPENAI_API_KEY") or "none"

@@ -49,7 +49,7 @@ def make_client(url: str, key: str, connect_timeout: float) -> "AsyncOpenAI":
         raise LanguageModelError(
             f"the openai package cannot be imported ({error}): pip install openai"
         ) from None
-    from bounds.http import limited_client
+    from llm_adapters.openai.http import limited_client
 
     timeout = openai.Timeout(None, connect=connect_timeout)
     client = openai.AsyncOpenAI(

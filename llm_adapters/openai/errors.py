@@ -109,7 +109,7 @@ class Endpoint:
         """The meaning of what the client raised; `begun` once text of the reply has come."""
         import openai
 
-        from bounds.http import OversizeError
+        from llm_adapters.openai.http import OversizeError
 
         if isinstance(error, openai.APIStatusError):
             return self._status(error)

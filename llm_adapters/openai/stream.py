@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from bounds.lines import LineReader, LineTooLongError
+from llm_adapters.openai.lines import LineReader, LineTooLongError
 from llm_adapters.openai.refusal import Refusal, find_refusal
 from llm_adapters.protocol import Usage
 

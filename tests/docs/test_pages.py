@@ -27,7 +27,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", TEXTS, ids=IDS)
 def test_places_are_there(page: Path) -> None:
     """What is written as `agent/events.py` or `tests/e2e`."""
-    tops = "agent|stt|llm_adapters|tts|bounds|configs|bench|tests|docs"
+    tops = "agent|stt|llm_adapters|tts|configs|bench|tests|docs"
     places = re.findall(rf"`((?:{tops})/[\w./]*)`", page.read_text("utf-8"))
     assert [place for place in places if not (ROOT / place).exists()] == []
 

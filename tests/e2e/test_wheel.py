@@ -74,7 +74,7 @@ def test_what_is_in_the_wheel(installed: Installed) -> None:
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         told: Message = Parser().parsestr(wheel.read(metadata).decode())
     tops = {name.partition("/")[0] for name in names}
-    packages = {"agent", "stt", "llm_adapters", "tts", "bounds", "configs"}
+    packages = {"agent", "stt", "llm_adapters", "tts", "configs"}
     assert tops == packages | {"parley_voice.py", metadata.partition("/")[0]}
     for package in packages - {"configs"}:
         assert f"{package}/py.typed" in names

@@ -11,13 +11,13 @@ import anyio.lowlevel
 import numpy as np
 import pytest
 
-import bounds.http
 from agent.config.engines import LLM
 from agent.doctor.checks_llm import endpoint
-from bounds.lines import LONGEST_LINE, LineReader, LineTooLongError
 from llm_adapters import LanguageModelError, Message, TextDelta, ToolSpec
 from llm_adapters import discover as discovery
+from llm_adapters.openai import http
 from llm_adapters.openai.adapter import OpenAI
+from llm_adapters.openai.lines import LONGEST_LINE, LineReader, LineTooLongError
 from stt import SpeechToTextError
 from stt.openai import OpenAI as Transcriber
 from tests.faults.hostile import (
@@ -118,7 +118,7 @@ async def test_a_language_model(kind: str) -> None:
 
 async def test_a_reply_of_thoughts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of it is kept, so only the bytes are counted."""
-    monkeypatch.setattr(bounds.http, "MAX_STREAM", 4 * MB)
+    monkeypatch.setattr(http, "MAX_STREAM", 4 * MB)
     thoughts = endless(event(reasoning_content="hm " * 3000))
     with serving(head(STREAM), thoughts) as url, bounded_memory():
         assert ENDLESS in await ask(url)
@@ -135,7 +135,7 @@ TRANSCRIPTS: dict[str, tuple[bytes, Body, str]] = {
     "json, compressed": (head(JSON, "200 OK", GZIP), bomb(), ENDLESS),
     "nested": (head(JSON), lambda: [b"[" * MB], "sent no transcript"),
     "an error": (head("text/plain", "500 X"), endless(b"e"), "answered 500: Error code: 500"),
-    "a line": (head(STREAM), endless(b"x", b"data: "), "a line of it has no end"),
+    "a line": (head(STREAM), endless(b"x", b"data: "), ENDLESS),
     "words": (
         head(STREAM),
         endless(b'data: {"delta": "' + b"word " * 999 + b'"}\n\n'),

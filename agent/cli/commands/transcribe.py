@@ -3,8 +3,9 @@
 import argparse
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TextIO
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.audio.resample import resample
-from agent.audio.wav import read_audio
+from agent.audio.wav import AudioFile
 from agent.cli import ending
 from agent.cli.options import add_config
 from agent.cli.output import loading, warn
@@ -28,7 +29,7 @@ from agent.errors import AudioError
 from agent.guards.control_characters import json_line, on_one_line
 from agent.guards.secrets import redact
 from agent.turns.detector import TurnDetector
-from agent.turns.events import SpeechEnded
+from agent.turns.events import Signal, SpeechEnded
 from agent.turns.vad import SAMPLE_RATE, WINDOW, SileroVad, Vad
 from stt import SpeechToText, SpeechToTextError, Transcript
 
@@ -37,6 +38,8 @@ CUTS = TurnSettings(silence=0.5, max_length=28.0)
 
 TAIL = 0.3
 """Seconds of what follows the last voiced window that still belong to the utterance."""
+KEPT = 40.0
+"""Seconds of a file that are kept: an utterance with its margins, and the pause that ends it."""
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -94,12 +97,13 @@ class TextOutput:
             self._replace(text[-(shutil.get_terminal_size().columns - 1) :])
             self._stream.flush()
 
-    def final(self, transcript: Transcript) -> None:
-        """All of an utterance."""
+    def final(self, transcript: Transcript) -> Transcript:
+        """All of an utterance; what `end` needs of it."""
         if self._live:
             self._replace("")
         if transcript.text:
             print(transcript.text, file=self._stream, flush=True)
+        return replace(transcript, words=())
 
     def end(self, path: str, utterances: Sequence[Transcript]) -> None:
         """A file has been transcribed."""
@@ -127,8 +131,9 @@ class JsonOutput:
     def partial(self, text: str) -> None:
         """What is understood of an utterance so far."""
 
-    def final(self, transcript: Transcript) -> None:
-        """All of an utterance."""
+    def final(self, transcript: Transcript) -> Transcript:
+        """All of an utterance; what `end` needs of it."""
+        return transcript
 
     def end(self, path: str, utterances: Sequence[Transcript]) -> None:
         """A file has been transcribed; the times of its words count from the file's beginning."""
@@ -153,15 +158,15 @@ async def transcribe(
     try:
         for path in files:
             try:
-                pcm = await anyio.to_thread.run_sync(_read, path)
-                await engine.load()  # a file is a conversation of its own
-                output.begin(path)
-                async with aclosing(utterances(pcm, vad, settings)) as spans:
-                    heard = [
-                        await _recognise(engine, pcm[start:stop], start / SAMPLE_RATE, output)
-                        async for start, stop in spans
-                    ]
-                output.end(path, heard)
+                async with _opened(path) as blocks:
+                    await engine.load()  # a file is a conversation of its own
+                    output.begin(path)
+                    async with aclosing(utterances(blocks, vad, settings)) as spoken:
+                        heard = [
+                            output.final(await _recognise(engine, pcm, start, output))
+                            async for start, pcm in spoken
+                        ]
+                    output.end(path, heard)
             except (AudioError, SpeechToTextError) as error:
                 warn(str(error) if isinstance(error, AudioError) else f"{path}: {error}")
                 status = 1
@@ -172,35 +177,87 @@ async def transcribe(
 
 
 async def utterances(
-    pcm: NDArray[np.float32], vad: Vad, settings: VadSettings
-) -> AsyncGenerator[tuple[int, int]]:
-    """Where in 16 kHz audio somebody speaks: first sample and end of each utterance, in order."""
-    turns = TurnDetector(settings, CUTS)
-    vad.reset()
-    windows = 0
-    done = 0  # end of the last utterance
-    for position in range(0, len(pcm), SAMPLE_RATE):
-        block = pcm[position : position + SAMPLE_RATE]
-        if position + SAMPLE_RATE >= len(pcm):  # complete the last window
-            block = np.append(block, np.zeros(-len(pcm) % WINDOW, np.float32))
-        ends = []
-        for probability in await vad.feed(block):
-            start, windows = windows * WINDOW / SAMPLE_RATE, windows + 1
-            ends += turns.update(probability, start, windows * WINDOW / SAMPLE_RATE)
-        if position + SAMPLE_RATE >= len(pcm):
-            ends += turns.flush()
-        for end in ends:
+    blocks: AsyncIterable[NDArray[np.float32]], vad: Vad, settings: VadSettings
+) -> AsyncGenerator[tuple[float, NDArray[np.float32]]]:
+    """Cut 16 kHz audio where somebody speaks: when each utterance begins, and its samples."""
+    cutter = _Cutter(vad, settings)
+    async for block in blocks:
+        for utterance in await cutter.feed(block):
+            yield utterance
+    for utterance in await cutter.finish():
+        yield utterance
+
+
+class _Cutter:
+    """Cutter of a file into utterances; it keeps the latest samples, whatever the file's length."""
+
+    def __init__(self, vad: Vad, settings: VadSettings) -> None:
+        self._vad = vad
+        self._turns = TurnDetector(settings, CUTS)
+        self._windows = 0
+        self._kept: deque[NDArray[np.float32]] = deque()
+        self._start = self._end = 0  # of what is kept
+        self._done = 0  # end of the last utterance
+        vad.reset()
+
+    async def feed(self, block: NDArray[np.float32]) -> list[tuple[float, NDArray[np.float32]]]:
+        """The utterances that the next samples show to be over."""
+        self._kept.append(block)
+        self._end += len(block)
+        while self._end - self._start - len(self._kept[0]) > KEPT * SAMPLE_RATE:
+            self._start += len(self._kept.popleft())
+        return self._cut(await self._hear(block))
+
+    async def finish(self) -> list[tuple[float, NDArray[np.float32]]]:
+        """Those that are over because the file is."""
+        signals = await self._hear(np.zeros(-self._end % WINDOW, np.float32))  # the last window
+        return self._cut([*signals, *self._turns.flush()])
+
+    async def _hear(self, block: NDArray[np.float32]) -> list[Signal]:
+        signals: list[Signal] = []
+        for probability in await self._vad.feed(block):
+            start, self._windows = self._windows * WINDOW / SAMPLE_RATE, self._windows + 1
+            signals += self._turns.update(probability, start, self._windows * WINDOW / SAMPLE_RATE)
+        return signals
+
+    def _cut(self, signals: Sequence[Signal]) -> list[tuple[float, NDArray[np.float32]]]:
+        spoken = []
+        for end in signals:
             if isinstance(end, SpeechEnded):
-                first = max(done, round((end.start - CUTS.pre_roll) * SAMPLE_RATE))
+                first = max(self._done, round((end.start - CUTS.pre_roll) * SAMPLE_RATE))
                 tail = 0.0 if end.cut else TAIL
-                done = min(len(pcm), round((end.stop + tail) * SAMPLE_RATE))
-                yield first, done
+                self._done = min(self._end, round((end.stop + tail) * SAMPLE_RATE))
+                pcm = np.concatenate(self._kept)[first - self._start : self._done - self._start]
+                spoken.append((first / SAMPLE_RATE, pcm))
+        return spoken
 
 
-def _read(path: str) -> NDArray[np.float32]:
-    """The file's sound, 16 kHz mono."""
-    pcm, rate = read_audio(path)
-    return resample(pcm, rate, SAMPLE_RATE)
+@asynccontextmanager
+async def _opened(path: str) -> AsyncGenerator[AsyncIterable[NDArray[np.float32]]]:
+    """The file's sound, 16 kHz mono, a second or so at a time. Raises AudioError."""
+    with ExitStack() as stack:
+        file = await anyio.to_thread.run_sync(stack.enter_context, AudioFile(path))
+        blocks = file.at(SAMPLE_RATE)
+        first = await anyio.to_thread.run_sync(_second, blocks)
+
+        async def seconds() -> AsyncGenerator[NDArray[np.float32]]:
+            pcm = first
+            while len(pcm):
+                yield pcm
+                pcm = await anyio.to_thread.run_sync(_second, blocks)
+
+        async with aclosing(seconds()) as rest:
+            yield rest
+
+
+def _second(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The next second, or what is left."""
+    pieces = [np.zeros(0, np.float32)]
+    size = 0
+    while size < SAMPLE_RATE and (piece := next(blocks, None)) is not None:
+        pieces.append(piece)
+        size += len(piece)
+    return np.concatenate(pieces)
 
 
 async def _recognise(
@@ -218,7 +275,6 @@ async def _recognise(
             if transcript is not None:
                 output.partial(transcript.text)
         transcript = await recognition.finish()
-    output.final(transcript)
     words = tuple(
         replace(word, start=round(word.start + offset, 3), end=round(word.end + offset, 3))
         for word in transcript.words

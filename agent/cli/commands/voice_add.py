@@ -33,6 +33,9 @@ from tts import TextToSpeechError
 if TYPE_CHECKING:
     from tts.dia2.text.prefix import Word
 
+LONGEST_CLIP = 600.0
+"""Seconds: what is kept of a recording is much less."""
+
 
 def run(args: argparse.Namespace) -> int:
     """Check the recording, ask for consent, find the words, encode, save.
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     path = free_name(args.name, replace=args.yes)
     config = settings(args)
     words = None if args.words is None else read_words(args.words)
-    pcm, rate = read_audio(args.clip)
+    pcm, rate = read_audio(args.clip, longest=LONGEST_CLIP)
     try:
         for warning in check_recording(pcm, rate):
             warn(f"{args.clip}: {warning}")

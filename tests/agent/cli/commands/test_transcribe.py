@@ -170,9 +170,14 @@ class Scripted:
 
 async def cut(seconds: float, *voices: tuple[float, float]) -> list[tuple[float, float]]:
     """The utterances in so much audio with voices there, in seconds."""
-    pcm = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
-    spans = utterances(pcm, Scripted(*voices), VadSettings())
-    return [(start / SAMPLE_RATE, stop / SAMPLE_RATE) async for start, stop in spans]
+
+    async def blocks() -> AsyncIterator[NDArray[np.float32]]:
+        pcm = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+        for start in range(0, len(pcm), SAMPLE_RATE):
+            yield pcm[start : start + SAMPLE_RATE]
+
+    spoken = utterances(blocks(), Scripted(*voices), VadSettings())
+    return [(start, start + len(pcm) / SAMPLE_RATE) async for start, pcm in spoken]
 
 
 @pytest.mark.anyio
