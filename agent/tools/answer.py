@@ -1,7 +1,8 @@
 """What the user answers to "shall I?": yes, no, something else, or nobody can be sure. Pure logic.
 
-An answer is a yes if it consists of phrases that say so, of polite ones, and after those of a piece
-of the question, word for word. A single word more and it is none.
+An answer is a yes if it consists of phrases that say so, of polite ones, and after those of the
+question's end, word for word. A single word more and it is none; and where several things were
+asked about, naming some of them is none either.
 """
 
 import re
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
 
-from agent.tools.answer_words import ANYWHERE, PHRASES
+from agent.tools.answer_words import AND, ANYWHERE, PHRASES
 
 _MOST_WORDS = 30  # of a plain yes
+_LISTS = re.compile("[,;、，；]")
 _SPACELESS = r"\u3040-\u30ff\u4e00-\u9fff"  # kana, and Han characters
 
 
@@ -36,7 +38,7 @@ def understand(said: str, asked: str, language: str | None = None) -> Answer:
     code = re.split("[-_]", language.lower())[0] if language else ""
     spoken = [_language(each) for each in ((code,) if code in PHRASES else ANYWHERE)]
     words, questioned = _words(said), re.search(r"[?？؟]\s*$", said) is not None
-    if agreeing := [each for each in spoken if each.agrees(words, _words(asked))]:
+    if agreeing := [each for each in spoken if each.agrees(words, asked)]:
         sure = not questioned and not all(each.mocking.search(words) for each in agreeing)
         return Answer.YES if sure else Answer.UNSURE
     unsure = any(each.unsure.search(words) for each in spoken)
@@ -60,6 +62,7 @@ class _Language:
     no: re.Pattern[str]
     unsure: re.Pattern[str]
     asks: re.Pattern[str]  # a question, a condition
+    joins: re.Pattern[str]  # several things that are asked about
 
     def agrees(self, said: str, asked: str) -> bool:
         """Whether `said` is nothing but a yes to `asked`."""
@@ -68,8 +71,13 @@ class _Language:
         if agreed is None or not self.yes.search(agreed[0]):
             return False
         echo = said[agreed.end() :].strip()
+        if not echo:
+            return True
+        question = _words(asked)
+        if _LISTS.search(asked) or self.joins.search(question):
+            return False
         doubt = any(pattern.search(echo) for pattern in (self.no, self.unsure, self.asks))
-        return not echo or (f" {echo} " in f" {asked} " and not doubt)
+        return f" {question}".endswith(f" {echo}") and not doubt
 
 
 @cache
@@ -84,6 +92,7 @@ def _language(code: str) -> _Language:
         no=_whole(no),
         unsure=_whole(unsure),
         asks=_whole(asks),
+        joins=_whole(_any(f"{AND['en']}|{AND[code]}")),
     )
 
 

@@ -34,39 +34,39 @@ PHRASES: dict[str, tuple[str, str, str, str, str]] = {
         "|einverstanden|unbedingt|gerne|gern|sehr gerne|ja gerne|ok|okay|in ordnung|mach das"
         "|mach es|mach mal|tu das|tu es|auf jeden fall|auf alle fälle|bitte machen|ja bitte"
         "|stimmt|das stimmt|ich bin einverstanden|ich bin sicher|aber sicher|aber ja",
-        "bitte|bitte sehr|danke|danke schön|vielen dank|jetzt|gleich|sofort|dann",
+        "bitte|bitte sehr|danke|danke schön|vielen dank|jetzt|sofort",
         "nein|nee|nö|ne|nicht|nichts|nie|niemals|kein|keine|keinen|keinesfalls|stopp|stop|halt"
         "|warte|warten|moment|abbrechen|lass|vergiss|vergiss es|auf keinen fall|keine ahnung",
         "vielleicht|möglicherweise|eventuell|wahrscheinlich|hm|hmm|äh|ähm|öh|naja|na ja|tja"
         "|mal sehen|weiß nicht|ich weiß nicht|keine ahnung|bin nicht sicher|ich bin nicht sicher"
         "|ich glaube|ich denke|von mir aus|meinetwegen|wenn du meinst|wie du willst|mir egal"
-        "|ist mir egal|egal|warum nicht|jein|sicher|ach",
+        "|ist mir egal|egal|warum nicht|jein|sicher|ach|gleich|ja dann",
         "warum|wieso|weshalb|was|wann|wo|wer|welche|welcher|welches|wie|willst du|bist du"
         "|kannst du|ist das|ist es|soll|wenn|falls|aber|sondern|nur|außer|erst|später|morgen"
         "|nachher|oder|andere|anderen|lieber|stattdessen",
     ),
     "fr": (
         "oui|ouais|absolument|volontiers|avec plaisir|certainement|exactement|tout à fait|ok"
-        "|okay|d accord|bien sûr|vas y|allez y|parfait|c est ça|c est bon|entendu|je confirme"
+        "|okay|d accord|bien sûr|vas y|allez y|parfait|c est ça|entendu|je confirme"
         "|je suis d accord|fais le|faites le|affirmatif",
-        "s il te plaît|s il vous plaît|merci|merci beaucoup|tout de suite|maintenant|alors",
+        "s il te plaît|s il vous plaît|merci|merci beaucoup|tout de suite|maintenant",
         "non|pas|jamais|rien|ne|n|stop|arrête|arrêtez|attends|attendez|annule|annulez|laisse"
         "|laisse tomber|surtout pas|aucun",
         "peut être|sans doute|probablement|hm|hmm|euh|heu|bof|ben|je ne sais pas|je sais pas"
         "|je crois|je pense|si tu veux|si vous voulez|comme tu veux|comme vous voulez"
-        "|pourquoi pas|ça m est égal|mouais|bah",
+        "|pourquoi pas|ça m est égal|mouais|bah|c est bon|alors",
         "pourquoi|quoi|que|quand|où|qui|quel|quelle|quels|comment|est ce|veux tu|voulez vous"
         "|es tu|si|mais|seulement|sauf|plus tard|demain|après|avant|d abord|ou|plutôt|l autre",
     ),
     "es": (
         "sí|si|claro|claro que sí|vale|correcto|adelante|por supuesto|de acuerdo|hazlo|hágalo|ok"
         "|okay|exacto|exactamente|desde luego|perfecto|está bien|confirmo|confirmado|afirmativo",
-        "por favor|gracias|muchas gracias|ahora|ahora mismo|ya|entonces",
+        "por favor|gracias|muchas gracias|ahora|ahora mismo|entonces",
         "no|nunca|jamás|nada|ni|tampoco|para|pare|espera|espere|cancela|cancele|detente|déjalo"
         "|olvídalo|negativo",
         "quizás|quizá|tal vez|a lo mejor|puede ser|probablemente|creo|supongo|hm|hmm|eh|pues"
         "|bueno|no sé|no lo sé|no estoy seguro|no estoy segura|como quieras|si quieres"
-        "|por qué no|me da igual|lo que quieras",
+        "|por qué no|me da igual|lo que quieras|ya|está bien gracias",
         "por qué|qué|cuándo|cuando|dónde|quién|cuál|cómo|quieres|es eso|estás|pero|solo|sólo"
         "|excepto|menos|después|luego|mañana|antes|primero|o|otra|otro|mejor|si quieres",
     ),
@@ -87,11 +87,13 @@ PHRASES: dict[str, tuple[str, str, str, str, str]] = {
         "sim|claro|claro que sim|com certeza|certo|correto|exato|exatamente|ok|okay|tá bom"
         "|está bem|tudo bem|pode fazer|faça|faz isso|de acordo|concordo|por favor sim|perfeito"
         "|confirmo|confirmado|podes|sim senhor|afirmativo",
-        "por favor|se faz favor|obrigado|obrigada|muito obrigado|muito obrigada|agora|já|então",
+        "por favor|se faz favor|obrigado|obrigada|muito obrigado|muito obrigada|agora|então",
         "não|nao|nunca|jamais|nada|nem|para|pare|espera|espere|cancela|cancele|deixa|esquece"
         "|negativo",
         "talvez|provavelmente|pode ser|quem sabe|acho|acho que sim|hm|hmm|eh|bem|bom|não sei"
-        "|não tenho certeza|se quiser|se quiseres|como quiser|por que não|tanto faz|sei lá",
+        "|não tenho certeza|se quiser|se quiseres|como quiser|por que não|tanto faz|sei lá|já"
+        "|tudo bem obrigado|tudo bem obrigada"
+        "|está bem obrigado|está bem obrigada|tá bom obrigado|tá bom obrigada",
         "por que|porque|porquê|o que|que|quando|onde|quem|qual|como|você quer|queres|é verdade"
         "|se|mas|só|somente|exceto|menos|depois|mais tarde|amanhã|antes|primeiro|ou|outra|outro",
     ),
@@ -102,31 +104,31 @@ PHRASES: dict[str, tuple[str, str, str, str, str]] = {
         "nee|neen|niet|nooit|niets|geen|stop|wacht|annuleer|laat maar|laat|vergeet het",
         "misschien|wellicht|waarschijnlijk|mogelijk|hm|hmm|eh|ehm|tja|nou|weet niet"
         "|ik weet het niet|weet ik niet|ik denk|ik geloof|als je wilt|zoals je wilt|waarom niet"
-        "|maakt niet uit|mij best",
+        "|maakt niet uit|mij best|ja dan|goed dank je|goed bedankt",
         "waarom|wat|wanneer|waar|wie|welke|hoe|wil je|ben je|is dat|als|maar|alleen|behalve"
         "|later|morgen|straks|eerst|of|andere|liever",
     ),
     "pl": (
         "tak|jasne|oczywiście|dobrze|zgoda|pewnie|zgadza się|w porządku|ok|okay|naturalnie"
         "|zrób to|proszę bardzo|potwierdzam|dokładnie|koniecznie",
-        "proszę|dziękuję|dzięki|teraz|zaraz|od razu",
+        "proszę|dziękuję|dzięki|teraz|od razu",
         "nie|no|nigdy|nic|żaden|stop|stój|czekaj|poczekaj|zaczekaj|anuluj|zostaw|przestań"
         "|niestety",
         "może|być może|chyba|chyba tak|prawdopodobnie|raczej|hm|hmm|yyy|eee|nie wiem"
         "|nie jestem pewien|nie jestem pewna|jak chcesz|czemu nie|dlaczego nie|wszystko jedno"
-        "|obojętnie|no tak",
+        "|obojętnie|no tak|zaraz|dobrze dziękuję|w porządku dziękuję|dobrze dzięki",
         "dlaczego|czemu|co|kiedy|gdzie|kto|który|która|jak|czy|chcesz|jesteś|jeśli|jeżeli|ale"
         "|tylko|oprócz|później|potem|jutro|najpierw|albo|lub|inne|drugie",
     ),
     "ru": (
-        "да|конечно|давай|давайте|хорошо|ладно|согласен|согласна|разумеется|верно|точно|именно"
+        "да|конечно|давай|давайте|хорошо|согласен|согласна|разумеется|верно|точно|именно"
         "|подтверждаю|сделай|сделайте|сделай это|окей|ок|безусловно|да конечно",
-        "пожалуйста|спасибо|сейчас|сразу|тогда",
+        "пожалуйста|спасибо|сразу|тогда",
         "нет|не|никогда|ничего|ни|нельзя|стоп|стой|подожди|подождите|погоди|отмена|отмени"
         "|отставить|забудь|оставь|да нет",
         "может|может быть|возможно|наверное|вероятно|думаю|кажется|хм|эм|ну|э|не знаю|я не знаю"
         "|не уверен|не уверена|как хочешь|как хотите|почему нет|почему бы и нет|все равно"
-        "|всё равно",
+        "|всё равно|ладно|сейчас",
         "почему|зачем|что|когда|где|кто|какой|какая|какую|как|разве|ты хочешь|если|но|только"
         "|кроме|потом|позже|завтра|сначала|или|другой|другую|ли",
     ),
@@ -136,7 +138,8 @@ PHRASES: dict[str, tuple[str, str, str, str, str]] = {
         "lütfen|teşekkürler|teşekkür ederim|sağ ol|şimdi|hemen",
         "hayır|yok|değil|asla|dur|bekle|iptal|vazgeç|boş ver|istemiyorum|yapma|olmaz",
         "belki|galiba|sanırım|herhalde|muhtemelen|hm|hmm|şey|yani|bilmiyorum|emin değilim"
-        "|sen bilirsin|istersen|neden olmasın|fark etmez",
+        "|sen bilirsin|istersen|neden olmasın|fark etmez|tamam sağ ol|tamam teşekkürler"
+        "|tamam teşekkür ederim",
         "neden|niye|niçin|ne|ne zaman|nerede|kim|hangi|nasıl|mı|mi|mu|mü|musun|misin|mısın|eğer"
         "|ama|fakat|sadece|hariç|sonra|yarın|önce|veya|ya da|başka|diğer",
     ),
@@ -149,7 +152,7 @@ PHRASES: dict[str, tuple[str, str, str, str, str]] = {
         "|キャンセル|結構|違う|違い|止め",
         "多分|たぶん|かもしれ|かも|さあ|えっと|えーと|うーん|どうかな|どうでしょう|分からない"
         "|わからない|分かりません|わかりません|まあ|どちらでも|好きに|でしょう|いいです",
-        "なぜ|なに|何|いつ|どこ|誰|だれ|どれ|どの|どう|ですか|ますか|のか|でも|けど|ただ|だけ"
+        "なぜ|なに|何|いつ|どこ|誰|だれ|どれ|どの|どう|ですか|ますか|か|のか|でも|けど|ただ|だけ"
         "|後で|あとで|明日|先に|もし|なら|たら|前に|他の|別の|以外",
     ),
     "zh": (
@@ -218,7 +221,14 @@ PHRASES: dict[str, tuple[str, str, str, str, str]] = {
         "чому|навіщо|що|коли|де|хто|який|як|чи|якщо|але|тільки|пізніше|або",
     ),
 }
-# fmt: on
-
 ANYWHERE = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "tr", "ja", "zh", "ko")
 """Those that are understood where the session's language is not known."""
+
+AND = {
+    "en": "and", "de": "und|sowie", "fr": "et", "es": "y|e", "it": "e|ed", "pt": "e", "nl": "en",
+    "pl": "i|oraz", "ru": "и", "tr": "ve|ile", "ja": "と|や", "zh": "和|与|及|跟",
+    "ko": "와|과|하고", "sv": "och", "da": "og", "no": "og", "fi": "ja", "cs": "a", "uk": "і|й|та",
+}
+"""What joins several things that a question asks about."""
+
+# fmt: on

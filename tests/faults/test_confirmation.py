@@ -472,3 +472,42 @@ class TestConversation:
         talk = await self.talk(["yes"], [[twice], ["Done."]])
         assert self.said(talk)[0] == ASK.format(door="front")
         assert DOORS == ["front"]
+
+
+FALSE_FRIENDS = {
+    "de": "Ja, gleich.|ja dann",
+    "fr": "C'est bon.|C'est bon, merci.|oui, alors",
+    "es": "Ya vale.|Vale ya|Ya está bien.|Ya, claro.|Está bien, gracias.",
+    "pt": "Tudo bem, obrigado.|Está bem, obrigada.|Já está bem",
+    "nl": "Goed, bedankt.|Ja dan.",
+    "pl": "Tak, zaraz.|Dobrze, dziękuję.",
+    "ru": "Да ладно!|Ладно.|Да, сейчас.|Ладно, спасибо.",
+    "tr": "Tamam, sağ ol.|Tamam, teşekkürler.",
+    "ja": "そうですか。|はい、か",
+}
+"""Enough!, in a moment, come on!, no need: made of words each of which would be a yes."""
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [(code, each) for code, listed in FALSE_FRIENDS.items() for each in listed.split("|")],
+)
+def test_words_of_a_yes_that_mean_something_else(language: str, said: str) -> None:
+    asked = "玄関のドアを開けますか？" if language == "ja" else QUESTION
+    assert understand(said, asked, language) is not Answer.YES
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("Yes, the kitchen lights.", "Shall I turn off the kitchen lights and the freezer?"),
+        ("Yes, the freezer.", "Shall I turn off the kitchen lights and the freezer?"),
+        ("Yes, front.", "Shall I really do this: unlock, doors front, back?"),
+        ("Yes, back.", "Shall I really do this: unlock, doors front, back?"),
+        ("Yes, to Bob.", "Shall I send 50 euros to Bob, 5000 to Eve?"),
+        ("Yes, I", QUESTION),
+        ("Sure, the", QUESTION),
+    ],
+)
+def test_a_yes_to_a_part_of_the_question(said: str, asked: str) -> None:
+    assert understand(said, asked, "en") is Answer.UNSURE
