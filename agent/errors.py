@@ -1,6 +1,6 @@
 """Errors: what can go wrong outside the engines, each with a message that says what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 
@@ -28,3 +28,12 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return the end of a message about an unknown word: the nearest known one, or `otherwise`."""
     near = get_close_matches(word, list(known), n=1)
     return f", did you mean '{near[0]}'?" if near else otherwise
+
+
+def leaves_of(error: BaseException) -> Iterator[BaseException]:
+    """Iterate over the errors in a group, and in the groups within it; or over `error` itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves_of(part)
+    else:
+        yield error

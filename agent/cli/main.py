@@ -8,13 +8,13 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from agent.cli.ending import signals
 from agent.cli.streams import discard, guarded, open_standard_streams
-from agent.errors import did_you_mean
+from agent.errors import did_you_mean, leaves_of
 from agent.guards.secrets import learn_environment
 from agent.shadowing import strangers
 
@@ -113,7 +113,7 @@ def _parser(arguments: Sequence[str]) -> Parser:
 
 def _failure(error: BaseException, command: str | None, *, debug: bool) -> int | None:
     """Tell what went wrong and give the exit status; None for what is no failure of ours."""
-    leaves = list(_leaves(error))
+    leaves = list(leaves_of(error))
     if any(isinstance(leaf, SystemExit | GeneratorExit) for leaf in leaves):
         return None
     if all(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
@@ -130,14 +130,6 @@ def _failure(error: BaseException, command: str | None, *, debug: bool) -> int |
     for line in dict.fromkeys(line for leaf in leaves for line in _lines(leaf)):
         print(f"parley: {line}", file=sys.stderr)
     return 1
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from _leaves(part)
-    else:
-        yield error
 
 
 def _origin(error: BaseException) -> BaseException:

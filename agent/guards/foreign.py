@@ -9,11 +9,11 @@ scopes around us know of, and Ctrl-C, which a signal brings.
 import asyncio
 import dis
 import math
-from collections.abc import Iterator
 from types import TracebackType
 
 import anyio
 
+from agent.errors import leaves_of
 from agent.guards.text import valid
 
 
@@ -35,7 +35,7 @@ class foreign:  # noqa: N801  (used as `with foreign():`, like contextlib's own)
     ) -> None:
         if error is None or isinstance(error, Exception):
             return
-        leaves = list(_leaves(error))
+        leaves = list(leaves_of(error))
         others = [leaf for leaf in leaves if not _is_cancellation(leaf)]
         ours = len(others) < len(leaves) and _cancelled(beside=bool(others))
         if not ours and not any(map(_from_keyboard, leaves)):
@@ -51,7 +51,7 @@ def only(error: BaseException) -> BaseException:
 
 def describe(error: BaseException) -> str:
     """Return the kind and the message of an error, for people; of a group each one's."""
-    return "; ".join(_describe(leaf) for leaf in _leaves(error))
+    return "; ".join(_describe(leaf) for leaf in leaves_of(error))
 
 
 def _describe(error: BaseException) -> str:
@@ -63,14 +63,6 @@ def _describe(error: BaseException) -> str:
     if isinstance(error, ForeignError):
         return message
     return f"{kind}: {message}" if message else kind
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for part in error.exceptions:
-            yield from _leaves(part)
-    else:
-        yield error
 
 
 def _is_cancellation(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ A few hundred inputs; 10,000 by `python -m tests.faults.fuzz_cli`.
 import pytest
 
 from tests.faults import fuzz_cli
+from tests.faults.fuzz_inputs import SECRET
 
 
 @pytest.mark.parametrize("kind", fuzz_cli.KINDS)
@@ -17,7 +18,7 @@ def test_no_input_is_too_much(kind: str, capfd: pytest.CaptureFixture[str]) -> N
 
 def test_the_fuzzer_notices(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise KeyError(fuzz_cli.SECRET)
+        raise KeyError(SECRET)
 
     monkeypatch.setattr("agent.config.load.parse_config", fail)
     results = fuzz_cli.run(10, 1, ("yaml",))
