@@ -23,6 +23,7 @@ _QUOTES = "\"'“”‘’«»([)],;:!?…"
 _DOTTED = re.compile(r"(?:[^\W\d_]\.){2,}$")
 _ORDINAL = re.compile(r"\d{1,3}\.")
 _YEAR = re.compile(r"\d{4}")
+_CODE = r"[\w+/=:.-]"
 LONG_CODE = 20
 """Characters from which on a code is not spelled."""
 
@@ -115,6 +116,16 @@ class Rules(Readers):
             word.rstrip(".,") in self.language.month_names for word in region.split()
         )
 
+    def is_code(self, text: str) -> bool:
+        """Whether the beginning of a long token is that of a code, which is named and not read."""
+        whole = re.fullmatch(rf"{_CODE}*", text)
+        return whole is not None and self.code(whole, Place("", "")) is not None
+
+    def code_end(self, text: str, at: int, most: int) -> int:
+        """Where the code that begins at `at` ends, at `most`."""
+        code = re.compile(rf"{_CODE}*").match(text, at, most)
+        return code.end() if code else at
+
     def _read(self, text: str, at: int, place: Place) -> tuple[str, str, bool]:
         """What is written at a place, what is spoken of it, and whether a rule says so."""
         for pattern, read in self._rules if self._any.match(text, at) else ():
@@ -143,7 +154,7 @@ class Rules(Readers):
         each = rf"(?P<each>/(?={LETTER}))?"
         after = rf"(?:\s?(?P<power>{power})(?!\w))?" if power else "(?P<power>(?!))?"
         return [
-            (rf"(?<!\S)[\w+/=:.-]{{{LONG_CODE},}}", self.code),
+            (rf"(?<!\S){_CODE}{{{LONG_CODE},}}", self.code),
             (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", self.address),
             (rf"(?<![\w@.])(?:[\w-]+\.)+(?:{_HOSTS})(?:/\S*\w)?(?!\w|\.\w)", self.address),
             (r"\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)", self.octets),

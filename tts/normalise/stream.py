@@ -11,6 +11,9 @@ from tts.protocol import SpokenWord
 LONGEST_REGION = 160
 """Characters after which figures that belong together are read apart: nothing waits for ever."""
 
+LONGEST_CODE = 50_000
+"""Characters of a code that are counted together; longer ones are two."""
+
 _BOUNDARY = re.compile("[\\s\u2e80-\U0010ffff]")
 _PLAIN = re.compile(rf"(?:{LETTER}+(?:['’-]{LETTER}+)*)?")
 _OPENING, _CLOSING = "\"'“‘«(¿¡[", "\"'”’»)]"
@@ -122,10 +125,19 @@ class Normaliser:
             if len(self._text) < at + _NEAR and not final:
                 return None
         found = _BOUNDARY.search(self._text, max(at, self._searched))
-        if found is not None:
-            return found.start()
-        self._searched = len(self._text)
-        return len(self._text) if final else None
+        self._searched = len(self._text) if found is None else found.start()
+        cut = self._cut(at)
+        if cut < self._searched:
+            return cut
+        return self._searched if found is not None or final else None
+
+    def _cut(self, at: int) -> int:
+        """Where a token has to end at the latest: its work grows faster than its length."""
+        assert self._rules is not None
+        end = at + LONGEST_REGION
+        if self._searched > end and self._rules.is_code(self._text[at:end]):
+            end = self._rules.code_end(self._text, at, at + LONGEST_CODE)
+        return end
 
     def _take(self, token: str) -> str:
         """Take a token: what can be spoken by it and before it."""
@@ -156,8 +168,10 @@ class Normaliser:
         body = region.rstrip()
         said = ""
         for written, spoken in self._rules.expand(body, self._before, following[:1]):
-            self.record.add(written, spoken)
-            said += spoken
+            touches = self.record.spoken[-1:].isalnum() and spoken[:1].isalnum()  # after a cut
+            apart = self._rules.language.space if touches and spoken != written else ""
+            self.record.add(written, apart + spoken)
+            said += apart + spoken
         space = region[len(body) :]
         self.record.add(space, space)
         self._before = body.split()[-1]
