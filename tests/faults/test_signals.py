@@ -88,6 +88,7 @@ def command(
 HANGING = ("hangs_in_a_thread", "hangs_on_the_loop", "hangs_in_native_code", "hangs_in_closing")
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("name", HANGING)
 def test_the_second_ctrl_c_ends_it_whatever_hangs(name: str) -> None:
     with command(name) as process:
@@ -101,6 +102,7 @@ def test_the_second_ctrl_c_ends_it_whatever_hangs(name: str) -> None:
     assert process.returncode in (-signal.SIGINT, 0, 130)
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("name", ["leaves_a_thread", "leaves_a_library"])
 def test_a_ctrl_c_ends_an_exit_that_hangs(name: str) -> None:
     with command(name) as process:
