@@ -73,15 +73,16 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
         over.set()
 
     async def watched() -> None:
-        _watch_for_second()  # by now the event loop has set its own handler
         over = anyio.Event()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(work, over)
-            try:
-                await over.wait()
-            except anyio.get_cancelled_exc_class():
-                _begin()
-                raise
+        # By now the event loop has set its own handler.
+        with _second_ends():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(work, over)
+                try:
+                    await over.wait()
+                except anyio.get_cancelled_exc_class():
+                    _begin()
+                    raise
 
     anyio.run(watched)
     if errors:
@@ -145,28 +146,41 @@ def _begin() -> None:
         os.write(sys.stdout.fileno(), b"\x1b[?25h")
 
 
-def _watch_for_second() -> None:
-    """Have a thread end the program at the second Ctrl-C: the main thread may be in native code.
+@contextmanager
+def _second_ends() -> Iterator[None]:
+    """For the length of a block, a thread ends the program at the second Ctrl-C.
 
-    What sends the first one may send it twice, as `timeout` and others that forward signals do.
+    The main thread may be in native code then. What sends the first one may send it twice, as
+    `timeout` and others that forward signals do.
     """
     if threading.current_thread() is not threading.main_thread():
+        yield
         return
+    import asyncio
+
+    wake = asyncio.get_running_loop().call_soon_threadsafe
     mine, python = socket.socketpair()
     python.setblocking(False)
-    signal.set_wakeup_fd(python.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(python.fileno(), warn_on_full_buffer=False)
 
     def watch() -> None:
         first: float | None = None
-        while numbers := mine.recv(1):
-            if numbers[0] != signal.SIGINT:
-                continue
-            if first is not None and time.monotonic() - first > _ONE:
-                os._exit(130)
-            first = first or time.monotonic()
-        python.close()
+        with mine:
+            while numbers := mine.recv(1):
+                with suppress(RuntimeError):  # a loop that is closed
+                    wake(int)  # a signal that comes just before it waits does not end the wait
+                if numbers[0] != signal.SIGINT:
+                    continue
+                if first is not None and time.monotonic() - first > _ONE:
+                    os._exit(130)
+                first = first or time.monotonic()
 
     threading.Thread(target=watch, name="signals", daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        python.close()  # which ends the thread
 
 
 def _force_after(seconds: float, status: int, why: str = "") -> threading.Timer:

@@ -149,6 +149,8 @@ def _set(*columns: str) -> frozenset[str]:
 
 
 _ALONE = _set(_SOUNDS, *(alone for alone, _, _ in _LANGUAGES.values()))
+_PLEAS = _set("please|bitte|proszę")
+"""More often they begin "please stop", and nobody waits for what follows."""
 _GO_ON = _set(*(going_on for _, _, going_on in _LANGUAGES.values()))
 _PHRASES = _GO_ON | _set(*(phrases for _, phrases, _ in _LANGUAGES.values()))
 
@@ -171,7 +173,7 @@ def could_become_backchannel(partial: str) -> bool:
     said = " ".join(_words(partial))
     if not said or is_backchannel(partial):
         return True
-    return any(whole.startswith(f"{said} ") for whole in _PHRASES)
+    return said not in _PLEAS and any(whole.startswith(f"{said} ") for whole in _PHRASES)
 
 
 def _words(text: str) -> list[str]:
