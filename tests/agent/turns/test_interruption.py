@@ -94,6 +94,8 @@ def test_what_may_yet_become_one(partial: str) -> None:
     assert could_become_backchannel(partial)
 
 
-@pytest.mark.parametrize("partial", ["stop", "no", "wait", "what", "i want", "yeah but", "turn"])
+@pytest.mark.parametrize(
+    "partial", ["please", "stop", "no", "wait", "what", "i want", "yeah but", "turn"]
+)
 def test_what_cannot_become_one(partial: str) -> None:
     assert not could_become_backchannel(partial)
