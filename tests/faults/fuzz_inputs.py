@@ -6,6 +6,7 @@ import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ def json_value(rng: Random, depth: int = 0) -> Any:
 def json_input(rng: Random) -> Input:
     """Timed words, a kept conversation or a model's configuration."""
     what = rng.choice(("words", "conversation", "model", "model"))
-    valid = {"words": WORDS, "conversation": CONVERSATION, "model": MODEL["config.json"]}[what]
+    valid = {"words": WORDS, "conversation": CONVERSATION, "model": _model()["config.json"]}[what]
     match rng.randrange(5):
         case 0:
             content = (rng.choice(("[", '{"a":', '[{"text":')) * rng.choice((10, 10**5))).encode()
@@ -226,7 +227,7 @@ def json_input(rng: Random) -> Input:
         name = "conversations/2026-01-01-000000.jsonl"
         arguments = ["history", "--dir", "conversations", *rng.choice(([], ["last"]))]
         return Input(arguments, {name: content})
-    files = {f"model/{name}": data for name, data in MODEL.items()}
+    files = {f"model/{name}": data for name, data in _model().items()}
     files[f"model/{rng.choice(('config.json', 'config.json', 'tokenizer.json'))}"] = content
     return Input(["say", "--script", "s.txt", "--model", "model", "-o", "out.wav"], files)
 
@@ -245,7 +246,7 @@ def changed(rng: Random, data: Any) -> Any:
 def safetensors_input(rng: Random) -> Input:
     """A voice, or a model's weights, with another header or its bytes changed."""
     weights = rng.random() < 0.2
-    valid = MODEL["model.safetensors"] if weights else VOICE
+    valid = _model()["model.safetensors"] if weights else VOICE
     length = int.from_bytes(valid[:8], "little")
     header = json.loads(valid[8 : 8 + length])
     match rng.randrange(4):
@@ -262,11 +263,11 @@ def safetensors_input(rng: Random) -> Input:
         case _:
             content = mutated(rng, valid, (b"\0" * 8, b"\xff" * 8, b"{", b'"', b"F64", b"[1,1]"))
     if weights:
-        files = {f"model/{name}": data for name, data in MODEL.items()}
+        files = {f"model/{name}": data for name, data in _model().items()}
         files["model/model.safetensors"] = content
         return Input(["say", "--script", "s.txt", "--model", "model", "-o", "out.wav"], files)
     name = "parley/voices/v.safetensors"
-    model = {f"model/{name}": data for name, data in MODEL.items()}
+    model = {f"model/{name}": data for name, data in _model().items()}
     play = ["voice", "play", "v", "--model", "model", "--speaker", "out.wav"]
     return Input(rng.choice((["voice", "list"], play)), {**model, name: content})
 
@@ -308,7 +309,9 @@ def _voice() -> bytes:
     return save(tensors, metadata)
 
 
+@cache
 def _model() -> dict[str, bytes]:
+    """Make a checkpoint, at first use: making one imports most of PyTorch."""
     with tempfile.TemporaryDirectory() as folder:
         made = tiny_dia2.make(Path(folder) / "model")
         return {
@@ -344,7 +347,6 @@ CONVERSATION = b"".join(
     for kind in ("begun", "user", "assistant", "tool", "aside", "taken_up")
 )
 VOICE = _voice()
-MODEL = _model()
 SECTIONS = _sections()
 COMMANDS = [
     *("talk", "say", "transcribe", "history", "demo", "devices", "doctor", "voice", "config", ""),
