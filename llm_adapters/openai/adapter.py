@@ -237,7 +237,8 @@ class OpenAI:
         self, body: dict[str, Any], timeout: float
     ) -> AsyncGenerator[TextDelta | ToolCall | Usage | Notice, None]:
         """Request it once: the reply as it comes. Raises RequestError."""
-        reply = Reply(starts_in_reasoning=self._starts_in_reasoning)
+        tools = [tool["function"]["name"] for tool in body.get("tools", ())]
+        reply = Reply(starts_in_reasoning=self._starts_in_reasoning, tools=tools)
         async with aclosing(self._deltas(body, timeout)) as deltas:
             async for delta in deltas:
                 if text := reply.add(delta):
@@ -248,6 +249,8 @@ class OpenAI:
                     raise self._endpoint.endless_reply(MAX_REPLY)
         if text := reply.finish():
             yield TextDelta(text)
+        if call := reply.unreadable_call:
+            yield Notice("llm.unreadable_call", f"{self._model} wrote a call as text: {call}")
         self._starts_in_reasoning = reply.starts_in_reasoning
         if reply.empty:
             raise self._endpoint.empty_reply(reply.ended)

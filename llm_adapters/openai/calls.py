@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from llm_adapters.nearly_json import read_object
 from llm_adapters.protocol import ToolCall
 
 LONG = 10_000
@@ -29,6 +30,17 @@ class _Call:
             return isinstance(json.loads(text), dict)
         except (ValueError, RecursionError):
             return False
+
+
+def _object(arguments: str) -> str:
+    """Return the arguments as a JSON object, if there is exactly one reading as such."""
+    try:
+        if isinstance(json.loads(arguments), dict):
+            return arguments
+    except (ValueError, RecursionError):
+        pass
+    found = read_object(arguments)
+    return arguments if found is None else json.dumps(found, ensure_ascii=False)
 
 
 class ToolCallAssembler:
@@ -66,7 +78,7 @@ class ToolCallAssembler:
             if call.name:
                 own = call.id and call.id not in calls
                 call_id = call.id if own else f"{prefix}{len(calls)}"
-                calls[call_id] = ToolCall(call_id, call.name, "".join(call.arguments))
+                calls[call_id] = ToolCall(call_id, call.name, _object("".join(call.arguments)))
         return list(calls.values())
 
     @property
