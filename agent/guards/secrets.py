@@ -65,7 +65,8 @@ _FORMS = tuple(
     )
 )
 _ASSIGNED = re.compile(r"(?P<kept>=).+", re.DOTALL)
-_ANY_QUERY = re.compile(r"(?P<kept>[?&][^\s=&#]{1,80}=)(?P<secret>[^\s&#]+)")
+_ANY_QUERY = re.compile(r"(?P<kept>[?&][^\s=&#]{1,80}=|#)(?P<secret>[^\s&#]+)")
+_GLUED = re.compile(r"-[A-Za-z](?![a-z-]*$)")
 
 _known: dict[str, str] = {}
 """Secrets that have been learnt, each with what is shown in its place."""
@@ -181,6 +182,8 @@ def _argument(argument: str) -> str:
     option, given, _ = argument.partition("=")
     if not option.startswith("-") or len(option.split()) != 1:
         return MASK
+    if (short := _GLUED.match(option)) is not None:  # -pSECRET; but -verbose is a name
+        return f"{short[0]}{MASK}"
     return f"{option}={MASK}" if given else option
 
 

@@ -39,14 +39,16 @@ llm:
   fallback: [{adapter: openai, model: n, base_url: "http://127.0.0.1:9/v1", api_key: FBSECRET5}]
 stt:
   engine: openai
-  base_url: "http://127.0.0.1:9/v1?k=STTSECRET6"
+  base_url: "http://127.0.0.1:9/v1?k=STTSECRET6#FRAGSECRET7"
   api_key: "${OPENAI_API_KEY}"
   retries: 0
   timeout: 2
 tts: {engine: command, command: [sh, -c, "echo failed --token=TTSSECRET8 >&2; exit 1", "x SECRET9"]}
 tools:
   - mcp: {command: [sh, -c, "echo --token=ARGSECRET10; exit 1"]}
-  - mcp: {command: [nonesuch, --api-key, OPTSECRET11, -y, "KEY=ENVSECRET12", PLAINSECRET13]}
+  - mcp:
+      command: [nonesuch, --api-key, OPTSECRET11, -y, "KEY=ENVSECRET12", PLAINSECRET13,
+        -pGLUEDSECRET19, -verbose]
   - mcp: {command: [sh], environment: [HOME, "GITHUB_TOKEN=NAMESECRET14"]}
   - mcp: {url: "http://127.0.0.1:9/mcp?key=URLSECRET15", token: "${MCPTOK}"}
 session: {save: conversations}
@@ -165,9 +167,19 @@ def test_what_is_shown_of_a_configuration() -> None:
     llm, tools = shown["llm"], [tool["mcp"] for tool in shown["tools"]]
     address = f"http://{MASK}@127.0.0.1:9/v1?api_key={MASK}&version={MASK}"
     assert llm["base_url"] == address
+    assert shown["stt"]["base_url"] == f"http://127.0.0.1:9/v1?k={MASK}#{MASK}"
     assert (llm["api_key"], llm["fallback"][0]["api_key"], llm["model"]) == (MASK, MASK, "m")
     assert tools[0]["command"] == ["sh", "-c", MASK]
-    assert tools[1]["command"] == ["nonesuch", "--api-key", MASK, "-y", MASK, MASK]
+    assert tools[1]["command"] == [
+        "nonesuch",
+        "--api-key",
+        MASK,
+        "-y",
+        MASK,
+        MASK,
+        f"-p{MASK}",
+        "-verbose",
+    ]
     assert tools[2]["environment"] == ["HOME", f"GITHUB_TOKEN={MASK}"]
     assert tools[3]["url"] == f"http://127.0.0.1:9/mcp?key={MASK}"
     assert shown["tts"]["command"] == ["sh", "-c", MASK, MASK]
