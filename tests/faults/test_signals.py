@@ -65,6 +65,14 @@ sys.exit(status)
 REPLY = "session: {{save: {folder}/kept}}\necho: off\n"
 
 
+@pytest.fixture(autouse=True)
+def terminal_that_can_close() -> Iterator[None]:
+    """The tests may run under `nohup`, whose programs ignore a closed terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @contextmanager
 def command(
     name: str, limit: float = 60, exit_limit: float = 60

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -216,6 +217,7 @@ async def test_an_event_log_into_a_pipe_or_a_device(tmp_path: Path) -> None:
     with EventLog(fifo) as log:  # nobody reads it yet, and nobody waits for that
         log(said("hello"))
         reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        select.select([reader], [], [], 10)  # it is written in the background
         assert b"hello" in os.read(reader, 1000)
         os.close(reader)
     read_end, write_end = os.pipe()
