@@ -152,11 +152,13 @@ class Command:
         reads = not any(TEXT in part for part in self._command)
         try:
             with anyio.fail_after(self._timeout):
-                process = await anyio.open_process(
-                    arguments,
-                    stdin=stdin if reads else subprocess.DEVNULL,
-                    start_new_session=True,  # a group of its own
-                )
+                # Cancelled while it starts, it would be ended without its group.
+                with anyio.CancelScope(shield=True):
+                    process = await anyio.open_process(
+                        arguments,
+                        stdin=stdin if reads else subprocess.DEVNULL,
+                        start_new_session=True,  # a group of its own
+                    )
                 async with process:
                     return await self._read(process)
         except TimeoutError:

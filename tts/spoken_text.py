@@ -28,11 +28,9 @@ class SpokenText:
         return self._normaliser.record.written
 
     def feed(self, fragment: str) -> Iterator[str]:
-        """Take more of the text; what the voice can be given now, piece by piece."""
+        """Take more of the text; what the voice can be given now, piece by piece, some empty."""
         for start in range(0, len(fragment), PIECE):
-            piece = self._cleaner.feed(fragment[start : start + PIECE])
-            if spoken := self._normaliser.feed(piece):
-                yield spoken
+            yield self._normaliser.feed(self._cleaner.feed(fragment[start : start + PIECE]))
 
     def finish(self) -> str:
         """End the text; the rest of what the voice is given."""

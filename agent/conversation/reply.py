@@ -262,7 +262,8 @@ class Reply:
         async for fragment in text:
             for piece in spoken.feed(fragment):
                 await anyio.lowlevel.checkpoint()
-                await utterance.feed(piece)
+                if piece:
+                    await utterance.feed(piece)
         if rest := spoken.finish():
             await utterance.feed(rest)
         await utterance.finish()

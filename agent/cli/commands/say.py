@@ -121,7 +121,7 @@ class _Text:
         """Feed it all, or all there was before the failure."""
         try:
             async for fragment in self._fragments:
-                for piece in self._text.feed(fragment):
+                for piece in filter(None, self._text.feed(fragment)):
                     await utterance.feed(piece)
         except ParleyError as error:
             self.failure = error
