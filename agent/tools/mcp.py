@@ -151,10 +151,13 @@ class McpConnection:
             import httpx2
             from mcp.client.streamable_http import streamable_http_client
 
+            from llm_adapters.openai.http import limit
+
             token = self._server.token
             http = httpx2.AsyncClient(
                 headers={"Authorization": f"Bearer {token}"} if token else {},
                 timeout=httpx2.Timeout(self._settings.timeout, connect=CONNECT_TIMEOUT),
+                event_hooks={"response": [limit]},
             )
             await stack.enter_async_context(http)
             transport = streamable_http_client(str(self._server.url), http_client=http)

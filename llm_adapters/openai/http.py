@@ -29,11 +29,11 @@ def limited_client(**options: Any) -> httpx2.AsyncClient:
     """
     import openai
 
-    return openai.DefaultAsyncHttpxClient(event_hooks={"response": [_limit]}, **options)
+    return openai.DefaultAsyncHttpxClient(event_hooks={"response": [limit]}, **options)
 
 
-async def _limit(response: httpx2.Response) -> None:
-    """Count the body from now on."""
+async def limit(response: httpx2.Response) -> None:
+    """Count the body of an answer from now on: a hook of any client."""
     plain = httpx2.Response(
         response.status_code,
         headers=response.headers,

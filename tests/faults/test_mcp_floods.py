@@ -19,9 +19,12 @@ from agent.tools import Toolbox, ToolSettings
 from agent.tools.mcp_stdio import LONGEST, shortened
 from llm_adapters import ToolCall
 from tests.agent.tools.muted import Muted
+from tests.faults import hostile
+from tests.faults.hostile import bomb, bounded_memory, endless, head, serving
 
 pytestmark = pytest.mark.anyio
 
+GZIP = "Content-Encoding: gzip"
 SERVER = [sys.executable, str(Path(__file__).with_name("flooding_server.py"))]
 
 
@@ -44,6 +47,21 @@ async def call(toolbox: Toolbox, name: str, arguments: str = "{}") -> str:
     run = toolbox.start(ToolCall("1", name, arguments), 1)
     await run.done.wait()
     return run.tell()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_server_over_http_that_answers_without_end(packed: bool) -> None:
+    """Of a stream of events the mcp package itself limits each."""
+    answer = head(hostile.JSON, "200 OK", *([GZIP] if packed else []))
+    events: list[Event] = []
+    with serving(answer, bomb() if packed else endless(b"e")) as url:
+        settings = ToolSettings.model_validate({"mcp": {"url": url}})
+        with bounded_memory(), anyio.fail_after(120):
+            async with Toolbox.open([settings], Muted(), events.append) as toolbox:
+                assert not toolbox.specs
+    warnings = [event for event in events if isinstance(event, WarningEvent)]
+    assert len(warnings) == 1
+    assert "\n" not in warnings[0].message
 
 
 @pytest.mark.long
