@@ -97,6 +97,24 @@ def test_a_figure_waits_only_as_long_as_it_may_go_on(
     assert [speech.feed(fragment) for fragment in fragments] == outputs
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "written",
+    ["10^{}", "x^{}", "${}.50", "{}½", "{}th", "{}º", "{}.", "{}/{}", "{}e{}", "{} km", "v{}.{}.1"],
+)
+@pytest.mark.parametrize(
+    "number", ["0", "2000", "9" * 15, "9" * 16, "1" * 20, "9" * 400, "9" * 5000]
+)
+def test_no_number_is_too_large(language: str, written: str, number: str) -> None:
+    """The library raises for what it does not know: such a reply failed."""
+    spoken(language, written.replace("{}", number))
+
+
+def test_a_number_of_thousands_of_digits_is_named() -> None:
+    assert spoken("en", f"It is {'7' * 3000}.") == "It is a code of three thousand characters."
+    assert spoken("en", "$" + "7" * 3000) == "$a code of three thousand characters"
+
+
 def test_figures_without_an_end_do_not_wait_for_it() -> None:
     speech = normaliser("en")
     assert sum(len(speech.feed("7 ")) for _ in range(1000)) > 4000

@@ -1,9 +1,10 @@
 """Numbers in words: num2words, where it is right, and what it lacks."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
-LARGEST = 10**15
+DIGITS = 15
+LARGEST = 10**DIGITS
 """From here on numbers are read digit by digit."""
 
 _TURKISH = (
@@ -16,21 +17,29 @@ _HAN = "零一二三四五六七八九"
 
 @lru_cache(4096)
 def num2words(number: int, language: str, to: str = "cardinal") -> str:
-    """The words of a number, as the library has them."""
+    """The words of a number, as the library has them; as a cardinal where it has no others."""
     from num2words import num2words as convert
 
-    return str(convert(number, lang=language, to=to)).replace(",", "")
+    if number >= LARGEST:
+        return cardinals(language)(number)
+    try:
+        return str(convert(number, lang=language, to=to)).replace(",", "")
+    except (LookupError, NotImplementedError, OverflowError):  # it knows few ordinals of some
+        return str(convert(number, lang=language)).replace(",", "")
 
 
 def cardinals(language: str) -> Callable[[int], str]:
-    """The function that writes a language's numbers from 0 to LARGEST."""
-    if language == "tr":
-        return turkish
-    if language == "zh":
-        return chinese
-    if language == "es":
-        return spanish
-    return lambda number: num2words(number, language)
+    """The function that writes a language's numbers; from LARGEST on digit by digit."""
+    own = {"tr": turkish, "zh": chinese, "es": spanish}
+    below = own.get(language, partial(num2words, language=language))
+    space = "" if language in ("ja", "zh") else " "
+
+    def cardinal(number: int) -> str:
+        if number < LARGEST:
+            return below(number)
+        return space.join(below(int(digit)) for digit in str(number))
+
+    return cardinal
 
 
 def spanish(number: int) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from tts.normalise.cardinals import LARGEST
+from tts.normalise.cardinals import DIGITS
 from tts.normalise.language import Language, Noun
 
 MINUS = "-−–"
@@ -19,10 +19,10 @@ class Numbers:
         group, point = language.group, re.escape(language.decimal)
         other = "," if language.decimal == "." else r"\."
         self.pattern = (
-            rf"(?:\d{{1,3}}(?:{group}\d{{3}})+(?!\d)(?:{point}\d+)?"
-            rf"|\d{{1,3}}(?:{other}\d{{3}})+{point}\d{{1,2}}(?!\d)"
-            rf"|\d{{1,3}}(?:{point}\d{{3}})+{other}\d{{1,2}}(?!\d)"
-            rf"|\d+{point}\d+|\d+{other}\d{{1,2}}(?![\d{other}])|\d+)"
+            rf"(?:\d{{1,3}}(?:{group}\d{{3}}){{1,12}}(?!\d)(?:{point}\d+)?"
+            rf"|\d{{1,3}}(?:{other}\d{{3}}){{1,12}}{point}\d{{1,2}}(?!\d)"
+            rf"|\d{{1,3}}(?:{point}\d{{3}}){{1,12}}{other}\d{{1,2}}(?!\d)"
+            rf"|\d+{point}\d+|\d+{other}\d{{1,2}}(?![\d{other}])|\d+(?!\d))"
         )
 
     def parse(self, text: str) -> tuple[bool, str, str]:
@@ -44,7 +44,7 @@ class Numbers:
         language = self._language
         negative, whole, decimals = self.parse(text)
         minus = language.signs["-"] if negative else ""
-        if not decimals and ((len(whole) > 1 and whole[0] == "0") or int(whole) >= LARGEST):
+        if not decimals and ((len(whole) > 1 and whole[0] == "0") or len(whole) > DIGITS):
             return language.join(minus, language.digits(whole))
         if decimals:
             return language.join(minus, self._decimal(whole, decimals))
@@ -60,7 +60,7 @@ class Numbers:
 
     def _decimal(self, whole: str, decimals: str) -> str:
         language = self._language
-        if int(whole) >= LARGEST:
+        if len(whole) > DIGITS:
             return language.join(language.digits(whole), language.point, language.digits(decimals))
         if language.decimals is not None and len(decimals) <= 3:
             return language.decimals(int(whole), decimals)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from tts.normalise.language import Language, Noun
 from tts.normalise.numbers import LETTER, MINUS, Numbers
 
+SPELLED = 40
+"""Digits of the longest number that is read, one by one; Python makes none of some thousand."""
+
 Read = Callable[[re.Match[str], "Place"], str | None]
 """Reads a match; None leaves it to the rules that follow."""
 
@@ -34,7 +37,8 @@ class Readers:
         text = match[0].rstrip(".:-")
         digits = sum(map(str.isdecimal, text))
         dashed = re.fullmatch(r"[\d:.T+-]+Z?", text)
-        if digits < 3 or dashed or not any(map(str.isalpha, text)):
+        long = text.isdecimal() and len(text) > SPELLED
+        if not long and (digits < 3 or dashed or not any(map(str.isalpha, text))):
             return self.language.digits(text) if text.isdecimal() else None
         spoken = self.language.cardinal(len(text))
         return self.language.code_of.format(spoken) + match[0][len(text) :]

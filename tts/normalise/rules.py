@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from tts.normalise.language import Language
 from tts.normalise.numbers import DASH, LETTER, MINUS
-from tts.normalise.readers import Place, Read, Readers
+from tts.normalise.readers import SPELLED, Place, Read, Readers
 
 _HOSTS = (
     "com|org|net|io|dev|edu|gov|info|app|ai|de|fr|es|it|pt|br|nl|pl|ru|tr|jp|cn|kr|uk|eu|ch|at|be"
@@ -56,6 +56,7 @@ class Rules(Readers):
             *language.links,
         }
         rules = [*_SCRIPT, *(own(self) if own else ()), *self._shared()]
+        rules = [(pattern.replace(r"\d+", rf"\d{{1,{SPELLED}}}"), read) for pattern, read in rules]
         self._rules = [(re.compile(pattern), read) for pattern, read in rules]
         # One look tells at most places that no rule begins there.
         names = re.compile(r"\(\?P<\w+>")
@@ -155,6 +156,7 @@ class Rules(Readers):
         after = rf"(?:\s?(?P<power>{power})(?!\w))?" if power else "(?P<power>(?!))?"
         return [
             (rf"(?<!\S){_CODE}{{{LONG_CODE},}}", self.code),
+            (rf"\d{{{SPELLED + 1},}}", self.code),
             (r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", self.address),
             (rf"(?<![\w@.])(?:[\w-]+\.)+(?:{_HOSTS})(?:/\S*\w)?(?!\w|\.\w)", self.address),
             (r"\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)", self.octets),
@@ -187,7 +189,10 @@ class Rules(Readers):
             (r"(?P<whole>\d+)?\s?(?P<sign>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞])", self.fraction),
             (r"(?:(?P<whole>\d+)\s)?(?P<over>\d{1,3})/(?P<under>\d{1,3})(?![\w/])", self.fraction),
             (rf"(?P<value>{value})[eE](?P<exponent>[-+−]?\d+)(?!\w)", self.scientific),
-            (rf"(?P<base>(?:{LETTER}|\d)+)(?P<exponent>[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)(?!\w)", self.power),
+            (
+                rf"(?P<base>(?:{LETTER}|\d)+)(?P<exponent>[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,20}})(?!\w)",
+                self.power,
+            ),
             (
                 rf"(?P<base>(?:{LETTER}|\d)+|(?<=\)))\^\{{?(?P<exponent>[-−]?(?:\d+|{LETTER}))\}}?(?!\w)",
                 self.power,

@@ -1,6 +1,6 @@
 """Portuguese, as it is spoken in Brazil."""
 
-from tts.normalise.cardinals import num2words
+from tts.normalise.cardinals import cardinals, num2words
 from tts.normalise.language import Language, names, nouns, words
 from tts.normalise.languages.tables import currencies, months, signs, units
 from tts.normalise.rules import Rules
@@ -12,8 +12,7 @@ _PARTS = {2: "meio", 3: "terço"}
 _NUMBERED = names("século Século capítulo Capítulo tomo Tomo volume parte ato Guerra tipo")
 
 
-def _cardinal(number: int) -> str:
-    return num2words(number, "pt_BR")
+_cardinal = cardinals("pt_BR")
 
 
 def _agree(number: str, gender: str) -> str:
