@@ -89,4 +89,5 @@ def chinese(number: int) -> str:
 
 def _tail(number: int) -> str:
     """As after a larger number: 一十, not 十."""
-    return ("一" if 10 <= number < 20 else "") + chinese(number)
+    words = chinese(number)
+    return "一" * words.startswith("十") + words

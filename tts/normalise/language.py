@@ -106,8 +106,8 @@ class Language:
     """Reads 1st and the like, by what stands behind the number."""
     ordinal_marks: str
     """Pattern of what stands there."""
-    dotted_ordinal: Callable[[int, str], str | None] | None = None
-    """Reads "3." after a word, where it may be an ordinal."""
+    dotted_ordinal: Callable[[int, str, str], str | None] | None = None
+    """Reads "3." after a word and before a character, where it may be an ordinal."""
     fraction: Callable[[int, int], str]
     mixed: Callable[[str, str], str] = lambda whole, fraction: f"{whole} {fraction}"
     """Joins a number and a fraction."""
@@ -146,7 +146,7 @@ class Language:
     def digits(self, text: str) -> str:
         """The digits of a text, one by one; groups are set apart by commas."""
         groups = "".join(char if char.isdecimal() else " " for char in text).split()
-        apart = ", " if self.space else "，"
+        apart = ", " if self.space else "、"
         return apart.join(
             self.space.join(self.cardinal(int(digit)) for digit in group) for group in groups
         )

@@ -132,6 +132,8 @@ class Readers:
             return language.join(minus, self.numbers.say(value), language.signs["–"], last)
         negative, whole, decimals = self.numbers.parse(value)
         minus = minus or (language.signs["-"] if negative else "")
+        if language.change is None and decimals:
+            value = value.rstrip("0").rstrip(language.decimal)
         if power or len(decimals) != 2 or language.change is None:
             return language.join(minus, self.amount(value.lstrip(MINUS), power, major))
         units, cents = int(whole), int(decimals)
@@ -184,7 +186,9 @@ class Readers:
         """Read "der 3. Mann": only after some words, and not where the sentence may end."""
         read = self.language.dotted_ordinal
         last = match.end() == len(match.string) and place.following in ("", "\n")
-        return None if read is None or last else read(int(match["value"]), place.before)
+        if read is None or last:
+            return None
+        return read(int(match["value"]), place.before, place.following)
 
     def fraction(self, match: re.Match[str], _: Place) -> str | None:
         found = match.groupdict()
@@ -228,7 +232,8 @@ class Readers:
 
     def range(self, match: re.Match[str], _: Place) -> str:
         spaced = len(match[0]) == 3 and match[0][1] in "-−"
-        return self.language.signs["-" if spaced else "–"]
+        signs = self.language.signs
+        return signs.get("minus", signs["-"]) if spaced else signs["–"]
 
     def minus(self, _match: re.Match[str], _: Place) -> str:
         return self.language.signs["-"]

@@ -41,7 +41,12 @@ class Rules(Readers):
             *language.month_names,
             *(code for code in language.money if len(code) == 3 and code.isupper()),
         }
-        dotted = (*language.before_numbers, *language.month_names, *language.powers)
+        dotted = (
+            *language.before_numbers,
+            *language.month_names,
+            *language.powers,
+            *(sign for sign in language.money if sign.endswith(".")),
+        )
         self._dotted = {f"{word.rstrip('.')}." for word in (*dotted, *language.units)} | {
             word for word in language.abbreviations if word.endswith(".")
         }
@@ -52,6 +57,7 @@ class Rules(Readers):
                 for word in words
                 for letter in (word, *_wide(word))
             ),
+            *(word.rstrip(".") for word in (*language.powers, *language.money, *language.units)),
             *language.hour_words,
             *language.links,
         }
@@ -72,6 +78,8 @@ class Rules(Readers):
         while at < len(text):
             word = (text[:at].split() or [before])[-1]
             written, spoken, changed = self._read(text, at, Place(word, following))
+            if not self.language.space and touched and written.isspace():
+                spoken = ""  # words stand close together there
             if spoken and last and (changed or touched):  # words that would touch are kept apart
                 if last.isalnum() and spoken[0].isalnum():
                     spoken = self.language.space + spoken
@@ -161,6 +169,7 @@ class Rules(Readers):
             (rf"(?<![\w@.])(?:[\w-]+\.)+(?:{_HOSTS})(?:/\S*\w)?(?!\w|\.\w)", self.address),
             (r"\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)", self.octets),
             (r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?!\d)T?", self.date),
+            (r"(?P<year>\d{4})/(?P<month>\d\d?)/(?P<day>\d\d?)(?![\d/])", self.date),
             (r"(?P<day>\d\d?)[./-](?P<month>\d\d?)[./-](?P<year>\d{4})(?!\d)", self.date),
             (rf"{day}\s(?:de\s|of\s)?(?P<name>{months})\b{year}", self.date),
             (rf"(?P<name>{months})\b\.?\s{day}(?!\w){year}", self.date),
@@ -249,4 +258,4 @@ def _wide(word: str) -> list[str]:
 
 def _alternatives(words: Iterable[str]) -> str:
     """A pattern of any of the words, the longest first."""
-    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True))) or "(?!)"

@@ -31,7 +31,7 @@ def _date(day: int, month: int, year: str, before: str) -> str:
     return f"{_ordinal(day, ending=ending)} {_MONTHS[month - 1]}" + (f" {year}" if year else "")
 
 
-def _dotted_ordinal(number: int, before: str) -> str | None:
+def _dotted_ordinal(number: int, before: str, _following: str) -> str | None:
     if before in _DATIVE or before in _WEAK:
         return _ordinal(number, ending="n" if before in _DATIVE else "")
     return None

@@ -1,6 +1,6 @@
 """Tables that languages fill in: symbols in an order, whose words a language lists in the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tts.normalise.language import Money, Noun, money, nouns
 
@@ -24,11 +24,11 @@ def units(text: str) -> dict[str, Noun]:
     return nouns(_table(_UNITS, text))
 
 
-def currencies(text: str) -> dict[str, Money]:
+def currencies(text: str, symbols: Sequence[str] = _MONEY) -> dict[str, Money]:
     """Currencies, likewise, each with its hundredth after a stroke."""
     return {
         symbol: money(*major_minor.split(" / "))
-        for symbols, major_minor in _table(_MONEY, text).items()
+        for symbols, major_minor in _table(symbols, text).items()
         for symbol in symbols.split()
     }
 
@@ -54,5 +54,5 @@ def months(text: str, short: str = "") -> tuple[tuple[str, ...], Mapping[str, in
     return names, numbers
 
 
-def _table(symbols: tuple[str, ...], text: str) -> dict[str, str]:
+def _table(symbols: Sequence[str], text: str) -> dict[str, str]:
     return dict(zip(symbols, (part.strip() for part in text.split(";")), strict=True))
