@@ -137,7 +137,9 @@ async def test_a_pipeline_of_a_shell_ends_whole(pid: Path) -> None:
 
 def gone(process: int) -> None:
     """Wait until it is: nobody's child of ours, so that there is nothing but to look again."""
+    deadline = time.monotonic() + 20
     while alive(process):
+        assert time.monotonic() < deadline, f"process {process} lives on"
         time.sleep(0.01)
 
 
