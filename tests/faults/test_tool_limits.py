@@ -84,7 +84,7 @@ async def test_thousands_of_calls_in_one_reply() -> None:
             tasks.start_soon(watch)
             said, messages = await reply(llm, toolbox, events)
     assert said == "Done."
-    assert 0 < most <= CALLS
+    assert 0 < most <= CALLS + 2  # trio may begin a thread of its own, which it keeps
     assert len([e for e in events if isinstance(e, ToolCalled)]) == CALLS
     assert len(messages) == CALLS + 1  # every call that is told has its result
     (warning,) = (e for e in events if isinstance(e, WarningEvent))
