@@ -12,7 +12,7 @@ GRAPH = import_graph(ROOT, PRODUCT)
 AGENT = (
     {"launcher"},
     {"cli"},
-    {"agent"},
+    {"agent", "setup"},
     {"conversation", "doctor"},
     {"stages", "turns"},
     {"audio", "tools"},

@@ -11,6 +11,7 @@ from tts.protocol import Utterance as Utterance
 from tts.protocol import VoiceOfLanguage as VoiceOfLanguage
 
 ENGINES = {
+    "auto": "tts.auto:auto",
     "command": "tts.command:Command",
     "dia2": "tts.dia2.engine:Dia2Speech",
     "espeak": "tts.espeak:Espeak",

@@ -167,13 +167,19 @@ def _find(voice: str) -> Path:
         if not path.is_file():
             raise TextToSpeechError(f"there is no voice {path}: name an .onnx file, or a voice")
         return path
+    files = files_of(voice)
+    return fetch(REPOSITORY, files) / files[0]
+
+
+def files_of(voice: str) -> tuple[str, str]:
+    """Return where the collection has a voice's network and its JSON. Raises TextToSpeechError."""
     name = _NAME.fullmatch(voice)
     if name is None:
         raise TextToSpeechError(
             f"{voice!r} is no Piper voice: name one such as en_US-lessac-medium, or an .onnx file"
         )
     file = f"{name[2]}/{name[1]}/{name[3]}/{name[4]}/{voice}.onnx"
-    return fetch(REPOSITORY, (file, file + ".json")) / file
+    return file, file + ".json"
 
 
 def _read(path: Path) -> VoiceConfig:

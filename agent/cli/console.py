@@ -20,9 +20,13 @@ class SafeConsole(Console):
     When it cannot be written to, as on a full disk, that is said once and what it tells is lost.
     """
 
-    def __init__(self, *, stderr: bool = False) -> None:
+    def __init__(self, *, stderr: bool = False, wrap: bool = True) -> None:
+        """`wrap`: break long lines, which else can be copied as they are."""
         super().__init__(
-            file=underneath(sys.stderr if stderr else sys.stdout), highlight=False, markup=False
+            file=underneath(sys.stderr if stderr else sys.stdout),
+            highlight=False,
+            markup=False,
+            soft_wrap=not wrap,
         )
         self._broken = False
 

@@ -40,12 +40,14 @@ async def talk(
     silent: bool = False,
     resume: str | None = None,
     explain: bool = False,
+    watch: Report = nobody,
 ) -> Session:
     """Converse as `config` says until the microphone ends; a device never does.
 
     `events`: the log's file; `record`: the recording's folder; `copy` is told of every block that
     the speaker plays; `silent` plays in time without a device; `explain` writes why turn-taking
-    did what it did; `resume`: a conversation kept in `session.save` that this one goes on with.
+    did what it did; `resume`: a conversation kept in `session.save` that this one goes on with;
+    `watch` is told of every event.
     Raises what people should be told.
     """
     if silent or is_file(config.microphone.device) or is_file(config.speaker.device):
@@ -56,7 +58,7 @@ async def talk(
     hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]
     report = _all(watchers)
     view = open_view(config.agent.name, console)
-    watchers.append(view)
+    watchers += [view, watch]
     # Before the engines are loaded: a file that cannot be read is said at once.
     microphone = open_microphone(config.microphone, report, silence=config.turn.unfinished + MARGIN)
     async with AsyncExitStack() as stack:

@@ -20,7 +20,7 @@ from agent.shadowing import strangers
 
 COMMANDS = (
     *("talk", "say", "transcribe", "history", "voice"),
-    *("demo", "devices", "doctor", "config"),
+    *("setup", "demo", "devices", "doctor", "config"),
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""
 

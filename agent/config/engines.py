@@ -7,7 +7,7 @@ built-in one is a file and a line in a registry, and a third-party one is an ent
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -41,7 +41,8 @@ class EngineSection(Section):
     model_config = ConfigDict(protected_namespaces=())
 
     engine_name: ClassVar[str]
-    engine_class: ClassVar[type[Any]]
+    engine_class: ClassVar[Callable[..., Any]]
+    """The engine's class, or a function that makes the one that fits."""
     selector: ClassVar[str]
 
     def arguments(self) -> dict[str, Any]:
@@ -180,6 +181,15 @@ def create_llm(section: EngineSection) -> llm_adapters.LanguageModel:
     return Fallback([(s.title, model) for s, model in zip(sections, models, strict=True)])
 
 
+def fitting_voice(section: EngineSection) -> EngineSection:
+    """Return the section of the engine that `auto` stands for on this machine, or `section`."""
+    if section.engine_name != "auto":
+        return section
+    from tts.auto import fitting
+
+    return TTS.validate(fitting(**section.arguments()))
+
+
 def create_tts(section: EngineSection) -> tts.TextToSpeech:
     """Make the synthesiser that `section` describes, not loaded yet."""
     return cast(tts.TextToSpeech, section.engine_class(**section.arguments()))
@@ -199,7 +209,8 @@ def _schema(family: Family, name: str, target: str) -> type[EngineSection]:
         __doc__=inspect.getdoc(engine),
         **{family.selector: choice, **_fields(engine)},
     )
-    model.engine_name, model.engine_class, model.selector = name, engine, family.selector
+    model.engine_name, model.selector = name, family.selector
+    model.engine_class = staticmethod(engine)  # a function would become a method
     return model
 
 

@@ -132,12 +132,17 @@ def locate(name_or_path: str | Path | None) -> Traversable:
 
 def find_config() -> Path | None:
     """The user's own configuration: `parley.yaml` here, or `config.yaml` in their folder."""
+    candidates = (Path("parley.yaml"), user_config())
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def user_config() -> Path:
+    """Where the user's own configuration is for wherever they are: what `parley setup` writes."""
     if sys.platform == "win32":
         folder = os.environ.get("APPDATA") or Path.home() / "AppData/Roaming"
     else:
         folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    candidates = (Path("parley.yaml"), Path(folder, "parley", "config.yaml"))
-    return next((path for path in candidates if path.is_file()), None)
+    return Path(folder, "parley", "config.yaml")
 
 
 def place_name(place: Traversable) -> str:

@@ -15,10 +15,18 @@ import anyio.to_thread
 
 from agent.audio.devices import STAGE, Kind, find_device, load
 from agent.audio.open import is_file
-from agent.config.engines import EngineSection, LlmSection, create_llm, create_stt, create_tts
+from agent.config.engines import (
+    EngineSection,
+    LlmSection,
+    create_llm,
+    create_stt,
+    create_tts,
+    fitting_voice,
+)
 from agent.config.load import Config
 from agent.doctor.checks_llm import endpoint, servers, tools
 from agent.doctor.finding import Finding
+from agent.doctor.gpu import nvidia_gpus
 from agent.doctor.installation import installation
 from agent.doctor.model_caches import dia2_model, smart_turn_model, whisper_model
 from agent.errors import AudioError
@@ -36,6 +44,7 @@ Check = Callable[[Config], Awaitable[list[Finding]]]
 
 async def examine(config: Config, checks: Sequence[Check]) -> list[Finding]:
     """Run `checks`, all at the same time; the findings are in their order."""
+    config = config.model_copy(update={"tts": fitting_voice(config.tts)})
     results: list[list[Finding]] = [[] for _ in checks]
 
     async def run(index: int, check: Check) -> None:
@@ -93,22 +102,9 @@ def _package(name: str) -> Finding:
 
 async def gpu(config: Config) -> list[Finding]:
     """The NVIDIA GPU, which nothing needs unless the configuration says so."""
-    command = [
-        "nvidia-smi",
-        "--query-gpu=name,memory.total,driver_version",
-        "--format=csv,noheader",
-    ]
-    found: list[str] = []
-    with anyio.move_on_after(PATIENCE):
-        try:
-            process = await anyio.run_process(command, check=False)
-        except OSError:
-            pass
-        else:
-            if process.returncode == 0:
-                found = process.stdout.decode(errors="replace").strip().splitlines()
+    found = await nvidia_gpus()
     if found:
-        return [Finding("ok", "gpu", line) for line in found]
+        return [Finding("ok", "gpu", str(each)) for each in found]
     for section, engine in (("stt", config.stt), ("tts", config.tts)):
         if getattr(engine, "device", None) == "cuda":
             fix = f"install the NVIDIA driver, or set {section}.device to auto"

@@ -13,6 +13,7 @@ from agent.cli import ending
 from agent.cli.options import with_devices
 from agent.cli.output import playing, warn
 from agent.cli.streams import presentable
+from agent.config.engines import fitting_voice
 from agent.config.load import Config, load_config
 from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
@@ -40,7 +41,8 @@ def dia2_settings(config: Config) -> "Settings":
     """The settings of Dia2: as configured if it is the engine, or the usual ones."""
     from tts.dia2.settings import Settings
 
-    return Settings(**config.tts.arguments()) if config.tts.engine_name == "dia2" else Settings()
+    voice = fitting_voice(config.tts)
+    return Settings(**voice.arguments()) if voice.engine_name == "dia2" else Settings()
 
 
 def load_model(named: str | None, config: Config, *, guidance: bool = True) -> "Dia2":

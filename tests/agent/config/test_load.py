@@ -225,7 +225,7 @@ class TestPlaces:
             load_config("offlin")
         assert str(caught.value) == (
             "offlin: no such file or preset, did you mean 'offline'? "
-            "(presets: desktop, offline, openai)"
+            "(presets: desktop, local, offline, openai)"
         )
 
     def test_a_folder(self, tmp_path: Path) -> None:
@@ -244,13 +244,13 @@ class TestPlaces:
 
 
 class TestPresets:
-    @pytest.fixture(params=["desktop", "offline", "openai"])
+    @pytest.fixture(params=["desktop", "local", "offline", "openai"])
     def preset(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
         return str(request.param)
 
     def test_there_are_three(self) -> None:
-        assert presets() == ["desktop", "offline", "openai"]
+        assert presets() == ["desktop", "local", "offline", "openai"]
 
     def test_each_loads(self, preset: str) -> None:
         assert load_config(preset).model_dump()["agent"]["name"] == "Parley"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tts import speed
 from tts.dia2.bundle import SMALLER, Bundle
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network.kv_cache import doubling, is_static
@@ -19,6 +20,7 @@ from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.utterance import PrefilledPrefix, VoiceSettings
 from tts.dia2.serving.windows import Prefix
+from tts.dia2.settings import speed_name
 from tts.dia2.text.script import parse_script
 from tts.dia2.voices import folder as voices
 from tts.dia2.voices.voice import Voice
@@ -42,6 +44,8 @@ class Prepared:
     prefilled: PrefilledPrefix
     context_prefill: ContextPrefill | None
     """What the next utterance goes on from, if it goes on from the conversation."""
+    real_time_factor: float
+    """Seconds that a second of speech takes here, as measured."""
 
 
 def load(settings: "Settings") -> Prepared:
@@ -62,10 +66,14 @@ def load(settings: "Settings") -> Prepared:
             sampling_of(settings), settings.seed, settings.starve, settings.starve_after
         )
         voice = None if settings.voice is None else voices.load(settings.voice)
-        return prepare(bundle, voice_settings, voice, settings.context)
+        prepared = prepare(bundle, voice_settings, voice, settings.context)
     except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
+    if bundle.model.device.type == "cpu":  # whether a GPU is fast enough is no question
+        name = speed_name(settings.model, settings.quantize)
+        speed.keep(name, prepared.real_time_factor)
+    return prepared
 
 
 def sampling_of(settings: "Settings") -> Sampling:
@@ -90,8 +98,10 @@ def prepare(
     if context:
         conversation = ConversationContext(bundle, voice, context)
         context_prefill = ContextPrefill(conversation, scheduler, voice_settings, prefilled)
-    _warn_if_slow(bundle, _measure(bundle, scheduler.admission, voice_settings.sampling))
-    return Prepared(bundle, scheduler, voice_settings, prefilled, context_prefill)
+    frame = _measure(bundle, scheduler.admission, voice_settings.sampling)
+    _warn_if_slow(bundle, frame)
+    factor = frame * bundle.frame_rate
+    return Prepared(bundle, scheduler, voice_settings, prefilled, context_prefill, factor)
 
 
 class _Measured(Sequence):

@@ -1,0 +1,56 @@
+"""How fast engines were on this machine, as they measured themselves: kept between runs.
+
+One small JSON file in the user's cache, which may be deleted: `{machine: {engine: factor}}`, the
+seconds that a second of speech took.
+"""
+
+import json
+import os
+import platform
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+
+def kept(engine: str) -> float | None:
+    """Return the real-time factor that `engine` had here; None if it was never measured."""
+    factor = _read().get(machine(), {}).get(engine)
+    return factor if isinstance(factor, float) else None
+
+
+def keep(engine: str, factor: float) -> None:
+    """Keep what `engine` measured; where nothing can be written it is measured again."""
+    speeds = _read()
+    speeds.setdefault(machine(), {})[engine] = round(float(factor), 3)
+    path = _file()
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps(speeds), "utf-8")
+        new.replace(path)
+
+
+def machine() -> str:
+    """Name this computer as far as speed goes: homes are shared, processors are not."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        return f"{next(names, platform.machine())} x{os.cpu_count()}"
+    return f"{platform.processor() or platform.machine()} x{os.cpu_count()}"
+
+
+def _read() -> dict[str, dict[str, float]]:
+    """Read what is kept; anything else than that is as good as nothing."""
+    with suppress(OSError, ValueError, RecursionError):
+        data = json.loads(_file().read_bytes()[: 1 << 20])
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if isinstance(value, dict)}
+    return {}
+
+
+def _file() -> Path:
+    if sys.platform == "win32":
+        folder = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local"
+    else:
+        folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder, "parley", "speed.json")
