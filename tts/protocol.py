@@ -101,6 +101,21 @@ class ConversationalSpeech(Protocol):
 
 
 @runtime_checkable
+class ScriptedSpeech(Protocol):
+    """A synthesiser of dialogues: `[S1]` and `[S2]` in a text name who speaks."""
+
+    def open_script(
+        self,
+        voices: Sequence[str] = (),
+        *,
+        cfg: float | None = None,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> AbstractAsyncContextManager[Utterance]:
+        """Open an utterance with the speakers' voices and a sampling of its own; None: as usual."""
+
+
+@runtime_checkable
 class ExpressiveSpeech(Protocol):
     """A synthesiser that makes sounds which are no words."""
 

@@ -1,8 +1,9 @@
 """The border to a voice."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from agent.engines.apart import called_apart
 from agent.engines.border import Border, Use
@@ -12,6 +13,7 @@ from agent.guards.text import valid
 from tts import (
     ConversationalSpeech,
     ExpressiveSpeech,
+    ScriptedSpeech,
     Speech,
     SpokenTurn,
     SpokenWord,
@@ -30,6 +32,7 @@ class GuardedTextToSpeech:
 
     remember: Callable[[SpokenTurn], None]
     sounds: Sequence[str]
+    open_script: Callable[..., AbstractAsyncContextManager["GuardedUtterance"]]
 
     def __init__(self, tts: TextToSpeech, *, patience: float = 1.0) -> None:
         """`patience`: how many times the usual limits it may take, where nobody waits for it."""
@@ -45,6 +48,8 @@ class GuardedTextToSpeech:
             self.remember = self._remember
         if isinstance(tts, ExpressiveSpeech):
             self.sounds = tts.sounds
+        if isinstance(tts, ScriptedSpeech):
+            self.open_script = self._open_script
 
     @property
     def sample_rate(self) -> int:
@@ -67,10 +72,22 @@ class GuardedTextToSpeech:
         """Close it; what fails is told."""
         await self._border.aclose()
 
-    @asynccontextmanager
-    async def open(self) -> AsyncGenerator["GuardedUtterance"]:
+    def open(self) -> AbstractAsyncContextManager["GuardedUtterance"]:
         """Speak one utterance. Raises TextToSpeechError, also when it hangs."""
-        async with self._border.use(self._tts.open) as (utterance, use):
+        return self._guarded(self._tts.open)
+
+    def _open_script(
+        self, voices: Sequence[str] = (), **sampling: Any
+    ) -> AbstractAsyncContextManager["GuardedUtterance"]:
+        """Speak one utterance of a dialogue (`tts.ScriptedSpeech`)."""
+        assert isinstance(self._tts, ScriptedSpeech)
+        return self._guarded(partial(self._tts.open_script, voices, **sampling))
+
+    @asynccontextmanager
+    async def _guarded(
+        self, opened: Callable[[], AbstractAsyncContextManager[Utterance]]
+    ) -> AsyncGenerator["GuardedUtterance"]:
+        async with self._border.use(opened) as (utterance, use):
             limit = max(self._patience * SOUND, self._border.own_patience)
             yield GuardedUtterance(utterance, use, self._border, self._samples, limit)
 

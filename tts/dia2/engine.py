@@ -3,7 +3,7 @@
 Importing this module imports no torch; `load` does.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
@@ -22,7 +22,7 @@ from tts.protocol import Speech, SpokenTurn, TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared
-    from tts.dia2.serving.utterance import Item, UtteranceState
+    from tts.dia2.serving.utterance import Item, PrefilledPrefix, UtteranceState, VoiceSettings
     from tts.dia2.serving.worker import Worker
 
 
@@ -68,16 +68,48 @@ class Dia2Speech(Settings):
 
         Raises TextToSpeechError if the engine is not loaded, or the process was forked since.
         """
+        prepared, _ = self._ready()
+        context = prepared.context_prefill
+        prefilled = None if context is None else context.prefilled
+        async with self._speaking(prepared.voice_settings, prefilled) as utterance:
+            yield utterance
+
+    @asynccontextmanager
+    async def open_script(
+        self,
+        voices: Sequence[str] = (),
+        *,
+        cfg: float | None = None,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> AsyncGenerator["Dia2Utterance", None]:
+        """Open an utterance with voices of its own, of [S1] and [S2], and its own sampling.
+
+        None stands for the engine's settings, no voices for those that the model picks. Raises
+        TextToSpeechError, also for a voice that there is not.
+        """
+        from tts.dia2.serving.prepare import prefix_of, settings_with
+
+        prepared, _ = self._ready()
+        voice_settings = settings_with(prepared.voice_settings, cfg, temperature, seed)
+        prefix = await anyio.to_thread.run_sync(prefix_of, prepared.bundle, voices)
+        prefilled = partial(prepared.scheduler.prefill_when_idle, prefix, voice_settings)
+        async with self._speaking(voice_settings, prefilled) as utterance:
+            yield utterance
+
+    @asynccontextmanager
+    async def _speaking(
+        self, voice_settings: "VoiceSettings", prefilled: "Callable[[], PrefilledPrefix] | None"
+    ) -> AsyncGenerator["Dia2Utterance", None]:
+        """An utterance, which begins with what `prefilled` gives on the engine's thread."""
         from tts.dia2.serving.utterance import Item, UtteranceState
 
         prepared, worker = self._ready()
         mailbox = Mailbox[Item]()
         try:
-            state = UtteranceState(
-                prepared.bundle, prepared.voice_settings, prepared.prefilled, mailbox.put
-            )
-            if (context_prefill := prepared.context_prefill) is not None:
-                worker.tell(state, lambda: state.begin_with(context_prefill.prefilled()))
+            state = UtteranceState(prepared.bundle, voice_settings, prepared.prefilled, mailbox.put)
+            if prefilled is not None:
+                worker.tell(state, lambda: state.begin_with(prefilled()))
             worker.open(state)
             try:
                 yield Dia2Utterance(worker, state, mailbox)

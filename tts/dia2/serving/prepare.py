@@ -2,7 +2,8 @@
 
 import logging
 import time
-from dataclasses import dataclass, fields
+from collections import abc
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,6 +103,27 @@ def prepare(
     _warn_if_slow(bundle, frame)
     factor = frame * bundle.frame_rate
     return Prepared(bundle, scheduler, voice_settings, prefilled, context_prefill, factor)
+
+
+def prefix_of(bundle: Bundle, names: abc.Sequence[str]) -> Prefix:
+    """Load the voices of [S1] and [S2], by name or path, as a prefix. Raises TextToSpeechError."""
+    if not names:
+        return Prefix.nothing(bundle.config)
+    prefix = Prefix(*prompt([*map(voices.load, names)], bundle.tokenizer, bundle.mimi))
+    prefix.check(bundle.config, bundle.frame_rate)
+    return prefix
+
+
+def settings_with(
+    settings: VoiceSettings, cfg: float | None, temperature: float | None, seed: int | None
+) -> VoiceSettings:
+    """Return settings with what is not None changed; the temperature is words' and sound's."""
+    sampling = settings.sampling
+    if cfg is not None:
+        sampling = replace(sampling, scale=cfg)
+    if temperature is not None:
+        sampling = replace(sampling, text_temperature=temperature, audio_temperature=temperature)
+    return replace(settings, sampling=sampling, seed=settings.seed if seed is None else seed)
 
 
 class _Measured(Sequence):

@@ -16,9 +16,12 @@ import pytest
 import torch
 
 from tests.paths import ROOT
-from tests.tts.dia2.serving.utterances import TEXT, checkpoint, fragments
+from tests.tts.dia2.serving.utterances import TEXT, checkpoint, fragments, make_voice, settings
 from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech, Dia2Utterance
+from tts.dia2.network.sampling import Sampling
+from tts.dia2.serving.prepare import load
+from tts.dia2.voices.voice import Voice
 from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 
@@ -51,6 +54,42 @@ async def test_a_stream_of_fragments(model: Path, speak: Any) -> None:
     spoken.check_word_times()
     assert {len(piece.pcm) for piece in spoken.pieces} == {1920}
     assert spoken.pcm.dtype == np.float32
+
+
+async def test_a_script_with_two_voices_is_what_the_whole_of_it_would_be(
+    model: Path, tmp_path: Path
+) -> None:
+    names = []
+    for number in range(2):
+        voice = make_voice(load(settings(model)), seed=number)
+        names.append(str(tmp_path / f"{number}.safetensors"))
+        voice.save(names[-1])
+    voices = [Voice.load(name) for name in names]
+    script = "[S1] One two three. [S2] Four, five six."
+    dia2 = Dia2.load(model)
+    for sampling in (Sampling(), Sampling(scale=3.0, text_temperature=0.5, audio_temperature=0.5)):
+        whole = dia2.generate(script, voices=voices, seed=9, sampling=sampling)
+        async with loaded(model) as engine:
+            options: dict[str, Any] = {
+                "cfg": sampling.scale,
+                "temperature": sampling.audio_temperature,
+                "seed": 9,
+            }
+            if sampling == Sampling():
+                options = {"seed": 9}
+            async with engine.open_script(names, **options) as utterance:
+                await utterance.feed(script)
+                await utterance.finish()
+                pcm = np.concatenate([piece.pcm async for piece in utterance])
+        assert len(pcm) == len(whole.waveform)
+        assert np.abs(pcm - whole.waveform).max() < 1e-4
+
+
+async def test_a_script_with_a_voice_that_there_is_not(model: Path) -> None:
+    async with loaded(model) as engine:
+        with pytest.raises(TextToSpeechError, match="there is no voice"):
+            async with engine.open_script(["nobody"]):
+                pass
 
 
 async def test_it_speaks_before_the_text_has_ended(model: Path) -> None:

@@ -116,10 +116,10 @@ def fragments(text: str, chance: random.Random) -> Iterator[str]:
         text = text[size:]
 
 
-def make_voice(prepared: Prepared, frames: int = 40) -> Voice:
+def make_voice(prepared: Prepared, frames: int = 40, seed: int = 3) -> Voice:
     """A voice of noise that says three words."""
     mimi = prepared.bundle.mimi
     size = mimi.config.codebook_size
-    codes = np.random.default_rng(3).integers(0, size, (mimi.codebooks, frames)).astype(np.int32)
+    codes = np.random.default_rng(seed).integers(0, size, (mimi.codebooks, frames))
     words = (Word("I", 0.2, 0.4), Word("speak", 0.5, 0.9), Word("now.", 1.0, 1.6))
-    return Voice("test", codes, words, signature(mimi))
+    return Voice("test", codes.astype(np.int32), words, signature(mimi))
