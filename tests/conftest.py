@@ -12,6 +12,7 @@ from hypothesis import settings
 from tests.soundcards import SoundCards
 
 E2E = Path(__file__).parent / "e2e"
+REAL = Path(__file__).parent / "real"
 
 # Before anything imports torch, here or in a program of its own: on tiny networks a second thread
 # gains nothing, and on a busy machine the two wait for each other most of the time.
@@ -36,8 +37,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `realtime` what runs from end to end, on a sound card, or for long."""
+    """Mark as `realtime` what runs from end to end, on a sound card, or for long; `real` too."""
     for item in items:
+        if REAL in item.path.parents:
+            item.add_marker(pytest.mark.real)
+            item.add_marker(pytest.mark.realtime)
         cards = "soundcards" in getattr(item, "fixturenames", ())
         if cards or E2E in item.path.parents or item.get_closest_marker("long"):
             item.add_marker(pytest.mark.realtime)
