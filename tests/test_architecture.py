@@ -12,6 +12,7 @@ GRAPH = import_graph(ROOT, PRODUCT)
 AGENT = (
     {"launcher"},
     {"cli"},
+    {"server"},
     {"agent", "setup"},
     {"conversation", "doctor"},
     {"stages", "turns"},

@@ -19,12 +19,12 @@ from agent.guards.secrets import learn_environment
 from agent.shadowing import strangers
 
 COMMANDS = (
-    *("talk", "say", "transcribe", "history", "voice"),
+    *("talk", "serve", "say", "transcribe", "history", "voice"),
     *("setup", "demo", "devices", "doctor", "config"),
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""
 
-CONVERSATIONS = ("talk", "say")
+CONVERSATIONS = ("talk", "serve", "say")
 """Commands that Ctrl-C ends as intended."""
 
 

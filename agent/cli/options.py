@@ -39,13 +39,15 @@ def with_devices(config: "Config", mic: str | None, speaker: str | None) -> "Con
     return config.model_copy(update=changes)
 
 
-def whole(low: int) -> Callable[[str], int]:
-    """Return how argparse reads a whole number that is not below `low`."""
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Return how argparse reads a whole number from `low` to `high`, or from there on."""
+    wanted = f"from {low} on" if high is None else f"from {low} to {high}"
 
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal()) or int(text) < low:
-            raise argparse.ArgumentTypeError(f"a whole number from {low} on is needed, not {text}")
-        return int(text)
+        number = int(text) if text.isascii() and text.isdecimal() else low - 1
+        if number < low or (high is not None and number > high):
+            raise argparse.ArgumentTypeError(f"a whole number {wanted} is needed, not {text}")
+        return number
 
     return read
 

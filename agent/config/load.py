@@ -27,6 +27,7 @@ from agent.config.sections import (
     InterruptionSettings,
     MicrophoneSettings,
     Section,
+    ServerSettings,
     SessionSettings,
     SpeakerSettings,
     Switch,
@@ -58,6 +59,7 @@ class Config(Section):
     idle: IdleSettings = IdleSettings()
     thinking: ThinkingSettings = ThinkingSettings()
     session: SessionSettings = SessionSettings()
+    server: ServerSettings = ServerSettings()
     tools: list[ToolSettings] = Field(
         default=[], description="What the agent may do besides talking."
     )

@@ -235,3 +235,30 @@ class SessionSettings(Section):
     def folder(self) -> Path | None:
         """Where conversations are kept, if they are."""
         return Path(self.save).expanduser() if self.save else None
+
+
+class ServerSettings(Section):
+    """What `parley serve` lets in, and how much of it."""
+
+    origins: list[str] = Field(
+        default=[],
+        description="Web pages that may talk to it besides its own, such as https://example.org; "
+        "'*' for all.",
+    )
+    sessions: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=50, description="Conversations at a time; one more is told that the server is busy."
+    )
+    session_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = Field(
+        default=60.0, description="A conversation ends after that."
+    )
+    idle_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = Field(
+        default=15.0,
+        description="A conversation ends after so long without anything from a client.",
+    )
+    record: str | None = Field(
+        default=None,
+        description="Folder for recordings and transcripts of all conversations; null for none.",
+    )
+    log_words: bool = Field(
+        default=False, description="Whether what is said may stand in the server's log."
+    )

@@ -1,0 +1,101 @@
+"""`parley serve`: the agent for any client, any browser, any room of the house."""
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.cli import ending
+from agent.cli.options import whole
+from agent.errors import ConfigError, ParleyError
+from tts.extras import NAME, pip_install
+
+if TYPE_CHECKING:
+    from agent.config.load import Config
+
+KEY = "PARLEY_API_KEY"
+"""The environment variable with the key, or several, separated by commas."""
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("serve", help="let browsers, programs and Home Assistant talk")
+    parser.add_argument(
+        "config", nargs="?", help="a YAML file or a preset's name (default: yours, else offline)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=whole(0, 65535),
+        default=8765,
+        metavar="N",
+        help="0 for any (default: %(default)s)",
+    )
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="a certificate, for https")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
+    parser.add_argument(
+        "--wyoming",
+        type=whole(0, 65535),
+        metavar="PORT",
+        help="speak Home Assistant's protocol there",
+    )
+    parser.add_argument(
+        "--api-key", metavar="KEY", help=f"who has it may come in; better in ${KEY}, or a file"
+    )
+    parser.add_argument("--api-keys", type=Path, metavar="FILE", help="keys, one a line")
+    parser.add_argument(
+        "--insecure", action="store_true", help="listen for other computers without a key"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM. Raises ParleyError and the engines' errors."""
+    try:
+        import starlette  # noqa: F401  (only to tell whether it is there)
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        install = pip_install(f"{NAME}[server]")
+        raise ParleyError(f"the server needs {error.name}: {install}") from None
+    from agent.config.load import load_config
+    from agent.server.running import Place
+    from agent.server.security import is_loopback, read_keys
+
+    given = [args.api_key or "", *os.environ.get(KEY, "").split(",")]
+    keys = read_keys(given, args.api_keys)
+    if not keys and not args.insecure and not is_loopback(args.host):
+        raise ConfigError(
+            f"{args.host} lets other computers in: give a key (--api-key, {KEY}, --api-keys), or "
+            "--insecure to let in anybody"
+        )
+    config = load_config(args.config)
+    place = Place(host=args.host, port=args.port, tls_cert=args.tls_cert, tls_key=args.tls_key)
+    ending.run(partial(_serve, config, place, keys))
+    return 0
+
+
+async def _serve(config: "Config", place: object, keys: tuple[str, ...]) -> None:
+    import anyio
+
+    from agent.agent import Agent
+    from agent.cli.console import SafeConsole
+    from agent.server.running import Place, running
+    from agent.server.security import Keys, is_loopback
+    from agent.server.server import Server
+
+    assert isinstance(place, Place)
+    console = SafeConsole(wrap=False)
+    server = Server(Agent(config), Keys(keys), config.server)
+    if not keys and not is_loopback(place.host):
+        console.print("INSECURE: whoever reaches this computer can talk to the agent: no key")
+    try:
+        async with running(server, place) as address:
+            console.print(f"page      {address}")
+            console.print(f"protocol  {address.replace('http', 'ws', 1)}v1/realtime")
+            console.print("loading …", style="dim")
+            await server.load()
+            console.print("ready")
+            await anyio.sleep_forever()
+    finally:
+        await server.agent.aclose()

@@ -1,0 +1,99 @@
+"""The server: one loaded agent for all conversations, who may come in, and how many there are."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from agent.agent import Agent
+from agent.config.sections import ServerSettings
+from agent.errors import ParleyError
+from agent.server.errors import ApiError, ServerBusyError
+from agent.server.security import Keys
+
+log = logging.getLogger("parley.server")
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A conversation, or a job as long as one: its `ending` is set when the server drains."""
+
+    id: str
+    kind: str
+    """Such as realtime, wyoming, speech."""
+    ending: anyio.Event
+
+
+@dataclass(slots=True, eq=False)
+class Server:
+    """The state that all protocols share."""
+
+    agent: Agent
+    keys: Keys = field(default_factory=Keys)
+    settings: ServerSettings = field(default_factory=ServerSettings)
+    loaded: anyio.Event = field(default_factory=anyio.Event)
+    """Set when conversations can begin."""
+    problem: str = ""
+    """Why they never will."""
+    draining: bool = False
+    sessions: dict[str, Session] = field(default_factory=dict)
+    _numbers: int = 0
+    _empty: anyio.Event | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether conversations can begin now."""
+        return self.loaded.is_set() and not self.draining
+
+    async def load(self) -> None:
+        """Load the agent. Raises the engines' errors."""
+        try:
+            await self.agent.load()
+        except Exception as error:
+            self.problem = str(error)
+            raise
+        self.loaded.set()
+
+    @contextmanager
+    def session(self, kind: str) -> Iterator[Session]:
+        """Count one more session until the block ends.
+
+        Raises ApiError: nothing is loaded yet, the server is about to stop, or it is full.
+        """
+        if not self.loaded.is_set():
+            reason = self.problem or "the models are being loaded"
+            headers = {"Retry-After": "2"}
+            raise ApiError(reason, status=503, code="not_ready", headers=headers)
+        if self.draining:
+            raise ServerBusyError("the server is about to stop")
+        if len(self.sessions) >= self.settings.sessions:
+            limit = self.settings.sessions
+            raise ServerBusyError(f"there are {limit} conversations already (server.sessions)")
+        self._numbers += 1
+        session = Session(f"{kind}-{self._numbers}", kind, anyio.Event())
+        self.sessions[session.id] = session
+        log.info("session begins", extra={"session": session.id})
+        try:
+            yield session
+        finally:
+            del self.sessions[session.id]
+            log.info("session ends", extra={"session": session.id})
+            if self._empty is not None and not self.sessions:
+                self._empty.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nobody new, tell who is there, and let them end within `seconds`."""
+        self.draining = True
+        self._empty = anyio.Event()
+        if not self.sessions:
+            return
+        for session in self.sessions.values():
+            session.ending.set()
+        with anyio.move_on_after(seconds):
+            await self._empty.wait()
+
+
+class ServeError(ParleyError):
+    """The server cannot be started; the message says what to do."""
