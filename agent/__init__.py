@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.audio.speaker import DeviceSpeaker as DeviceSpeaker
     from agent.config.load import Config as Config
     from agent.config.load import load_config as load_config
+    from agent.conversation.conversation import Conversation as Conversation
     from agent.errors import AudioError as AudioError
     from agent.errors import ConfigError as ConfigError
     from agent.errors import ParleyError as ParleyError

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from agent.audio.echo.stage import EchoStage
 from agent.audio.files import PacedSpeaker
+from agent.audio.gate import Gate
 from agent.audio.inlet import Inlet
 from agent.audio.speaker import Speaker
 from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
+from agent.conversation.activity import Activity
 from agent.conversation.controls import Controls
+from agent.conversation.conversation import Conversation
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
 from agent.engines.border import borders
@@ -125,28 +128,81 @@ class Agent:
         history. Raises StageError when a stage fails, AudioError when `echo: cancel` cannot be,
         ConfigError for a tool that cannot be made.
         """
-        async with borders(report), self._reported(report), task_group() as tasks:
+        options: dict[str, Any] = {"earlier": earlier, "hearing": hearing}
+        async with self.start(microphone, speaker, report, **options) as conversation:
+            await conversation.wait()
+        return conversation.session
+
+    @asynccontextmanager
+    async def start(
+        self,
+        microphone: Stage[Any, Audio],
+        speaker: Speaker,
+        report: Report = nobody,
+        *,
+        earlier: Sequence[Message] = (),
+        hearing: Hearing = nobody,
+        watch: Callable[[Activity], None] = nobody,
+        config: Config | None = None,
+    ) -> AsyncGenerator[Conversation, None]:
+        """A conversation that goes on for the block, one of as many as there are.
+
+        They share the loaded engines; detector, tools, history and settings are each one's own.
+        `config` takes the place of the agent's, but for its engines; `watch` is told of everything
+        in detail. The rest is as with `converse`, errors too.
+        """
+        config = config or self.config
+        told: list[Report] = [report]
+
+        def tell(event: Event) -> None:
+            for listener in told:
+                listener(event)
+
+        async with borders(tell), self._reported(tell, config), task_group() as tasks:
             await tasks.start(speaker.run)
-            echo = EchoStage(self.config.echo, speaker.playback, report)
+            echo = EchoStage(config.echo, speaker.playback, tell)
             session = Session(
                 self.llm,
                 self.tts,
                 speaker.playback,
-                self.config,
-                report,
+                config,
+                tell,
                 echo=echo,
                 earlier=earlier,
                 hearing=hearing,
+                watch=watch,
             )
-            heard = Graph(microphone, name="microphone").then(Inlet(report)).then(echo)
+            gate = Gate()
+            segmenter = self._segmenter(config, echo, session, tell)
+            conversation = Conversation(session, gate, segmenter, config, self.voice)
+            told.append(conversation.tell)
+            heard = Graph(microphone, name="microphone").then(Inlet(tell)).then(echo).then(gate)
+            transcribe = self._transcriber(config, segmenter, tell)
+            graph = heard.then(segmenter).then(transcribe).then(session)
             controls = Controls(speaker.playback, session.history)
-            language = getattr(self.config.stt, "language", None)
-            async with Toolbox.open(
-                self.config.tools, controls, report, language=language
-            ) as session.toolbox:
-                await heard.then(self._graph(echo, session, report)).run()
+            language = getattr(config.stt, "language", None)
+            async with (
+                Toolbox.open(config.tools, controls, tell, language=language) as session.toolbox,
+                task_group() as running,
+            ):
+                running.start_soon(self._run, graph, session, conversation)
+                await session.begun.wait()
+                yield conversation
+                running.cancel_scope.cancel()
             tasks.cancel_scope.cancel()
-        return session
+
+    def voice(self, name: str) -> TextToSpeech:
+        """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""
+        return self.tts.in_voice(name)
+
+    async def _run(
+        self, graph: Graph[Any, Any], session: Session, conversation: Conversation
+    ) -> None:
+        try:
+            await graph.run()
+        finally:
+            session.begun.set()
+            conversation.end()
 
     async def __call__(
         self,
@@ -183,30 +239,33 @@ class Agent:
             with outbox:
                 await self.converse(hear, speaker, report)
 
-    def _graph(self, echo: EchoStage, session: Session, report: Report) -> Graph[Audio, Any]:
-        turn = self.config.turn
-        segmenter = TurnSegmenter(
-            self._vad,
-            self.config.vad,
-            turn,
-            progress=decision_points(self.config.interruption),
+    def _segmenter(
+        self, config: Config, echo: EchoStage, session: Session, report: Report
+    ) -> TurnSegmenter:
+        return TurnSegmenter(
+            self._vad.another(),
+            config.vad,
+            config.turn,
+            progress=decision_points(config.interruption),
             model=self._turn_model,
             threshold=echo.threshold,
             report=report,
+            numbers=session.numbers,
         )
-        transcribe = Transcriber(
+
+    def _transcriber(self, config: Config, segmenter: TurnSegmenter, report: Report) -> Transcriber:
+        return Transcriber(
             self.stt,
             report,
             keep_sound=isinstance(self.tts, ConversationalSpeech),
-            preemptive=turn.speculate != "off",
+            preemptive=config.turn.speculate != "off",
             judge=segmenter.read,
         )
-        return Graph(segmenter).then(transcribe).then(session)
 
     @asynccontextmanager
-    async def _reported(self, report: Report) -> AsyncGenerator[None, None]:
+    async def _reported(self, report: Report, config: Config) -> AsyncGenerator[None, None]:
         """The session's first and last event around what happens in it."""
-        report(SessionStarted(valid_json(public(self.config))))
+        report(SessionStarted(valid_json(public(config))))
         reason = "failed"
         try:
             yield

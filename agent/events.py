@@ -23,12 +23,14 @@ class Audio:
     """A block of mono float32 samples in [-1, 1]; other floats are converted.
 
     `time` is when its first sample was captured (`anyio.current_time()`); None means that the
-    block has just been captured, its last sample now.
+    block has just been captured, its last sample now. `mark`: after it the user's turn is over,
+    for somebody says so, or is to be forgotten.
     """
 
     pcm: NDArray[np.float32]
     sample_rate: int
     time: float | None = None
+    mark: Literal["commit", "clear"] | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, for what is no block of audio.

@@ -2,6 +2,7 @@
 
 from tts.protocol import ConversationalSpeech as ConversationalSpeech
 from tts.protocol import ExpressiveSpeech as ExpressiveSpeech
+from tts.protocol import ManyVoices as ManyVoices
 from tts.protocol import ScriptedSpeech as ScriptedSpeech
 from tts.protocol import Speech as Speech
 from tts.protocol import SpokenTurn as SpokenTurn

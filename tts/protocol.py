@@ -16,8 +16,9 @@ reply of the agent's. In plain words:
   `patience`: the seconds within which any call goes on or fails.
 - What goes wrong is raised as `TextToSpeechError`, with a message that says what to do.
 
-`ConversationalSpeech`, `ExpressiveSpeech` and `VoiceOfLanguage` are what an engine can do besides.
-It is registered by one line in `tts.ENGINES`, or as an entry point of group `parley.tts`.
+`ConversationalSpeech`, `ExpressiveSpeech`, `ManyVoices` and `VoiceOfLanguage` are what an engine
+can do besides. It is registered by one line in `tts.ENGINES`, or as an entry point of group
+`parley.tts`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -122,6 +123,21 @@ class ExpressiveSpeech(Protocol):
     @property
     def sounds(self) -> Sequence[str]:
         """The sounds as they stand in parentheses in a text: `laughs` for `(laughs)`."""
+
+
+@runtime_checkable
+class ManyVoices(Protocol):
+    """A synthesiser with several voices, one of which it was made with."""
+
+    @property
+    def voices(self) -> Sequence[str]:
+        """Their names, as far as they are known without a download."""
+
+    def in_voice(self, name: str) -> TextToSpeech:
+        """The same engine, loaded, in another voice, at no cost and for as long as it is loaded.
+
+        Raises TextToSpeechError for a voice that it does not have.
+        """
 
 
 @runtime_checkable

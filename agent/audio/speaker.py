@@ -7,6 +7,7 @@ import numpy as np
 from anyio.abc import TaskStatus
 from numpy.typing import NDArray
 
+from agent.audio.output import Output
 from agent.audio.playback import Playback
 from agent.audio.stream import DeviceStream
 from agent.config.sections import SpeakerSettings
@@ -17,7 +18,7 @@ class Speaker(Protocol):
     """Renders `playback` for as long as it runs: where the agent's voice goes."""
 
     @property
-    def playback(self) -> Playback:
+    def playback(self) -> Output:
         """What is being played, known once it runs; tells what was really heard."""
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:

@@ -7,7 +7,7 @@ import anyio
 from anyio.abc import TaskStatus
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from agent.audio.playback import Playback
+from agent.audio.output import Output
 from agent.audio.speaker import Speaker
 from agent.events import Audio
 
@@ -35,7 +35,7 @@ class TappedSpeaker:
         self._hear = hear
 
     @property
-    def playback(self) -> Playback:
+    def playback(self) -> Output:
         """The speaker's own."""
         return self._speaker.playback
 

@@ -30,6 +30,8 @@ class Track:
     track then.
     """
 
+    delivers = False
+
     def __init__(
         self,
         sample_rate: int,
@@ -141,6 +143,9 @@ class Track:
         self._play(self)
         self._held = False
         self._wakeup.set()
+
+    def correct(self, played: int) -> None:
+        """Do nothing: what has been heard is known here."""
 
     async def started(self) -> float | None:
         """Wait for the first sample: the `anyio.current_time()` at which it leaves the speaker.

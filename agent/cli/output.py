@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 import anyio
 
 from agent.audio.open import open_speaker
-from agent.audio.track import Track
+from agent.audio.output import ReplyTrack
 from agent.config.sections import SpeakerSettings
 from agent.events import Event, WarningEvent
 
 
 @asynccontextmanager
-async def playing(settings: SpeakerSettings, sample_rate: int) -> AsyncGenerator[Track, None]:
+async def playing(settings: SpeakerSettings, sample_rate: int) -> AsyncGenerator[ReplyTrack, None]:
     """Open the speaker and a track on it at `sample_rate` Hz; `drain` it before the block ends.
 
     Raises AudioError, in a group, if there is no such speaker.

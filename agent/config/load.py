@@ -7,7 +7,7 @@ from contextlib import suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import (
     Field,
@@ -74,6 +74,21 @@ class Config(Section):
         if isinstance(data, Mapping):
             return {key: value for key, value in data.items() if value is not None}
         return data
+
+    def changed(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
+        """This configuration with some keys of its sections changed. Raises ConfigError."""
+        sections = {}
+        for name, keys in changes.items():
+            section = getattr(self, name, None)
+            if not isinstance(section, Section) or name in FAMILIES:
+                raise ConfigError(f"{name}: no section that can be changed in a conversation")
+            try:
+                sections[name] = type(section).model_validate({**section.model_dump(), **keys})
+            except ValidationError as error:
+                first = error.errors()[0]
+                key = ".".join(map(str, (name, *first["loc"])))
+                raise ConfigError(f"{key}: {first['msg']}") from None
+        return self.model_copy(update=sections)
 
     @field_validator("stt", "llm", "tts", mode="before")
     @classmethod

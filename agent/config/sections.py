@@ -141,10 +141,15 @@ class TurnSettings(Section):
     How much silence ends a turn depends on how finished it sounds (`agent.turns.detector`).
     """
 
-    detector: Literal["smart_turn", "words", "silence"] = Field(
+    detector: Literal["smart_turn", "words", "silence", "manual"] = Field(
         default="words",
         description="What judges whether a turn is finished: its sound (Smart-Turn v3, downloaded "
-        "at the first start) and words, its words alone, or nothing but silence.",
+        "at the first start) and words, its words alone, nothing but silence, or nobody: a program "
+        "says so (push to talk).",
+    )
+    respond: bool = Field(
+        default=True,
+        description="Answer a turn as soon as it is over; false waits until a program asks for it.",
     )
     model: str = Field(
         default="pipecat-ai/smart-turn-v3",

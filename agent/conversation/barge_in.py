@@ -34,6 +34,10 @@ class BargeIn:
         self._settings = settings
         self._do = do
 
+    def configure(self, settings: InterruptionSettings) -> None:
+        """Go by other settings from now on."""
+        self._settings = settings
+
     def start(self, turn: TurnRecord) -> None:
         """Note that the user speaks: a reply that has not begun waits for what it is."""
         reply = self.reply

@@ -100,6 +100,23 @@ class Commit(Command):
     reply: int | None
     attempts: int
     wasted_tokens: int
+    request: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Command):
+    """Answer the conversation as it stands, as `reply`."""
+
+    turn: int
+    reply: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse(Command):
+    """Nothing comes of a request."""
+
+    request: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +142,14 @@ class Say(Command):
     turn: int
     reply: int
     text: str
+    request: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Command):
+    """Take a reply as heard: its listener, who has all of it, may play it while the next begins."""
+
+    reply: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """What tools can do to the conversation."""
 
-from agent.audio.playback import Playback
+from agent.audio.output import Output
 from agent.conversation.history import History
 
 
 class Controls:
     """Controls give tools the conversation's volume and its last words."""
 
-    def __init__(self, playback: Playback, history: History) -> None:
+    def __init__(self, playback: Output, history: History) -> None:
         self._playback = playback
         self._history = history
 

@@ -43,6 +43,8 @@ class ReplyProgress:
     """Whether it ends with a question that the user can have understood by now."""
     starved: bool = False
     """Whether all there is of it so far has been heard, and more is awaited."""
+    delivered: bool = False
+    """Whether all of it has been sent to a listener who plays it by themselves."""
     echoed: str = ""
     """The words that were heard and may come back through the microphone; none without an echo."""
 
@@ -64,9 +66,43 @@ class ToolsTakeLong:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Something besides the user wants `text` said, at the next pause."""
+    """Something besides the user wants `text` said, at the next pause, by `request` if any."""
 
     text: str
+    request: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The user says `text` without a voice: a turn of its own, and its end."""
+
+    turn: int
+    text: str
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWanted:
+    """Somebody wants an answer to the conversation as it stands."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWithdrawn:
+    """A request is not wanted any more, whatever has become of it."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """The agent is to be silent now: no more of any reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordsAwaited:
+    """Somebody says that the user's turn is over: its words are on their way."""
 
 
 TimerName = Literal["idle", "filler", "tools"]
@@ -87,11 +123,13 @@ ConversationEvent = (
     | SpeechCandidate
     | SpeechRejected
     | SpeechStarted
-    | Announcement
     | TimerRang
     | ConversationEnded
 )
 """What is about no turn or reply that there is."""
 
-PolicyEvent = ConversationEvent | TurnEvent | ReplyEvent
+RequestEvent = Announcement | Typed | ReplyWanted | RequestWithdrawn | Silenced | WordsAwaited
+"""What somebody asks for who does not speak."""
+
+PolicyEvent = ConversationEvent | TurnEvent | ReplyEvent | RequestEvent
 """Everything that the policy can be told."""

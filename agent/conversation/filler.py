@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.audio.earcon import earcon
-from agent.audio.playback import Playback
+from agent.audio.output import Output
 from agent.audio.resample import Resampler
 from agent.config.sections import ThinkingSettings
 from agent.events import Event, WarningEvent
@@ -18,7 +18,7 @@ class Filler:
     """A filler is a sound made in advance, and played when the policy says so."""
 
     def __init__(
-        self, settings: ThinkingSettings, playback: Playback, report: Callable[[Event], None]
+        self, settings: ThinkingSettings, playback: Output, report: Callable[[Event], None]
     ) -> None:
         """`report` is told when the words cannot be spoken."""
         self._settings = settings

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 from agent.conversation.floor import Floor
 from agent.conversation.tool_use import CALLS, ToolUse
-from agent.events import Event, WarningEvent
+from agent.events import Event, WarningEvent, nobody
 from agent.tools import Toolbox
 from agent.tools.confirmation import Question
 from llm_adapters import (
@@ -61,6 +61,10 @@ class ReplySource(Protocol):
     def messages(self) -> Sequence[Message]:
         """What belongs into the history before the words heard: tools' calls and results."""
 
+    @property
+    def cut(self) -> bool:
+        """Whether it ended because it was as long as it may be."""
+
     def text(self) -> AsyncGenerator[TextDelta, None]:
         """The words to speak. Iterated once; closing it ends the generation."""
 
@@ -71,6 +75,7 @@ class FixedText:
     messages: Sequence[Message] = ()
     question: Question | None = None
     interruptible = True
+    cut = False
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -102,18 +107,34 @@ class Generation:
         report: Callable[[Event], None],
         floor: Floor,
         waiting: Callable[[], None] = lambda: None,
+        others: Sequence[ToolSpec] = (),
+        called: Callable[[tuple[ToolCall, ...]], None] = nobody,
+        cost: Callable[[Usage], None] = nobody,
+        longest: int | None = None,
     ) -> None:
-        """`messages` end with the user's; `waiting` is told when tools begin to take long."""
+        """`messages` end with the user's; `waiting` is told when tools begin to take long.
+
+        `others` are tools that somebody else runs: `called` is told of their calls, with which it
+        ends. `cost` is told what a request cost. After `longest` fragments it is cut.
+        """
+        self.cut = False
+        """Whether it ended because it was as long as it may be."""
+        self._others = {spec.name: spec for spec in others}
+        self._called = called
+        self._cost = cost
+        self._left = longest
+        self._ended = False  # with a call that somebody else answers
         self._llm = llm
         self._asked = tuple(messages)
         self._tools = ToolUse(toolbox, turn, floor, waiting) if toolbox is not None else None
         self._turn = turn
         self._report = report
+        self._floor = floor
 
     @property
     def silent(self) -> bool:
         """Whether nothing is meant to be said: the user wanted silence."""
-        return self._tools is not None and self._tools.silent
+        return self._ended or (self._tools is not None and self._tools.silent)
 
     @property
     def interruptible(self) -> bool:
@@ -132,7 +153,7 @@ class Generation:
 
     async def text(self) -> AsyncGenerator[TextDelta, None]:
         """What is to be spoken, as it comes. Raises LanguageModelError."""
-        if self._tools is not None:
+        if self._tools is not None and self._asked:
             async with aclosing(self._tools.answer(self._asked[-1].content)) as deltas:
                 async for delta in deltas:
                     yield delta
@@ -143,6 +164,14 @@ class Generation:
                 async for delta in deltas:
                     said += delta.text
                     yield delta
+                    if self._cut_now():
+                        return
+            theirs = tuple(call for call in calls if call.name in self._others)
+            calls = [call for call in calls if call.name not in self._others]
+            if theirs:
+                self._ended = True
+                await self._floor.wait()
+                self._called(theirs)
             if self._tools is None or not calls:
                 return
             if said and not said[-1].isspace():
@@ -151,12 +180,23 @@ class Generation:
             async with aclosing(self._tools.run(said, calls)) as deltas:
                 async for delta in deltas:
                     yield delta
+            if self._ended:
+                return
+
+    def _cut_now(self) -> bool:
+        """One fragment more: was it the last that there may be?"""
+        if self._left is not None:
+            self._left -= 1
+            self.cut = self._left <= 0
+        return self.cut
 
     async def _ask(self, calls: list[ToolCall]) -> AsyncGenerator[TextDelta, None]:
         """One request to the model; the tools that it asks for go into `calls`."""
         told = self._tools.messages(said=True) if self._tools is not None else ()
-        tools = self._tools.specs if self._tools is not None else ()
-        most = self._tools.left if self._tools is not None and tools else 0
+        own = self._tools.specs if self._tools is not None else ()
+        most = self._tools.left if self._tools is not None and own else 0
+        most = max(most, CALLS if self._others else 0)
+        tools = (*(t for t in own if t.name not in self._others), *self._others.values())
         async with aclosing(self._llm.reply((*self._asked, *told), tools)) as reply:
             async for item in reply:
                 match item:
@@ -173,6 +213,7 @@ class Generation:
                     case Usage():
                         cost = (item.prompt, item.completion, item.cached)
                         self._report(ModelUsage(self._turn, *cost))
+                        self._cost(item)
                     case Notice(code, message):
                         self._report(WarningEvent("llm", code, message))
 

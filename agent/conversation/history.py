@@ -4,16 +4,30 @@ Which words of a reply were heard is arithmetic on word starts and played sample
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import count
 
 from agent.conversation.generation import ReplySource
+from agent.conversation.spoken import Spoken
 from agent.guards.text import valid
 from llm_adapters import Message
-from tts import SpokenWord
 
-RECOGNISED_AFTER = 0.2
-"""Seconds of a word after which a listener has it (spoken words in context are recognised about
-200 ms after their onset: Marslen-Wilson, gating studies); shorter words count at their end."""
+NO_RESULT = "no result yet"
+"""What a model is told of a call that somebody else answers, and has not yet."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One thing that was said or done: a message, or the tools that a reply used."""
+
+    key: str
+    """Its name: `turn-3` for the words of the user's third turn, `reply-2` for the agent's."""
+    message: Message | None
+    tools: ReplySource | None = None
+    aside: bool = False
+    """Whether it was said to the agent's speech without wanting an answer."""
+    spoken: Spoken | None = None
+    """The words of a reply, for what was heard of it to be corrected."""
 
 
 class History:
@@ -21,70 +35,145 @@ class History:
 
     def __init__(self, instructions: str) -> None:
         """Starts with the system message `instructions`, if there are any."""
-        self._messages = [Message("system", instructions)] if instructions else []
-        self._asides: list[Message] = []
-        self._tool_uses: list[tuple[int, ReplySource]] = []  # with where their messages stand
+        self._instructions = instructions
+        self._entries: list[Entry] = []
+        self._numbers = count(1)
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """All of it, oldest first. A tool that was still running gives its result once there."""
-        told: list[Message] = []
-        place = 0
-        for until, source in self._tool_uses:
-            told += [*self._messages[place:until], *source.messages]
-            place = until
-        return (*told, *self._messages[place:])
+        """All of it, oldest first, as a language model is told it."""
+        return self.told()
 
-    def user(self, text: str) -> None:
-        """Add what the user said, to the same message as what has had no answer yet."""
-        if self._unanswered:
-            text = f"{self._messages.pop().content} {text}"
-        self._messages.append(Message("user", text))
+    def told(self, instructions: str | None = None, saying: str = "") -> tuple[Message, ...]:
+        """Return all of it, as if the user said `saying` now; with other instructions if given.
+
+        A tool that was still running gives its result once there.
+        """
+        system = self._instructions if instructions is None else instructions
+        said = [Entry("", Message("user", saying))] if saying else []
+        messages = as_told([*self._entries, *said])
+        return (*([Message("system", system)] if system else []), *messages)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """What it is made of, oldest first, without the instructions."""
+        return self._entries
+
+    def instruct(self, instructions: str) -> None:
+        """Begin with other instructions from now on."""
+        self._instructions = instructions
+
+    def user(self, text: str, key: str = "") -> None:
+        """Add what the user said; a model is told it with what has had no answer yet."""
+        self._add(Message("user", text), key)
 
     def with_user(self, text: str) -> tuple[Message, ...]:
         """Return the messages as they would be if the user said `text` now."""
-        if self._unanswered:
-            *messages, last = self.messages
-            return (*messages, Message("user", f"{last.content} {text}"))
-        return (*self.messages, Message("user", text))
+        return self.told(saying=text)
 
     def aside(self, text: str) -> None:
         """Add what the user said to the agent's speech without wanting an answer."""
-        aside = Message("user", f"({text})")
-        self._asides.append(aside)
-        self._messages.append(aside)
+        self._add(Message("user", f"({text})"), aside=True)
 
-    def assistant(self, text: str, *, interrupted: bool = False) -> None:
+    def assistant(
+        self, text: str, *, interrupted: bool = False, key: str = "", spoken: Spoken | None = None
+    ) -> None:
         """Add what the agent was heard saying; nothing heard is nothing said."""
         if text:
-            self._messages.append(Message("assistant", text, interrupted=interrupted))
+            self._add(Message("assistant", text, interrupted=interrupted), key, spoken=spoken)
 
     def tools_used(self, source: ReplySource) -> None:
         """Add the tools that a reply used, and what they gave, before the words heard of it."""
         if source.messages:
-            self._tool_uses.append((len(self._messages), source))
+            self._add(None, tools=source)
 
     def recall(self, messages: Sequence[Message]) -> None:
         """Add an earlier conversation, which this one goes on with."""
-        self._messages += (replace(each, content=valid(each.content)) for each in messages)
+        for each in messages:
+            self._add(replace(each, content=valid(each.content)))
 
-    @property
-    def _unanswered(self) -> bool:
-        """Whether the user's words are the last of all, and meant for an answer."""
-        used_tools = self._tool_uses and self._tool_uses[-1][0] == len(self._messages)
-        last = self._messages[-1] if self._messages and not used_tools else None
-        return last is not None and last.role == "user" and last not in self._asides
+    def insert(self, key: str, message: Message, after: str | None = None) -> None:
+        """Put a message behind the entry `after`: "" is the beginning, None the end.
+
+        Raises KeyError when there is no such entry.
+        """
+        place = len(self._entries) if after is None else self._place(after) + 1 if after else 0
+        self._entries.insert(place, Entry(key, replace(message, content=valid(message.content))))
+
+    def delete(self, key: str) -> None:
+        """Take an entry out. Raises KeyError."""
+        del self._entries[self._place(key)]
+
+    def truncate(self, key: str, heard_ms: float) -> str:
+        """Correct what was heard of a reply, which is returned: its first `heard_ms`.
+
+        Raises KeyError when there is no such reply, or it has no words with times.
+        """
+        place = self._place(key)
+        entry = self._entries[place]
+        if entry.spoken is None or entry.message is None:
+            raise KeyError(key)
+        played = round(heard_ms / 1000 * entry.spoken.sample_rate)
+        heard, unheard = entry.spoken.split(entry.spoken.heard(played))
+        if not heard:
+            del self._entries[place]
+        elif unheard:
+            entry.message = replace(entry.message, content=heard, interrupted=True)
+        return heard
+
+    def _add(
+        self,
+        message: Message | None,
+        key: str = "",
+        *,
+        tools: ReplySource | None = None,
+        aside: bool = False,
+        spoken: Spoken | None = None,
+    ) -> None:
+        key = key or f"entry-{next(self._numbers)}"
+        self._entries.append(Entry(key, message, tools, aside, spoken))
+
+    def _place(self, key: str) -> int:
+        places = (place for place, entry in enumerate(self._entries) if entry.key == key)
+        place = next(places, None)
+        if place is None:
+            raise KeyError(key)
+        return place
 
 
-def heard_words(
-    words: Sequence[SpokenWord], played: int, generated: int, sample_rate: int
-) -> Sequence[SpokenWord]:
-    """Return the words heard once `played` of `generated` samples have left the speaker."""
-    enough = round(RECOGNISED_AFTER * sample_rate)
-    ends = [*(word.start for word in words[1:]), generated]
-    count = 0
-    for word, end in zip(words, ends, strict=False):
-        if played < min(word.start + enough, max(end, word.start + 1)):
-            break
-        count += 1
-    return words[:count]
+def as_told(entries: Sequence[Entry]) -> list[Message]:
+    """Return entries as a language model is told them.
+
+    The user's words that follow one another, none of them an aside, are one message. Calls that
+    somebody else answers stand together, each followed by its result, wherever that came.
+    """
+    results: dict[str | None, list[str]] = {}
+    for entry in entries:
+        if entry.message is not None and entry.message.role == "tool":
+            results.setdefault(entry.message.call_id, []).append(entry.message.content)
+    told: list[Message] = []
+    open_ = False  # the last message is the user's, and waits for an answer
+    calling: Message | None = None
+    for entry in [*entries, Entry("", None)]:
+        message = entry.message
+        if message is not None and message.role == "tool":
+            continue
+        if message is not None and message.calls and not message.content and calling is not None:
+            calling = replace(calling, calls=calling.calls + message.calls)
+            continue
+        if calling is not None:
+            told.append(calling)
+            for call in calling.calls:
+                (result, *results[call.id]) = results.get(call.id) or [NO_RESULT]
+                told.append(Message("tool", result, call_id=call.id))
+            calling = None
+        if entry.tools is not None:
+            told += entry.tools.messages
+        elif message is not None and message.calls:
+            calling = message
+        elif message is not None and open_ and message.role == "user" and not entry.aside:
+            told[-1] = replace(told[-1], content=f"{told[-1].content} {message.content}")
+        elif message is not None:
+            told.append(message)
+        open_ = message is not None and message.role == "user" and not entry.aside
+    return told

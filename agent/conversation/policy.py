@@ -35,13 +35,16 @@ from agent.audio.echo.text import repeats
 from agent.config.load import Config
 from agent.conversation.barge_in import BargeIn
 from agent.conversation.commands import (
+    Answer,
     Backchannel,
     Command,
     Commit,
     Discard,
     Explain,
     Ignore,
+    Leave,
     Prepare,
+    Refuse,
     Say,
 )
 from agent.conversation.events import (
@@ -54,9 +57,16 @@ from agent.conversation.events import (
     ReplyEvent,
     ReplyProgress,
     ReplyStarted,
+    ReplyWanted,
+    RequestEvent,
+    RequestWithdrawn,
+    Silenced,
     TimerRang,
     ToolsTakeLong,
+    Typed,
+    WordsAwaited,
 )
+from agent.conversation.requests import Requests
 from agent.conversation.silence import Silence
 from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
 from agent.events import Decision, What
@@ -96,13 +106,20 @@ class Policy:
         self._config = config
         self._turns: dict[int, TurnRecord] = {}  # open
         self._latest = 0
+        self._spoken = 0  # the latest turn that was not typed
         self._waiting: list[TurnRecord] = []  # for a reply that may not be interrupted
         self._unanswered = False  # a turn was cut: the answer waits for the rest of it
-        self._announcements: list[str] = []  # that wait for a pause
+        self.requests = Requests()
         self._over = False
         self._replies = 0  # so far
         self._now = 0.0
         self._commands: list[Command] = []
+
+    def configure(self, config: Config) -> None:
+        """Go by another configuration from now on."""
+        self._config = config
+        self.barge_in.configure(config.interruption)
+        self.silence.configure(config.idle, config.thinking)
 
     def on(self, event: PolicyEvent, now: float) -> list[Command]:
         """Return what is to be done after `event`, at `now` (seconds of the session's clock)."""
@@ -112,6 +129,8 @@ class Policy:
                 self._on_turn(turn, event)
         elif isinstance(event, ReplyEvent):
             self._on_reply(event)
+        elif isinstance(event, RequestEvent):
+            self._on_request(event)
         else:
             self._on_conversation(event)
         return self._commands
@@ -120,25 +139,43 @@ class Policy:
         """Something that is about no turn or reply that there is."""
         match event:
             case ConversationStarted():
-                self._announce(self._config.agent.greeting)
+                self._announce(Announcement(self._config.agent.greeting))
             case SpeechCandidate():
                 self.barge_in.duck(self._now)
             case SpeechRejected():
                 if not self._turns:  # or else its words decide
                     self.barge_in.resume("a click")
-            case SpeechStarted(number) if number > self._latest:
-                turn = self._turns[number] = TurnRecord(number)
-                self._latest = number
+            case SpeechStarted(number, manual=manual) if number > self._spoken:
+                turn = self._turns[number] = TurnRecord(number, manual=manual)
+                self._spoken, self._latest = number, max(number, self._latest)
                 self.silence.wake(number)
-                self.barge_in.start(turn)
-            case Announcement(text):
-                self._announce(text)
+                if not manual:
+                    self.barge_in.start(turn)
             case TimerRang(timer):
                 if text := self.silence.rang(timer, self._latest):
-                    self._announce(text)
+                    self._announce(Announcement(text))
             case ConversationEnded():
                 self._over = True
                 self.silence.end()
+
+    def _on_request(self, event: RequestEvent) -> None:
+        """Something that somebody asks for who does not speak."""
+        match event:
+            case Announcement():
+                self._announce(event)
+            case Typed(number, text, request):
+                self._latest = max(number, self._latest)
+                self._commit(TurnRecord(number, text=text), request)
+            case ReplyWanted(request):
+                self.requests.want(request)
+                self._rest()
+            case WordsAwaited():
+                self.requests.words += 1
+            case RequestWithdrawn(request):
+                self._withdraw(request)
+            case Silenced():
+                self._discard("the agent is to be silent")
+                self._withdraw(None)
 
     # The user's turns
 
@@ -153,8 +190,13 @@ class Policy:
             case SpeechResumed():
                 self._discard("the user goes on")
                 self.barge_in.duck(self._now)
+            case SpeechEnded(dropped=True):
+                self._close(turn)
+                self._discard("the turn was dropped")
+                self.barge_in.resume("the turn was dropped")
+                self._rest()
             case SpeechEnded():
-                turn.cut = event.cut
+                turn.cut, turn.ended, turn.committed = event.cut, True, event.committed
                 self._explain(turn, "commit", event.why, event.certainty)
             case TurnTranscript(text=text, final=False):
                 turn.text = text
@@ -163,11 +205,11 @@ class Policy:
             case PreemptiveTranscript(text=text):
                 self._prepare(turn, text)
             case TurnTranscript(text=text):
-                del self._turns[turn.number]
+                self._close(turn)
                 self._understood(turn, text)
                 self._rest()
             case TranscriptionFailed():
-                del self._turns[turn.number]
+                self._close(turn)
                 self._discard("the recogniser failed")
                 self._cancel()
                 self._say(self._config.agent.apology)
@@ -175,7 +217,7 @@ class Policy:
     def _understood(self, turn: TurnRecord, text: str) -> None:
         """These are all the words of a turn that is over."""
         turn.text = self._but_for_echo(turn, text)
-        match self._decide(turn, final=True):
+        match "stop" if turn.manual else self._decide(turn, final=True):
             case "stop" if turn.text or self._unanswered:
                 self._commit(turn)
             case "wait" if turn.text:
@@ -197,20 +239,29 @@ class Policy:
         self._explain(turn, "echo", f"the agent's own words: '{text}'")
         return ""
 
-    def _commit(self, turn: TurnRecord) -> None:
+    def _close(self, turn: TurnRecord) -> None:
+        """No more comes of a turn."""
+        del self._turns[turn.number]
+        self.requests.words -= turn.committed and self.requests.words > 0
+
+    def _commit(self, turn: TurnRecord, request: int = 0) -> None:
         """The turn is the user's: it enters the history, and its reply is heard."""
-        self._cancel()
+        answered = request or self._config.turn.respond
+        if answered or not turn.manual:
+            self._cancel()
         for earlier in self._waiting:
             self._do(_committed(earlier, None))
         self._waiting.clear()
         reply = self._fitting(turn)
-        if turn.cut:
+        if not answered:
+            self._unanswered = False
+        elif turn.cut:
             self._unanswered = self._unanswered or bool(turn.text)
         else:
             self._unanswered = False
-            reply = reply or self._new_reply(turn.number, ReplyState.PENDING)
+            reply = reply or self._new_reply(turn.number, ReplyState.PENDING, request)
             self._give(reply)
-        self._do(_committed(turn, reply))
+        self._do(_committed(turn, reply, request))
         if reply is not None:
             self.silence.expect(reply)
 
@@ -221,7 +272,8 @@ class Policy:
         turn.text = self._but_for_echo(turn, text)
         settings = self._config.turn
         meaning = self._decide(turn, final=True)
-        if meaning != "stop" or not turn.text or settings.speculate not in ("llm", "all"):
+        speculates = settings.respond and settings.speculate in ("llm", "all")
+        if meaning != "stop" or not turn.text or not speculates:
             return
         if turn.attempts >= settings.max_guesses:
             why = f"{turn.attempts} replies have been prepared in vain (turn.max_guesses)"
@@ -284,15 +336,43 @@ class Policy:
                     self._commit(self._waiting.pop())
                 self._rest()
 
-    def _new_reply(self, turn: int, state: ReplyState) -> ReplyRecord:
+    def _new_reply(self, turn: int, state: ReplyState, request: int = 0) -> ReplyRecord:
         self._replies += 1
-        return ReplyRecord(self._replies, turn, state)
+        return ReplyRecord(self._replies, turn, state, request=request)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, request: int = 0) -> None:
         """Something that is no answer."""
-        reply = self._new_reply(self._latest, ReplyState.PENDING)
+        reply = self._new_reply(self._latest, ReplyState.PENDING, request)
         self._give(reply)
-        self._do(Say(reply.turn, reply.number, text))
+        self._do(Say(reply.turn, reply.number, text, request))
+
+    def _answer(self) -> None:
+        """Answer who wants it, as soon as all words that it may be about are known."""
+        words = self.requests.words or any(turn.ended for turn in self._turns.values())
+        current = self.barge_in.reply
+        if not self.requests.wanted or words:
+            return
+        if current is not None:
+            if not current.progress.delivered:
+                return
+            self.barge_in.end(current, ReplyState.DONE)
+            self.silence.expect_no_more(current)
+            self._do(Leave(current.number))
+        self._discard("another answer is wanted")
+        request = self.requests.next_wanted()
+        reply = self._new_reply(self._latest, ReplyState.PENDING, request)
+        self._give(reply)
+        self._do(Answer(reply.turn, reply.number, request))
+        self.silence.expect(reply)
+
+    def _withdraw(self, request: int | None) -> None:
+        """What was asked for is not said: by one request, or by anybody."""
+        for number in self.requests.withdraw(request):
+            self._do(Refuse(number))
+        current = self.barge_in.reply
+        if current is not None and request in (None, current.request):
+            self._cancel()
+        self._rest()
 
     def _give(self, reply: ReplyRecord) -> None:
         """It is the turn of `reply`."""
@@ -304,19 +384,22 @@ class Policy:
         if (reply := self.barge_in.cancel()) is not None:
             self.silence.expect_no_more(reply)
 
-    def _announce(self, text: str) -> None:
+    def _announce(self, announcement: Announcement) -> None:
         """Say it as soon as nobody speaks; nothing is not said."""
-        if text:
-            self._announcements.append(text)
+        if announcement.text:
+            self.requests.announce(announcement)
+        elif announcement.request:
+            self._do(Refuse(announcement.request))
         self._rest()
 
     def _rest(self) -> None:
         """If nobody speaks or is about to: what has waited for it is said, or time is watched."""
-        speaking = self._turns or self.prepared is not None or self.barge_in.reply is not None
-        if self._over or speaking:
+        self._answer()
+        speaking = any(turn.ended or not turn.manual for turn in self._turns.values())
+        if self._over or speaking or self.prepared or self.barge_in.reply:
             return
-        if self._announcements:
-            self._say(self._announcements.pop(0))
+        if (said := self.requests.next_announcement()) is not None:
+            self._say(said.text, said.request)
         else:
             self.silence.start()
 
@@ -329,9 +412,9 @@ class Policy:
         self._commands.append(command)
 
 
-def _committed(turn: TurnRecord, reply: ReplyRecord | None) -> Commit:
+def _committed(turn: TurnRecord, reply: ReplyRecord | None, request: int = 0) -> Commit:
     number = reply.number if reply is not None else None
-    return Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens)
+    return Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens, request)
 
 
 def _plain(text: str) -> str:

@@ -15,12 +15,22 @@ import numpy as np
 from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
 
-from agent.audio.playback import Playback, Track
+from agent.audio.output import Output, ReplyTrack
+from agent.conversation.activity import (
+    Activity,
+    ReplyAudio,
+    ReplyBegan,
+    ReplyHeld,
+    ReplyMade,
+    ReplyOver,
+    ReplyResumed,
+    ReplyText,
+)
 from agent.conversation.events import ReplyEvent, ReplyStarted
 from agent.conversation.floor import Floor
 from agent.conversation.generation import ReplySource
-from agent.conversation.history import heard_words
 from agent.conversation.latency import Stopwatch
+from agent.conversation.spoken import Spoken
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -33,7 +43,7 @@ from agent.events import (
     nobody,
 )
 from agent.guards.foreign import only
-from llm_adapters import LanguageModelError
+from llm_adapters import LanguageModelError, ToolCall
 from tts import (
     ConversationalSpeech,
     SpokenTurn,
@@ -78,18 +88,22 @@ class Reply:
         turn: int,
         source: ReplySource,
         tts: TextToSpeech,
-        playback: Playback,
+        playback: Output,
         *,
         report: Callable[[Event], None],
+        watch: Callable[[Activity], None] = nobody,
         tell: Callable[[ReplyEvent], None],
         hearing: Hearing = nobody,
         apology: str,
         floor: Floor,
         speak_ahead: bool = True,
+        speaks: bool = True,
+        request: int = 0,
     ) -> None:
         """`number` is the policy's, which `tell` tells what happens; `turn` is the user's.
 
-        `hearing` is told of its words as they are heard.
+        `hearing` is told of its words as they are heard; `watch` of all that is made of it, from
+        its commit on. Not `speaks`: it is text alone. `request` asked for it.
         `apology` is spoken in the place of what an engine's failure leaves missing. `floor` is
         the reply's for a `source` that has to wait for it. `speak_ahead`: the voice begins
         before that, not only the model.
@@ -103,23 +117,26 @@ class Reply:
         self.watch = Stopwatch()
         self.tokens = 0  # fragments that the model gave
         self.failure = ""  # what an engine said that failed
+        self.handed_over: tuple[ToolCall, ...] = ()  # calls that somebody else answers
         self.mute = False  # there were words, and no sound came of them
         self._tts = tts
         self._tell = tell
         self._hearing = hearing
         self._publish = report
-        self._unreported: list[Event] = []
+        self._watch = watch
+        self._untold: list[Event | Activity] = []  # until it is committed
+        self._speaks = speaks
+        self._request = request
         self._apology = apology
         self._speak_ahead = speak_ahead
         self._scope = anyio.CancelScope()
-        self._track: Track = playback.open(tts.sample_rate, held=True)
+        self._track: ReplyTrack = playback.open(tts.sample_rate, held=True)
         self._began: float | None = None  # when its first sample was heard
         self._all_spoken = False  # into the track
+        self._left = False  # for the listener to play it out
         self._cut = False  # silenced in mid-speech, and that has been told
         self._text = ""  # as the model gave it
-        self._texts: list[tuple[SpokenText, int]] = []  # each with the number of its first word
-        self._words: list[SpokenWord] = []
-        self._generated = 0  # samples
+        self.spoken = Spoken(tts.sample_rate)
         self._voice_remembers = isinstance(tts, ConversationalSpeech)
         self._pcm: list[NDArray[np.float32]] = []  # kept for a voice that remembers
 
@@ -141,7 +158,7 @@ class Reply:
     @property
     def said(self) -> str:
         """The words heard so far."""
-        return self._split(self._heard())[0]
+        return self.spoken.split(self._heard())[0]
 
     @property
     def heard_out(self) -> bool:
@@ -151,13 +168,14 @@ class Reply:
     @property
     def heard_whole(self) -> bool:
         """Whether its last word has been heard, and no engine failed at any."""
-        heard = self._all_spoken and self._words and len(self._heard()) == len(self._words)
+        words = self.spoken.words
+        heard = self._all_spoken and words and len(self._heard()) == len(words)
         return not self.failure and (self.heard_out or bool(heard))
 
     @property
     def asks(self) -> bool:
         """Whether it ends with a question that the user can have understood by now."""
-        left = (self._generated - self._track.furthest) / self._tts.sample_rate
+        left = (self.spoken.generated - self._track.furthest) / self._tts.sample_rate
         question = self.source.question is not None or self._text.rstrip().endswith("?")
         return self._all_spoken and left < UNDERSTOOD and question
 
@@ -169,12 +187,14 @@ class Reply:
                     tasks.start_soon(self._announce)
                     complete = await self._speak_or_apologise()
                     self._all_spoken = True
+                    self._report(ReplyMade(self.number, self.failure, self.source.cut))
                     await self._track.drain()
                     await self.committed.wait()
                     tasks.cancel_scope.cancel()
                 self._settle(complete=complete)
         finally:
-            self._track.stop()
+            if not self._left:
+                self._track.stop()
             if self.committed.is_set():
                 self._settle(complete=False)
 
@@ -182,9 +202,10 @@ class Reply:
         """Play, and report, from now on. `watch` has the moments of the user's turn."""
         self.watch.adopt(watch)
         self.floor.take()
-        for event in self._unreported:
-            self._publish(event)
-        self._unreported.clear()
+        self._watch(ReplyBegan(self.number, self.turn, self._request))
+        for event in self._untold:
+            self._pass_on(event)
+        self._untold.clear()
         self._track.release()
 
     def discard(self) -> None:
@@ -197,6 +218,7 @@ class Reply:
         sounded = self.sounding
         self.floor.hold()
         self._track.hold()
+        self._watch(ReplyHeld(self.number, interrupts=sounded))
         if sounded:
             self._cut = True
             self._tell_interrupted()
@@ -206,8 +228,11 @@ class Reply:
         if not self.held:
             return
         self.floor.resume()
-        starts = [word.start for word in self._words if word.start <= self._track.played]
-        self._track.release(self._track.played - starts[-1] if starts and self._cut else 0)
+        played = self._track.played
+        starts = [word.start for word in self.spoken.words if word.start <= played]
+        back = played - starts[-1] if starts and self._cut else 0
+        self._watch(ReplyResumed(self.number, self.said, played - back))
+        self._track.release(back)
         if self._cut:
             self._cut = False
             self._report(AssistantResumed(self.turn))
@@ -218,6 +243,16 @@ class Reply:
         self._track.stop()
         self._settle(complete=False)
         self._scope.cancel()
+
+    def leave(self) -> None:
+        """Take it as heard: the listener, who has all of it, plays it in their own time."""
+        self._left = True
+        self._settle(complete=True)
+        self._scope.cancel()
+
+    def correct(self, played: int) -> None:
+        """Take a remote listener's word for how much they have heard, while it is held."""
+        self._track.correct(played)
 
     async def _speak_or_apologise(self) -> bool:
         send, text = anyio.create_memory_object_stream[str](AHEAD)
@@ -240,19 +275,26 @@ class Reply:
         return False
 
     async def _speak(self, text: AsyncIterator[str]) -> None:
-        offset = self._generated
+        if not self._speaks:
+            async for _ in text:
+                pass
+            return
+        said = self.spoken
+        offset = said.generated
         spoken = SpokenText(self._tts)
-        self._texts.append((spoken, len(self._words)))
+        said.texts.append((spoken, len(said.words)))
         async with self._tts.open() as utterance, anyio.create_task_group() as tasks:
             tasks.start_soon(self._feed, utterance, text, spoken)
             async for speech in utterance:
                 self.watch.mark("first_audio")
-                self._words += [SpokenWord(w.text, w.start + offset) for w in speech.words]
-                self._generated += len(speech.pcm)
+                words = tuple(SpokenWord(w.text, w.start + offset) for w in speech.words)
+                said.words += words
+                said.generated += len(speech.pcm)
                 if self._voice_remembers:
                     self._pcm.append(speech.pcm)
+                self._report(ReplyAudio(self.number, speech.pcm, said.sample_rate, words))
                 await self._track.write(speech.pcm)
-        if not self._generated and any(map(str.isalnum, self._written)):
+        if not said.generated and any(map(str.isalnum, said.written)):
             self.mute = True
             raise TextToSpeechError("the synthesiser gave no sound for a reply with words in it")
 
@@ -279,6 +321,7 @@ class Reply:
                         self.tokens += 1
                         self._text += delta.text
                         self._report(AssistantText(self.turn, delta.text))
+                        self._report(ReplyText(self.number, delta.text))
                         await send.send(delta.text)
             except anyio.BrokenResourceError:
                 return  # the voice has failed, and said so
@@ -291,6 +334,7 @@ class Reply:
                 # What was said stays said; a sentence that broke off is ended before the apology.
                 apology = f" … {self._apology}" if self._text.strip() else self._apology
                 self._text += apology
+                self._report(ReplyText(self.number, apology))
                 await send.send(apology)
 
     async def _announce(self) -> None:
@@ -317,11 +361,17 @@ class Reply:
         self.failure = f"{stage}: {cause}"
         self._report(ErrorEvent(stage, type(cause).__name__, str(cause), recovered=True))
 
-    def _report(self, event: Event) -> None:
+    def _report(self, event: Event | Activity) -> None:
         if self.committed.is_set():
+            self._pass_on(event)
+        else:
+            self._untold.append(event)
+
+    def _pass_on(self, event: Event | Activity) -> None:
+        if isinstance(event, Event):
             self._publish(event)
         else:
-            self._unreported.append(event)
+            self._watch(event)
 
     def _settle(self, *, complete: bool) -> None:
         """Fix the outcome, once."""
@@ -329,36 +379,28 @@ class Reply:
             return
         if complete:
             text = self._text.strip()
-            heard = text if self._written.strip() else ""
-            self.outcome = Outcome(heard, interrupted=False, sound=self._sound(self._words))
+            heard = text if self.spoken.written.strip() or not self._speaks else ""
+            self.outcome = Outcome(heard, interrupted=False, sound=self._sound(self.spoken.words))
             self._report(AssistantDone(self.turn, text))
-            return
-        words = self._heard()
-        heard, _ = self._split(words)
-        self.outcome = Outcome(heard, interrupted=True, sound=self._sound(words))
-        if not self._cut:
-            self._tell_interrupted()
+        else:
+            words = self._heard()
+            heard = self.spoken.split(words)[0] if self._speaks else self._text.strip()
+            self.outcome = Outcome(heard, interrupted=True, sound=self._sound(words))
+            if not self._cut:
+                self._tell_interrupted()
+        self._report(ReplyOver(self.number, heard, self.outcome.interrupted))
 
     def _tell_interrupted(self) -> None:
-        self._report(AssistantInterrupted(self.turn, *self._split(self._heard())))
+        heard, unheard = self.spoken.split(self._heard())
+        self._report(AssistantInterrupted(self.turn, heard, unheard))
 
     def _heard(self) -> Sequence[SpokenWord]:
-        rate = self._tts.sample_rate
-        return heard_words(self._words, self._track.furthest, self._generated, rate)
+        return self.spoken.heard(self._track.furthest)
 
     @property
-    def _written(self) -> str:
-        return "".join(text.written for text, _ in self._texts)
-
-    def _split(self, words: Sequence[SpokenWord]) -> tuple[str, str]:
-        """Split what was written into what was heard and what was not, by the words heard."""
-        ends = [first for _, first in self._texts[1:]] + [len(words)]
-        parts = [
-            text.split(words[first:end])
-            for (text, first), end in zip(self._texts, ends, strict=True)
-        ]
-        heard, unheard = zip(*parts, strict=True) if parts else ((), ())
-        return " ".join(filter(None, heard)), " ".join(filter(None, unheard))
+    def delivered(self) -> bool:
+        """Whether all of it has been sent to a listener who plays it in their own time."""
+        return self._all_spoken and self._track.delivers
 
     def _sound(self, words: Sequence[SpokenWord]) -> SpokenTurn | None:
         """What left the speaker, with the words that were heard in it."""

@@ -8,6 +8,7 @@ playback, and everything that happens is reported as an event. Who may speak is 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 import anyio
@@ -15,9 +16,18 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.audio.echo.stage import EchoStage
-from agent.audio.playback import Playback
+from agent.audio.output import Output
 from agent.config.load import Config
+from agent.conversation.activity import (
+    Activity,
+    TurnDecided,
+    TurnFailed,
+    TurnStarted,
+    TurnStopped,
+    TurnWords,
+)
 from agent.conversation.commands import (
+    Answer,
     Backchannel,
     Command,
     Commit,
@@ -29,7 +39,9 @@ from agent.conversation.commands import (
     Hold,
     Ignore,
     Interrupt,
+    Leave,
     Prepare,
+    Refuse,
     Resume,
     Say,
     SetTimer,
@@ -42,24 +54,26 @@ from agent.conversation.events import (
     ConversationEnded,
     ConversationStarted,
     PolicyEvent,
-    ReplyEnded,
     ReplyProgress,
+    ReplyWanted,
+    RequestWithdrawn,
     TimerName,
     TimerRang,
-    ToolsTakeLong,
+    Typed,
 )
 from agent.conversation.filler import Filler
 from agent.conversation.floor import Floor
-from agent.conversation.generation import FixedText, Generation, ReplySource, summarise, warm_up
+from agent.conversation.generation import summarise, warm_up
 from agent.conversation.history import History
 from agent.conversation.latency import Stopwatch
 from agent.conversation.policy import Policy
 from agent.conversation.prompt import system_message
+from agent.conversation.replies import Replies
 from agent.conversation.reply import Reply
+from agent.conversation.request import Request
 from agent.conversation.timer import Timer
 from agent.events import (
     Decision,
-    ErrorEvent,
     Event,
     Hearing,
     TurnCommitted,
@@ -79,10 +93,7 @@ from agent.turns.events import (
     UserWords,
 )
 from llm_adapters import LanguageModel, Message
-from tts import ConversationalSpeech, ExpressiveSpeech, SpokenTurn, TextToSpeech
-
-MUTE = 3
-"""Replies without any sound in a row after which the voice is said to be unusable."""
+from tts import ExpressiveSpeech, SpokenTurn, TextToSpeech
 
 
 @dataclass(slots=True)
@@ -102,42 +113,97 @@ class Session:
         self,
         llm: LanguageModel,
         tts: TextToSpeech,
-        playback: Playback,
+        playback: Output,
         config: Config,
         report: Callable[[Event], None],
         *,
         echo: EchoStage | None = None,
         earlier: Sequence[Message] = (),
         hearing: Hearing = nobody,
+        watch: Callable[[Activity], None] = nobody,
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.
 
         `echo` is told when the agent seems to interrupt itself, `hearing` of a reply's words as
-        they are heard; `earlier` is a conversation that this one goes on with.
+        they are heard, `watch` of everything; `earlier` is a conversation that this one goes on
+        with.
         """
-        sounds = tts.sounds if config.agent.sounds and isinstance(tts, ExpressiveSpeech) else ()
-        system = system_message(config.agent.preamble, config.agent.instructions, sounds)
-        self.history = History(system)
+        self.sounds = tts.sounds if isinstance(tts, ExpressiveSpeech) else ()
+        self.history = History(self.system_message(config))
         self.history.recall(earlier)
-        self.toolbox: Toolbox | None = None
-        """What the agent can do besides talking; to be set before it runs."""
+        self.replies = Replies(
+            llm,
+            tts,
+            playback,
+            config,
+            self.history,
+            report=report,
+            watch=watch,
+            hearing=hearing,
+            tell=self.tell,
+        )
+        self.begun = anyio.Event()
+        """Set once it runs, or never will."""
+        self.numbers = count(1)
+        """The numbers of the user's turns, spoken and typed."""
         self._llm = llm
         self._tts = tts
         self._playback = playback
-        self._config = config
         self._report = report
-        self._hearing = hearing
+        self._watch = watch
         self._echo = echo
+        self._requests: dict[int, Request] = {}  # that have not begun
+        self._request_numbers = count(1)
         self._policy = Policy(config)
         self._filler = Filler(config.thinking, playback, report)
         self._timers: dict[TimerName, Timer] = {}
         self._turns: dict[int, _Turn] = {}
-        self._replies: dict[int, Reply] = {}
-        self._current: Reply | None = None  # what is heard of it is not in the history yet
-        self._asides: list[str] = []  # said to the reply that is being spoken
-        self._mute = 0  # replies without a sound, in a row
-        self._quiet = anyio.Event()  # set when a reply is over, and none is under way
         self._summing = anyio.CancelScope()
+
+    @property
+    def toolbox(self) -> Toolbox | None:
+        """What the agent can do besides talking; to be set before it runs."""
+        return self.replies.toolbox
+
+    @toolbox.setter
+    def toolbox(self, toolbox: Toolbox) -> None:
+        self.replies.toolbox = toolbox
+
+    def system_message(self, config: Config) -> str:
+        """What stands before the conversation, as `config` says."""
+        sounds = self.sounds if config.agent.sounds else ()
+        return system_message(config.agent.preamble, config.agent.instructions, sounds)
+
+    def configure(self, config: Config) -> None:
+        """Go by another configuration from now on, but for what was opened with the old one."""
+        self.history.instruct(self.system_message(config))
+        self.replies.config = config
+        self._policy.configure(config)
+
+    def request(self, request: Request, *, typed: str | None = None) -> int:
+        """Have the agent say something, answer what is `typed`, or answer the conversation."""
+        number = next(self._request_numbers)
+        self._requests[number] = request
+        if typed is not None:
+            self.tell(Typed(next(self.numbers), typed, number))
+        elif request.text is not None:
+            self.tell(Announcement(request.text, number))
+        else:
+            self.tell(ReplyWanted(number))
+        return number
+
+    def request_beside(self, request: Request) -> int:
+        """Have `request` answered beside the conversation; the number of its reply, below 0.
+
+        Raises ValueError when too many such replies are under way.
+        """
+        number = -next(self._request_numbers)
+        self.replies.answer_beside(request, number)
+        return number
+
+    def withdraw(self, number: int) -> None:
+        """A request is not wanted any more."""
+        self.tell(RequestWithdrawn(number))
 
     async def __call__(
         self, receive: MemoryObjectReceiveStream[UserWords], send: MemoryObjectSendStream[Any]
@@ -145,13 +211,19 @@ class Session:
         """Converse until the user's words end and the last reply has been spoken."""
         del send  # the voice goes to the playback, which knows what was really heard
         beside = anyio.CancelScope()
-        async with anyio.create_task_group() as self._tasks:
-            self._tasks.start_soon(self._beside, beside)
-            self._tell(ConversationStarted())
-            async for item in receive:
-                self._on(item)
-            self._tell(ConversationEnded())
-            beside.cancel()
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                self.replies.tasks = self._tasks
+                self._tasks.start_soon(self._beside, beside)
+                self.tell(ConversationStarted())
+                self.begun.set()
+                async for item in receive:
+                    self._on(item)
+                self.tell(ConversationEnded())
+                beside.cancel()
+        finally:
+            for request in self._requests.values():
+                request.done.set()
 
     async def _beside(self, scope: anyio.CancelScope) -> None:
         """What goes on beside the conversation, as long as it lasts."""
@@ -163,13 +235,13 @@ class Session:
                 tasks.start_soon(self._sum_up)
                 if self.toolbox is not None:
                     async for text in self.toolbox.announcements:
-                        self._tell(Announcement(text))
+                        self.tell(Announcement(text))
 
     async def _sum_up(self) -> None:
         """Have the model sum up what it is not shown any more, while nobody waits for it."""
         while True:
-            await self._quiet.wait()
-            self._quiet = anyio.Event()
+            await self.replies.idle.wait()
+            self.replies.idle = anyio.Event()
             with anyio.CancelScope() as self._summing:
                 await summarise(self._llm, self._report)
 
@@ -179,19 +251,27 @@ class Session:
             case SpeechStarted(number):
                 self._turns[number] = _Turn()
                 self._note_answer(number)
+                over = self.replies.current
+                number_over = over.number if over is not None and over.sounding else None
+                self._watch(TurnStarted(number, item.start, item.manual, number_over))
                 self._report(UserSpeechStarted(number))
             case SpeechEnded(number) if number in self._turns:
                 self._turns[number].watch.mark("speech_stopped", item.stop)
                 self._turns[number].watch.mark("endpoint", item.decided)
+                self._watch(TurnStopped(number, item.start, item.stop, item.dropped))
                 self._report(UserSpeechStopped(number, round(item.speech_s, 3)))
+                if item.dropped:
+                    del self._turns[number]
             case TurnTranscript(number, text, final) if number in self._turns:
                 if final:
                     self._turns[number].watch.mark("transcript")
                     self._turns[number].sound = item.sound
+                self._watch(TurnWords(number, text, final))
                 self._report(UserTranscript(number, text, final))
-            case TranscriptionFailed(number):
+            case TranscriptionFailed(number, why):
                 self._turns.pop(number, None)
-        self._tell(item)
+                self._watch(TurnFailed(number, why))
+        self.tell(item)
         if isinstance(item, SpeechEnded) and item.cut:
             message = (
                 f"the user has spoken for {item.speech_s:.0f} s without a pause: the turn was cut "
@@ -202,13 +282,14 @@ class Session:
     def _note_answer(self, turn: int) -> None:
         """The user begins to speak: if that is an answer, what of the question have they heard?"""
         if self.toolbox is not None:
-            over = self._current is not None and not self._current.heard_whole
+            current = self.replies.current
+            over = current is not None and not current.heard_whole
             self.toolbox.confirmation.begins(turn, over=over, now=anyio.current_time())
 
-    def _tell(self, event: PolicyEvent) -> None:
+    def tell(self, event: PolicyEvent) -> None:
         """Tell the policy what has happened, and do what it decides."""
         now = anyio.current_time()
-        for reply in self._replies.values():
+        for reply in self.replies.all:
             self._policy.on(self._progress(reply), now)
         for command in self._policy.on(event, now):
             self._do(command)
@@ -224,6 +305,7 @@ class Session:
             interruptible=reply.source.interruptible,
             asks=reply.asks,
             starved=reply.starved,
+            delivered=reply.delivered,
             echoed=reply.said if audible else "",
         )
 
@@ -231,33 +313,48 @@ class Session:
         match command:
             case Duck() | Unduck():
                 self._duck(perhaps_a_voice=isinstance(command, Duck))
-            case Hold(reply=number) | Interrupt(reply=number):
-                self._replies[number].hold()
-            case Resume(reply=number):
-                self._replies[number].resume()
-            case Stop(reply=number):
-                self._replies[number].stop()
-                self._remember(self._replies[number])
-            case Prepare(turn=turn, reply=number, text=text):
-                self._generate(number, turn, self.history.with_user(text))
-            case Discard(reply=number):
-                self._replies[number].discard()
-            case Say(turn=turn, reply=number, text=text):
-                self._play(self._begin(number, turn, FixedText(text), Floor()), Stopwatch())
+            case Refuse(request=request):
+                if (refused := self._requests.pop(request, None)) is not None:
+                    refused.done.set()
             case Fill():
                 self._filler.play()
             case Commit() | Backchannel() | Ignore():
                 self._end_turn(command)
             case SetTimer(timer=timer) | StopTimer(timer=timer):
                 seconds = command.seconds if isinstance(command, SetTimer) else None
-                ring = partial(self._tell, TimerRang(timer))
+                ring = partial(self.tell, TimerRang(timer))
                 self._timers.setdefault(timer, Timer()).set(self._tasks, seconds, ring)
             case Explain(decision=decision):
                 self._report(decision)
+            case _:
+                self._reply(command)
+
+    def _reply(self, command: Command) -> None:
+        """Do what is to be done to a reply."""
+        match command:
+            case Hold(reply=number) | Interrupt(reply=number):
+                self.replies[number].hold()
+            case Resume(reply=number):
+                self.replies[number].resume()
+            case Stop(reply=number):
+                self.replies.stop(number)
+            case Leave(reply=number):
+                self.replies.leave(number)
+            case Prepare(turn=turn, reply=number, text=text):
+                self._summing.cancel()
+                self.replies.prepare(number, turn, text)
+            case Discard(reply=number):
+                self.replies[number].discard()
+            case Say(turn=turn, reply=number, text=text):
+                self.replies.say(number, turn, text, *self._asked_for(command.request))
+            case Answer(turn=turn, reply=number, request=request):
+                self._summing.cancel()
+                self.replies.answer(number, turn, Stopwatch(), *self._asked_for(request))
 
     def _duck(self, *, perhaps_a_voice: bool) -> None:
         """Be softer, and call no tool, until it is known what the user wants."""
-        floor = self._current.floor if self._current is not None else Floor()
+        current = self.replies.current
+        floor = current.floor if current is not None else Floor()
         if perhaps_a_voice:
             self._playback.duck()
             floor.hold()
@@ -267,101 +364,34 @@ class Session:
 
     def _end_turn(self, command: Commit | Backchannel | Ignore) -> None:
         """All words of a turn are known, and what is made of them."""
-        turn = self._turns.pop(command.turn)
+        turn = self._turns.pop(command.turn, None) or _Turn()  # what is typed has no moments
         match command:
             case Commit():
                 self._commit(command, turn)
             case Backchannel(text=text):
+                self._watch(TurnDecided(command.turn, "backchannel", text))
                 self._report(UserBackchannel(command.turn, text))
-                if self._current is not None:
-                    self._asides.append(text)
-                else:
-                    self.history.aside(text)
-            case Ignore(interrupted=True) if self._echo is not None:
-                self._echo.self_interrupted()
+                self.replies.aside(text)
+            case Ignore():
+                self._watch(TurnDecided(command.turn, "ignored"))
+                if command.interrupted and self._echo is not None:
+                    self._echo.self_interrupted()
 
     def _commit(self, command: Commit, turn: _Turn) -> None:
         if command.text:
             attempts = command.attempts or None
             wasted = command.wasted_tokens if attempts else None
             self._report(TurnCommitted(command.turn, command.text, attempts, wasted))
-            self.history.user(command.text)
+            self.history.user(command.text, key=f"turn-{command.turn}")
             if self.toolbox is not None:
                 self.toolbox.confirmation.committed(command.turn, command.text)
-            self._tell_voice(turn.sound)
+            self.replies.tell_voice(turn.sound)
+        self._watch(TurnDecided(command.turn, "committed", command.text))
         if command.reply is not None:
-            reply = self._replies.get(command.reply)
-            if reply is None:
-                reply = self._generate(command.reply, command.turn, self.history.messages)
-            self._play(reply, turn.watch)
+            self._summing.cancel()
+            request = self._asked_for(command.request)
+            self.replies.answer(command.reply, command.turn, turn.watch, *request)
 
-    def _generate(self, number: int, turn: int, messages: Sequence[Message]) -> Reply:
-        """Begin a reply to `messages`."""
-        self._summing.cancel()
-        floor = Floor()
-        generation = Generation(
-            self._llm,
-            messages,
-            self.toolbox,
-            turn=turn,
-            report=self._report,
-            floor=floor,
-            waiting=partial(self._tell, ToolsTakeLong(number)),
-        )
-        return self._begin(number, turn, generation, floor)
-
-    def _begin(self, number: int, turn: int, source: ReplySource, floor: Floor) -> Reply:
-        reply = self._replies[number] = Reply(
-            number,
-            turn,
-            source,
-            self._tts,
-            self._playback,
-            report=self._report,
-            tell=self._tell,
-            hearing=self._hearing,
-            apology=self._config.agent.apology,
-            floor=floor,
-            speak_ahead=self._config.turn.speculate == "all",
-        )
-        self._tasks.start_soon(self._run, reply)
-        return reply
-
-    def _play(self, reply: Reply, watch: Stopwatch) -> None:
-        self._current = reply
-        reply.commit(watch)
-
-    async def _run(self, reply: Reply) -> None:
-        try:
-            await reply.run()
-        finally:
-            self._remember(reply)
-        self._tell(ReplyEnded(reply.number, reply.heard_out))
-        del self._replies[reply.number]
-        if not self._replies:
-            self._quiet.set()
-
-    def _remember(self, reply: Reply) -> None:
-        """What was heard of a reply, once."""
-        outcome = reply.outcome
-        if reply is not self._current or outcome is None:
-            return
-        self._current = None
-        if self.toolbox is not None and (reply.source.question or outcome.heard):
-            whole, now = reply.heard_whole and self._playback.volume > 0, anyio.current_time()
-            self.toolbox.confirmation.said(reply.source.question, whole=whole, now=now)
-        self.history.tools_used(reply.source)
-        self.history.assistant(outcome.heard, interrupted=outcome.interrupted)
-        self._tell_voice(outcome.sound)
-        for text in self._asides:
-            self.history.aside(text)
-        self._asides.clear()
-        self._mute = self._mute + 1 if reply.mute else 0
-        if self._mute == MUTE:
-            message = f"{MUTE} replies in a row have made no sound: the voice is unusable"
-            self._report(ErrorEvent("tts", "tts.unusable", message, recovered=False))
-
-    def _tell_voice(self, sound: SpokenTurn | None) -> None:
-        """How the last turn sounded, in the order of the conversation, to a voice that asks."""
-        if sound is not None and isinstance(self._tts, ConversationalSpeech):
-            self._tts.remember(sound)
+    def _asked_for(self, number: int) -> tuple[Request | None, int]:
+        """The request of that number, which begins now."""
+        return self._requests.pop(number, None), number

@@ -32,6 +32,10 @@ class Silence:
         self._prompted = 0  # times that the silence has been broken
         self._timers: set[TimerName] = set()  # that run
 
+    def configure(self, idle: IdleSettings, waiting: ThinkingSettings) -> None:
+        """Go by other settings from now on."""
+        self._idle, self._filler_after = idle, waiting.after
+
     def start(self) -> None:
         """Watch the time: nobody speaks from now on."""
         if not self.asleep:

@@ -33,6 +33,7 @@ class ReplyRecord:
     state: ReplyState
     began: float | None = None  # when its first sample was heard
     ducked: bool = False  # softer, for there may be a voice
+    request: int = 0  # that it answers
     progress: ReplyProgress = field(default_factory=lambda: ReplyProgress(0))
 
     @property
@@ -49,6 +50,9 @@ class TurnRecord:
     over: ReplyRecord | None = None  # the reply that sounded when it began
     voice: float = 0.0  # seconds, since it began or went on
     text: str = ""  # its words so far
+    manual: bool = False  # somebody else says when it is over
+    ended: bool = False  # its last words are being understood
+    committed: bool = False  # somebody said that it is over
     interrupted: bool = False  # a reply was silenced for it
     cut: bool = False
     attempts: int = 0  # preemptive replies

@@ -8,11 +8,13 @@ from typing import Any
 from agent.engines.apart import called_apart
 from agent.engines.border import Border, Use
 from agent.engines.rate import checked_rate
+from agent.errors import ConfigError
 from agent.guards.audio import SampleGuard
 from agent.guards.text import valid
 from tts import (
     ConversationalSpeech,
     ExpressiveSpeech,
+    ManyVoices,
     ScriptedSpeech,
     Speech,
     SpokenTurn,
@@ -63,6 +65,13 @@ class GuardedTextToSpeech:
         """The voice's, once it is loaded; None for a voice that tells of none."""
         language = self._tts.language if isinstance(self._tts, VoiceOfLanguage) else None
         return language if isinstance(language, str) else None
+
+    def in_voice(self, name: str) -> TextToSpeech:
+        """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""
+        if not isinstance(self._tts, ManyVoices):
+            raise ConfigError(f"the voice '{name}': the engine has but the one it was loaded with")
+        with self._border.failing():
+            return GuardedTextToSpeech(self._tts.in_voice(name), patience=self._patience)
 
     async def load(self) -> None:
         """Load the voice. Raises TextToSpeechError."""

@@ -3,6 +3,7 @@
 from agent.config.tools import ToolSettings
 from agent.tools.builtin import Controls
 from agent.tools.events import ToolCalled, ToolReturned
+from agent.tools.function import function_tool
 from agent.tools.tool import Say, Tool, ToolError
 from agent.tools.toolbox import Toolbox
 
@@ -15,4 +16,5 @@ __all__ = [
     "ToolReturned",
     "ToolSettings",
     "Toolbox",
+    "function_tool",
 ]

@@ -83,6 +83,7 @@ class Toolbox:
         self._tasks = tasks
         self._report = report
         self._tools: dict[str, Tool] = {}
+        self._offered: dict[str, Tool] = {}
         self._runs: dict[tuple[str, str], Run] = {}
 
     announcements: MemoryObjectReceiveStream[str]
@@ -122,7 +123,11 @@ class Toolbox:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The specifications of the tools, for the model."""
-        return tuple(tool.spec for tool in self._tools.values())
+        return tuple(tool.spec for tool in {**self._tools, **self._offered}.values())
+
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """Offer these besides those of the configuration, in the place of those offered before."""
+        self._offered = {tool.spec.name: tool for tool in tools}
 
     def add(self, tool: Tool) -> None:
         """Add a tool. Raises ConfigError if there is one of this name."""
@@ -216,9 +221,9 @@ class Toolbox:
 
     def _understand(self, call: ToolCall) -> tuple[Tool, dict[str, Any]]:
         """The tool and its arguments. Raises ToolError."""
-        tool = self._tools.get(call.name)
+        tool = self._offered.get(call.name) or self._tools.get(call.name)
         if tool is None:
-            name, there = call.name[:LONGEST_NAME], ", ".join(self._tools)
+            name, there = call.name[:LONGEST_NAME], ", ".join(spec.name for spec in self.specs)
             raise ToolError(f"there is no tool {name}; there are {there}")
         if len(call.arguments) > LONGEST_ARGUMENTS:
             raise ToolError(f"the arguments are longer than {LONGEST_ARGUMENTS} characters")

@@ -20,8 +20,10 @@ one to the next, and what is signalled then:
 finished the turn sounds and reads, which others judge in its pauses (`judge`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import count
 
 from agent.config.sections import TurnSettings, VadSettings
 from agent.turns.events import (
@@ -75,14 +77,23 @@ class TurnDetector:
     _stop: float  # where the last voiced window ended
     _end: float  # where the last window ended
     _voice: float  # seconds of voiced windows since the turn's start or its last pause
+    _manual: bool  # nobody listens for a voice in the turn
     _told: int  # how many of `progress` have been signalled since then
     _pauses: int  # of the turn so far
     _pause: _Pause
 
     def __init__(
-        self, vad: VadSettings, turn: TurnSettings, progress: tuple[float, ...] = (0.25, 1.0)
+        self,
+        vad: VadSettings,
+        turn: TurnSettings,
+        progress: tuple[float, ...] = (0.25, 1.0),
+        numbers: Iterator[int] | None = None,
     ) -> None:
-        """`progress`: the seconds of voice at which `SpeechProgress` is signalled."""
+        """`progress`: the seconds of voice at which `SpeechProgress` is signalled.
+
+        `numbers` are those of the turns, by default all from 1.
+        """
+        self._numbers = numbers or count(1)
         self.turn = 0
         """The number of the latest turn."""
         self._vad = vad
@@ -111,6 +122,31 @@ class TurnDetector:
         if probability >= (min(self._vad.stop, begin) if in_voice and not paused else begin):
             return self._voiced(start, end)
         return self._unvoiced()
+
+    def configure(self, vad: VadSettings, turn: TurnSettings) -> None:
+        """Go by other settings from now on."""
+        self._vad, self._settings = vad, turn
+
+    def open(self, time: float) -> list[Signal]:
+        """Begin a turn at `time` if none has begun: nobody listens for a voice in it."""
+        if self.speaking:
+            return []
+        self._manual = True
+        self._stop = self._end = time
+        return [self._started(time)]
+
+    def extend(self, time: float) -> list[Signal]:
+        """Let a turn in which nobody listens for a voice last until `time`."""
+        self._stop = self._end = time
+        return self._cut()
+
+    def close(self, time: float | None = None, *, dropped: bool = False) -> list[Signal]:
+        """End the turn that has begun, for somebody says so: at `time`, or where it is."""
+        if not self.speaking:
+            return []
+        if time is not None:
+            self._stop = time
+        return [replace(self._ended("committed"), committed=not dropped, dropped=dropped)]
 
     def judge(
         self, pause: int, *, sound: float | None = None, words: float | None = None, why: str = ""
@@ -242,14 +278,15 @@ class TurnDetector:
         end = self._end
         if not self.speaking or end - self._start < self._settings.max_length:
             return []
+        manual = self._manual
         ended = self._ended("the longest turn allowed", cut=True)
-        self._stop = end
+        self._stop, self._manual = end, manual
         return [ended, self._started(end)]
 
     def _started(self, start: float) -> SpeechStarted:
-        self.turn += 1
+        self.turn = next(self._numbers)
         self.state, self._start = UserState.SPEAKING, start
-        return SpeechStarted(self.turn, start)
+        return SpeechStarted(self.turn, start, self._manual)
 
     def _ended(self, why: str, *, cut: bool = False, certainty: float | None = None) -> SpeechEnded:
         ended = SpeechEnded(self.turn, self._start, self._stop, cut, why, certainty)
@@ -260,6 +297,7 @@ class TurnDetector:
         self.state = UserState.IDLE
         self._noticed = self._start = self._stop = self._end = 0.0
         self._voice = 0.0
+        self._manual = False
         self._told = 0
         self._pauses = 0
         self._pause = _Pause()

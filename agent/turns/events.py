@@ -24,10 +24,14 @@ class SpeechRejected:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Turn `turn` has begun: `start` is when its first voiced window did."""
+    """Turn `turn` has begun: `start` is when its first voiced window did.
+
+    `manual`: nobody listens for a voice in it; it is what is heard until somebody commits it.
+    """
 
     turn: int
     start: float
+    manual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class SpeechEnded:
 
     `cut`: there was no pause, but the turn was as long as one may be. `why` it was decided, and how
     surely the turn sounded finished, where that is known. `decided`: when; the detector, which has
-    no clock, leaves it to the segmenter.
+    no clock, leaves it to the segmenter. `committed`: somebody said so; `dropped`: and that it is
+    not to be understood.
     """
 
     turn: int
@@ -70,6 +75,8 @@ class SpeechEnded:
     why: str = ""
     certainty: float | None = None
     decided: float = 0.0
+    dropped: bool = False
+    committed: bool = False
 
     @property
     def speech_s(self) -> float:
@@ -128,6 +135,7 @@ class TranscriptionFailed:
     """The recogniser failed on the turn: something was said, nobody knows what."""
 
     turn: int
+    why: str = ""
 
 
 TurnEvent = (

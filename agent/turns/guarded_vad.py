@@ -1,5 +1,6 @@
 """The border to a voice activity detector: where it fails, there is no voice, and it is told."""
 
+from copy import copy
 from functools import partial
 
 import anyio
@@ -25,6 +26,10 @@ class GuardedVad:
         self._rest = np.zeros(0, np.float32)  # the beginning of a window
         self._lost = False  # and the detector does not have it
         self._failed = False
+
+    def another(self) -> "GuardedVad":
+        """A detector of another conversation: the same model, and nothing heard."""
+        return GuardedVad(copy(self._vad))
 
     async def load(self) -> None:
         """Load the detector. Raises ParleyError."""

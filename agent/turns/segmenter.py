@@ -6,7 +6,7 @@ it was noticed), its progress, pauses and resumptions, and its end.
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import anyio
@@ -51,6 +51,7 @@ class TurnSegmenter:
         model: TurnModel | None = None,
         threshold: Callable[[float, float], float] = lambda _time, start: start,
         report: Callable[[Event], None] = lambda _: None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         """`vad` gives voice probabilities; the settings say what they mean.
 
@@ -59,20 +60,26 @@ class TurnSegmenter:
         of failures.
         """
         self._vad = vad
-        self._start = vad_settings.start
-        self._detector = TurnDetector(vad_settings, turn, progress)
+        self._detector = TurnDetector(vad_settings, turn, progress, numbers)
+        self.configure(vad_settings, turn)
         self._model = model
         self._threshold = threshold
         self._report = report
-        # What is noticed has been there for whole windows, the first of them perhaps half full.
-        noticing = (math.ceil(turn.min_speech * SAMPLE_RATE / WINDOW) + 1) * WINDOW
-        self._pre_roll = _Latest(round(turn.pre_roll * SAMPLE_RATE) + noticing)
         self._turn = _Latest(round(JUDGED * SAMPLE_RATE))
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE, "light")
         self._rate = SAMPLE_RATE
         self._window = np.zeros(0, np.float32)  # samples at 16 kHz, not yet enough for one
         self._received = 0  # samples at 16 kHz so far
         self._judged = 0  # of them in finished windows
+
+    def configure(self, vad: VadSettings, turn: TurnSettings) -> None:
+        """Go by other settings from now on; what is kept from before a turn begins anew."""
+        self._start = vad.start
+        self._manual = turn.detector == "manual"
+        self._detector.configure(vad, turn)
+        # What is noticed has been there for whole windows, the first of them perhaps half full.
+        noticing = (math.ceil(turn.min_speech * SAMPLE_RATE / WINDOW) + 1) * WINDOW
+        self._pre_roll = _Latest(round(turn.pre_roll * SAMPLE_RATE) + noticing)
 
     def read(self, turn: int, pause: int, judgement: Judgement) -> None:
         """Be told how finished the words of turn `turn` are, up to its pause number `pause`."""
@@ -90,7 +97,8 @@ class TurnSegmenter:
         async with anyio.create_task_group() as tasks:
             patience = STALLED
             while True:
-                with anyio.move_on_after(patience if self._detector.speaking else None) as waited:
+                waits = self._detector.speaking and not self._manual
+                with anyio.move_on_after(patience if waits else None) as waited:
                     try:
                         block = await receive.receive()
                     except anyio.EndOfStream:
@@ -99,7 +107,12 @@ class TurnSegmenter:
                     await self._tell(self._detector.flush(), send, tasks)
                     continue
                 patience = max(patience, 2 * block.duration)
-                await self._hear(block, send, tasks)
+                if self._manual:
+                    await self._keep(block, send, tasks)
+                else:
+                    await self._hear(block, send, tasks)
+                if block.mark is not None:
+                    await self._mark(block, send, tasks)
             await self._take(np.concatenate((self._window, self._resampler.flush())), send)
             await self._tell(self._detector.flush(), send, tasks)
             tasks.cancel_scope.cancel()
@@ -125,6 +138,33 @@ class TurnSegmenter:
             since = until - WINDOW / SAMPLE_RATE
             signals = self._detector.update(probability, since, until, threshold)
             await self._tell(signals, send, tasks)
+
+    async def _keep(
+        self, block: Audio, send: MemoryObjectSendStream[UserSpeech], tasks: TaskGroup
+    ) -> None:
+        """Whatever is heard is the user's turn, until somebody commits it."""
+        if len(pcm := self._at_16k(block)):
+            start = anyio.current_time() if block.time is None else block.time
+            await self._tell(self._detector.open(start), send, tasks)
+            await self._pass_on(pcm, send)
+            await self._tell(self._detector.extend(start + block.duration), send, tasks)
+
+    async def _mark(
+        self, block: Audio, send: MemoryObjectSendStream[UserSpeech], tasks: TaskGroup
+    ) -> None:
+        """Somebody says that the turn is over, or that it is to be forgotten."""
+        end = anyio.current_time() if block.time is None else block.time + block.duration
+        dropped = block.mark == "clear"
+        if dropped:
+            self._pre_roll.take()
+        else:
+            await self._tell(self._detector.open(end), send, tasks)
+        await self._take(np.concatenate((self._window, self._resampler.flush())), send)
+        self._window = np.zeros(0, np.float32)
+        self._received = self._judged = 0
+        self._resampler = Resampler(self._rate, SAMPLE_RATE, "light")
+        self._vad.reset()
+        await self._tell(self._detector.close(end, dropped=dropped), send, tasks)
 
     async def _take(
         self, pcm: NDArray[np.float32], send: MemoryObjectSendStream[UserSpeech]

@@ -110,7 +110,7 @@ class Transcriber:
                         self._report(ErrorEvent("stt", code, str(error), recovered=True))
                         async for _ in items:
                             pass
-                        await send.send(TranscriptionFailed(turn))
+                        await send.send(TranscriptionFailed(turn, str(error)))
 
     async def _recognise(
         self,

@@ -23,7 +23,11 @@ CONTEXT = 64
 
 
 class Vad(Protocol):
-    """A voice activity detector with a memory of what it has heard."""
+    """A voice activity detector with a memory of what it has heard.
+
+    Each conversation has its own: a shallow copy of the one that was loaded, `reset` first, which
+    therefore binds new state rather than clearing the old.
+    """
 
     async def load(self) -> None:
         """Make ready. Raises ParleyError."""

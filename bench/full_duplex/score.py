@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.conversation.history import RECOGNISED_AFTER
+from agent.conversation.spoken import RECOGNISED_AFTER
 from bench.full_duplex import texts
 from bench.full_duplex.listening import Stretch
 from bench.full_duplex.performance import Performance

@@ -71,7 +71,7 @@ def test_agent_gives_what_it_shows_to_type_checkers() -> None:
     assert {"Agent", "Audio", "DeviceSpeaker", "Graph", "load_config", "source"} < set(
         agent.__all__
     )
-    assert len(agent.__all__) == 18
+    assert len(agent.__all__) == 19
     for name in agent.__all__:
         assert getattr(agent, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'Parrot'"):

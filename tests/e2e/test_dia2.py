@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from agent.agent import Agent
 from agent.audio.wav import read_audio
 from agent.config.load import load_config
-from agent.conversation.history import heard_words
+from agent.conversation.spoken import heard_words
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,

@@ -217,7 +217,7 @@ async def test_a_file_name_in_the_configuration() -> None:
     seen: list[Event] = []
     agent = Agent(config, stt=FakeStt([]), llm=FakeLlm([]), tts=FakeTts())
     with anyio.move_on_after(1):
-        async with agent._reported(seen.append):
+        async with agent._reported(seen.append, config):
             pass
     assert seen[0].record()["config"]["microphone"]["device"] == "caf\ufffd.wav"
 

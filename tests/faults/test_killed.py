@@ -14,8 +14,8 @@ from trio.testing import MockClock
 
 from agent.audio.wav import WavWriter, read_audio
 from agent.cli.main import main
-from agent.conversation.history import heard_words
 from agent.conversation.kept import read
+from agent.conversation.spoken import heard_words
 from agent.conversation.store import ConversationStore
 from agent.events import (
     AssistantDone,

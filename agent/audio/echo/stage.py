@@ -24,7 +24,7 @@ from agent.audio.echo.meter import EchoMeter, Measurement, Sample
 from agent.audio.echo.reference import Reference
 from agent.audio.echo.timeline import Framer
 from agent.audio.monitor import Monitor
-from agent.audio.playback import Playback
+from agent.audio.output import Output
 from agent.config.sections import EchoMode
 from agent.errors import AudioError
 from agent.events import MICROPHONE_RATE, Audio, Event, Report, WarningEvent
@@ -61,7 +61,7 @@ class EchoStage:
     The output is 16 kHz, and every sample keeps its time.
     """
 
-    def __init__(self, setting: EchoMode, playback: Playback, report: Report) -> None:
+    def __init__(self, setting: EchoMode, playback: Output, report: Report) -> None:
         """Raises AudioError when `cancel` is wanted and pywebrtc-audio is not installed."""
         self.activity = PlaybackActivity()
         self._setting = setting

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 from anyio.lowlevel import checkpoint
 
-from agent.audio.playback import Track
+from agent.audio.output import ReplyTrack
 from agent.audio.wav import WavWriter
 from agent.cli import ending
 from agent.cli.commands import say_script
@@ -81,7 +81,7 @@ async def _say(
 
 
 async def say(
-    fragments: AsyncIterator[str], tts: TextToSpeech, track: Track | None, output: Path | None
+    fragments: AsyncIterator[str], tts: TextToSpeech, track: ReplyTrack | None, output: Path | None
 ) -> None:
     """Speak a text while it comes, on a track, into a WAV file, or both, until all was heard.
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.conversation.history import heard_words
+from agent.conversation.spoken import heard_words
 from tts import SpokenWord
 
 RATE = 1000

@@ -1,0 +1,195 @@
+"""A conversation one can hold in one's hand: what a program says to an agent that is talking."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from agent.audio.gate import Gate
+from agent.config.load import Config
+from agent.conversation.events import Silenced, WordsAwaited
+from agent.conversation.history import History
+from agent.conversation.request import Request
+from agent.conversation.session import Session
+from agent.events import Event
+from agent.guards.text import valid
+from agent.tools import Tool, function_tool
+from agent.turns.segmenter import TurnSegmenter
+from llm_adapters import ToolSpec
+from tts import TextToSpeech
+
+BEHIND = 10_000
+"""Events that a reader of `events` may be behind; then it is told no more."""
+
+
+class Conversation:
+    """A conversation with an agent that listens and speaks; made by `Agent.start`.
+
+    Every method may be called from any task on the loop. What awaits may be cancelled: the agent
+    then stops saying what was asked for.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        gate: Gate,
+        segmenter: TurnSegmenter,
+        config: Config,
+        voice: Callable[[str], TextToSpeech],
+    ) -> None:
+        """`voice` gives the voice of a name, and raises ConfigError."""
+        self.config = config
+        """What it goes by now: the agent's, and what `update` has changed."""
+        self._session = session
+        self._gate = gate
+        self._segmenter = segmenter
+        self._voice = voice
+        self._listeners: list[MemoryObjectSendStream[Event]] = []
+        self._ended = anyio.Event()
+
+    @property
+    def history(self) -> History:
+        """What has been said and heard: its `messages`, and its `entries`, each with its key."""
+        return self._session.history
+
+    @property
+    def session(self) -> Session:
+        """The stage that converses: what stands behind this handle."""
+        return self._session
+
+    @property
+    def muted(self) -> bool:
+        """Whether the microphone is silent."""
+        return self._gate.muted
+
+    async def say(self, text: str) -> str:
+        """Have the agent say `text` at the next pause; returns the words that were heard of it."""
+        return await self._asked(Request(text=valid(text)))
+
+    async def ask(self, text: str) -> str:
+        """Answer `text` as if the user had said it; returns the words heard of the answer."""
+        return await self._asked(Request(), typed=valid(text))
+
+    async def answer(self) -> str:
+        """Answer the conversation as it stands; returns the words that were heard of it.
+
+        For a turn that is not answered by itself (`turn.respond`), or after a tool's result.
+        """
+        return await self._asked(Request())
+
+    def interrupt(self) -> None:
+        """Silence the agent within one block of the device: no more of any reply."""
+        self._session.tell(Silenced())
+
+    def commit_turn(self) -> None:
+        """End the user's turn with what has been heard by now: push to talk, released."""
+        self._session.tell(WordsAwaited())
+        self._gate.mark("commit")
+
+    def clear_turn(self) -> None:
+        """Forget what has been heard of the user's turn."""
+        self._gate.mark("clear")
+
+    def mute(self) -> None:
+        """Hear silence from the microphone, until `unmute`."""
+        self._gate.muted = True
+
+    def unmute(self) -> None:
+        """Hear the microphone again."""
+        self._gate.muted = False
+
+    def update(
+        self,
+        *,
+        instructions: str | None = None,
+        voice: str | TextToSpeech | None = None,
+        tools: Sequence[Callable[..., Any] | Tool | ToolSpec] | None = None,
+        turn: Mapping[str, Any] | None = None,
+        **sections: Mapping[str, Any],
+    ) -> None:
+        """Change how the agent behaves from the next turn on; what is not given stays.
+
+        `tools` are functions, beside those of the configuration, or the specifications of tools
+        that somebody else runs. `turn`, and other sections such as `vad` and `interruption`, are
+        keys of the configuration. Raises ConfigError, and then nothing has changed.
+        """
+        changes: dict[str, Any] = dict(sections)
+        if turn is not None:
+            changes["turn"] = turn
+        if instructions is not None:
+            changes["agent"] = {**changes.get("agent", {}), "instructions": valid(instructions)}
+        config = self.config.changed(changes)
+        spoken = self._voice(voice) if isinstance(voice, str) else voice
+        if tools is not None:
+            self._offer(tools)
+        if spoken is not None:
+            self._session.replies.change(voice=spoken)
+        if changes:
+            self.config = config
+            self._session.configure(config)
+            self._segmenter.configure(config.vad, config.turn)
+
+    def truncate(self, item: str, heard_ms: float) -> str:
+        """Correct what was heard of a reply, by its key: its first `heard_ms`.
+
+        For a listener who plays what they are sent by themselves. Returns the words heard. Raises
+        KeyError when there is no such reply.
+        """
+        return self._session.replies.truncate(item, heard_ms)
+
+    def events(self) -> MemoryObjectReceiveStream[Event]:
+        """What happens from now on, until the conversation ends: `async for` each event.
+
+        Close what is returned, or use it in a `with` block. Who is too far behind is told no more.
+        """
+        send, receive = anyio.create_memory_object_stream[Event](BEHIND)
+        if self._ended.is_set():
+            send.close()
+        else:
+            self._listeners.append(send)
+        return receive
+
+    async def wait(self) -> None:
+        """Wait until the microphone has ended and the last reply has been heard."""
+        await self._ended.wait()
+
+    def tell(self, event: Event) -> None:
+        """Tell whoever reads `events`."""
+        for listener in tuple(self._listeners):
+            try:
+                listener.send_nowait(event)
+            except (anyio.WouldBlock, anyio.BrokenResourceError):
+                self._listeners.remove(listener)
+                listener.close()
+
+    def end(self) -> None:
+        """Nothing more happens."""
+        self._ended.set()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def _offer(self, tools: Sequence[Callable[..., Any] | Tool | ToolSpec]) -> None:
+        own: list[Tool] = []
+        others: list[ToolSpec] = []
+        for tool in tools:
+            if isinstance(tool, ToolSpec):
+                others.append(tool)
+            else:
+                own.append(tool if isinstance(tool, Tool) else function_tool(tool))
+        toolbox = self._session.toolbox
+        if toolbox is not None:
+            toolbox.offer(own)
+        self._session.replies.change(tools=tuple(others))
+
+    async def _asked(self, request: Request, typed: str | None = None) -> str:
+        if self._ended.is_set():
+            return ""
+        number = self._session.request(request, typed=typed)
+        try:
+            await request.done.wait()
+        finally:
+            if not request.done.is_set():
+                self._session.withdraw(number)
+        return request.heard

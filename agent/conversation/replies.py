@@ -1,0 +1,317 @@
+"""The replies under way: how each is made, and what is remembered of it when it is over."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agent.audio.output import Output
+from agent.audio.remote import RemotePlayback
+from agent.config.load import Config
+from agent.conversation.activity import Activity, ReplyCalls, ReplyCost
+from agent.conversation.events import PolicyEvent, ReplyEnded, ToolsTakeLong
+from agent.conversation.floor import Floor
+from agent.conversation.generation import FixedText, Generation, ReplySource
+from agent.conversation.history import History
+from agent.conversation.latency import Stopwatch
+from agent.conversation.reply import Reply
+from agent.conversation.request import ReplyOptions, Request
+from agent.events import ErrorEvent, Event, Hearing, nobody
+from agent.tools import Toolbox
+from llm_adapters import LanguageModel, Message, ToolCall, Usage
+from tts import ConversationalSpeech, SpokenTurn, TextToSpeech
+
+MUTE = 3
+"""Replies without any sound in a row after which the voice is said to be unusable."""
+BESIDE = 8
+"""Replies beside the conversation that may be under way at a time."""
+
+
+class Replies:
+    """The replies of one conversation by their numbers: those of the policy, and those beside it.
+
+    One at a time is `current`: what is heard of it is not in the history yet.
+    """
+
+    toolbox: Toolbox | None = None
+    tasks: TaskGroup
+
+    def __init__(
+        self,
+        llm: LanguageModel,
+        tts: TextToSpeech,
+        playback: Output,
+        config: Config,
+        history: History,
+        *,
+        report: Callable[[Event], None],
+        watch: Callable[[Activity], None] = nobody,
+        hearing: Hearing = nobody,
+        tell: Callable[[PolicyEvent], None],
+    ) -> None:
+        """`tell` is the policy; the others are told what `Session` is asked to tell them."""
+        self.config = config
+        self.options = ReplyOptions()
+        """What every reply begins with."""
+        self.current: Reply | None = None
+        self.idle = anyio.Event()
+        """Set when a reply is over, and none is under way."""
+        self._llm = llm
+        self._tts = tts
+        self._playback = playback
+        self._history = history
+        self._report = report
+        self._watch = watch
+        self._hearing = hearing
+        self._tell = tell
+        self._replies: dict[int, Reply] = {}
+        self._beside: dict[int, Reply] = {}  # by numbers below 0
+        self._requests: dict[int, Request] = {}  # by the replies that answer them
+        self._asides: list[str] = []  # said to the reply that is being spoken
+        self._mute = 0  # replies without a sound, in a row
+
+    def __getitem__(self, number: int) -> Reply:
+        return self._replies[number]
+
+    @property
+    def all(self) -> Sequence[Reply]:
+        """Those of the conversation that are under way."""
+        return tuple(self._replies.values())
+
+    def prepare(self, number: int, turn: int, text: str) -> None:
+        """Begin a reply as if the user had said `text`."""
+        self._generate(number, turn, self._history.with_user(text), ReplyOptions())
+
+    def say(self, number: int, turn: int, text: str, request: Request | None, asked: int) -> None:
+        """Begin to say `text`."""
+        options = request.options if request is not None else ReplyOptions()
+        options = options.over(self.options)
+        reply = self._begin(number, turn, FixedText(text), Floor(), options=options, asked=asked)
+        self._play(reply, Stopwatch(), request)
+
+    def answer(
+        self, number: int, turn: int, watch: Stopwatch, request: Request | None, asked: int
+    ) -> None:
+        """Have a reply answer the conversation: one that was prepared, or a new one."""
+        reply = self._replies.get(number)
+        if reply is None:
+            options = request.options if request is not None else ReplyOptions()
+            reply = self._generate(number, turn, None, options, asked)
+        self._play(reply, watch, request)
+
+    def answer_beside(self, request: Request, number: int) -> None:
+        """Answer `request` without the conversation: nothing is played or remembered.
+
+        Raises ValueError when too many such replies are under way.
+        """
+        if len(self._beside) >= BESIDE:
+            raise ValueError(f"{BESIDE} replies beside the conversation are under way already")
+        floor = Floor()
+        options = request.options.over(self.options)
+        messages = self._messages(None, options)
+        source = self._source(number, 0, messages, floor, options=options, toolbox=None)
+        reply = self._beside[number] = Reply(
+            number,
+            0,
+            source,
+            options.voice or self._tts,
+            RemotePlayback((options.voice or self._tts).sample_rate),
+            report=nobody,
+            watch=self._watch,
+            tell=nobody,
+            apology="",
+            floor=floor,
+            speaks=options.speaks is not False,
+        )
+        request.reply = number
+        self.tasks.start_soon(self._run_beside, reply, request)
+
+    def stop_beside(self, number: int) -> bool:
+        """Stop a reply beside the conversation; whether there is one."""
+        if (reply := self._beside.get(number)) is None:
+            return False
+        reply.stop()
+        return True
+
+    def stop(self, number: int) -> None:
+        """End a reply for good, and remember what was heard."""
+        self._replies[number].stop()
+        self.remember(self._replies[number])
+
+    def leave(self, number: int) -> None:
+        """Take a reply as heard."""
+        self._replies[number].leave()
+        self.remember(self._replies[number])
+
+    def aside(self, text: str) -> None:
+        """Note what the user said to the agent's speech without wanting an answer."""
+        if self.current is not None:
+            self._asides.append(text)
+        else:
+            self._history.aside(text)
+
+    def tell_voice(self, sound: SpokenTurn | None) -> None:
+        """How the last turn sounded, in the order of the conversation, to a voice that asks."""
+        if sound is not None and isinstance(self._tts, ConversationalSpeech):
+            self._tts.remember(sound)
+
+    def remember(self, reply: Reply) -> None:
+        """What was heard of a reply, once."""
+        outcome = reply.outcome
+        if reply is not self.current or outcome is None:
+            return
+        self.current = None
+        if self.toolbox is not None and (reply.source.question or outcome.heard):
+            whole, now = reply.heard_whole and self._playback.volume > 0, anyio.current_time()
+            self.toolbox.confirmation.said(reply.source.question, whole=whole, now=now)
+        self._history.tools_used(reply.source)
+        self._history.assistant(
+            outcome.heard,
+            interrupted=outcome.interrupted,
+            key=f"reply-{reply.number}",
+            spoken=reply.spoken,
+        )
+        for call in reply.handed_over:
+            self._history.insert(call.id, Message("assistant", "", calls=(call,)))
+        self.tell_voice(outcome.sound)
+        for text in self._asides:
+            self._history.aside(text)
+        self._asides.clear()
+        self._mute = self._mute + 1 if reply.mute else 0
+        if self._mute == MUTE:
+            message = f"{MUTE} replies in a row have made no sound: the voice is unusable"
+            self._report(ErrorEvent("tts", "tts.unusable", message, recovered=False))
+
+    def change(self, **options: Any) -> None:
+        """Begin every reply with other options from now on."""
+        self.options = replace(self.options, **options)
+
+    def truncate(self, key: str, heard_ms: float) -> str:
+        """Correct what was heard of a reply, whether it is over or not; the words heard.
+
+        One that its listener has stopped is over. Raises KeyError when there is no such reply.
+        """
+        for reply in self._replies.values():
+            if key == f"reply-{reply.number}" and reply.outcome is None:
+                if not reply.held:
+                    reply.hold()
+                reply.correct(round(heard_ms / 1000 * reply.spoken.sample_rate))
+                return reply.said
+        return self._history.truncate(key, heard_ms)
+
+    def _messages(
+        self, asked: Sequence[Message] | None, options: ReplyOptions
+    ) -> Sequence[Message]:
+        if options.messages is not None:
+            system = Message("system", options.instructions or "")
+            return (*([system] if system.content else []), *options.messages)
+        return asked or self._history.told(options.instructions)
+
+    def _generate(
+        self,
+        number: int,
+        turn: int,
+        messages: Sequence[Message] | None,
+        options: ReplyOptions,
+        asked: int = 0,
+    ) -> Reply:
+        options = options.over(self.options)
+        floor = Floor()
+        messages = self._messages(messages, options)
+        toolbox = self.toolbox if options.own_tools else None
+        source = self._source(number, turn, messages, floor, options=options, toolbox=toolbox)
+        return self._begin(number, turn, source, floor, options=options, asked=asked)
+
+    def _source(
+        self,
+        number: int,
+        turn: int,
+        messages: Sequence[Message],
+        floor: Floor,
+        *,
+        options: ReplyOptions,
+        toolbox: Toolbox | None,
+    ) -> Generation:
+        return Generation(
+            self._llm,
+            messages,
+            toolbox,
+            turn=turn,
+            report=self._report,
+            floor=floor,
+            waiting=partial(self._tell, ToolsTakeLong(number)),
+            others=options.tools or (),
+            called=partial(self._called, number),
+            cost=partial(self._cost, number),
+            longest=options.longest,
+        )
+
+    def _begin(
+        self,
+        number: int,
+        turn: int,
+        source: ReplySource,
+        floor: Floor,
+        *,
+        options: ReplyOptions,
+        asked: int,
+    ) -> Reply:
+        reply = self._replies[number] = Reply(
+            number,
+            turn,
+            source,
+            options.voice or self._tts,
+            self._playback,
+            report=self._report,
+            watch=self._watch,
+            tell=self._tell,
+            hearing=self._hearing,
+            apology=self.config.agent.apology,
+            floor=floor,
+            speak_ahead=self.config.turn.speculate == "all",
+            speaks=options.speaks is not False,
+            request=asked,
+        )
+        self.tasks.start_soon(self._run, reply)
+        return reply
+
+    def _play(self, reply: Reply, watch: Stopwatch, request: Request | None) -> None:
+        self.current = reply
+        if request is not None:
+            request.reply = reply.number
+            self._requests[reply.number] = request
+        reply.commit(watch)
+
+    async def _run(self, reply: Reply) -> None:
+        try:
+            await reply.run()
+        finally:
+            self.remember(reply)
+            if request := self._requests.pop(reply.number, None):
+                request.heard = reply.outcome.heard if reply.outcome is not None else ""
+                request.done.set()
+        self._tell(ReplyEnded(reply.number, reply.heard_out))
+        del self._replies[reply.number]
+        if not self._replies:
+            self.idle.set()
+
+    async def _run_beside(self, reply: Reply, request: Request) -> None:
+        try:
+            reply.commit(Stopwatch())
+            await reply.run()
+        finally:
+            del self._beside[reply.number]
+            request.heard = reply.outcome.heard if reply.outcome is not None else ""
+            request.done.set()
+
+    def _called(self, number: int, calls: tuple[ToolCall, ...]) -> None:
+        """A reply ends with calls that somebody else answers."""
+        if (reply := self._replies.get(number)) is not None:
+            reply.handed_over += calls
+        self._watch(ReplyCalls(number, calls))
+
+    def _cost(self, number: int, usage: Usage) -> None:
+        self._watch(ReplyCost(number, usage.prompt, usage.completion, usage.cached))

@@ -1,0 +1,42 @@
+"""What has been asked of the agent and waits for its time. Pure, a part of the turn policy."""
+
+from agent.conversation.events import Announcement
+
+
+class Requests:
+    """Requests wait: what is to be said for a pause, answers for the words that they are about."""
+
+    def __init__(self) -> None:
+        self.words = 0
+        """Turns that were committed, whose words are on their way."""
+        self._announcements: list[Announcement] = []
+        self._wanted: list[int] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Whether an answer is."""
+        return bool(self._wanted)
+
+    def announce(self, announcement: Announcement) -> None:
+        """Have it said at the next pause."""
+        self._announcements.append(announcement)
+
+    def want(self, request: int) -> None:
+        """Have the conversation answered."""
+        self._wanted.append(request)
+
+    def next_wanted(self) -> int:
+        """Take the request that has waited longest for an answer."""
+        return self._wanted.pop(0)
+
+    def next_announcement(self) -> Announcement | None:
+        """Take what has waited longest to be said, if anything has."""
+        return self._announcements.pop(0) if self._announcements else None
+
+    def withdraw(self, request: int | None) -> list[int]:
+        """Forget `request`, or all of them; those that are refused so."""
+        said = [each.request for each in self._announcements]
+        refused = [n for n in (*self._wanted, *said) if request in (None, n)]
+        self._wanted = [n for n in self._wanted if n not in refused]
+        self._announcements = [a for a in self._announcements if a.request not in refused]
+        return [number for number in refused if number]
