@@ -74,26 +74,28 @@ class Transcriber:
         async with anyio.create_task_group() as tasks, receive:
             tasks.start_soon(self._recognise_all, utterances, send)
             with todo:
-                async for item in receive:
-                    if isinstance(item, SpeechPaused):
-                        self._pause = item.turn, item.pause
-                    elif isinstance(item, SpeechResumed):
-                        self._pause = None
-                    if isinstance(item, _Item) and items is not None:
-                        items.send_nowait(item)
-                    if isinstance(item, SpeechAudio):
-                        continue
-                    await send.send(item)
-                    if isinstance(item, SpeechStarted):
-                        # Unbounded but for the turn's maximum length: its audio must not wait
-                        # behind the recogniser, or the next interruption would wait with it.
-                        items, heard = anyio.create_memory_object_stream[_Item](math.inf)
-                        await todo.send((item.turn, heard))
-                    elif isinstance(item, SpeechEnded) and items is not None:
+                try:
+                    async for item in receive:
+                        if isinstance(item, SpeechPaused):
+                            self._pause = item.turn, item.pause
+                        elif isinstance(item, SpeechResumed):
+                            self._pause = None
+                        if isinstance(item, _Item) and items is not None:
+                            items.send_nowait(item)
+                        if isinstance(item, SpeechAudio):
+                            continue
+                        await send.send(item)
+                        if isinstance(item, SpeechStarted):
+                            # Unbounded but for the turn's maximum length: its audio must not wait
+                            # behind the recogniser, or the next interruption would wait with it.
+                            items, heard = anyio.create_memory_object_stream[_Item](math.inf)
+                            await todo.send((item.turn, heard))
+                        elif isinstance(item, SpeechEnded) and items is not None:
+                            items.close()
+                            items = None
+                finally:
+                    if items is not None:
                         items.close()
-                        items = None
-                if items is not None:
-                    items.close()
 
     async def _recognise_all(
         self,

@@ -77,14 +77,14 @@ async def test_interrupt_keeps_what_was_heard() -> None:
             assert await conversation.ask("a story") == "word0 word1 word2 word3 word4"
 
         tasks.start_soon(ask)
-        await anyio.sleep(1)
+        await anyio.sleep(1.1)
         conversation.interrupt()
     assert said(conversation)[-1] == ("assistant", "word0 word1 word2 word3 word4")
 
 
 async def test_cancelling_who_asked_stops_the_agent() -> None:
     async with talking(an_agent([STORY, ["Yes."]])) as conversation:
-        with anyio.move_on_after(1):
+        with anyio.move_on_after(1.1):
             await conversation.ask("a story")
         assert await conversation.ask("are you there") == "Yes."
     assert [text for role, text in said(conversation) if role == "assistant"] == [
@@ -96,7 +96,7 @@ async def test_cancelling_who_asked_stops_the_agent() -> None:
 async def test_what_is_cancelled_before_its_time_is_never_said() -> None:
     async with talking(an_agent([STORY])) as conversation, anyio.create_task_group() as tasks:
         tasks.start_soon(conversation.ask, "a story")
-        await anyio.sleep(1)
+        await anyio.sleep(1.1)
         with anyio.move_on_after(0.5):
             await conversation.say("By the way.")
     assert "By the way." not in [text for _, text in said(conversation)]
@@ -299,7 +299,7 @@ async def test_a_microphone_that_fails_ends_the_block() -> None:
     async def talk() -> None:
         async with an_agent().start(broken, PacedSpeaker(TTS_RATE, nowhere)) as conversation:
             await conversation.wait()
-            await anyio.sleep(1)
+            await anyio.sleep(1.1)
 
     with pytest.raises(Exception, match="microphone: no such device"):
         await talk()
