@@ -13,7 +13,7 @@ AGENT = (
     {"launcher"},
     {"cli"},
     {"server"},
-    {"agent", "setup"},
+    {"agent", "setup", "transcription"},
     {"conversation", "doctor"},
     {"stages", "turns"},
     {"audio", "tools"},

@@ -3,43 +3,30 @@
 import argparse
 import shutil
 import sys
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Sequence
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TextIO
 
 import anyio
 import anyio.to_thread
-import numpy as np
-from numpy.typing import NDArray
 
-from agent.audio.resample import resample
-from agent.audio.wav import AudioFile
+from agent import transcription
 from agent.cli import ending
 from agent.cli.options import add_config
 from agent.cli.output import loading, warn
 from agent.cli.streams import underneath
 from agent.config.engines import STT, EngineSection, create_stt
 from agent.config.load import load_config
-from agent.config.sections import TurnSettings, VadSettings
+from agent.config.sections import VadSettings
 from agent.engines import OFFLINE, GuardedSpeechToText
 from agent.errors import AudioError
 from agent.guards.control_characters import json_line, on_one_line
 from agent.guards.secrets import redact
-from agent.turns.detector import TurnDetector
-from agent.turns.events import Signal, SpeechEnded
-from agent.turns.vad import SAMPLE_RATE, WINDOW, SileroVad, Vad
+from agent.transcription import opened
+from agent.turns.vad import SileroVad, Vad
 from stt import SpeechToText, SpeechToTextError, Transcript
-
-CUTS = TurnSettings(silence=0.5, max_length=28.0)
-"""Where a file is cut into utterances; with its margins, none is longer than Whisper's 30 s."""
-
-TAIL = 0.3
-"""Seconds of what follows the last voiced window that still belong to the utterance."""
-KEPT = 40.0
-"""Seconds of a file that are kept: an utterance with its margins, and the pause that ends it."""
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -158,14 +145,12 @@ async def transcribe(
     try:
         for path in files:
             try:
-                async with _opened(path) as blocks:
+                async with opened(path) as blocks:
                     await engine.load()  # a file is a conversation of its own
                     output.begin(path)
-                    async with aclosing(utterances(blocks, vad, settings)) as spoken:
-                        heard = [
-                            output.final(await _recognise(engine, pcm, start, output))
-                            async for start, pcm in spoken
-                        ]
+                    parts = transcription.transcribe(blocks, engine, vad, settings, output.partial)
+                    async with aclosing(parts) as spoken:
+                        heard = [output.final(each.transcript) async for each in spoken]
                     output.end(path, heard)
             except (AudioError, SpeechToTextError) as error:
                 warn(str(error) if isinstance(error, AudioError) else f"{path}: {error}")
@@ -174,109 +159,3 @@ async def transcribe(
         with anyio.CancelScope(shield=True):
             await engine.aclose()
     return status
-
-
-async def utterances(
-    blocks: AsyncIterable[NDArray[np.float32]], vad: Vad, settings: VadSettings
-) -> AsyncGenerator[tuple[float, NDArray[np.float32]]]:
-    """Cut 16 kHz audio where somebody speaks: when each utterance begins, and its samples."""
-    cutter = _Cutter(vad, settings)
-    async for block in blocks:
-        for utterance in await cutter.feed(block):
-            yield utterance
-    for utterance in await cutter.finish():
-        yield utterance
-
-
-class _Cutter:
-    """Cutter of a file into utterances; it keeps the latest samples, whatever the file's length."""
-
-    def __init__(self, vad: Vad, settings: VadSettings) -> None:
-        self._vad = vad
-        self._turns = TurnDetector(settings, CUTS)
-        self._windows = 0
-        self._kept: deque[NDArray[np.float32]] = deque()
-        self._start = self._end = 0  # of what is kept
-        self._done = 0  # end of the last utterance
-        vad.reset()
-
-    async def feed(self, block: NDArray[np.float32]) -> list[tuple[float, NDArray[np.float32]]]:
-        """The utterances that the next samples show to be over."""
-        self._kept.append(block)
-        self._end += len(block)
-        while self._end - self._start - len(self._kept[0]) > KEPT * SAMPLE_RATE:
-            self._start += len(self._kept.popleft())
-        return self._cut(await self._hear(block))
-
-    async def finish(self) -> list[tuple[float, NDArray[np.float32]]]:
-        """Those that are over because the file is."""
-        signals = await self._hear(np.zeros(-self._end % WINDOW, np.float32))  # the last window
-        return self._cut([*signals, *self._turns.flush()])
-
-    async def _hear(self, block: NDArray[np.float32]) -> list[Signal]:
-        signals: list[Signal] = []
-        for probability in await self._vad.feed(block):
-            start, self._windows = self._windows * WINDOW / SAMPLE_RATE, self._windows + 1
-            signals += self._turns.update(probability, start, self._windows * WINDOW / SAMPLE_RATE)
-        return signals
-
-    def _cut(self, signals: Sequence[Signal]) -> list[tuple[float, NDArray[np.float32]]]:
-        spoken = []
-        for end in signals:
-            if isinstance(end, SpeechEnded):
-                first = max(self._done, round((end.start - CUTS.pre_roll) * SAMPLE_RATE))
-                tail = 0.0 if end.cut else TAIL
-                self._done = min(self._end, round((end.stop + tail) * SAMPLE_RATE))
-                pcm = np.concatenate(self._kept)[first - self._start : self._done - self._start]
-                spoken.append((first / SAMPLE_RATE, pcm))
-        return spoken
-
-
-@asynccontextmanager
-async def _opened(path: str) -> AsyncGenerator[AsyncIterable[NDArray[np.float32]]]:
-    """The file's sound, 16 kHz mono, a second or so at a time. Raises AudioError."""
-    with ExitStack() as stack:
-        file = await anyio.to_thread.run_sync(stack.enter_context, AudioFile(path))
-        blocks = file.at(SAMPLE_RATE)
-        first = await anyio.to_thread.run_sync(_second, blocks)
-
-        async def seconds() -> AsyncGenerator[NDArray[np.float32]]:
-            pcm = first
-            while len(pcm):
-                yield pcm
-                pcm = await anyio.to_thread.run_sync(_second, blocks)
-
-        async with aclosing(seconds()) as rest:
-            yield rest
-
-
-def _second(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The next second, or what is left."""
-    pieces = [np.zeros(0, np.float32)]
-    size = 0
-    while size < SAMPLE_RATE and (piece := next(blocks, None)) is not None:
-        pieces.append(piece)
-        size += len(piece)
-    return np.concatenate(pieces)
-
-
-async def _recognise(
-    engine: SpeechToText,
-    pcm: NDArray[np.float32],
-    offset: float,
-    output: TextOutput | JsonOutput,
-) -> Transcript:
-    """The transcript of one utterance that begins `offset` seconds into its file."""
-    pcm = resample(pcm, SAMPLE_RATE, engine.sample_rate)
-    step = engine.sample_rate // 2
-    async with engine.listen() as recognition:
-        for start in range(0, len(pcm), step):
-            transcript = await recognition.feed(pcm[start : start + step])
-            if transcript is not None:
-                output.partial(transcript.text)
-        transcript = await recognition.finish()
-    words = tuple(
-        replace(word, start=round(word.start + offset, 3), end=round(word.end + offset, 3))
-        for word in transcript.words
-    )
-    return replace(transcript, words=words)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from agent.audio.resample import Resampler
 from agent.audio.wav import WavWriter, read_audio
 from agent.cli.commands import transcribe
-from agent.cli.commands.transcribe import TextOutput, utterances
+from agent.cli.commands.transcribe import TextOutput
 from agent.config.engines import STT
 from agent.config.sections import VadSettings
 from agent.errors import ConfigError
+from agent.transcription import utterances
 from agent.turns.vad import SAMPLE_RATE, WINDOW, SileroVad
 from stt import SpeechToTextError, Transcript
 from tests.paths import AUDIO
