@@ -18,7 +18,7 @@ It is registered by one line in `stt.ENGINES`, or as an entry point of group `pa
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,3 +90,26 @@ class SpeechToText(Protocol):
 
     def listen(self) -> AbstractAsyncContextManager[Recognition]:
         """Open the recognition of one utterance; leaving early drops it."""
+
+
+@runtime_checkable
+class AdjustableRecogniser(Protocol):
+    """A recogniser of which one utterance can be wanted otherwise than it was configured."""
+
+    @property
+    def sample_rate(self) -> int:
+        """The rate in Hz that `Recognition.feed` expects."""
+
+    def listen_with(
+        self,
+        *,
+        language: str | None = None,
+        prompt: str = "",
+        translate: bool = False,
+        word_times: bool = False,
+    ) -> AbstractAsyncContextManager[Recognition]:
+        """Open the recognition of one utterance.
+
+        `language`: a code such as en, None as configured; `prompt`: words that are likely;
+        `translate`: into English. Raises SpeechToTextError for what it cannot.
+        """
