@@ -105,6 +105,12 @@ class Agent:
             for name, load_part in parts.items():
                 tasks.start_soon(load, name, load_part)
 
+    def detector(self) -> GuardedVad:
+        """A voice activity detector for one more listener; the model is shared, once loaded."""
+        detector = self._vad.another()
+        detector.reset()
+        return detector
+
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):

@@ -36,9 +36,10 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
     parser.add_argument(
         "--wyoming",
-        type=whole(0, 65535),
-        metavar="PORT",
-        help="speak Home Assistant's protocol there",
+        type=_address,
+        metavar="[HOST:]PORT",
+        help="speak Home Assistant's protocol there; it knows no keys, so another HOST than this "
+        "computer's own needs --insecure",
     )
     parser.add_argument(
         "--api-key", metavar="KEY", help=f"who has it may come in; better in ${KEY}, or a file"
@@ -69,13 +70,30 @@ def run(args: argparse.Namespace) -> int:
             f"{args.host} lets other computers in: give a key (--api-key, {KEY}, --api-keys), or "
             "--insecure to let in anybody"
         )
+    host, port = args.wyoming or ("", None)
+    wyoming = None if port is None else (host or args.host, port)
+    if wyoming is not None and not args.insecure and not is_loopback(wyoming[0]):
+        raise ConfigError(
+            f"--wyoming lets whoever reaches {wyoming[0]} in, for Home Assistant has no keys: add "
+            "--insecure if only your own network does"
+        )
     config = load_config(args.config)
     place = Place(host=args.host, port=args.port, tls_cert=args.tls_cert, tls_key=args.tls_key)
-    ending.run(partial(_serve, config, place, keys))
+    ending.run(partial(_serve, config, place, keys, wyoming))
     return 0
 
 
-async def _serve(config: "Config", place: object, keys: tuple[str, ...]) -> None:
+def _address(text: str) -> tuple[str, int]:
+    """A host, "" for none, and a port."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), whole(0, 65535)(port)
+
+
+async def _serve(
+    config: "Config", place: object, keys: tuple[str, ...], wyoming: tuple[str, int] | None
+) -> None:
+    from contextlib import AsyncExitStack
+
     import anyio
 
     from agent.agent import Agent
@@ -83,6 +101,7 @@ async def _serve(config: "Config", place: object, keys: tuple[str, ...]) -> None
     from agent.server.running import Place, running
     from agent.server.security import Keys, is_loopback
     from agent.server.server import Server
+    from agent.server.wyoming.listening import listening
 
     assert isinstance(place, Place)
     console = SafeConsole(wrap=False)
@@ -90,9 +109,13 @@ async def _serve(config: "Config", place: object, keys: tuple[str, ...]) -> None
     if not keys and not is_loopback(place.host):
         console.print("INSECURE: whoever reaches this computer can talk to the agent: no key")
     try:
-        async with running(server, place) as address:
+        async with AsyncExitStack() as stack:
+            address = await stack.enter_async_context(running(server, place))
             console.print(f"page      {address}")
             console.print(f"protocol  {address.replace('http', 'ws', 1)}v1/realtime")
+            if wyoming is not None:
+                port = await stack.enter_async_context(listening(server, *wyoming))
+                console.print(f"wyoming   {wyoming[0]} port {port}, for Home Assistant")
             console.print("loading …", style="dim")
             await server.load()
             console.print("ready")
