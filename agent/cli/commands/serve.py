@@ -108,6 +108,8 @@ async def _serve(
     server = Server(Agent(config), Keys(keys), config.server)
     if not keys and not is_loopback(place.host):
         console.print("INSECURE: whoever reaches this computer can talk to the agent: no key")
+    if wyoming is not None and not is_loopback(wyoming[0]):
+        console.print("INSECURE: whoever reaches the Wyoming port can use it: it has no keys")
     try:
         async with AsyncExitStack() as stack:
             address = await stack.enter_async_context(running(server, place))

@@ -100,7 +100,8 @@ def _spoken(section: EngineSection) -> list[str]:
         return [_KOKORO.get(_voice(section)[:1], "en")]
     begins = re.match(r"([a-z]{2,3})([-_][A-Za-z]{2})?(?=$|[-_+])", _voice(section))
     if begins is not None and begins[1] in LANGUAGES:
-        return [begins[0].replace("_", "-")]
+        region = (begins[2] or "")[1:].upper()
+        return [f"{begins[1]}-{region}" if region else begins[1]]
     return list(LANGUAGES)
 
 

@@ -1,0 +1,60 @@
+"""`parley serve --wyoming`, with engines that need no download, as Home Assistant sees it."""
+
+import socket
+import subprocess
+import sys
+
+import anyio
+import pytest
+from wyoming.asr import Transcribe, Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.info import Describe, Info
+
+from agent.cli.main import main
+from tests.agent.server.wyoming.conftest import ask, client
+from tests.agent.server.wyoming.test_connection import spoken
+
+pytestmark = pytest.mark.realtime
+
+STOPPED = "synthesize-stopped"
+
+
+def test_it_hears_what_it_says_and_answers() -> None:
+    command = [sys.executable, "-m", "agent.cli", "serve", "offline", "--port", "0"]
+    with subprocess.Popen([*command, "--wyoming", "0"], stdout=subprocess.PIPE, text=True) as serve:
+        try:
+            assert serve.stdout is not None
+            line = next(line for line in serve.stdout if line.startswith("wyoming"))
+            anyio.run(_talk, int(line.split("port")[1].split(",")[0]))
+        finally:
+            serve.terminate()
+    assert serve.returncode == 0
+
+
+async def _talk(port: int) -> None:
+    async with client(port) as home:
+        (info,) = await ask(home, Describe(), until="info")
+        assert Info.from_event(info).tts[0].voices[0].languages == ["en-US"]
+    async with client(port) as home:
+        events = await ask(home, *spoken("What time is it? And who are you?"), until=STOPPED)
+    chunks = [AudioChunk.from_event(event) for event in events if event.type == "audio-chunk"]
+    start = AudioStart(chunks[0].rate, chunks[0].width, chunks[0].channels)
+    async with client(port) as home:
+        (heard,) = await ask(home, Transcribe(), start, *chunks, AudioStop(), until="transcript")
+        assert "who are you" in Transcript.from_event(heard).text
+        answer = await ask(home, Transcript("repeat after me hello house"), until="handled-stop")
+        assert answer[-2].data["text"] == "hello house"
+
+
+def test_another_host_has_to_be_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "offline", "--wyoming", "0.0.0.0:0"]) == 1
+    assert "--insecure" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "offline", "--port", "0", "--wyoming", str(port)]) == 1
+    told = capsys.readouterr().err
+    assert f"port {port}" in told
+    assert len(told.splitlines()) == 1
