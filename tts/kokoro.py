@@ -5,9 +5,10 @@ espeak-ng's, written as in the network's training (hexgrad/misaki, EN_PHONES.md)
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -122,11 +123,28 @@ class Kokoro:
         """Give the network's memory back."""
         self._loaded = None
 
-    def open(self) -> AbstractAsyncContextManager[Utterance]:
-        """Open one utterance; leaving early stops the network in the middle of a clause."""
+    @property
+    def voices(self) -> Sequence[str]:
+        """Those whose files are on this machine."""
+        files = self._ready().folder.glob("voices/*.bin")
+        return sorted(path.stem for path in files if _WEIGHTED.fullmatch(path.stem))
+
+    def in_voice(self, name: str) -> "Kokoro":
+        """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
+        loaded, voices = self._ready(), _blend(name)
+        other = copy(self)
+        language = self._language or _language(voices)
+        other._loaded = replace(loaded, language=language, styles=_blended(loaded.folder, voices))
+        return other
+
+    def _ready(self) -> "_Loaded":
         if self._loaded is None:
             raise TextToSpeechError("kokoro is not loaded: call load() first")
-        return open_utterance(partial(_synthesise, self._loaded))
+        return self._loaded
+
+    def open(self) -> AbstractAsyncContextManager[Utterance]:
+        """Open one utterance; leaving early stops the network in the middle of a clause."""
+        return open_utterance(partial(_synthesise, self._ready()))
 
     def _load(self) -> "_Loaded":
         voices = _blend(self._voice)
@@ -135,18 +153,16 @@ class Kokoro:
         files = [network, "tokenizer.json", *(f"voices/{voice}.bin" for voice in voices)]
         folder = find_folder(self._model, files)
         numbers = read_config(folder / "tokenizer.json", _Tokenizer).model.vocab
-        styles = sum(
-            (share * _styles(folder / f"voices/{voice}.bin") for voice, share in voices.items()),
-            np.zeros((STYLES, WIDTH), np.float32),
-        )
+        styles = _blended(folder, voices)
         espeak = load_library()
         espeak.check(Settings(language, 175, 50))
         session = VoiceSession(folder / network, durations="Round")
-        return _Loaded(session, espeak, language, numbers, styles, self._speed)
+        return _Loaded(folder, session, espeak, language, numbers, styles, self._speed)
 
 
 @dataclass(frozen=True)
 class _Loaded:
+    folder: Path
     session: VoiceSession
     espeak: EspeakLibrary
     language: str
@@ -199,6 +215,14 @@ def _misaki(ipa: str) -> tuple[str, list[int]]:
         origins += [index] * len(new)
         index += size
     return symbols, origins
+
+
+def _blended(folder: Path, voices: Mapping[str, float]) -> NDArray[np.float32]:
+    """Mix voices' vectors [510, 256] by their shares. Raises TextToSpeechError."""
+    return sum(
+        (share * _styles(folder / f"voices/{voice}.bin") for voice, share in voices.items()),
+        np.zeros((STYLES, WIDTH), np.float32),
+    )
 
 
 def _blend(voice: str) -> dict[str, float]:

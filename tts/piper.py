@@ -5,8 +5,10 @@ is known of the files' format: github.com/rhasspy/piper, the voices' own `.onnx.
 """
 
 import re
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -102,6 +104,18 @@ class Piper:
     async def aclose(self) -> None:
         """Give the network's memory back."""
         self._loaded = None
+
+    @property
+    def voices(self) -> Sequence[str]:
+        """The speakers of the voice, where it has several."""
+        return sorted(self._ready().config.speaker_id_map)
+
+    def in_voice(self, name: str) -> "Piper":
+        """Return the same as another speaker (`tts.ManyVoices`). Raises TextToSpeechError."""
+        loaded = self._ready()
+        other = copy(self)
+        other._loaded = replace(loaded, speaker=_speaker(loaded.config, name))
+        return other
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early stops the network in the middle of a clause."""

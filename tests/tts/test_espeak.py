@@ -14,7 +14,7 @@ from agent.config.load import parse_config
 from agent.errors import ConfigError
 from tts.espeak import Espeak
 from tts.espeak.engine import synthesise
-from tts.espeak.library import Settings, _languages, load_library
+from tts.espeak.library import Settings, load_library
 from tts.protocol import Speech, TextToSpeech, TextToSpeechError
 
 pytestmark = pytest.mark.anyio
@@ -204,7 +204,7 @@ def test_a_voice_is_found_by_its_language(voice: str, name: bytes) -> None:
 
 def test_every_language_that_is_listed_is_found() -> None:
     library = load_library()
-    codes = [code for each in library._voices() for _, code in _languages(each.languages)]
+    codes = [code for each in library._voices for _, code in each.languages]
     assert len(codes) > 150
     assert [code for code in codes if isinstance(settled(code), str)] == []
 
@@ -337,3 +337,33 @@ async def test_a_failure_is_raised_to_whoever_takes_the_audio(
         for _ in range(100):  # nobody speaks it, and nobody waits for it
             await utterance.feed("More. ")
         await utterance.finish()
+
+
+async def test_one_who_listens_slowly_holds_up_nobody_else() -> None:
+    voice = await loaded()
+    other = voice.in_voice("de")
+    with anyio.fail_after(10):
+        async with voice.open() as slow:
+            await slow.feed("A long sentence that nobody takes, with many words in it.")
+            await slow.finish()
+            await anext(aiter(slow))  # and no more
+            async with other.open() as quick:
+                await quick.feed("Kurz.")
+                await quick.finish()
+                assert [piece async for piece in quick]
+
+
+async def test_other_voices() -> None:
+    voice = await loaded()
+    assert {"de", "en-us", "fr-fr"} <= {*voice.voices}
+    assert voice.in_voice("de").language == "de"
+    assert voice.in_voice("en-us+f3").sample_rate == voice.sample_rate
+    for unknown in ("alloy", "de+nobody", ""):
+        with pytest.raises(TextToSpeechError, match="espeak has no voice"):
+            voice.in_voice(unknown)
+
+
+async def loaded() -> Espeak:
+    voice = Espeak()
+    await voice.load()
+    return voice

@@ -4,7 +4,7 @@ Importing this module imports no torch; `load` does.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -118,6 +118,19 @@ class Dia2Speech(Settings):
         finally:
             mailbox.close()
 
+    @property
+    def voices(self) -> Sequence[str]:
+        """Those that `parley voice` made."""
+        from tts.dia2.voices import folder
+
+        return folder.names()
+
+    def in_voice(self, name: str) -> "Dia2InVoice":
+        """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
+        from tts.dia2.voices import folder
+
+        return Dia2InVoice(self, str(folder.find(name)))
+
     def remember(self, turn: SpokenTurn) -> None:
         """Take a turn that has ended (`tts.protocol.ConversationalSpeech`).
 
@@ -132,6 +145,32 @@ class Dia2Speech(Settings):
         if self._loaded is None:
             raise TextToSpeechError("Dia2 is not loaded: call load() first")
         return self._loaded
+
+
+class Dia2InVoice:
+    """Dia2, loaded, in a voice of its own; it takes up nothing of how the conversation sounded."""
+
+    sounds = SOUNDS
+    language = "en"
+
+    def __init__(self, engine: Dia2Speech, voice: str) -> None:
+        self._engine = engine
+        self._voice = voice
+
+    @property
+    def sample_rate(self) -> int:
+        """As the engine's."""
+        return self._engine.sample_rate
+
+    async def load(self) -> None:
+        """It is loaded."""
+
+    async def aclose(self) -> None:
+        """The engine stays."""
+
+    def open(self) -> "AbstractAsyncContextManager[Dia2Utterance]":
+        """Open one utterance, as the engine does."""
+        return self._engine.open_script([self._voice])
 
 
 class Dia2Utterance:

@@ -1,12 +1,16 @@
 """The engine `espeak`, the embedded default: no downloads."""
 
 import bisect
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
+import anyio
 import anyio.from_thread
 import anyio.to_thread
 import numpy as np
@@ -16,7 +20,7 @@ from pydantic import AfterValidator, Field
 from tts.espeak.language import language_of
 from tts.espeak.library import EspeakLibrary, Settings, WordEvent, load_library
 from tts.protocol import Speech, SpokenWord, TextToSpeechError, Utterance
-from tts.utterance import Send, open_utterance
+from tts.utterance import Send, open_utterance, unwrapping_task_group
 
 
 def _known(voice: str) -> str:
@@ -72,6 +76,19 @@ class Espeak:
     async def aclose(self) -> None:
         """Nothing to give back: the library belongs to the process."""
 
+    @property
+    def voices(self) -> Sequence[str]:
+        """The languages that espeak speaks; each has variants, such as en-us+f3."""
+        return self._loaded().languages
+
+    def in_voice(self, name: str) -> "Espeak":
+        """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
+        if not self._loaded().has(name):
+            raise TextToSpeechError(f"espeak has no voice {name!r}")
+        other = copy(self)
+        other._settings = replace(self._settings, voice=name)
+        return other
+
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early stops it within a block of 60 ms of audio."""
         self._loaded()
@@ -83,14 +100,23 @@ class Espeak:
         return self._library
 
     async def _synthesise(self, clause: str, send: Send) -> None:
+        # The library is one for all: a clause is made whole, however slowly it is taken.
+        outbox, pieces = anyio.create_memory_object_stream[Speech](math.inf)
+
         def deliver(piece: Speech) -> None:
             anyio.from_thread.check_cancelled()  # what it raises stops espeak
-            anyio.from_thread.run(send, piece)
+            anyio.from_thread.run_sync(outbox.send_nowait, piece)
 
-        library = self._loaded()
-        await anyio.to_thread.run_sync(
-            partial(synthesise, library, self._settings, clause, deliver)
-        )
+        async def make() -> None:
+            job = partial(synthesise, self._loaded(), self._settings, clause, deliver)
+            with outbox:
+                await anyio.to_thread.run_sync(job)
+
+        with pieces:
+            async with unwrapping_task_group() as tasks:
+                tasks.start_soon(make)
+                async for piece in pieces:
+                    await send(piece)
 
 
 def synthesise(

@@ -63,6 +63,15 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 
 @dataclass(frozen=True, slots=True)
+class _Listed:
+    """Voice of the library's list: its name, its file, its languages with their priorities."""
+
+    name: bytes
+    identifier: bytes
+    languages: list[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class WordEvent:
     """Beginning of a word: its first character's index in the text, its first sample."""
 
@@ -106,6 +115,8 @@ class EspeakLibrary:
         self._callback = _CALLBACK(self._on_block)
         self._library.espeak_SetSynthCallback(self._callback)
         self._lock = threading.Lock()
+        # Listed once: the library makes its list anew each time, under whoever reads it.
+        self._voices = self._list_voices()
         self._settings: Settings | None = None
         self._deliver: Deliver | None = None
         self._failure: BaseException | None = None
@@ -114,6 +125,17 @@ class EspeakLibrary:
         """Raise TextToSpeechError when there is no such voice."""
         with self._lock:
             self._apply(settings)
+
+    def has(self, voice: str) -> bool:
+        """Whether there is such a voice; other than `check` it never waits for one that speaks."""
+        name, plus, variant = voice.partition("+")
+        known = self._named(name) or self._of_language(name)
+        return known is not None and (not plus or variant in self._variants())
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that it speaks, one for each voice: codes such as en-us."""
+        return sorted({voice.languages[0][1] for voice in self._voices if voice.languages})
 
     def synthesise(self, text: str, settings: Settings, deliver: Deliver) -> None:
         """Synthesise `text`; `deliver` gets each block of audio and the words it starts.
@@ -181,10 +203,10 @@ class EspeakLibrary:
         espeak would also take a folder, and any file for one of a voice.
         """
         wanted = name.lower().encode()
-        for voice in self._voices():
+        for voice in self._voices:
             file = voice.identifier.lower()
             if wanted in (voice.name.lower(), file, file.rpartition(b"/")[2]):
-                return bytes(voice.identifier)
+                return voice.identifier
         return None
 
     def _of_language(self, language: str) -> bytes | None:
@@ -196,19 +218,19 @@ class EspeakLibrary:
         while code:
             found = [
                 (priority, index, voice.identifier)
-                for index, voice in enumerate(self._voices())
-                for priority, spoken in _languages(voice.languages)
+                for index, voice in enumerate(self._voices)
+                for priority, spoken in voice.languages
                 if spoken.lower() == code
             ]
             if found:
-                return bytes(min(found)[2])
+                return min(found)[2]
             code, _, region = code.rpartition("-")
             if not _REGION.fullmatch(region):
                 return None
         return None
 
     def _unknown(self, voice: str) -> str:
-        names = [_languages(each.languages)[0][1] for each in self._voices()]
+        names = self.languages
         nearest = difflib.get_close_matches(voice, names, n=3, cutoff=0.4)
         known = ", ".join(nearest) or "such as en-us, en-gb, de, fr, es"
         return f"espeak has no voice {voice!r}; nearest of its {len(names)}: {known}"
@@ -222,10 +244,14 @@ class EspeakLibrary:
     def _variants(self) -> list[str]:
         return [path.name for path in (self._data / "voices" / "!v").iterdir()]
 
-    def _voices(self) -> list[_Voice]:
+    def _list_voices(self) -> list[_Listed]:
         self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
-        # The list ends with a null.
-        return [each.contents for each in takewhile(bool, self._library.espeak_ListVoices(None))]
+        listed = []
+        for each in takewhile(bool, self._library.espeak_ListVoices(None)):  # it ends with a null
+            voice = each.contents
+            languages = _languages(voice.languages)
+            listed.append(_Listed(bytes(voice.name), bytes(voice.identifier), languages))
+        return listed
 
     def _on_block(self, pcm: Any, count: int, events: Any) -> int:
         if not pcm or count == 0 or self._deliver is None:  # the last call carries no audio

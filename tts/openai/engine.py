@@ -7,7 +7,9 @@ with it every byte of an answer is counted before it is kept, of an error's page
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
@@ -93,6 +95,17 @@ class OpenAI:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    @property
+    def voices(self) -> Sequence[str]:
+        """None: such servers have no common way to list them."""
+        return ()
+
+    def in_voice(self, name: str) -> "OpenAI":
+        """Return the same in another voice, whether or not the server has it (`tts.ManyVoices`)."""
+        other = copy(self)
+        other._request = self._request | {"voice": name}
+        return other
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early hangs up."""

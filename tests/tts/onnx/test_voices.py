@@ -247,3 +247,30 @@ def test_they_are_engines_of_the_configuration(tmp_path: Path, engine: str) -> N
     path = tmp_path / "agent.yaml"
     path.write_text(f"tts: {{engine: {engine}, speed: 1.2}}\n", "utf-8")
     assert re.search("speed", str(load_config(path).tts))
+
+
+async def test_kokoros_other_voices(tmp_path: Path, speak: Any) -> None:
+    engine = Kokoro(
+        model=str(make_kokoro(tmp_path, {"am_toy": 1.0, "am_loud": 2.0, "ef_otra": 1.0})),
+        voice="am_toy",
+    )
+    await engine.load()
+    assert engine.voices == ["am_loud", "am_toy", "ef_otra"]
+    own = (await speak(engine, ["one"])).pcm
+    other = engine.in_voice("am_loud")
+    assert (engine.language, engine.in_voice("ef_otra").language) == ("en", "es")
+    assert np.abs((await speak(other, ["one"])).pcm).max() > 1.5 * np.abs(own).max()
+    assert np.array_equal((await speak(engine.in_voice("am_toy"), ["one"])).pcm, own)
+    assert np.array_equal((await speak(engine, ["one"])).pcm, own), "it stays as it was"
+    for unknown in ("alloy", "af_nobody"):
+        with pytest.raises(TextToSpeechError):
+            engine.in_voice(unknown)
+
+
+async def test_pipers_other_speakers(tmp_path: Path) -> None:
+    engine = Piper(voice=str(make_piper(tmp_path, speakers=("ann", "bob"))))
+    await engine.load()
+    assert engine.voices == ["ann", "bob"]
+    assert engine.in_voice("bob").sample_rate == engine.sample_rate
+    with pytest.raises(TextToSpeechError, match="alloy"):
+        engine.in_voice("alloy")

@@ -21,6 +21,7 @@ from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech, Dia2Utterance
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.prepare import load
+from tts.dia2.voices import folder
 from tts.dia2.voices.voice import Voice
 from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
@@ -309,3 +310,18 @@ def test_a_forked_process_is_told_to_load_its_own(model: Path) -> None:
     child, parent = done.stdout.splitlines()
     assert child.startswith("TextToSpeechError Dia2 was loaded before this process was forked")
     assert parent == "True"
+
+
+async def test_another_voice(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speak: Any
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    made = make_voice(load(settings(model)))
+    made.save(folder.path_of("ada"))
+    async with loaded(model) as engine:
+        assert engine.voices == ["ada"]
+        other = await speak(engine.in_voice("ada"), [TEXT])
+        with pytest.raises(TextToSpeechError, match="there is no voice 'bob'"):
+            engine.in_voice("bob")
+    async with loaded(model, voice="ada") as engine:
+        assert np.array_equal(other.pcm, (await speak(engine, [TEXT])).pcm)
