@@ -19,12 +19,12 @@ from agent.guards.secrets import learn_environment
 from agent.shadowing import strangers
 
 COMMANDS = (
-    *("talk", "serve", "say", "transcribe", "history", "voice"),
+    *("talk", "serve", "satellite", "say", "transcribe", "history", "voice"),
     *("setup", "demo", "devices", "doctor", "config"),
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""
 
-CONVERSATIONS = ("talk", "serve", "say")
+CONVERSATIONS = ("talk", "serve", "satellite", "say")
 """Commands that Ctrl-C ends as intended."""
 
 

@@ -53,12 +53,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM. Raises ParleyError and the engines' errors."""
-    try:
-        import starlette  # noqa: F401  (only to tell whether it is there)
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        install = pip_install(f"{NAME}[server]")
-        raise ParleyError(f"the server needs {error.name}: {install}") from None
+    check_installed()
     from agent.config.load import load_config
     from agent.server.running import Place
     from agent.server.security import is_loopback, read_keys
@@ -81,6 +76,16 @@ def run(args: argparse.Namespace) -> int:
     place = Place(host=args.host, port=args.port, tls_cert=args.tls_cert, tls_key=args.tls_key)
     ending.run(partial(_serve, config, place, keys, wyoming))
     return 0
+
+
+def check_installed() -> None:
+    """Raise ParleyError when the extra `server` is missing."""
+    try:
+        import starlette  # noqa: F401  (only to tell whether it is there)
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        install = pip_install(f"{NAME}[server]")
+        raise ParleyError(f"the server needs {error.name}: {install}") from None
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -1,8 +1,8 @@
 """One connection of Home Assistant's: what it asks for is done in order, and read meanwhile."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
@@ -33,7 +33,7 @@ from agent.server.wyoming.description import describe
 from agent.server.wyoming.hearing import transcribe
 from agent.server.wyoming.speaking import speak
 from agent.server.wyoming.text import Text, checked
-from agent.server.wyoming.wire import EventError, EventStream, WireError
+from agent.server.wyoming.wire import EventError, EventStream, WireError, taken_apart
 from stt import SpeechToTextError
 from tts import TextToSpeechError
 
@@ -83,7 +83,7 @@ class Connection:
                 event = await self._events.read()
                 if event is None:
                     return
-                with _taken_apart(event):
+                with taken_apart(event):
                     await self._on(event)
             except EventError as error:
                 await self._refuse(str(error), "bad_event")
@@ -239,12 +239,3 @@ class Connection:
     async def _refuse(self, why: str, code: str) -> None:
         log.warning("refused: %s", why)
         await self._events.send(Error(why, code))
-
-
-@contextmanager
-def _taken_apart(event: Event) -> Iterator[None]:
-    """Raise EventError for what is not in an event: the package does not look."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise EventError(f"{event.type[:64]}: {error!r:.200}") from None

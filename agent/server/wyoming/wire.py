@@ -4,8 +4,8 @@ The package's own reader has none: a line, a length or a silence of the peer's w
 """
 
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from io import BytesIO
 from typing import Any, Self
 
@@ -104,6 +104,15 @@ class EventStream:
             scope.cancel()
         finally:
             self._outgoing.close()
+
+
+@contextmanager
+def taken_apart(event: Event) -> Iterator[None]:
+    """Raise EventError for what an event lacks: the package does not look."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EventError(f"{event.type[:64]}: {error!r:.200}") from None
 
 
 _LENGTHS = {"data_length": DATA, "payload_length": PAYLOAD}
