@@ -254,6 +254,7 @@ class Agent:
             config.turn,
             progress=decision_points(config.interruption),
             model=self._turn_model,
+            words=True,
             threshold=echo.threshold,
             report=report,
             numbers=session.numbers,

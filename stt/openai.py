@@ -39,6 +39,7 @@ class OpenAI:
     """Client of a transcription endpoint. Nothing is imported or connected before `load`."""
 
     sample_rate = SAMPLE_RATE
+    punctuates = True
 
     def __init__(
         self,

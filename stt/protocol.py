@@ -11,6 +11,8 @@ two methods of `Recognition`. In plain words:
 - Whatever computes runs in a worker thread or a process, never on the event loop.
 - Parley waits half a minute at most. An engine that keeps longer limits itself has an attribute
   `patience`: the seconds within which any call goes on or fails.
+- An engine that writes a full stop where a sentence ends, and none where it breaks off, has an
+  attribute `punctuates`, which is True: it is evidence of a turn's end.
 - What goes wrong is raised as `SpeechToTextError`, with a message that says what to do.
 
 It is registered by one line in `stt.ENGINES`, or as an entry point of group `parley.stt`.
@@ -113,3 +115,8 @@ class AdjustableRecogniser(Protocol):
         `language`: a code such as en, None as configured; `prompt`: words that are likely;
         `translate`: into English. Raises SpeechToTextError for what it cannot.
         """
+
+
+def punctuates(engine: SpeechToText) -> bool:
+    """Return whether the engine's punctuation is evidence, by its attribute `punctuates`."""
+    return bool(getattr(engine, "punctuates", False))

@@ -165,7 +165,7 @@ class TurnSettings(Section):
         default=0.1, description="Silence that ends a turn that surely sounds finished."
     )
     silence: Seconds = Field(
-        default=1.0,
+        default=0.6,
         description="Silence that ends a turn of which nothing is known; a turn that sounds "
         "finished never takes more, one that sounds unfinished never less.",
     )
@@ -175,7 +175,8 @@ class TurnSettings(Section):
     speculate: Switch[Literal["off", "stt", "llm", "all"]] = Field(
         default="all",
         description="How far a reply is prepared in a pause, before the turn is surely over: not "
-        "at all, its words recognised, the model asked, or all of it but the playing.",
+        "at all (nor are all of its words weighed in the pause), its words recognised, the model "
+        "asked, or all of it but the playing.",
     )
     max_guesses: Annotated[int, Field(ge=0, le=100)] = Field(
         default=4, description="Replies prepared in vain per turn; further ones wait for its end."

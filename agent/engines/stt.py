@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from agent.engines.border import Border, Use
 from agent.engines.rate import checked_rate
 from agent.guards.text import valid
-from stt import Recognition, SpeechToText, SpeechToTextError, Transcript
+from stt import Recognition, SpeechToText, SpeechToTextError, Transcript, punctuates
 
 FEED = 15.0
 """Seconds until a recogniser must have taken a piece of sound."""
@@ -36,6 +36,11 @@ class GuardedSpeechToText:
         if self._rate is None:
             self._rate = checked_rate(self._border, lambda: self._stt.sample_rate)
         return self._rate
+
+    @property
+    def punctuates(self) -> bool:
+        """Whether the recogniser's punctuation is evidence."""
+        return punctuates(self._stt)
 
     async def load(self) -> None:
         """Load the recogniser. Raises SpeechToTextError."""

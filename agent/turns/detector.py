@@ -26,6 +26,7 @@ from enum import Enum, auto
 from itertools import count
 
 from agent.config.sections import TurnSettings, VadSettings
+from agent.turns.certainty import log_odds, probability
 from agent.turns.events import (
     Signal,
     SpeechCandidate,
@@ -88,10 +89,14 @@ class TurnDetector:
         turn: TurnSettings,
         progress: tuple[float, ...] = (0.25, 1.0),
         numbers: Iterator[int] | None = None,
+        *,
+        words: bool = False,
     ) -> None:
         """`progress`: the seconds of voice at which `SpeechProgress` is signalled.
 
-        `numbers` are those of the turns, by default all from 1.
+        `numbers` are those of the turns, by default all from 1. `words`: those of every pause are
+        being recognised, and will be judged. Until they are, no turn ends by what it sounds like,
+        nor by a silence that its words may ask to be longer.
         """
         self._numbers = numbers or count(1)
         self.turn = 0
@@ -99,12 +104,23 @@ class TurnDetector:
         self._vad = vad
         self._settings = turn
         self._progress = progress
+        self._words_follow = words
         self._reset()
 
     @property
     def speaking(self) -> bool:
         """Whether a turn has begun and not yet ended."""
         return self.state in (UserState.SPEAKING, UserState.PAUSED)
+
+    @property
+    def pause(self) -> int | None:
+        """The number of the pause that lasts, if there is one and nothing is heard in it."""
+        return self._pauses if self.state is UserState.PAUSED and not self._pause.voiced else None
+
+    @property
+    def quiet(self) -> float:
+        """Seconds of silence so far."""
+        return self._end - self._stop
 
     def update(
         self, probability: float, start: float, end: float, threshold: float | None = None
@@ -164,10 +180,10 @@ class TurnDetector:
 
     def check(self) -> list[Signal]:
         """End the turn if the silence is enough, by what was judged since the last window."""
-        if self.state is not UserState.PAUSED or self._pause.voiced:
+        if self.pause is None:
             return []
         wanted, why = self._wanted()
-        if self._end - self._stop < wanted - 1e-9:
+        if self.quiet < wanted - 1e-9:
             return []
         return [self._ended(why, certainty=self.certainty)]
 
@@ -178,11 +194,7 @@ class TurnDetector:
         if not judged or self._settings.detector == "silence":
             return None
         # Two witnesses who know nothing of each other: their odds multiply (naive Bayes).
-        odds = 1.0
-        for judgement in judged:
-            p = min(max(judgement, 0.02), 0.98)
-            odds *= p / (1 - p)
-        return odds / (1 + odds)
+        return probability(sum(map(log_odds, judged)))
 
     @property
     def waiting(self) -> str:
@@ -242,7 +254,7 @@ class TurnDetector:
         return signals
 
     def _unvoiced(self) -> list[Signal]:
-        quiet = self._end - self._stop
+        quiet = self.quiet
         if self.state is UserState.CANDIDATE:
             # A click may have a gap as long as itself before it stops being one sound.
             if quiet >= self._settings.min_speech:
@@ -260,6 +272,8 @@ class TurnDetector:
     def _wanted(self) -> tuple[float, str]:
         """How much silence ends the turn, and why."""
         turn, certainty = self._settings, self.certainty
+        if self._words_follow and turn.detector != "silence" and self._pause.words is None:
+            return max(turn.silence, turn.unfinished), "its words are being recognised"
         if certainty is None:
             return turn.silence, f"{turn.silence:.2f} s of silence"
         # The surer, the sooner; doubt costs little of the time at first and all of it in the end.

@@ -16,6 +16,11 @@ PREPOSITIONS = _set(
     "about to onto upon per via until till except including as near in on"
 )
 PARTICLES = _set("on off up down in out")
+MAY_END = PREPOSITIONS | _set(
+    "that this it so me us what who where why how is was am not say said know think mean two three "
+    "one four five six seven eight nine ten eleven twelve zero oh"
+)
+"""What a phrase seldom ends with, but may: I did not ask for that."""
 SWITCHES = _set("turn switch put keep leave")
 BE = _set("is are was were am isn't aren't wasn't weren't 'm 're 's")
 INVERTED = BE | _set(
@@ -81,7 +86,7 @@ ENDINGS = frozenset(
     |thank you|thanks|let me know|like that|do that|stop that|is that|about that|with that|say that
     |is this|like this|right now|too much|very much|so much|isn't it|don't you|or not|and so on
     |for now|you know what|so what
-    |what do you think|do you do""".replace("\n    ", "").split("|")
+    |what do you think|do you do|a little|i guess|it depends""".replace("\n    ", "").split("|")
 )
 # Words that other languages have too: they do not make a phrase English.
 SHARED = _set(

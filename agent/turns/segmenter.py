@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from statistics import mean
 
 import anyio
 import numpy as np
@@ -18,13 +19,13 @@ from numpy.typing import NDArray
 from agent.audio.resample import Resampler
 from agent.config.sections import TurnSettings, VadSettings
 from agent.events import Audio, Decision, ErrorEvent, Event
+from agent.turns.certainty import log_odds, probability
 from agent.turns.completeness import Judgement
 from agent.turns.detector import TurnDetector
 from agent.turns.events import (
     Signal,
     SpeechAudio,
     SpeechEnded,
-    SpeechPaused,
     SpeechStarted,
     UserSpeech,
 )
@@ -36,6 +37,13 @@ STALLED = 1.0
 
 JUDGED = 8.0
 """Seconds at the end of a turn that a model of its sound is given."""
+
+ASKED = (0.0, 0.2, 0.3, 0.5)
+"""Seconds of silence at which it is asked: when the pause is noticed, and again as it grows. Of a
+sentence that breaks off it knows better at first, of one that is over later: its mean counts."""
+
+TRUST = 0.45
+"""How much of its log odds is believed: it is surer than it is right (`bench.turn_end`)."""
 
 
 class TurnSegmenter:
@@ -49,20 +57,25 @@ class TurnSegmenter:
         *,
         progress: tuple[float, ...] = (0.25, 1.0),
         model: TurnModel | None = None,
+        words: bool = False,
         threshold: Callable[[float, float], float] = lambda _time, start: start,
         report: Callable[[Event], None] = lambda _: None,
         numbers: Iterator[int] | None = None,
     ) -> None:
         """`vad` gives voice probabilities; the settings say what they mean.
 
-        `progress`: see `TurnDetector`. `model` judges how finished a turn sounds. `threshold` gives
-        the probability at which speech begins, from a time and the settings' own. `report` is told
-        of failures.
+        `progress`: see `TurnDetector`. `model` judges how finished a turn sounds. `words`: `read`
+        is called in every pause. `threshold` gives the probability at which speech begins, from a
+        time and the settings' own. `report` is told of failures.
         """
         self._vad = vad
-        self._detector = TurnDetector(vad_settings, turn, progress, numbers)
+        self._detector = TurnDetector(vad_settings, turn, progress, numbers, words=words)
         self.configure(vad_settings, turn)
         self._model = model
+        self._asking = False  # the model, now
+        self._asked: tuple[int, int] | None = None  # in which pause
+        self._ask_at: list[float] = []  # at these lengths of its silence, yet
+        self._answers: list[float] = []  # so far, in log odds
         self._threshold = threshold
         self._report = report
         self._turn = _Latest(round(JUDGED * SAMPLE_RATE))
@@ -104,17 +117,17 @@ class TurnSegmenter:
                     except anyio.EndOfStream:
                         break
                 if waited.cancelled_caught:
-                    await self._tell(self._detector.flush(), send, tasks)
+                    await self._tell(self._detector.flush(), send)
                     continue
                 patience = max(patience, 2 * block.duration)
                 if self._manual:
-                    await self._keep(block, send, tasks)
+                    await self._keep(block, send)
                 else:
                     await self._hear(block, send, tasks)
                 if block.mark is not None:
-                    await self._mark(block, send, tasks)
+                    await self._mark(block, send)
             await self._take(np.concatenate((self._window, self._resampler.flush())), send)
-            await self._tell(self._detector.flush(), send, tasks)
+            await self._tell(self._detector.flush(), send)
             tasks.cancel_scope.cancel()
 
     async def _hear(
@@ -127,44 +140,41 @@ class TurnSegmenter:
         self._window = np.concatenate((self._window, pcm))
         probabilities = await self._vad.feed(pcm)
         # What others have judged since the last block may be enough by itself.
-        await self._tell(self._detector.check(), send, tasks)
+        await self._tell(self._detector.check(), send)
         # Window by window, however long the block: each is before, in or after a turn.
-        for probability in probabilities:
+        for voiced in probabilities:
             window, self._window = self._window[:WINDOW], self._window[WINDOW:]
             await self._take(window, send)
             self._judged += WINDOW
             until = end - (self._received - self._judged) / SAMPLE_RATE
             threshold = self._threshold(until, self._start)
             since = until - WINDOW / SAMPLE_RATE
-            signals = self._detector.update(probability, since, until, threshold)
-            await self._tell(signals, send, tasks)
+            signals = self._detector.update(voiced, since, until, threshold)
+            await self._tell(signals, send)
+            self._ask(tasks)
 
-    async def _keep(
-        self, block: Audio, send: MemoryObjectSendStream[UserSpeech], tasks: TaskGroup
-    ) -> None:
+    async def _keep(self, block: Audio, send: MemoryObjectSendStream[UserSpeech]) -> None:
         """Whatever is heard is the user's turn, until somebody commits it."""
         if len(pcm := self._at_16k(block)):
             start = anyio.current_time() if block.time is None else block.time
-            await self._tell(self._detector.open(start), send, tasks)
+            await self._tell(self._detector.open(start), send)
             await self._pass_on(pcm, send)
-            await self._tell(self._detector.extend(start + block.duration), send, tasks)
+            await self._tell(self._detector.extend(start + block.duration), send)
 
-    async def _mark(
-        self, block: Audio, send: MemoryObjectSendStream[UserSpeech], tasks: TaskGroup
-    ) -> None:
+    async def _mark(self, block: Audio, send: MemoryObjectSendStream[UserSpeech]) -> None:
         """Somebody says that the turn is over, or that it is to be forgotten."""
         end = anyio.current_time() if block.time is None else block.time + block.duration
         dropped = block.mark == "clear"
         if dropped:
             self._pre_roll.take()
         else:
-            await self._tell(self._detector.open(end), send, tasks)
+            await self._tell(self._detector.open(end), send)
         await self._take(np.concatenate((self._window, self._resampler.flush())), send)
         self._window = np.zeros(0, np.float32)
         self._received = self._judged = 0
         self._resampler = Resampler(self._rate, SAMPLE_RATE, "light")
         self._vad.reset()
-        await self._tell(self._detector.close(end, dropped=dropped), send, tasks)
+        await self._tell(self._detector.close(end, dropped=dropped), send)
 
     async def _take(
         self, pcm: NDArray[np.float32], send: MemoryObjectSendStream[UserSpeech]
@@ -181,9 +191,7 @@ class TurnSegmenter:
             self._turn.add(pcm)
         await send.send(SpeechAudio(self._detector.turn, pcm))
 
-    async def _tell(
-        self, signals: list[Signal], send: MemoryObjectSendStream[UserSpeech], tasks: TaskGroup
-    ) -> None:
+    async def _tell(self, signals: list[Signal], send: MemoryObjectSendStream[UserSpeech]) -> None:
         for signal in signals:
             match signal:
                 case SpeechStarted():
@@ -191,17 +199,26 @@ class TurnSegmenter:
                     await send.send(signal)
                     if len(pre_roll := self._pre_roll.take()):
                         await self._pass_on(pre_roll, send)
-                case SpeechPaused():
-                    if self._model is not None:
-                        tasks.start_soon(self._judge, self._model, signal, self._turn.pcm())
-                    await send.send(signal)
                 case SpeechEnded():
                     await send.send(replace(signal, decided=anyio.current_time()))
                 case _:
                     await send.send(signal)
 
+    def _ask(self, tasks: TaskGroup) -> None:
+        """Have the model asked, where it is time to: one question after the other."""
+        pause = self._detector.pause
+        if self._model is None or self._asking or pause is None:
+            return
+        if self._asked != (self._detector.turn, pause):
+            self._asked = self._detector.turn, pause
+            self._ask_at, self._answers = list(ASKED), []
+        if self._ask_at and self._ask_at[0] <= self._detector.quiet:
+            self._asking = True
+            self._ask_at = [at for at in self._ask_at if at > self._detector.quiet]
+            tasks.start_soon(self._judge, self._model, self._turn.pcm(), self._asked)
+
     async def _judge(
-        self, model: TurnModel, paused: SpeechPaused, heard: NDArray[np.float32]
+        self, model: TurnModel, heard: NDArray[np.float32], asked: tuple[int, int]
     ) -> None:
         """How finished does the turn sound? Told to the detector, unless the pause is over."""
         try:
@@ -209,9 +226,14 @@ class TurnSegmenter:
         except Exception as error:  # noqa: BLE001  (P6: without it the words and silence decide)
             code = type(error).__name__
             self._report(ErrorEvent("turns", code, str(error), recovered=True))
+            self._ask_at = []
             return
-        if paused.turn == self._detector.turn:
-            self._detector.judge(paused.pause, sound=certainty)
+        finally:
+            self._asking = False
+        if asked == (self._detector.turn, self._detector.pause):
+            self._answers.append(log_odds(certainty))
+            believed = probability(TRUST * mean(self._answers))
+            self._detector.judge(asked[1], sound=believed)
             self._tell_certainty()
 
     def _tell_certainty(self) -> None:

@@ -7,6 +7,7 @@ the recogniser finishes what it has, so that the words are there when the pause 
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 import numpy as np
@@ -29,7 +30,7 @@ from agent.turns.events import (
     UserWords,
 )
 from agent.turns.vad import SAMPLE_RATE
-from stt import Recognition, SpeechToText, Transcript
+from stt import Recognition, SpeechToText, Transcript, punctuates
 from tts import SpokenTurn, SpokenWord
 
 BACKLOG = 8
@@ -54,9 +55,11 @@ class Transcriber:
         """`report` is told of failures; a failed turn does not end the stage.
 
         `keep_sound`: final words come with their sound. `preemptive`: the recogniser finishes in
-        every pause. `judge` is told how finished the words read in a pause, by its turn and number.
+        every pause. `judge` is told how finished the words read in a pause, by its turn and number:
+        all of them, or those so far where the recogniser does not finish.
         """
         self._stt = stt
+        self._punctuated = punctuates(stt)
         self._report = report
         self._keep_sound = keep_sound
         self._preemptive = preemptive
@@ -132,7 +135,10 @@ class Transcriber:
                 elif self._preemptive:
                     await self._finish_ahead(item, listening, send)
                 else:
-                    self._judge(turn, item.pause, judge(listening.text))
+                    # The partial lags behind: that it reads unfinished says nothing of this pause.
+                    partly = judge(listening.text)
+                    certainty = max(partly.certainty, 0.5)
+                    self._judge(turn, item.pause, replace(partly, certainty=certainty))
             transcript = await recognition.finish()
         if transcript.rejected is not None:
             message = f"turn {turn} is not taken for speech: {transcript.rejected}"
@@ -152,8 +158,8 @@ class Transcriber:
         transcript = await listening.recognition.finish()
         text = transcript.text.strip()
         if self._pause == (paused.turn, paused.pause):
-            if text:
-                self._judge(paused.turn, paused.pause, judge(text))
+            judgement = judge(text, punctuated=self._punctuated, language=transcript.language)
+            self._judge(paused.turn, paused.pause, judgement)
             await send.send(PreemptiveTranscript(paused.turn, paused.pause, text))
 
 

@@ -35,6 +35,7 @@ class Whisper:
     """OpenAI's Whisper, run by faster-whisper. One utterance is decoded at a time, in a thread."""
 
     sample_rate = SAMPLE_RATE
+    punctuates = True
 
     def __init__(
         self,

@@ -26,7 +26,12 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 async def test_noise_is_ducked_and_the_reply_resumed_with_nothing_lost() -> None:
-    talk = await converse(over_the_story(0.4), stt=FakeStt([QUESTION, ""]), llm=FakeLlm([STORY]))
+    talk = await converse(
+        over_the_story(0.4),
+        stt=FakeStt([QUESTION, ""]),
+        llm=FakeLlm([STORY]),
+        config={"turn": {"silence": 1.0}},  # so that it is noticed in the middle of a word
+    )
     assert [d for d in talk.decisions() if d in ("duck", "stop", "resume", "unduck")] == [
         *("duck", "stop"),
         *("resume", "unduck"),
@@ -223,6 +228,7 @@ async def test_a_yeah_that_answers_a_question_is_a_turn(gap: float, heard: str) 
         Scripted([(0.5, False), (0.5, True), (gap, False), (0.3, True), (4, False)]),
         stt=PartialStt([(0, QUESTION)], [(0.5, "yeah")]),
         llm=FakeLlm([reply, ["Good."]]),
+        config={"turn": {"silence": 1.0}},  # which the gaps go with
     )
     assert [m[:2] for m in talk.history()][1:] == [
         ("assistant", heard),

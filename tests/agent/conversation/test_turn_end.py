@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from agent.config.sections import TurnSettings
 from tests.agent.conversation.simulated import TICK, converse, one_turn
-from tests.agent.fakes import FakeLlm, FakeStt, Scripted
+from tests.agent.fakes import RATE, FakeLlm, FakeStt, Scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -40,9 +40,6 @@ async def test_a_pause_in_a_sentence_is_inside_the_turn(pause: float) -> None:
 @pytest.mark.parametrize("pause", [0.4, 0.8, 1.2])
 async def test_and_with_a_model_of_the_sound(pause: float) -> None:
     class Model:
-        def __init__(self) -> None:
-            self.certainties = [0.05, 0.97]
-
         async def load(self) -> None:
             """Nothing to load."""
 
@@ -52,7 +49,7 @@ async def test_and_with_a_model_of_the_sound(pause: float) -> None:
         async def complete(self, pcm: NDArray[np.float32]) -> float:
             assert len(pcm)
             await anyio.sleep(0.03)
-            return self.certainties.pop(0)
+            return 0.97 if np.count_nonzero(pcm > 0.25) > 1.5 * RATE else 0.05
 
     talk = await converse(
         Scripted([(1, False), (1, True), (pause, False), (1, True), (4, False)]),

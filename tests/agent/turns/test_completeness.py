@@ -130,3 +130,73 @@ def test_phrases_that_no_rule_was_made_for() -> None:
     wrong = share(HELD_OUT_UNFINISHED, FINISHED, 1) * len(HELD_OUT_UNFINISHED)
     assert found / len(HELD_OUT_COMPLETE) >= 0.9  # recall
     assert found / (found + wrong) >= 0.95  # precision
+
+
+EVERYDAY = """
+I did not ask for that.
+Thank you for that.
+I already know that.
+I don't want to.
+I'd love to.
+I need someone to talk to.
+That's what I was looking for.
+There is nothing to worry about.
+No, I am not.
+I don't know what to say.
+Tell me what you think.
+I guess.
+I was born in 1984.
+My number is 5551234.
+Set a timer for 10.
+What is it good for?
+That is what it is.
+It depends.
+I will see what I can do.
+My brother is getting married in May.
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("text", EVERYDAY)
+def test_a_full_stop_that_was_heard_ends_a_sentence(text: str) -> None:
+    """As written by Whisper, of which a sentence that breaks off seldom has one."""
+    judgement = judge(text, punctuated=True)
+    assert judgement.certainty >= FINISHED, judgement
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("I would like to order.", "I want a.", "It was because.", "I would like to, um."),
+        *("That's what I was looking", "I was born in", "and then she said that"),
+        *("Why does my phone?", "How many people?", "What is the?"),
+        *("I would like to...", "So, I was thinking,", "My room number is..."),
+    ],
+)
+def test_a_full_stop_does_not_end_every_phrase_and_the_lack_of_one_none(text: str) -> None:
+    judgement = judge(text, punctuated=True)
+    assert judgement.certainty < 0.5, judgement
+
+
+def test_of_a_recogniser_that_does_not_punctuate_the_words_alone_count() -> None:
+    for text in ("what is the capital of france", "i would like to order", "turn it off"):
+        assert judge(text) == judge(text, punctuated=False)
+        assert judge(f"{text}.").certainty == pytest.approx(certainty(text), abs=0.06)
+    assert judge("the lights are on in the kitchen", punctuated=True).certainty < 0.5
+    assert certainty("the lights are on in the kitchen") >= FINISHED
+
+
+def test_in_other_languages_the_mark_tells() -> None:
+    for text in (
+        "Ich möchte nach Hause.",
+        "Quelle heure est-il ?",
+        "今何時ですか？",
+        "नमस्ते दुनिया।",
+    ):
+        assert judge(text, punctuated=True).certainty >= FINISHED, text
+    for text in ("Ich möchte heute gerne nach", "Je voudrais bien réserver une"):
+        assert judge(text, punctuated=True).certainty < 0.25, text
+    # Where the recogniser tells the language, no rule of another is applied.
+    assert judge("He was not an", punctuated=True, language="en").certainty <= CLEARLY_UNFINISHED
+    assert judge("Wytarz się i tak.", punctuated=True, language="pl").certainty >= FINISHED
+    for text in ("いろはにほへと", "zwei Karten"):  # which often go without
+        assert judge(text, punctuated=True).certainty == 0.5, text

@@ -28,6 +28,8 @@ from tests.agent.fakes import LoudnessVad, Scripted
 
 pytestmark = pytest.mark.anyio
 
+SILENCE = TurnSettings().silence
+
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
@@ -65,7 +67,7 @@ async def test_times_are_the_audios() -> None:
     items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]))
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
     assert ended.stop - began == pytest.approx(1.64, abs=0.032)
-    assert ended.decided - began == pytest.approx(ended.stop - began + 1.0, abs=0.052)
+    assert ended.decided - began == pytest.approx(ended.stop - began + SILENCE, abs=0.052)
     assert ended.speech_s == pytest.approx(0.64, abs=0.04)
 
 
@@ -134,8 +136,9 @@ async def test_a_turn_that_sounds_finished_ends_soon() -> None:
     segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
     items = await listen(Scripted([(1, False), (0.64, True), (1.2, False)]), segmenter)
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
-    assert ended.decided - began == pytest.approx(1.64 + SMART.complete, abs=0.052)
-    assert ended.certainty == pytest.approx(0.98, abs=0.01)
+    assert 1.64 + SMART.complete <= ended.decided - began <= 1.64 + 0.2
+    assert ended.certainty is not None
+    assert 0.8 <= ended.certainty < 0.98  # which is not all believed
     # The model has heard the turn from before it was noticed up to the pause.
     (heard,) = model.heard
     assert len(heard) / 16000 == pytest.approx(0.3 + 0.64 + SMART.pause, abs=0.06)
@@ -143,7 +146,9 @@ async def test_a_turn_that_sounds_finished_ends_soon() -> None:
 
 async def test_a_turn_that_sounds_unfinished_may_pause_for_long() -> None:
     segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=Certain(0.02))
-    items = await listen(Scripted([(1, False), (0.64, True), (2, False), (0.64, True)]), segmenter)
+    items = await listen(
+        Scripted([(1, False), (0.64, True), (1.8, False), (0.64, True)]), segmenter
+    )
     others = [item for item in items if not isinstance(item, SpeechAudio)]
     assert [type(item) for item in others] == [
         *(SpeechCandidate, SpeechStarted, SpeechProgress, SpeechPaused),
@@ -167,6 +172,61 @@ async def test_a_model_that_fails_is_told_of_and_silence_decides() -> None:
     (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
     assert ended.decided - began == pytest.approx(1.64 + SMART.silence, abs=0.052)
     assert told == [ErrorEvent("turns", "RuntimeError", "no memory", recovered=True)]
+
+
+async def test_it_is_asked_again_as_the_silence_grows() -> None:
+    model = Certain(0.5)
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
+    await listen(Scripted([(1, False), (0.64, True), (0.25, False), (0.64, True)]), segmenter)
+    silences = [(np.abs(pcm[::-1]) > 0.25).argmax() / 16000 for pcm in model.heard]
+    assert silences == pytest.approx([SMART.pause, 0.2], abs=0.04)
+    model.heard.clear()
+    await listen(Scripted([(1, False), (0.64, True), (2, False)]), segmenter)
+    silences = [(np.abs(pcm[::-1]) > 0.25).argmax() / 16000 for pcm in model.heard]
+    assert silences == pytest.approx([SMART.pause, 0.2, 0.3, 0.5], abs=0.04)
+
+
+async def test_a_slow_model_is_asked_one_thing_at_a_time() -> None:
+    model = Certain(0.5, takes=0.35)
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), SMART, model=model)
+    await listen(Scripted([(1, False), (0.64, True), (2, False)]), segmenter)
+    silences = [(np.abs(pcm[::-1]) > 0.25).argmax() / 16000 for pcm in model.heard]
+    assert silences == pytest.approx([SMART.pause, SMART.pause + 0.35], abs=0.06)
+
+
+@pytest.mark.parametrize("after", [0.3, 1.0, 1.9])
+async def test_no_turn_ends_by_its_sound_before_its_words_are_known(after: float) -> None:
+    """Nor by a silence that they may ask to be longer."""
+    settings = SMART if after > 1 else TurnSettings()
+    model = Certain(0.99) if after > 1 else None
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), settings, model=model, words=True)
+    began = anyio.current_time()
+    ends: list[float] = []
+
+    async def recognise(pause: int) -> None:
+        await anyio.sleep_until(began + 1.64 + after)
+        segmenter.read(1, pause, Judgement(0.9, "a question"))
+
+    microphone = Scripted([(1, False), (0.64, True), (4, False)])
+    async with (
+        anyio.create_task_group() as tasks,
+        Graph(microphone, name="microphone").then(segmenter).open() as (_, heard),
+    ):
+        async for item in heard:
+            if isinstance(item, SpeechPaused):
+                tasks.start_soon(recognise, item.pause)
+            elif isinstance(item, SpeechEnded):
+                ends.append(item.decided - began)
+    assert ends == [pytest.approx(1.64 + after, abs=0.06)]
+
+
+async def test_words_that_never_come_end_it_at_last() -> None:
+    segmenter = TurnSegmenter(LoudnessVad(), VadSettings(), TurnSettings(), words=True)
+    began = anyio.current_time()
+    items = await listen(Scripted([(1, False), (0.64, True), (4, False)]), segmenter)
+    (ended,) = [item for item in items if isinstance(item, SpeechEnded)]
+    unfinished = TurnSettings().unfinished
+    assert ended.decided - began == pytest.approx(1.64 + unfinished, abs=0.06)
 
 
 async def test_words_that_read_finished_end_the_turn_and_those_of_another_turn_do_not() -> None:
