@@ -4,21 +4,32 @@ faster-whisper pads everything to 30 seconds. Up to that length, this calls CTra
 with as much padding as the words need: most of an utterance's time is the encoder's.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.hallucinations import MAX_CHAR_RATE, Hypothesis, decoding_fault
+from stt.hallucinations import (
+    MAX_CHAR_RATE,
+    REPEATED_UNSURE,
+    Hypothesis,
+    decoding_fault,
+    repetitions,
+)
 from stt.protocol import Word
 from stt.vad import SAMPLE_RATE
+from stt.whisper.hotwords import MAX_TOKENS as MAX_LIST
+from stt.whisper.hotwords import Hotwords
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
+
+_log = logging.getLogger(__name__)
 
 WINDOW = 3000
 """Frames (10 ms each) that the model encodes at once."""
@@ -29,14 +40,22 @@ MIN_WINDOW, TAIL, WINDOW_STEP = 800, 260, 100
 With less, Whisper begins to repeat itself.
 """
 
-STEP, DRAFT_STEP = 32, 8
-"""Tokens that are generated between two looks whether to go on: of a final text, and of a draft."""
+STEP, DRAFT_STEP, TOKEN_RATE = 32, 8, 10
+"""Tokens that are generated between two looks whether to go on: of a final text, at least, and of a
+draft; and those of a final text for each second, which hardly anybody says. Each look costs the
+decoder a pass over all it has written.
+"""
+
+LONGEST_TRIMMED = 2200
+"""Frames of the longest window that is trimmed. A longer one would save too little to pay for those
+that have to be decoded again in full.
+"""
+
+UNSURE = -0.7
+"""Log-probability per token below which a trimmed window may have lost a word."""
 
 MAX_TOKENS, MARGIN = 224, 20
 """Tokens at most, as Whisper was trained; characters besides those that fit into the time."""
-
-MAX_PROMPT = 223
-"""Tokens of a prompt at most: half of what the decoder holds."""
 
 PUNCTUATION = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after it, and to the word before it."""
@@ -61,16 +80,23 @@ class Decoder:
         *,
         trim: bool = True,
         temperatures: tuple[float, ...] = (0.0,),
-        hotwords: str = "",
+        hotwords: Sequence[str] = (),
         word_times: bool = False,
+        any_language: bool = False,
     ) -> None:
-        """`temperatures`: of sampling, tried in order while a hypothesis looks wrong."""
+        """`temperatures`: of sampling, tried in order while a hypothesis looks wrong.
+
+        `any_language`: what is spoken may be another language than it is told, and the
+        hypotheses say how probable theirs is.
+        """
         self._model = model
         self._trim = trim
         self._temperatures = temperatures
-        self._hotwords = hotwords
+        self._hotwords = Hotwords(hotwords)
         self._word_times = word_times
+        self._any_language = any_language
         self._tokenizer = cache(self._make_tokenizer)
+        self._list = self._told()
 
     def decode(
         self,
@@ -89,7 +115,7 @@ class Decoder:
         features = self._model.feature_extractor(pcm)[:, :WINDOW]
         size = window_size(features.shape[1]) if self._trim else WINDOW
         hypothesis = self._decode_window(features, size, language, wanted)
-        if hypothesis and wanted is None and size < WINDOW and decoding_fault(hypothesis):
+        if hypothesis and wanted is None and size < WINDOW and _may_be_trimmed_wrong(hypothesis):
             hypothesis = self._decode_window(features, WINDOW, language)
         return [hypothesis] if hypothesis and hypothesis.text else []
 
@@ -103,11 +129,47 @@ class Decoder:
         frames = features.shape[1]
         encoded = self._model.encode(np.pad(features, ((0, 0), (0, size - frames))))
         probability = 1.0
-        if language is None and self._model.model.is_multilingual:
-            token, probability = self._model.model.detect_language(encoded)[0][0]
-            language = token[2:-2]
-        tokenizer, suppressed, prompt = self._tokenizer(language or "en")
-        step = STEP if wanted is None else DRAFT_STEP
+        if self._model.model.is_multilingual and (language is None or self._any_language):
+            detected = self._model.model.detect_language(encoded)[0]
+            language = language or detected[0][0][2:-2]
+            probability = dict(detected)[f"<|{language}|>"]
+        language = language or "en"
+        hypothesis = self._write(encoded, frames, language, (), wanted)
+        if hypothesis and self._list and wanted is None:
+            hypothesis = self._with_list(hypothesis, encoded, frames, language)
+        if hypothesis is None:
+            return None
+        words = () if wanted else self._words(language, hypothesis.tokens, encoded, frames)
+        return replace(hypothesis, language_probability=probability, words=words)
+
+    def _with_list(self, plain: Hypothesis, encoded: Any, frames: int, language: str) -> Hypothesis:
+        """Decode again, told the hot words; `plain` if the sound does not bear them out."""
+        told = self._write(encoded, frames, language, self._list)
+        if told is None or not self._hotwords.count(told.text):
+            return plain
+        tokenizer = self._tokenizer(language)[0]
+        aligned = self._model.model.align(
+            encoded, tokenizer.sot_sequence, [list(told.tokens)], frames
+        )
+        score = float(np.log(np.maximum(aligned[0].text_token_probs, 1e-9)).sum())
+        plain_score = plain.log_probability * (len(plain.tokens) + 1)
+        if not self._hotwords.explained(told.text, score, plain.text, plain_score):
+            return plain
+        # Told of anything at all, Whisper takes everything for speech.
+        return replace(told, no_speech=plain.no_speech)
+
+    def _write(
+        self,
+        encoded: Any,
+        frames: int,
+        language: str,
+        told: Sequence[int],
+        wanted: Callable[[], bool] | None = None,
+    ) -> Hypothesis | None:
+        """Write what is heard, with the tokens `told` before; None if it is not wanted any more."""
+        tokenizer, suppressed, sequence_start = self._tokenizer(language)
+        prompt = [*told, *sequence_start]
+        step = max(STEP, TOKEN_RATE * frames // 100) if wanted is None else DRAFT_STEP
         # What the model holds, and what anybody can say in the time.
         limit = min(MAX_TOKENS, self._model.max_length - len(prompt))
         most_characters = MARGIN + MAX_CHAR_RATE * frames / 100
@@ -130,9 +192,7 @@ class Decoder:
                 log_probability=sequence.score / (len(sequence.tokens) + 1),
                 no_speech=sequence.no_speech,
                 language=tokenizer.language_code,
-                language_probability=probability,
                 ended=sequence.ended,
-                words=() if wanted else self._words(tokenizer, sequence.tokens, encoded, frames),
             )
             if wanted or (hypothesis.log_probability > -1 and not decoding_fault(hypothesis)):
                 break
@@ -172,24 +232,53 @@ class Decoder:
             beam_size=1,
             temperature=self._temperatures,
             condition_on_previous_text=False,
-            hotwords=self._hotwords or None,
+            hotwords=self._model.hf_tokenizer.decode(self._list[1:]) or None,
             word_timestamps=self._word_times,
         )
-        return [
-            Hypothesis(
+        hypotheses = []
+        for segment in segments:
+            hypothesis = Hypothesis(
                 text=segment.text.strip(),
                 tokens=tuple(segment.tokens),
                 log_probability=segment.avg_logprob,
                 no_speech=segment.no_speech_prob,
                 language=info.language,
                 language_probability=info.language_probability,
-                words=tuple(
-                    Word(word.word.strip(), float(word.start), float(word.end))
-                    for word in segment.words or ()
+                words=_words(
+                    (word.word, float(word.start), float(word.end)) for word in segment.words or ()
                 ),
             )
-            for segment in segments
-        ]
+            if self._hotwords.count(hypothesis.text):
+                start, end = (round(at * SAMPLE_RATE) for at in (segment.start, segment.end))
+                hypothesis = self._checked(hypothesis, pcm[start:end], segment.start)
+            hypotheses.append(hypothesis)
+        return hypotheses
+
+    def _checked(self, told: Hypothesis, pcm: NDArray[np.float32], start: float) -> Hypothesis:
+        """Decode a segment with hot words by itself, which tells whether the sound has them."""
+        features = self._model.feature_extractor(pcm)[:, :WINDOW]
+        alone = self._decode_window(features, window_size(features.shape[1]), told.language)
+        if alone is None or self._hotwords.count(alone.text) >= self._hotwords.count(told.text):
+            return told
+        words = tuple(Word(w.text, start + w.start, start + w.end) for w in alone.words)
+        return replace(alone, language_probability=told.language_probability, words=words)
+
+    def _told(self) -> list[int]:
+        """The tokens that tell the hot words, as many as are told."""
+        if not self._hotwords:
+            return []
+        tokenizer = self._tokenizer("en")[0]
+        tokens = tokenizer.encode(self._hotwords.prompt())
+        if len(tokens) > MAX_LIST:
+            kept = tokenizer.decode(tokens[:MAX_LIST]).split()
+            _log.warning(
+                "whisper listens for the hot words up to '%s' (%d of %d tokens): put the most "
+                "important first",
+                kept[-2] if len(kept) > 1 else kept[-1],
+                MAX_LIST,
+                len(tokens),
+            )
+        return [tokenizer.sot_prev, *tokens[:MAX_LIST]]
 
     def _make_tokenizer(self, language: str) -> tuple["Tokenizer", list[int], list[int]]:
         """The tokenizer for a language, the tokens never to be generated, and the prompt."""
@@ -200,31 +289,43 @@ class Decoder:
         tokenizer = Tokenizer(
             self._model.hf_tokenizer, multilingual, task="transcribe", language=language
         )
-        prompt: list[int] = []
-        if self._hotwords:
-            prompt = [tokenizer.sot_prev, *tokenizer.encode(f" {self._hotwords}")[:MAX_PROMPT]]
-        prompt += [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         return tokenizer, list(get_suppressed_tokens(tokenizer, [-1])), prompt
 
     def _words(
-        self, tokenizer: "Tokenizer", tokens: list[int], encoded: Any, frames: int
+        self, language: str, tokens: Sequence[int], encoded: Any, frames: int
     ) -> tuple[Word, ...]:
         """Align the words in time by the attention that the decoder gave the sound."""
         if not self._word_times or not tokens:
             return ()
         from faster_whisper.transcribe import merge_punctuations
 
-        (words,) = self._model.find_alignment(tokenizer, [tokens], encoded, frames)
+        tokenizer = self._tokenizer(language)[0]
+        (words,) = self._model.find_alignment(tokenizer, [list(tokens)], encoded, frames)
         merge_punctuations(words, *PUNCTUATION)
         end = frames / 100
-        return tuple(
-            Word(word["word"].strip(), min(float(word["start"]), end), min(float(word["end"]), end))
+        return _words(
+            (word["word"], min(float(word["start"]), end), min(float(word["end"]), end))
             for word in words
             if word["word"].strip()
         )
 
 
+def _words(timed: Iterable[tuple[str, float, float]]) -> tuple[Word, ...]:
+    return tuple(Word(text.strip(), start, end) for text, start, end in timed)
+
+
 def window_size(frames: int) -> int:
     """Return the frames of the encoder's window for a sound of so many frames."""
     size = max(MIN_WINDOW, frames + TAIL)
-    return min(WINDOW, size + -size % WINDOW_STEP)
+    size += -size % WINDOW_STEP
+    return size if size <= LONGEST_TRIMMED else WINDOW
+
+
+def _may_be_trimmed_wrong(hypothesis: Hypothesis) -> bool:
+    """Whether a trimmed window may have lost words, or repeats them."""
+    return (
+        decoding_fault(hypothesis) is not None
+        or repetitions(hypothesis.tokens) >= REPEATED_UNSURE
+        or hypothesis.log_probability < UNSURE
+    )

@@ -1,7 +1,7 @@
 """Worker thread in which Whisper decodes, and what one decoding leaves for the next."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import anyio
@@ -9,14 +9,15 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.hallucinations import MIN_VOICE, Hypothesis, rejection
+from stt.hallucinations import Hypothesis, rejection
 from stt.protocol import SpeechToTextError, Transcript
 from stt.vad import VoiceActivity
 from stt.whisper.decoder import Decoder
 from stt.whisper.files import first_line
+from stt.whisper.language import ConversationLanguage
 
-CERTAIN, LONG_ENOUGH = 0.8, 1.0
-"""Probability of a language, and seconds of voice, from which on it is the conversation's."""
+LEAST_VOICE = 0.15
+"""Seconds of voice below which nothing is decoded at all: a quick "no" has as much."""
 
 _T = TypeVar("_T")
 
@@ -30,8 +31,7 @@ class DecodingThread:
         """The loaded model; None before and after."""
         self.draft_seconds = 0.0
         """How long the latest partial transcript took."""
-        self._language = None if language == "auto" else language
-        self._detected: str | None = None
+        self._language = ConversationLanguage(language)
         self._limiter = anyio.CapacityLimiter(1)
         self._lock = threading.Lock()  # a job that was given up may still be at it
 
@@ -42,7 +42,7 @@ class DecodingThread:
 
     def forget_language(self) -> None:
         """Detect the language anew: another conversation begins."""
-        self._detected = None
+        self._language.forget()
 
     async def run(self, job: Callable[[], _T]) -> _T:
         """Run what computes; a job whose caller is cancelled is left to end by itself.
@@ -72,28 +72,50 @@ class DecodingThread:
         Blocks: for `run`. With `wanted` it is a draft, which is given up when it is not wanted any
         more. Raises SpeechToTextError when the engine has been closed.
         """
-        if voice.voiced_seconds < MIN_VOICE:
+        if voice.voiced_seconds < LEAST_VOICE:
             return Transcript("", rejected=f"only {voice.voiced_seconds:.2f} s of voice")
         decoder = self.decoder
         if decoder is None:
             raise SpeechToTextError("whisper has been closed")
-        kept: list[Hypothesis] = []
-        reasons: list[str] = []
-        for hypothesis in decoder.decode(pcm, self._language or self._detected, wanted):
+        language, draft = self._language, wanted is not None
+        hypotheses = decoder.decode(pcm, language.expected, wanted)
+        judged = _Judged(hypotheses, voice)
+        if language.doubted(hypotheses, rejected=not judged.kept, draft=draft):
+            others = decoder.decode(pcm, None, wanted)
+            anew = _Judged(others, voice)
+            if anew.kept and language.prefers(
+                others,
+                hypotheses,
+                rejected=not judged.kept,
+                voiced_seconds=voice.voiced_seconds,
+            ):
+                judged = anew
+        if judged.kept and not draft:
+            language.learn(judged.kept[0], voice.voiced_seconds)
+        return judged.transcript()
+
+
+class _Judged:
+    """Hypotheses of an utterance, judged by its voice activity."""
+
+    def __init__(self, hypotheses: Sequence[Hypothesis], voice: VoiceActivity) -> None:
+        self.kept: list[Hypothesis] = []
+        self._reasons: list[str] = []
+        for hypothesis in hypotheses:
             if reason := rejection(hypothesis, voice):
-                reasons.append(f"{reason}: {hypothesis.text}")
+                self._reasons.append(f"{reason}: {hypothesis.text}")
             else:
-                kept.append(hypothesis)
-        rejected = "; ".join(reasons) or None
-        if not kept:
+                self.kept.append(hypothesis)
+
+    def transcript(self) -> Transcript:
+        """Return what is kept, and why the rest is not."""
+        rejected = "; ".join(self._reasons) or None
+        if not self.kept:
             return Transcript("", rejected=rejected)
-        long_enough = wanted is None and voice.voiced_seconds >= LONG_ENOUGH
-        if long_enough and kept[0].language_probability >= CERTAIN:
-            self._detected = kept[0].language
         return Transcript(
-            " ".join(hypothesis.text for hypothesis in kept),
-            tuple(word for hypothesis in kept for word in hypothesis.words),
-            language=kept[0].language,
-            confidence=float(np.exp(np.mean([hypothesis.log_probability for hypothesis in kept]))),
+            " ".join(hypothesis.text for hypothesis in self.kept),
+            tuple(word for hypothesis in self.kept for word in hypothesis.words),
+            language=self.kept[0].language,
+            confidence=float(np.exp(np.mean([each.log_probability for each in self.kept]))),
             rejected=rejected,
         )

@@ -59,11 +59,15 @@ class Whisper:
             str,
             Field(
                 description="The language that is spoken, such as en or de; auto detects it, and "
-                "keeps to it once a turn leaves no doubt."
+                "keeps to it once a turn leaves no doubt, until one is spoken in another."
             ),
         ] = "auto",
         hotwords: Annotated[
-            list[str], Field(description="Names and rare words that are likely to be said.")
+            list[str],
+            Field(
+                description="Names and rare words that are likely to be said, the most important "
+                "first: about forty are listened for."
+            ),
         ] = [],  # noqa: B006  (never changed)
         trim_encoder: Annotated[
             Literal["auto", "off"],
@@ -98,8 +102,9 @@ class Whisper:
         self._options: dict[str, Any] = {
             "trim": trim_encoder == "auto",
             "temperatures": tuple(temperature if isinstance(temperature, list) else [temperature]),
-            "hotwords": " ".join(hotwords),
+            "hotwords": hotwords,
             "word_times": word_times,
+            "any_language": language == "auto",
         }
         self._decoding = DecodingThread(language)
 

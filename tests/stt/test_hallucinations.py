@@ -38,6 +38,16 @@ def voice(seconds: float = 1.5, clarity: float = 0.9) -> VoiceActivity:
         ({"text": "five five five five", "tokens": (1, 1, 1, 1)}, voice(1.6)),
         ({"text": "Yes.", "tokens": (1, 2)}, voice(0.26)),
         ({"log_probability": -0.9}, voice()),
+        # What no rule alone may throw away: haste, a known phrase, the same again and again.
+        ({"text": "Tell me everything you know about the history of the world."}, voice(1.6)),
+        ({"text": "Tell me all you know about the history.", "no_speech": 0.3}, voice(0.8)),
+        ({"text": "Thank you very much.", "log_probability": -0.05}, voice(0.7)),
+        ({"text": "Music.", "log_probability": -0.67, "no_speech": 0.04}, voice(0.38)),
+        ({"text": "Bye bye.", "log_probability": -0.65, "no_speech": 0.03}, voice(0.4)),
+        ({"text": "Thank you.", "log_probability": -0.8}, voice(0.6)),
+        ({"text": "No.", "log_probability": -0.5, "no_speech": 0.05}, voice(0.19)),
+        ({"text": "I want to go home. " * 3, "tokens": (1, 2, 3) * 3}, voice(3)),
+        ({"text": "no no no no no", "tokens": (1,) * 5}, voice(1.2)),
     ],
 )
 def test_what_people_say_passes(changes: dict[str, Any], heard: VoiceActivity) -> None:
@@ -50,11 +60,19 @@ def test_what_people_say_passes(changes: dict[str, Any], heard: VoiceActivity) -
         ({"no_speech": 0.7, "log_probability": -0.8}, voice(), "no speech"),
         ({"no_speech": 0.7}, voice(1.5, 0.4), "no speech"),
         ({"ended": False}, voice(), "no end"),
-        ({"tokens": (7, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2)}, voice(), "5 times"),
+        ({"tokens": (7, *(1, 2) * 5), "no_speech": 0.3}, voice(), "5 times"),
+        ({"tokens": (7, *(1, 2) * 5), "no_speech": 0.5}, voice(), "no speech"),
         ({"tokens": (1, 1, 1), "log_probability": -0.7}, voice(), "3 times"),
         ({"text": "and so it goes on and " * 8, "tokens": ()}, voice(8), "in circles"),
         ({"text": "A sentence that takes three seconds to say."}, voice(0.4), "characters a sec"),
-        ({"text": "Thank you.", "log_probability": -0.8}, voice(0.6), "heard in silence"),
+        (
+            {"text": "Thank you.", "log_probability": -0.8, "no_speech": 0.3},
+            voice(0.6),
+            "heard in silence",
+        ),
+        ({"text": "I'm a new girl.", "log_probability": -1.6, "no_speech": 0.5}, voice(), "words"),
+        ({"text": "No.", "log_probability": -0.7, "no_speech": 0.3}, voice(0.19), "s of voice"),
+        ({"text": "no " * 60, "ended": False, "log_probability": -0.04}, voice(), "no end"),
         ({"text": "Thank you.", "no_speech": 0.5}, voice(0.6), "heard in silence"),
         ({"text": "Thank you.", "tokens": (1, 2)}, voice(0.6, 0.45), "heard in silence"),
         ({"text": "Thanks for watching!"}, voice(0.6), "heard in silence"),
@@ -71,6 +89,14 @@ def test_what_nobody_said_is_rejected(
     told = rejection(replace(SAID, **changes), heard)
     assert told is not None
     assert reason in told
+
+
+def test_all_reasons_are_told_the_heaviest_first() -> None:
+    ghost = replace(SAID, text="Thanks for watching!", log_probability=-0.9, no_speech=0.7)
+    assert rejection(ghost, voice()) == (
+        "a phrase that is heard in silence (Thanks for watching!), no speech (probability 0.70), "
+        "doubtful words (log-probability -0.90)"
+    )
 
 
 def test_decoding_faults_are_reasons_to_decode_again() -> None:

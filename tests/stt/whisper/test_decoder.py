@@ -1,7 +1,9 @@
 """The decoder on a model with random weights: windows, prompts, what is tried again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from stt import Word
-from stt.hallucinations import decoding_fault
+from stt.hallucinations import Hypothesis, decoding_fault
 from stt.whisper.decoder import Decoder, window_size
 
 PCM = np.random.default_rng(5).normal(0, 0.1, 32000).astype(np.float32)
@@ -54,12 +56,24 @@ class Network:
         return getattr(self._model, name)
 
 
+class Aligning(Network):
+    """One whose sound makes any text as probable as is said."""
+
+    def __init__(self, model: Any, score: float) -> None:
+        super().__init__(model)
+        self._score = score
+
+    def align(self, *_: Any) -> list[SimpleNamespace]:
+        return [SimpleNamespace(text_token_probs=[np.exp(self._score)])]
+
+
 def work(seen: list[tuple[Any, ...]], name: str) -> list[Any]:
     return [what for one, what in seen if one == name]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"), [(0.3, 800), (5.3, 800), (5.5, 900), (10, 1300), (28, 3000), (30, 3000)]
+    ("seconds", "frames"),
+    [(0.3, 800), (5.3, 800), (5.5, 900), (10, 1300), (19, 2200), (19.5, 3000), (30, 3000)],
 )
 def test_the_window_is_as_long_as_the_sound_needs(seconds: float, frames: int) -> None:
     assert window_size(round(seconds * 100)) == frames
@@ -78,8 +92,30 @@ def test_one_that_looks_right_is_not(
     whisper: WhisperModel, seen: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stt.whisper.decoder.decoding_fault", lambda _: None)
+    monkeypatch.setattr("stt.whisper.decoder.REPEATED_UNSURE", 1000)
+    monkeypatch.setattr("stt.whisper.decoder.UNSURE", -100)
     Decoder(whisper).decode(PCM, "en")
     assert work(seen, "encode") == [800]
+
+
+@pytest.mark.parametrize("name", ["UNSURE", "REPEATED_UNSURE"])
+def test_one_that_may_lack_words_or_have_some_twice_is_decoded_in_full(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("stt.whisper.decoder.decoding_fault", lambda _: None)
+    other = {"UNSURE": ("REPEATED_UNSURE", 1000), "REPEATED_UNSURE": ("UNSURE", -100)}[name]
+    monkeypatch.setattr(f"stt.whisper.decoder.{other[0]}", other[1])
+    Decoder(whisper).decode(PCM, "en")
+    assert work(seen, "encode") == [800, 3000]
+
+
+def test_a_final_is_written_in_one_go(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time the decoder starts again it has to read all that it has written."""
+    monkeypatch.setattr(whisper, "max_length", 4 + 150)
+    Decoder(whisper).decode(np.tile(PCM, 13)[: 25 * 16000], "en")
+    assert len(work(seen, "generate")) == 1
 
 
 def test_without_trimming_the_window_is_whispers_own(
@@ -96,7 +132,7 @@ def test_a_draft_is_decoded_once_and_in_small_steps(
     assert work(seen, "encode") == [800]
     # The words so far stand in the prompt; CTranslate2 gives half of the length to the text.
     lengths = [(len(prompt), options["max_length"]) for prompt, options in work(seen, "generate")]
-    assert lengths == [(4, 16), (12, 32)]
+    assert lengths == [(4, 16), (12, 32), (20, 48)]
 
 
 @pytest.mark.parametrize("looks", [0, 1])
@@ -133,7 +169,8 @@ def test_babbling_ends_when_nobody_could_say_more_and_has_no_end(
     (hypothesis,) = Decoder(whisper).decode(np.tile(PCM, 5)[: seconds * 16000], "en")
     assert not hypothesis.ended
     assert decoding_fault(hypothesis)
-    assert 20 + 25 * seconds < len(hypothesis.text) < 20 + 25 * seconds + 32 * 8
+    step = max(32, 10 * seconds)
+    assert 20 + 50 * seconds < len(hypothesis.text) < 20 + 50 * seconds + step * 8
 
 
 def test_it_is_greedy_and_tries_no_other_temperature(
@@ -156,27 +193,70 @@ def test_a_ladder_of_temperatures_if_one_is_wanted(
 def test_hotwords_stand_before_the_transcript(
     whisper: WhisperModel, seen: list[tuple[Any, ...]]
 ) -> None:
-    Decoder(whisper, trim=False).decode(PCM, "de")
-    prompt, _ = work(seen, "generate")[0]
-    seen.clear()
-    Decoder(whisper, trim=False, hotwords="Parley").decode(PCM, "de")
-    named, _ = work(seen, "generate")[0]
+    Decoder(whisper, trim=False, hotwords=["Parley"]).decode(PCM, "de")
+    prompts = [prompt for prompt, _ in work(seen, "generate")]
     tokens = whisper.hf_tokenizer
-    assert [tokens.id_to_token(i) for i in prompt] == [
+    assert [tokens.id_to_token(i) for i in prompts[0]] == [
         "<|startoftranscript|>",
         "<|de|>",
         "<|transcribe|>",
         "<|notimestamps|>",
     ]
-    assert tokens.id_to_token(named[0]) == "<|startofprev|>"
-    assert tokens.decode(named[1 : -len(prompt)]) == " Parley"
-    assert named[-len(prompt) :] == prompt
+    named = next(p for p in prompts if tokens.id_to_token(p[0]) == "<|startofprev|>")
+    end = named.index(prompts[0][0])
+    assert tokens.decode(named[1:end]) == " Parley"
+    assert named[end:] == prompts[0]
+
+
+def test_a_draft_is_not_told_the_hotwords(
+    whisper: WhisperModel, seen: list[tuple[Any, ...]]
+) -> None:
+    Decoder(whisper, hotwords=["Parley"]).decode(PCM, "en", lambda: True)
+    first = {whisper.hf_tokenizer.id_to_token(prompt[0]) for prompt, _ in work(seen, "generate")}
+    assert first == {"<|startoftranscript|>"}
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "written"),
+    [
+        ("Call Siobhan Vandermeer.", -9.0, "Call Siobhan Vandermeer."),
+        ("Call Siobhan Vandermeer.", -15.0, "Call she want under me."),  # of 1.6 without the list
+        ("Call Marengi Billan.", -2.0, "Call she want under me."),  # strange, and not in the list
+    ],
+)
+def test_hotwords_are_written_where_the_sound_bears_them_out(
+    whisper: WhisperModel,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    score: float,
+    written: str,
+) -> None:
+    plain = Hypothesis("Call she want under me.", (1, 2, 3), -0.4, 0.3, "en")
+    decoder = Decoder(whisper, hotwords=["Siobhan", "Vandermeer"])
+
+    def write(_encoded: Any, _frames: int, _language: str, told: Any, *_: Any) -> Hypothesis:
+        return replace(plain, text=text, log_probability=-0.1, no_speech=0.1) if told else plain
+
+    monkeypatch.setattr(decoder, "_write", write)
+    monkeypatch.setattr(whisper, "model", Aligning(whisper.model, score))
+    (hypothesis,) = decoder.decode(PCM, "en")
+    assert hypothesis.text == written
+    assert hypothesis.no_speech == 0.3  # told of anything, it takes everything for speech
+
+
+def test_a_long_list_is_cut_and_that_is_said(
+    whisper: WhisperModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    Decoder(whisper, hotwords=["Parley", "Nari"])
+    assert caplog.text == ""
+    Decoder(whisper, hotwords=[f"word{number}" for number in range(150)])
+    assert "listens for the hot words up to 'word14' (100 of 1090 tokens)" in caplog.text
 
 
 def test_many_hotwords_leave_room_for_the_transcript(
     whisper: WhisperModel, seen: list[tuple[Any, ...]]
 ) -> None:
-    (hypothesis,) = Decoder(whisper, trim=False, hotwords="Parley " * 200).decode(PCM, "en")
+    (hypothesis,) = Decoder(whisper, trim=False, hotwords=["Parley"] * 200).decode(PCM, "en")
     prompt, options = work(seen, "generate")[-1]
     assert len(prompt) < 448
     assert options["max_length"] <= 448

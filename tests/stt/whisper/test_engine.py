@@ -113,7 +113,9 @@ async def test_finish_covers_all_that_was_fed_and_costs_nothing_again() -> None:
 
 @pytest.mark.parametrize("anyio_backend", [("trio", {"clock": MockClock()})])  # none passes
 async def test_partials_are_words_that_two_hypotheses_agree_on() -> None:
-    engine, script = scripted("set the", "set a time", "set a timer for", "set a timer for ten")
+    engine, script = scripted(
+        "set", "set the", "set a time", "set a timer for", "set a timer for ten"
+    )
     shown = []
     async with engine.listen() as recognition:
         for start in range(0, len(SPEECH), 1600):
@@ -227,7 +229,7 @@ async def test_a_dropped_utterance_does_not_hold_up_anybody() -> None:
     assert script.most_at_once == 1
 
 
-async def test_nothing_is_decoded_without_a_quarter_second_of_voice() -> None:
+async def test_nothing_is_decoded_without_a_syllable_of_voice() -> None:
     engine, script = scripted("thank you")
     assert await recognise(engine, np.zeros(0, np.float32)) == Transcript("")
     for pcm in (np.zeros(900, np.float32), noise(2)):
@@ -244,7 +246,8 @@ async def test_what_cannot_have_been_said_is_rejected_with_the_reason() -> None:
     engine, _ = scripted("Thanks for watching!", log_probability=-0.9)
     assert await recognise(engine, SPEECH) == Transcript(
         "",
-        rejected="a phrase that is heard in silence (Thanks for watching!): Thanks for watching!",
+        rejected="a phrase that is heard in silence (Thanks for watching!), "
+        "doubtful words (log-probability -0.90): Thanks for watching!",
     )
 
 
@@ -255,7 +258,10 @@ async def test_what_is_rejected_of_a_long_utterance_is_told_too() -> None:
     script.decode = lambda *_: [said, made_up]
     transcript = await recognise(engine, SPEECH)
     assert transcript.text == "Set a timer."
-    assert transcript.rejected == "no speech (probability 0.70): Thank you."
+    assert transcript.rejected == (
+        "a phrase that is heard in silence (Thank you.), no speech (probability 0.70), "
+        "doubtful words (log-probability -0.90): Thank you."
+    )
 
 
 async def test_auto_keeps_to_the_language_of_the_first_turn_without_doubt() -> None:
@@ -270,6 +276,62 @@ async def test_auto_keeps_to_the_language_of_the_first_turn_without_doubt() -> N
     await engine.load()  # the next conversation
     await recognise(engine, SPEECH)
     assert script.languages[4:] == [None]
+
+
+def spoken(language: str, probability: float, log_probability: float) -> Hypothesis:
+    return Hypothesis(f"in {language}", (1, 2), log_probability, 0.01, language, probability)
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "language"),
+    [
+        ((0.02, -0.3), (0.95, -0.4), "en"),  # translated, and well
+        ((0.3, -0.9), (0.6, -0.2), "en"),  # decoded badly
+        ((0.3, -2.0), (0.6, -0.2), "en"),
+        ((0.3, -0.9), (0.6, -0.85), "es"),  # no better
+        ((0.02, -0.3), (0.4, -0.2), "es"),  # anything
+    ],
+)
+async def test_a_turn_that_is_in_another_language_is_tried_in_it(
+    expected: tuple[float, float], found: tuple[float, float], language: str
+) -> None:
+    engine, script = scripted("uno", language="es", language_probability=0.99)
+    await recognise(engine, SPEECH)
+    asked: list[str | None] = []
+
+    def decode(_: Any, language: str | None, *_wanted: Any) -> list[Hypothesis]:
+        asked.append(language)
+        return [spoken("es", *expected) if language else spoken("en", *found)]
+
+    script.decode = decode
+    transcript = await recognise(engine, SPEECH)
+    assert (transcript.text, transcript.language) == (f"in {language}", language)
+    assert asked == ["es", None]
+
+
+async def test_a_bilingual_conversation_goes_from_language_to_language() -> None:
+    engine, script = scripted("uno", language="es", language_probability=0.99)
+    heard = []
+    for language in ("es", "en", "en", "es"):
+        script.decode = lambda _, told, *_w, now=language: [
+            spoken(told or now, 0.97 if told in (None, now) else 0.01, -0.2)
+        ]
+        heard.append((await recognise(engine, SPEECH)).language)
+    assert heard == ["es", "en", "en", "es"]
+
+
+async def test_one_word_does_not_change_the_language() -> None:
+    engine, script = scripted("uno", language="es", language_probability=0.99)
+    await recognise(engine, SPEECH)
+    script.decode = lambda _, told, *_w: [spoken(told or "it", 0.05 if told else 0.7, -0.2)]
+    assert (await recognise(engine, SPEECH[: 16000 * 3 // 4])).language == "es"
+
+
+async def test_a_language_that_is_set_is_kept_whatever_is_spoken() -> None:
+    engine, script = scripted("one", engine=Whisper(language="fr"), log_probability=-0.9)
+    await recognise(engine, SPEECH)
+    await recognise(engine, SPEECH)
+    assert script.languages == ["fr", "fr"]
 
 
 async def test_a_rejected_turn_decides_no_language() -> None:
