@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
-from agent.server import audio, health, page
+from agent.server import audio, health, page, studio
 from agent.server.errors import ApiError, on_api_error, on_defect, on_http_error
 from agent.server.security import Gate
 from agent.server.server import Server
@@ -16,7 +16,7 @@ from agent.server.server import Server
 Routes = Callable[[Server], list[BaseRoute]]
 """What a module of a protocol contributes."""
 
-MODULES: tuple[Routes, ...] = (health.routes, page.routes, audio.routes)
+MODULES: tuple[Routes, ...] = (health.routes, page.routes, audio.routes, studio.routes)
 """The protocols on HTTP."""
 
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.commands.voice_tools import dia2_settings, load_model, need_dia2, play
+from agent.cli.commands.voice_tools import load_model, play
 from agent.cli.options import number, whole
 from agent.cli.streams import guarded
 from agent.cli.whole_file import read_whole
 from agent.config.load import Config
 from agent.errors import AudioError, ConfigError, ParleyError
+from agent.voice_making import dia2_settings, need_dia2
 
 if TYPE_CHECKING:
     from tts.dia2 import Sampling

@@ -4,16 +4,14 @@ import argparse
 from pathlib import Path
 
 from agent.cli.commands.voice_tools import (
-    CANDIDATES,
     CONSENT,
     confirm,
-    keep_voices_private,
-    load_codec,
     play,
     settings,
 )
 from agent.cli.options import add_config, add_speaker, whole
 from agent.cli.output import warn
+from agent.voice_making import CANDIDATES, keep_voices_private, load_codec
 from tts import TextToSpeechError
 
 DEFAULT_TEXT = (
@@ -107,7 +105,7 @@ def run_list(_: argparse.Namespace) -> int:
     """One voice a line: name, length, words, where it comes from."""
     from tts.dia2.voices import folder as voices
 
-    keep_voices_private()
+    keep_voices_private(warn)
     names = voices.names()
     if not names:
         print(f"no voices in {voices.folder()} yet: parley voice new, or parley voice add")

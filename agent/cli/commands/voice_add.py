@@ -6,35 +6,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-import numpy as np
-from numpy.typing import NDArray
-
-from agent.audio.resample import Resampler
+from agent.audio.resample import resample
 from agent.audio.wav import read_audio
 from agent.cli import ending
 from agent.cli.commands.voice_tools import (
     CONSENT,
     confirm,
     free_name,
-    load_codec,
-    now,
     settings,
 )
 from agent.cli.output import warn
 from agent.cli.whole_file import read_whole
-from agent.config.engines import STT, create_stt
-from agent.config.load import Config
-from agent.engines import OFFLINE, GuardedSpeechToText
 from agent.errors import ParleyError
 from agent.guards.text import valid_json
+from agent.voice_making import LONGEST_CLIP, heard_words, load_codec, now
 from tts import TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.text.prefix import Word
-
-LONGEST_CLIP = 600.0
-"""Seconds: what is kept of a recording is much less."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     codec = load_codec(args.model, config)
     if args.words is None:
         print("listening to the words", file=sys.stderr)
-        words = ending.run(_hear, pcm, rate, config)
+        words = ending.run(heard_words, pcm, rate, config)
     try:
         voice = from_recording(
             args.name,
@@ -117,38 +106,4 @@ def read_words(path: Path) -> "tuple[Word, ...]":
                 f"{path}: word {number} is {json.dumps(each, ensure_ascii=False)[:80]}, needed is "
                 '{"text": …, "start": …, "end": …}'
             ) from None
-    return tuple(words)
-
-
-def resample(pcm: NDArray[np.float32], source: int, target: int) -> NDArray[np.float32]:
-    """A whole recording at another rate."""
-    resampler = Resampler(source, target, "high")
-    return np.concatenate((resampler.process(pcm), resampler.flush()))
-
-
-async def _hear(pcm: NDArray[np.float32], rate: int, config: Config) -> "tuple[Word, ...]":
-    """The words that Whisper hears, with their times. Raises SpeechToTextError."""
-    from tts.dia2.text.prefix import Word
-
-    section = config.stt
-    if section.engine_name != "whisper":
-        section = STT.validate({STT.selector: "whisper"})
-    engine = GuardedSpeechToText(
-        create_stt(section.model_copy(update={"word_times": True})), patience=OFFLINE
-    )
-    await engine.load()
-    try:
-        async with engine.listen() as recognition:
-            await recognition.feed(resample(pcm, rate, engine.sample_rate))
-            transcript = await recognition.finish()
-    finally:
-        with anyio.CancelScope(shield=True):
-            await engine.aclose()
-    words: list[Word] = []
-    before, length = 0.0, len(pcm) / rate
-    for word in transcript.words:
-        # Whisper pads what it hears, and may end a word in the padding, or before its beginning.
-        start = min(max(word.start, before), length)
-        words.append(Word(word.text, start, min(max(word.end, start), length)))
-        before = start
     return tuple(words)

@@ -10,10 +10,8 @@ from agent.audio.devices import find_device
 from agent.audio.open import is_file
 from agent.audio.wav import WavWriter
 from agent.cli.commands.voice_tools import (
-    CANDIDATES,
     free_name,
     load_model,
-    now,
     on_terminal,
     play,
     settings,
@@ -23,6 +21,7 @@ from agent.cli.streams import guarded
 from agent.config.load import Config
 from agent.config.sections import SpeakerSettings
 from agent.errors import AudioError, ParleyError
+from agent.voice_making import CANDIDATES, now
 from tts import TextToSpeechError
 
 if TYPE_CHECKING:
