@@ -29,11 +29,12 @@ class TurnStarted:
 
 @dataclass(frozen=True, slots=True)
 class TurnStopped:
-    """The user's turn is over; `dropped`: and it is not to be understood."""
+    """The user's turn is over; `committed`: somebody said so; `dropped`: it is to be forgotten."""
 
     turn: int
     start: float
     stop: float
+    committed: bool = False
     dropped: bool = False
 
 
@@ -136,12 +137,11 @@ class ReplyHeld:
 
 @dataclass(frozen=True, slots=True)
 class ReplyResumed:
-    """It goes on: the user wanted nothing of it. `heard` is what had been by then."""
+    """It goes on from sample `played`: the user wanted nothing of it. `heard`: what was by then."""
 
     reply: int
     heard: str
     played: int
-    """Samples, from which it goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,15 +106,15 @@ class Conversation:
         voice: str | TextToSpeech | None = None,
         tools: Sequence[Callable[..., Any] | Tool | ToolSpec] | None = None,
         turn: Mapping[str, Any] | None = None,
-        **sections: Mapping[str, Any],
+        sections: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Change how the agent behaves from the next turn on; what is not given stays.
 
         `tools` are functions, beside those of the configuration, or the specifications of tools
-        that somebody else runs. `turn`, and other sections such as `vad` and `interruption`, are
-        keys of the configuration. Raises ConfigError, and then nothing has changed.
+        that somebody else runs. `turn` are keys of that section of the configuration; `sections`
+        are other ones, such as `interruption`. Raises ConfigError, and then nothing has changed.
         """
-        changes: dict[str, Any] = dict(sections)
+        changes: dict[str, Any] = dict(sections or {})
         if turn is not None:
             changes["turn"] = turn
         if instructions is not None:

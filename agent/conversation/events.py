@@ -96,6 +96,13 @@ class RequestWithdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyStopped:
+    """Somebody wants no more of a reply, such as a listener who has stopped it."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class Silenced:
     """The agent is to be silent now: no more of any reply."""
 
@@ -128,7 +135,9 @@ ConversationEvent = (
 )
 """What is about no turn or reply that there is."""
 
-RequestEvent = Announcement | Typed | ReplyWanted | RequestWithdrawn | Silenced | WordsAwaited
+RequestEvent = (
+    Announcement | Typed | ReplyWanted | RequestWithdrawn | ReplyStopped | Silenced | WordsAwaited
+)
 """What somebody asks for who does not speak."""
 
 PolicyEvent = ConversationEvent | TurnEvent | ReplyEvent | RequestEvent

@@ -57,6 +57,7 @@ from agent.conversation.events import (
     ReplyEvent,
     ReplyProgress,
     ReplyStarted,
+    ReplyStopped,
     ReplyWanted,
     RequestEvent,
     RequestWithdrawn,
@@ -173,6 +174,10 @@ class Policy:
                 self.requests.words += 1
             case RequestWithdrawn(request):
                 self._withdraw(request)
+            case ReplyStopped(number):
+                if self.barge_in.reply is not None and self.barge_in.reply.number == number:
+                    self._cancel()
+                    self._rest()
             case Silenced():
                 self._discard("the agent is to be silent")
                 self._withdraw(None)

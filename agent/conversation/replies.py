@@ -12,11 +12,12 @@ from agent.audio.output import Output
 from agent.audio.remote import RemotePlayback
 from agent.config.load import Config
 from agent.conversation.activity import Activity, ReplyCalls, ReplyCost
-from agent.conversation.events import PolicyEvent, ReplyEnded, ToolsTakeLong
+from agent.conversation.events import PolicyEvent, ReplyEnded, ReplyStopped, ToolsTakeLong
 from agent.conversation.floor import Floor
 from agent.conversation.generation import FixedText, Generation, ReplySource
 from agent.conversation.history import History
 from agent.conversation.latency import Stopwatch
+from agent.conversation.prompt import opening
 from agent.conversation.reply import Reply
 from agent.conversation.request import ReplyOptions, Request
 from agent.events import ErrorEvent, Event, Hearing, nobody
@@ -194,21 +195,23 @@ class Replies:
 
         One that its listener has stopped is over. Raises KeyError when there is no such reply.
         """
-        for reply in self._replies.values():
-            if key == f"reply-{reply.number}" and reply.outcome is None:
-                if not reply.held:
-                    reply.hold()
-                reply.correct(round(heard_ms / 1000 * reply.spoken.sample_rate))
-                return reply.said
+        current = self.current
+        if current is not None and key == f"reply-{current.number}":
+            if current.held:
+                current.correct(round(heard_ms / 1000 * current.spoken.sample_rate))
+                return current.said
+            self._tell(ReplyStopped(current.number))
         return self._history.truncate(key, heard_ms)
 
     def _messages(
         self, asked: Sequence[Message] | None, options: ReplyOptions
     ) -> Sequence[Message]:
+        system = None
+        if options.instructions is not None or options.messages is not None:
+            system = opening(self.config, self._tts, options.instructions)
         if options.messages is not None:
-            system = Message("system", options.instructions or "")
-            return (*([system] if system.content else []), *options.messages)
-        return asked or self._history.told(options.instructions)
+            return (*([Message("system", system)] if system else []), *options.messages)
+        return asked or self._history.told(system)
 
     def _generate(
         self,

@@ -67,7 +67,7 @@ from agent.conversation.generation import summarise, warm_up
 from agent.conversation.history import History
 from agent.conversation.latency import Stopwatch
 from agent.conversation.policy import Policy
-from agent.conversation.prompt import system_message
+from agent.conversation.prompt import opening
 from agent.conversation.replies import Replies
 from agent.conversation.reply import Reply
 from agent.conversation.request import Request
@@ -93,7 +93,7 @@ from agent.turns.events import (
     UserWords,
 )
 from llm_adapters import LanguageModel, Message
-from tts import ExpressiveSpeech, SpokenTurn, TextToSpeech
+from tts import SpokenTurn, TextToSpeech
 
 
 @dataclass(slots=True)
@@ -128,8 +128,7 @@ class Session:
         they are heard, `watch` of everything; `earlier` is a conversation that this one goes on
         with.
         """
-        self.sounds = tts.sounds if isinstance(tts, ExpressiveSpeech) else ()
-        self.history = History(self.system_message(config))
+        self.history = History(opening(config, tts))
         self.history.recall(earlier)
         self.replies = Replies(
             llm,
@@ -169,20 +168,24 @@ class Session:
     def toolbox(self, toolbox: Toolbox) -> None:
         self.replies.toolbox = toolbox
 
-    def system_message(self, config: Config) -> str:
-        """What stands before the conversation, as `config` says."""
-        sounds = self.sounds if config.agent.sounds else ()
-        return system_message(config.agent.preamble, config.agent.instructions, sounds)
-
     def configure(self, config: Config) -> None:
         """Go by another configuration from now on, but for what was opened with the old one."""
-        self.history.instruct(self.system_message(config))
+        self.history.instruct(opening(config, self._tts))
         self.replies.config = config
         self._policy.configure(config)
 
-    def request(self, request: Request, *, typed: str | None = None) -> int:
-        """Have the agent say something, answer what is `typed`, or answer the conversation."""
-        number = next(self._request_numbers)
+    def new_request(self) -> int:
+        """The number of a request to come."""
+        return next(self._request_numbers)
+
+    def request(
+        self, request: Request, *, typed: str | None = None, number: int | None = None
+    ) -> int:
+        """Have the agent say something, answer what is `typed`, or answer the conversation.
+
+        Returns its number: the one given, or a new one.
+        """
+        number = self.new_request() if number is None else number
         self._requests[number] = request
         if typed is not None:
             self.tell(Typed(next(self.numbers), typed, number))
@@ -258,7 +261,9 @@ class Session:
             case SpeechEnded(number) if number in self._turns:
                 self._turns[number].watch.mark("speech_stopped", item.stop)
                 self._turns[number].watch.mark("endpoint", item.decided)
-                self._watch(TurnStopped(number, item.start, item.stop, item.dropped))
+                self._watch(
+                    TurnStopped(number, item.start, item.stop, item.committed, item.dropped)
+                )
                 self._report(UserSpeechStopped(number, round(item.speech_s, 3)))
                 if item.dropped:
                     del self._turns[number]

@@ -33,6 +33,8 @@ class Spoken:
 
     def split(self, words: Sequence[SpokenWord]) -> tuple[str, str]:
         """Split what was written into what was heard and what was not, by the words heard."""
+        if not self.texts:
+            return "", ""
         ends = [first for _, first in self.texts[1:]] + [len(words)]
         parts = [
             text.split(words[first:end])

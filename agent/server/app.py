@@ -10,13 +10,20 @@ from starlette.routing import BaseRoute
 
 from agent.server import audio, health, page, studio
 from agent.server.errors import ApiError, on_api_error, on_defect, on_http_error
+from agent.server.realtime import routes as realtime
 from agent.server.security import Gate
 from agent.server.server import Server
 
 Routes = Callable[[Server], list[BaseRoute]]
 """What a module of a protocol contributes."""
 
-MODULES: tuple[Routes, ...] = (health.routes, page.routes, audio.routes, studio.routes)
+MODULES: tuple[Routes, ...] = (
+    health.routes,
+    page.routes,
+    audio.routes,
+    studio.routes,
+    realtime.routes,
+)
 """The protocols on HTTP."""
 
 

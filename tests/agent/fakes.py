@@ -165,8 +165,9 @@ class FakeTts:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["FakeUtterance", None]:
         utterance = FakeUtterance(self)
-        async with aclosing(utterance.speech):
-            yield utterance
+        with utterance._send, utterance._receive:  # also if nobody has listened
+            async with aclosing(utterance.speech):
+                yield utterance
 
 
 class FakeUtterance:

@@ -1,0 +1,451 @@
+"""A Realtime session without its transport: client events in, server events out.
+
+It is one conversation with the agent. Turn-taking is the conversation's own: what happens there is
+told as server events, and what the client wants is done through the conversation's handle.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Literal
+
+import anyio
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.agent import Agent
+from agent.audio.remote import RemoteSpeaker
+from agent.audio.speaker import Speaker
+from agent.conversation.activity import (
+    Activity,
+    TurnDecided,
+    TurnFailed,
+    TurnStarted,
+    TurnStopped,
+    TurnWords,
+)
+from agent.conversation.conversation import Conversation
+from agent.conversation.events import ReplyStopped, WordsAwaited
+from agent.conversation.request import ReplyOptions, Request
+from agent.errors import ConfigError
+from agent.events import AssistantSpeechStarted, Decision, Event, TurnLatency, nobody
+from agent.server.realtime.answers import Answers, heard_of
+from agent.server.realtime.client_events import (
+    AnyEvent,
+    Append,
+    Clear,
+    Commit,
+    ItemCreate,
+    ItemDelete,
+    ItemRetrieve,
+    ItemTruncate,
+    OutputClear,
+    ResponseCancel,
+    ResponseCreate,
+    ResponseParams,
+    SessionUpdate,
+    parse,
+    read,
+    sound,
+)
+from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.formats import RATES, decode
+from agent.server.realtime.input_buffer import InputBuffer
+from agent.server.realtime.items import Items, Kept, body_of, message_of, new_id
+from agent.server.realtime.responses import Response, Shape
+from agent.server.realtime.settings import SessionSettings, ToolChoice, defaults
+from agent.server.realtime.user_turns import UserTurns
+
+ROUNDING = 100.0
+"""Milliseconds by which a client may be beyond an item's end: it rounds, and its clock is its."""
+LATENCY = "parley.latency"
+"""What a client includes to be told where the time of each turn went."""
+
+Send = Callable[[dict[str, Any]], None]
+
+
+class RealtimeSession:
+    """A session: `run` it, and give it what the client sends.
+
+    `receive` never raises: what cannot be done is answered with an `error`.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        send: Send,
+        *,
+        kind: Literal["realtime", "transcription"] = "realtime",
+        model: str | None = None,
+        session: Mapping[str, Any] | None = None,
+        speaker: Speaker | None = None,
+        report: Callable[[Event], None] = nobody,
+        seconds: float = 3600.0,
+    ) -> None:
+        """`send` is given each server event, to be serialised before it returns.
+
+        `session` is what a short-lived key brings along. With a `speaker` the agent's voice goes
+        there, and not into events; what was heard is known here then. `seconds`: the longest that
+        it lasts.
+        """
+        self.id = new_id("sess")
+        self._agent = agent
+        self._transport = send
+        self._speaker = speaker
+        self._report = report
+        self._seconds = seconds
+        self._expires_at = int(time.time() + seconds)
+        self._conversation_id = new_id("conv")
+        settings = defaults(agent.config, kind)
+        if model:
+            settings.model = model
+        self._settings = settings.merged(session or {})
+        self._items = Items()
+        self._buffer = InputBuffer()
+        self._turns = UserTurns(self._items, self._buffer, self._send)
+        self._answers = Answers(self._items, self._send, self._shape, self._turns.interrupts)
+        self._conversation: Conversation | None = None
+        self.begun = anyio.Event()
+        """Set once it takes client events, or never will."""
+        self._ended = anyio.Event()
+
+    @property
+    def settings(self) -> SessionSettings:
+        """The whole effective session."""
+        return self._settings
+
+    async def run(self) -> None:
+        """Converse until `close`, or until the session has lasted as long as it may."""
+        speaker = self._speaker or RemoteSpeaker(self._agent.tts.sample_rate)
+        config = self._agent.config.model_copy(update={"echo": "off"})
+        config = config.changed({"thinking": {"after": None}} if self._speaker is None else {})
+        with anyio.move_on_after(self._seconds) as limit:
+            async with self._agent.start(
+                self._buffer, speaker, self._event, watch=self._watch, config=config
+            ) as conversation:
+                self._conversation = conversation
+                self._apply(self._settings)
+                self._send({"type": "session.created", "session": self._body()})
+                self.begun.set()
+                await self._ended.wait()
+        if limit.cancelled_caught:
+            minutes = self._seconds / 60
+            message = f"Your session hit the maximum duration of {minutes:g} minutes."
+            self._send(RealtimeError(message, code="session_expired").event())
+
+    def close(self) -> None:
+        """End the session."""
+        self._ended.set()
+
+    async def idle(self) -> None:
+        """Wait until no response is under way."""
+        await self._answers.idle.wait()
+
+    def receive(self, frame: str | bytes) -> None:
+        """Take a client event, as JSON."""
+        try:
+            event = parse(read(frame))
+        except RealtimeError as error:
+            self._send(error.event())
+        else:
+            self.handle(event)
+
+    def refuse(self, error: RealtimeError) -> None:
+        """Answer something that is no client event."""
+        self._send(error.event())
+
+    def handle(self, event: AnyEvent) -> None:
+        """Do what a client event wants."""
+        try:
+            self._handle(event)
+        except RealtimeError as error:
+            error.event_id = event.event_id
+            self._send(error.event())
+        except ConfigError as error:
+            refused = RealtimeError(str(error), event_id=event.event_id)
+            self._send(refused.event())
+
+    def hear(self, pcm: NDArray[np.int16], sample_rate: int) -> None:
+        """Take sound that came by another way than events. Raises RealtimeError."""
+        self._buffer.append(pcm, sample_rate)
+
+    # What the client wants
+
+    def _handle(self, event: AnyEvent) -> None:
+        match event:
+            case SessionUpdate(session=session):
+                self._update(session)
+            case Append(audio=audio):
+                kind = self._settings.audio.input.format.type
+                self._buffer.append(decode(sound(audio), kind), RATES[kind])
+            case Commit():
+                self._turns.commit()
+                self._talk.session.tell(WordsAwaited())
+            case Clear():
+                self._buffer.clear()
+                self._send({"type": "input_audio_buffer.cleared"})
+            case ItemCreate() | ItemRetrieve() | ItemTruncate() | ItemDelete():
+                self._handle_item(event)
+            case ResponseCreate(response=params):
+                self._create(params or ResponseParams())
+            case ResponseCancel(response_id=response_id):
+                self._cancel(response_id)
+            case OutputClear():
+                self._clear_output()
+
+    def _handle_item(self, event: ItemCreate | ItemRetrieve | ItemTruncate | ItemDelete) -> None:
+        match event:
+            case ItemCreate():
+                self._create_item(event)
+            case ItemRetrieve(item_id=item_id):
+                kept = self._items.get(item_id)
+                if kept is None:
+                    message = f"Error retrieving item: the item with ID '{item_id}' does not exist."
+                    code = "item_retrieve_invalid_item_id"
+                    raise RealtimeError(message, code=code, param="item_id")
+                self._send({"type": "conversation.item.retrieved", "item": kept.with_audio()})
+            case ItemTruncate():
+                self._truncate(event)
+            case ItemDelete(item_id=item_id):
+                kept = self._items.delete(item_id)
+                with suppress(KeyError):
+                    self._talk.history.delete(kept.key)
+                self._send({"type": "conversation.item.deleted", "item_id": item_id})
+
+    def _update(self, session: Mapping[str, Any]) -> None:
+        kind = session.get("type", self._settings.type)
+        if kind != self._settings.type:
+            message = f"a {self._settings.type} session cannot become a {kind} one"
+            raise RealtimeError(message, param="session.type")
+        settings = self._settings.merged(session)
+        self._apply(settings)
+        self._settings = settings
+        self._send({"type": "session.updated", "session": self._body()})
+
+    def _apply(self, settings: SessionSettings) -> None:
+        """Have the conversation go by `settings`. Raises ConfigError."""
+        talk = self._talk
+        voice = self._voice(settings)
+        talk.update(
+            instructions=settings.instructions,
+            tools=[] if settings.tool_choice == "none" else [t.spec() for t in settings.tools],
+            sections=settings.sections(self._agent.config),
+        )
+        talk.session.replies.change(
+            speaks=settings.speaks,
+            voice=voice,
+            longest=None if settings.max_output_tokens == "inf" else settings.max_output_tokens,
+        )
+        self._turns.settings = settings.audio.input
+
+    def _voice(self, settings: SessionSettings) -> Any:
+        """The voice of that name; the agent's own for one that it does not have."""
+        voice = settings.audio.output.voice
+        try:
+            return self._agent.voice(voice if isinstance(voice, str) else voice.id)
+        except ConfigError:
+            return None
+
+    def _create_item(self, event: ItemCreate) -> None:
+        item = event.item
+        if item.type == "item_reference":
+            raise RealtimeError("an item_reference cannot be created", param="item.type")
+        if item.role == "assistant" and any(part.audio for part in item.content):
+            message = "the sound of an assistant's message cannot be put in: send its text"
+            raise RealtimeError(message, param="item.content")
+        told = message_of(item)
+        body = body_of(item)
+        after = event.previous_item_id
+        before = self._items.last if after is None else None if after == "root" else after
+        self._items.add(kept := Kept(body, key=body["id"]), after)
+        behind = after if after is None else "" if after == "root" else self._key_of(after)
+        self._talk.history.insert(kept.key, told, behind)
+        for what in ("added", "done"):
+            kind = f"conversation.item.{what}"
+            self._send({"type": kind, "previous_item_id": before, "item": body})
+
+    def _key_of(self, item_id: str) -> str | None:
+        """The last entry of the history that stands at or before an item."""
+        known = {entry.key for entry in self._talk.history.entries}
+        place: str | None = item_id
+        while place is not None:
+            if (key := self._items[place].key) in known:
+                return key
+            place = self._items.before(place)
+        return ""
+
+    def _truncate(self, event: ItemTruncate) -> None:
+        kept = self._items.get(event.item_id)
+        if kept is None:
+            message = f"Error truncating item: the item with ID '{event.item_id}' does not exist."
+            raise RealtimeError(message, code="item_truncate_invalid_item_id", param="item_id")
+        content = kept.body.get("content") or [{}]
+        if kept.body.get("role") != "assistant" or content[0].get("type") != "output_audio":
+            message = "Only an assistant's message with audio can be truncated."
+            raise RealtimeError(message, code="unsupported_content_type", param="item_id")
+        if event.content_index:
+            message = f"there is no content part {event.content_index}"
+            raise RealtimeError(message, param="content_index")
+        if self._speaker is None and event.audio_end_ms > kept.audio_ms + ROUNDING:
+            message = (
+                f"Audio content of {kept.audio_ms:.0f}ms is already shorter than "
+                f"{event.audio_end_ms}ms"
+            )
+            raise RealtimeError(message, param="audio_end_ms")
+        end = event.audio_end_ms if self._speaker else min(event.audio_end_ms, kept.audio_ms)
+        if end < kept.audio_ms or kept.body["status"] == "in_progress":
+            with suppress(KeyError):
+                heard = self._talk.truncate(kept.key, kept.begins_ms + end)
+                content[0]["transcript"] = heard_of(kept, heard)
+            kept.body["status"] = "incomplete"
+            self._items.cut(kept, end)
+        told = {"item_id": kept.id, "content_index": 0, "audio_end_ms": event.audio_end_ms}
+        self._send({"type": "conversation.item.truncated", **told})
+
+    def _create(self, params: ResponseParams) -> None:
+        if self._settings.type == "transcription":
+            raise RealtimeError("a transcription session gives no responses", param="type")
+        beside = params.conversation not in (None, "auto")
+        if not beside and (active := self._answers.active) is not None:
+            message = (
+                f"Conversation already has an active response in progress: {active.id}. "
+                "Wait until the response is finished before creating a new one."
+            )
+            raise RealtimeError(message, code="conversation_already_has_active_response")
+        options = self._options(params)
+        shape = self._shape(params)
+        session = self._talk.session
+        if beside:
+            try:
+                number = session.request_beside(Request(options=options))
+            except ValueError as error:
+                raise RealtimeError(str(error), code="rate_limit_exceeded") from None
+            self._answers.link(number, shape)
+            return
+        number = session.new_request()
+        self._answers.ask(number, shape)
+        session.request(Request(options=options), number=number)
+
+    def _options(self, params: ResponseParams) -> ReplyOptions:
+        messages = None if params.input is None else self._items.messages(params.input)
+        choice = params.tool_choice or self._settings.tool_choice
+        tools = self._settings.tools if params.tools is None else params.tools
+        if choice == "none":
+            tools = []
+        elif isinstance(choice, ToolChoice):
+            tools = [tool for tool in tools if tool.name == choice.name] or tools
+        longest = params.max_output_tokens or self._settings.max_output_tokens
+        modalities = params.output_modalities
+        instructions = params.instructions
+        if messages is not None and instructions is None:
+            instructions = self._settings.instructions
+        return ReplyOptions(
+            instructions=instructions,
+            messages=messages,
+            tools=tuple(tool.spec() for tool in tools),
+            own_tools=choice != "none" and not isinstance(choice, ToolChoice),
+            speaks=None if modalities is None else "audio" in modalities,
+            longest=None if longest == "inf" else longest,
+        )
+
+    def _shape(self, params: ResponseParams | None = None) -> Shape:
+        params = params or ResponseParams()
+        settings = self._settings
+        output = (params.audio and params.audio.output) or settings.audio.output
+        voice = output.voice
+        beside = params.conversation not in (None, "auto")
+        modalities = params.output_modalities or settings.output_modalities
+        return Shape(
+            conversation_id=None if beside else self._conversation_id,
+            speaks="audio" in modalities,
+            sends_audio=self._speaker is None or beside,
+            format=output.format.type,
+            voice=voice if isinstance(voice, str) else voice.id,
+            metadata=params.metadata,
+            max_output_tokens=params.max_output_tokens or settings.max_output_tokens,
+        )
+
+    def _cancel(self, response_id: str | None) -> None:
+        answers = self._answers
+        response = answers.find(response_id) if response_id else answers.active
+        if response is None:
+            message = "Cancellation failed: no active response found"
+            raise RealtimeError(message, code="response_cancel_not_active", param="response_id")
+        answers.cancelling = "client"
+        try:
+            self._stop(response)
+        finally:
+            answers.cancelling = "turn"
+
+    def _clear_output(self) -> None:
+        """Play no more of what has been made, where it is played here."""
+        response = self._answers.latest
+        current = self._talk.session.replies.current
+        if self._speaker is not None and current is not None:
+            self._answers.cancelling = "client"
+            self._talk.session.tell(ReplyStopped(current.number))
+            self._answers.cancelling = "turn"
+        else:
+            told = {"response_id": response.id if response is not None else ""}
+            self._send({"type": "output_audio_buffer.cleared", **told})
+
+    def _stop(self, response: Response) -> None:
+        session = self._talk.session
+        if response.reply is None:
+            if (request := self._answers.request_of(response)) is not None:
+                session.withdraw(request)
+                self._answers.refuse(request)
+        elif response.reply < 0:
+            session.replies.stop_beside(response.reply)
+        else:
+            session.tell(ReplyStopped(response.reply))
+
+    # What happens in the conversation
+
+    def _watch(self, activity: Activity) -> None:
+        match activity:
+            case TurnStarted():
+                self._turns.started(activity)
+            case TurnStopped():
+                self._turns.stopped(activity)
+            case TurnWords():
+                self._turns.words(activity)
+            case TurnFailed():
+                self._turns.failed(activity)
+            case TurnDecided():
+                self._turns.decided(activity)
+            case _:
+                self._answers.on(activity)
+
+    def _event(self, event: Event) -> None:
+        self._report(event)
+        if isinstance(event, Decision) and event.what == "sleep":
+            seconds = self._talk.config.idle.after
+            if seconds is not None and self._answers.active is None:
+                self._turns.silence(seconds)
+                self._create(ResponseParams())
+        elif isinstance(event, AssistantSpeechStarted):
+            current = self._talk.session.replies.current
+            if current is not None:
+                self._answers.sounds(current.number)
+        elif isinstance(event, TurnLatency) and LATENCY in (self._settings.include or ()):
+            self._tell_latency(event)
+
+    def _tell_latency(self, event: TurnLatency) -> None:
+        turn = self._items.named(f"turn-{event.turn}")
+        latest = self._answers.latest
+        record = {key: value for key, value in event.record().items() if key.endswith("_ms")}
+        told = {"item_id": turn, "response_id": latest.id if latest else None, **record}
+        self._send({"type": "parley.turn_latency", **told})
+
+    @property
+    def _talk(self) -> Conversation:
+        if self._conversation is None:
+            raise RealtimeError("the session has not begun yet: wait for session.created")
+        return self._conversation
+
+    def _body(self) -> dict[str, Any]:
+        return self._settings.body(self.id, self._expires_at)
+
+    def _send(self, event: dict[str, Any]) -> None:
+        self._transport({"event_id": new_id("event"), **event})

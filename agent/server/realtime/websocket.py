@@ -1,0 +1,210 @@
+"""The Realtime protocol on a WebSocket: frames in, frames out, and an end to both."""
+
+import json
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing, suppress
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from agent.server.errors import ApiError
+from agent.server.realtime.beta import BetaShape, asks_for_beta
+from agent.server.realtime.client_events import parse, read
+from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.session import RealtimeSession
+from agent.server.security import key_of
+from agent.server.server import Server
+
+log = logging.getLogger("parley.server")
+
+SUBPROTOCOL = "realtime"
+LARGE = 1 << 18
+"""Characters of a frame above which it is read in a thread: the loop is not held up (P2)."""
+MAX_UNSENT = 32 << 20
+"""Characters that may wait for a client to read them."""
+STALLED = 30.0
+"""Seconds that a client may take to read one frame."""
+FAREWELL = 5.0
+"""Seconds that a reply has to end in when the server stops."""
+
+
+class Outbox:
+    """What waits to be sent, in order, and how much of it."""
+
+    def __init__(self) -> None:
+        self._send, self.frames = anyio.create_memory_object_stream[str](math.inf)
+        self.waiting = 0
+        self.overflown = anyio.Event()
+        """Set when the client has not read for too long: the session ends."""
+
+    def put(self, event: Mapping[str, Any]) -> None:
+        """Have an event sent."""
+        frame = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        self.waiting += len(frame)
+        if self.waiting > MAX_UNSENT:
+            self.overflown.set()
+            return
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self._send.send_nowait(frame)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._send.close()
+
+
+async def serve(server: Server, socket: WebSocket) -> None:
+    """Hold one session with a client, from its connection to its end."""
+    key = key_of(socket.headers)
+    secret = server.keys.secret(key)
+    query = socket.query_params
+    kind = "transcription" if query.get("intent") == "transcription" else "realtime"
+    given = dict(secret.session) if secret is not None else {}
+    if given.get("type") == "transcription":
+        kind = "transcription"
+    offered = socket.scope.get("subprotocols", [])
+    try:
+        with server.session("realtime") as counted:
+            await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+            outbox = Outbox()
+            beta = BetaShape(outbox.put) if asks_for_beta(socket.headers) else None
+            session = RealtimeSession(
+                server.agent,
+                beta.send if beta is not None else outbox.put,
+                kind=kind,  # type: ignore[arg-type]
+                model=query.get("model"),
+                session=given,
+                seconds=server.settings.session_minutes * 60,
+            )
+            await _Connection(server, socket, session, outbox, beta).hold(counted.ending)
+    except ApiError as error:
+        await _refuse(socket, error)
+
+
+class _Connection:
+    """One connection: who reads, who writes, and who ends it."""
+
+    def __init__(
+        self,
+        server: Server,
+        socket: WebSocket,
+        session: RealtimeSession,
+        outbox: Outbox,
+        beta: BetaShape | None,
+    ) -> None:
+        self._idle = server.settings.idle_minutes * 60
+        self._socket = socket
+        self._session = session
+        self._outbox = outbox
+        self._beta = beta
+        self._why = (1000, "")
+
+    async def hold(self, ending: anyio.Event) -> None:
+        """Hold it until one side ends it."""
+        with closing(self._outbox):
+            await self._hold(ending)
+
+    async def _hold(self, ending: anyio.Event) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._write, tasks.cancel_scope)
+            async with anyio.create_task_group() as inner:
+                for task in (self._read, partial(self._drain, ending), self._watch_outbox):
+                    inner.start_soon(self._until_over, task, inner.cancel_scope)
+                try:
+                    await self._session.run()
+                except Exception as error:
+                    log.exception("session failed", extra={"session": self._session.id})
+                    told = RealtimeError(f"the session failed: {type(error).__name__}", code=None)
+                    told.kind = "server_error"
+                    self._session.refuse(told)
+                    self._why = (1011, "internal error")
+                inner.cancel_scope.cancel()
+            self._outbox.close()
+
+    async def _until_over(self, task: Callable[[], Awaitable[None]], _: anyio.CancelScope) -> None:
+        await task()
+        self._session.close()
+
+    async def _read(self) -> None:
+        """Give the session what the client sends, until it goes or says nothing for too long."""
+        await self._session.begun.wait()
+        with anyio.CancelScope() as patience:
+            while True:
+                patience.deadline = anyio.current_time() + self._idle
+                try:
+                    message = await self._socket.receive()
+                except (WebSocketDisconnect, RuntimeError):
+                    return
+                if message["type"] == "websocket.disconnect":
+                    return
+                frame = message.get("text")
+                await self._take(frame if frame is not None else message.get("bytes") or b"")
+        told = RealtimeError("nothing has come for too long", code="session_expired")
+        self._session.refuse(told)
+
+    async def _take(self, frame: str | bytes) -> None:
+        try:
+            if len(frame) > LARGE:
+                value = await anyio.to_thread.run_sync(read, frame)
+            else:
+                value = read(frame)
+            for event in self._beta.events(value) if self._beta is not None else (value,):
+                self._session.handle(parse(event))
+        except RealtimeError as error:
+            self._session.refuse(error)
+
+    async def _drain(self, ending: anyio.Event) -> None:
+        """The server stops: the reply that is being made may end."""
+        await ending.wait()
+        told = RealtimeError("the server is stopping: connect again", code="server_stopping")
+        told.kind = "server_error"
+        self._session.refuse(told)
+        with anyio.move_on_after(FAREWELL):
+            await self._session.idle()
+        self._why = (1001, "the server is stopping")
+
+    async def _watch_outbox(self) -> None:
+        await self._outbox.overflown.wait()
+        self._why = (1008, "too slow to read")
+
+    async def _write(self, scope: anyio.CancelScope) -> None:
+        """Send what there is, until nothing more comes; a client that does not read is left."""
+        with self._outbox.frames as frames:
+            async for frame in frames:
+                with anyio.move_on_after(STALLED) as patience:
+                    try:
+                        await self._socket.send_text(frame)
+                    except (WebSocketDisconnect, RuntimeError):
+                        break
+                self._outbox.waiting -= len(frame)
+                if patience.cancelled_caught or self._outbox.overflown.is_set():
+                    self._why = (1008, "too slow to read")
+                    break
+        self._session.close()
+        with anyio.move_on_after(2, shield=True):
+            await _close(self._socket, *self._why)
+        scope.cancel()
+
+
+async def _refuse(socket: WebSocket, error: ApiError) -> None:
+    """Answer before the upgrade with OpenAI's error; after it, as an event."""
+    if socket.application_state is WebSocketState.CONNECTING:
+        if "websocket.http.response" in socket.scope.get("extensions", {}):
+            await socket.send_denial_response(error.response())
+        else:
+            await socket.close(1013, str(error)[:120])
+        return
+    with suppress(RuntimeError, WebSocketDisconnect):
+        told = RealtimeError(str(error), code=error.code)
+        await socket.send_text(json.dumps({"event_id": "event_0", **told.event()}))
+        await _close(socket, 1013, str(error)[:120])
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    if socket.application_state is WebSocketState.CONNECTED:
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(code, reason)
