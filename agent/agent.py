@@ -150,12 +150,14 @@ class Agent:
         hearing: Hearing = nobody,
         watch: Callable[[Activity], None] = nobody,
         config: Config | None = None,
+        remembered: bool = True,
     ) -> AsyncGenerator[Conversation, None]:
         """A conversation that goes on for the block, one of as many as there are.
 
         They share the loaded engines; detector, tools, history and settings are each one's own.
         `config` takes the place of the agent's, but for its engines; `watch` is told of everything
-        in detail. The rest is as with `converse`, errors too.
+        in detail. Not `remembered`: how it sounds is nothing to the voice, which others share. The
+        rest is as with `converse`, errors too.
         """
         config = config or self.config
         told: list[Report] = [report]
@@ -177,13 +179,14 @@ class Agent:
                 earlier=earlier,
                 hearing=hearing,
                 watch=watch,
+                remembered=remembered,
             )
             gate = Gate()
             segmenter = self._segmenter(config, echo, session, tell)
             conversation = Conversation(session, gate, segmenter, config, self.voice)
             told.append(conversation.tell)
             heard = Graph(microphone, name="microphone").then(Inlet(tell)).then(echo).then(gate)
-            transcribe = self._transcriber(config, segmenter, tell)
+            transcribe = self._transcriber(config, segmenter, tell, keep_sound=remembered)
             graph = heard.then(segmenter).then(transcribe).then(session)
             controls = Controls(speaker.playback, session.history)
             language = getattr(config.stt, "language", None)
@@ -260,11 +263,13 @@ class Agent:
             numbers=session.numbers,
         )
 
-    def _transcriber(self, config: Config, segmenter: TurnSegmenter, report: Report) -> Transcriber:
+    def _transcriber(
+        self, config: Config, segmenter: TurnSegmenter, report: Report, *, keep_sound: bool
+    ) -> Transcriber:
         return Transcriber(
             self.stt,
             report,
-            keep_sound=isinstance(self.tts, ConversationalSpeech),
+            keep_sound=keep_sound and isinstance(self.tts, ConversationalSpeech),
             preemptive=config.turn.speculate != "off",
             judge=segmenter.read,
         )

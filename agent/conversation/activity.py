@@ -146,11 +146,15 @@ class ReplyResumed:
 
 @dataclass(frozen=True, slots=True)
 class ReplyOver:
-    """It has been heard to its end, or was stopped; `heard` are the words that were."""
+    """It has been heard to its end, or was stopped; `heard` are the words that were.
+
+    `heard_ms`: how much of its sound that was.
+    """
 
     reply: int
     heard: str
     interrupted: bool
+    heard_ms: float = 0.0
 
 
 Activity = (

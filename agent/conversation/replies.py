@@ -52,6 +52,7 @@ class Replies:
         watch: Callable[[Activity], None] = nobody,
         hearing: Hearing = nobody,
         tell: Callable[[PolicyEvent], None],
+        remembered: bool = True,
     ) -> None:
         """`tell` is the policy; the others are told what `Session` is asked to tell them."""
         self.config = config
@@ -68,6 +69,7 @@ class Replies:
         self._watch = watch
         self._hearing = hearing
         self._tell = tell
+        self._remembered = remembered
         self._replies: dict[int, Reply] = {}
         self._beside: dict[int, Reply] = {}  # by numbers below 0
         self._requests: dict[int, Request] = {}  # by the replies that answer them
@@ -156,7 +158,9 @@ class Replies:
 
     def tell_voice(self, sound: SpokenTurn | None) -> None:
         """How the last turn sounded, in the order of the conversation, to a voice that asks."""
-        if sound is not None and isinstance(self._tts, ConversationalSpeech):
+        if sound is None or not self._remembered:
+            return
+        if isinstance(self._tts, ConversationalSpeech):
             self._tts.remember(sound)
 
     def remember(self, reply: Reply) -> None:

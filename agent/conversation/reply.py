@@ -388,7 +388,8 @@ class Reply:
             self.outcome = Outcome(heard, interrupted=True, sound=self._sound(words))
             if not self._cut:
                 self._tell_interrupted()
-        self._report(ReplyOver(self.number, heard, self.outcome.interrupted))
+        heard_ms = 1000 * self._track.furthest / self._tts.sample_rate
+        self._report(ReplyOver(self.number, heard, self.outcome.interrupted, heard_ms))
 
     def _tell_interrupted(self) -> None:
         heard, unheard = self.spoken.split(self._heard())

@@ -121,12 +121,13 @@ class Session:
         earlier: Sequence[Message] = (),
         hearing: Hearing = nobody,
         watch: Callable[[Activity], None] = nobody,
+        remembered: bool = True,
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.
 
         `echo` is told when the agent seems to interrupt itself, `hearing` of a reply's words as
         they are heard, `watch` of everything; `earlier` is a conversation that this one goes on
-        with.
+        with. Not `remembered`: the voice is told nothing of how it sounds.
         """
         self.history = History(opening(config, tts))
         self.history.recall(earlier)
@@ -140,6 +141,7 @@ class Session:
             watch=watch,
             hearing=hearing,
             tell=self.tell,
+            remembered=remembered,
         )
         self.begun = anyio.Event()
         """Set once it runs, or never will."""

@@ -53,8 +53,12 @@ class Summary:
         return [Message("system", TASK), shorten(text, max(100, window - 200))]
 
     def keep(self, due: tuple[Message, ...], text: str) -> None:
-        """Keep what the model made of the turns `due`; "" where it made nothing of them."""
-        self._of, self._text = due, " ".join(text.split())[:LONGEST] or self._text
+        """Keep what the model made of the turns `due`; "" where it made nothing of them.
+
+        What is known already then stands, if it is of the same conversation.
+        """
+        before = self._text if due[: len(self._of)] == self._of else ""
+        self._of, self._text = due, " ".join(text.split())[:LONGEST] or before
 
 
 def _short(message: Message) -> Message:

@@ -229,6 +229,10 @@ class Answers:
             what = "cleared" if event.interrupted else "stopped"
             told = {"response_id": response.id}
             self._send({"type": f"output_audio_buffer.{what}", **told})
+            if event.interrupted and response.message is not None:
+                end = round(event.heard_ms)
+                where = {"item_id": response.message.id, "content_index": 0, "audio_end_ms": end}
+                self._send({"type": "conversation.item.truncated", **where})
 
     def _new(self, shape: Shape) -> Response:
         response = Response(shape, self._items, self._send)

@@ -121,7 +121,12 @@ class RealtimeSession:
         config = config.changed({"thinking": {"after": None}} if self._speaker is None else {})
         with anyio.move_on_after(self._seconds) as limit:
             async with self._agent.start(
-                self._buffer, speaker, self._event, watch=self._watch, config=config
+                self._buffer,
+                speaker,
+                self._event,
+                watch=self._watch,
+                config=config,
+                remembered=False,
             ) as conversation:
                 self._conversation = conversation
                 self._apply(self._settings)

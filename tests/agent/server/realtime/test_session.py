@@ -3,9 +3,12 @@
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from trio.testing import MockClock
 
+from agent.audio.files import PacedSpeaker
 from llm_adapters import LanguageModelError, Message, ToolCall
 from tests.agent.fakes import FakeLlm
 from tests.agent.server.realtime.served import STORY, an_agent, base64_of, connected, sound
@@ -31,6 +34,9 @@ ANSWER = [
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "trio", {"clock": MockClock(autojump_threshold=0)}
+
+
+async def nowhere(_pcm: NDArray[np.float32], _when: float) -> None: ...
 
 
 def without_repeats(types: list[str]) -> list[str]:
@@ -418,3 +424,45 @@ async def test_latency_is_told_to_who_includes_it() -> None:
     assert latency["total_ms"] > 0
     assert latency["item_id"] == client.of("input_audio_buffer.committed")[0]["item_id"]
     assert latency["response_id"] == client.of("response.created")[0]["response"]["id"]
+
+
+async def test_a_false_interruption_goes_on_as_a_response_of_its_own() -> None:
+    """A cough of 0.4 s stops the client's player; what it had not heard comes again."""
+    llm = FakeLlm([STORY, ["Yes."]])
+    async with connected(an_agent(words=["a story", ""], llm=llm)) as client:
+        await client.speak((0.5, False), (0.5, True), (1.5, False), (0.4, True), (3, False))
+        await client.until("response.done", 2)
+        first, rest = (event["response"] for event in client.of("response.done"))
+        # It had been made whole, and was only being played: nothing was left to cancel.
+        assert first["status"] == rest["status"] == "completed"
+        said = rest["output"][0]["content"][0]["transcript"]
+        assert said.split() == "".join(STORY).split()[-len(said.split()) :]
+        assert 8 < len(said.split()) < 18
+        await anyio.sleep(5)
+        item = rest["output"][0]["id"]
+        client.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=500)
+        await client.until("conversation.item.truncated")
+        client.say("go on")
+        client.send("response.create")
+        await client.until("response.done", 3)
+    heard = llm.asked[-1][2].content.split()
+    assert heard == "".join(STORY).split()[: len(heard)]
+    assert len(heard) == 20 - len(said.split()) + 2 or len(heard) == 20 - len(said.split()) + 3
+
+
+async def test_where_the_sound_has_a_way_of_its_own() -> None:
+    """As on WebRTC: no sound in events, but when it is played; truncated without being asked."""
+    speaker = PacedSpeaker(24000, nowhere)
+    agent = an_agent([STORY, ["Yes."]], ["a story", "stop that"])
+    async with connected(agent, speaker=speaker) as client:
+        await client.speak((0.5, False), (0.5, True), (2, False), (1, True), (3, False))
+        await client.until("output_audio_buffer.stopped")
+    assert "response.output_audio.delta" not in client.types
+    kinds = [kind for kind in client.types if kind.startswith("output_audio_buffer")]
+    assert kinds == [
+        f"output_audio_buffer.{w}" for w in ("started", "cleared", "started", "stopped")
+    ]
+    first = client.of("response.done")[0]["response"]["id"]
+    assert client.of("output_audio_buffer.cleared")[0]["response_id"] == first
+    truncated = client.of("conversation.item.truncated")[0]
+    assert 500 < truncated["audio_end_ms"] < 2500
