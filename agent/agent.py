@@ -23,6 +23,7 @@ from agent.conversation.conversation import Conversation
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
 from agent.engines.border import borders
+from agent.errors import ConfigError
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group
 from agent.guards.text import valid_json
@@ -36,7 +37,7 @@ from agent.turns.transcriber import Transcriber
 from agent.turns.vad import SileroVad, Vad
 from llm_adapters import LanguageModel, Message
 from stt import SpeechToText
-from tts import ConversationalSpeech, TextToSpeech
+from tts import ConversationalSpeech, TextToSpeech, TextToSpeechError
 
 
 class Agent:
@@ -202,7 +203,10 @@ class Agent:
 
     def voice(self, name: str) -> TextToSpeech:
         """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""
-        return self.tts.in_voice(name)
+        try:
+            return self.tts.in_voice(name)
+        except TextToSpeechError as error:
+            raise ConfigError(str(error)) from None
 
     async def _run(
         self, graph: Graph[Any, Any], session: Session, conversation: Conversation

@@ -71,7 +71,7 @@ def voice_of(server: Server, name: str) -> TextToSpeech:
     """
     try:
         return server.agent.voice(name) if name else server.agent.tts
-    except (ConfigError, TextToSpeechError):
+    except ConfigError:
         return server.agent.tts
 
 

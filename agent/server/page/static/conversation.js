@@ -281,7 +281,7 @@ export class Conversation extends EventTarget {
         break;
       case "output_audio_buffer.stopped":
       case "output_audio_buffer.cleared":
-        this.#become("listening");
+        if (this.state === "speaking") this.#become("listening");
         break;
       case "response.done":
         if (event.response.id === this.#response) this.#done(event.response);

@@ -60,7 +60,7 @@ export class Sound {
     this.#player.port.postMessage({ clear: true });
   }
 
-  /** Be told {item, played}: the samples of an item that have been heard. */
+  /** Be told {item, played, silent}: the samples of an item that have been heard. */
   set onplayed(told) {
     this.#player.port.onmessage = ({ data }) => told(data);
   }

@@ -64,7 +64,7 @@ function showItems() {
 function showItem(row, item) {
   const heard = item.heard ?? item.text;
   const unheard = item.heard === undefined ? "" : item.text.slice(common(item.heard, item.text));
-  const note = item.cut ? "cut off: the struck words were not heard" : "";
+  const note = item.cut && unheard.trim() ? "cut off: the struck words were not heard" : "";
   const parts = { said: heard || (item.partial ? "…" : ""), cut: unheard, note };
   for (const [name, text] of Object.entries(parts)) {
     const element = row.querySelector(`.${name}`);
@@ -177,6 +177,7 @@ $("typing").addEventListener("submit", async (event) => {
   $("message").value = "";
   conversation.type(text);
 });
+$("key-form").addEventListener("submit", (event) => event.preventDefault());
 $("apply").addEventListener("click", () =>
   conversation.update({ instructions: $("instructions").value, voice: $("voice").value }));
 $("push-to-talk").addEventListener("change", () =>

@@ -78,7 +78,8 @@ export class WebSocketTransport {
   onclose = () => {};
   #socket = null;
   #heard = { item: null, played: 0 };
-  #sounding = null; // the item that is playing, or has just played
+  #sounding = null; // the item that is playing
+  #complete = true; // whether all of its sound has come
 
   constructor(base, key, sound) {
     Object.assign(this, { base, key, sound });
@@ -98,6 +99,8 @@ export class WebSocketTransport {
     socket.onclose = () => this.onclose();
     this.sound.onplayed = (heard) => {
       this.#heard = heard;
+      // The server does not know when this page has played all: with WebRTC it does, and says so.
+      if (heard.silent && this.#complete) this.#stopped();
     };
     if (this.sound.microphone) {
       this.sound.capture((samples) =>
@@ -125,10 +128,19 @@ export class WebSocketTransport {
     this.#socket?.close();
   }
 
+  #stopped() {
+    this.#sounding = null;
+    this.onevent({ type: "output_audio_buffer.stopped" });
+  }
+
   #take(event) {
     if (event.type === "response.output_audio.delta") {
       this.#sounding = event.item_id;
+      this.#complete = false;
       this.sound.play(event.item_id, fromBase64(event.delta));
+    } else if (event.type === "response.output_audio.done") {
+      this.#complete = true;
+      if (this.#heard.silent && this.#heard.item === event.item_id) this.#stopped();
     } else if (event.type === "input_audio_buffer.speech_started") {
       this.silence();
     }

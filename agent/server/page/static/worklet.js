@@ -27,7 +27,7 @@ class Capture extends AudioWorkletProcessor {
 /**
  * Plays blocks in their order, each of an item of the conversation.
  * In: {item, samples} to play, {clear: true} to be silent at once.
- * Out: {item, played} samples of an item that left, four times a second and when it is silent.
+ * Out: {item, played, silent} samples of an item that left, four times a second; silent at the end.
  */
 class Player extends AudioWorkletProcessor {
   constructor() {
@@ -50,7 +50,8 @@ class Player extends AudioWorkletProcessor {
   }
 
   tell() {
-    if (this.item !== null) this.port.postMessage({ item: this.item, played: this.played });
+    const silent = this.queue.length === 0;
+    if (this.item !== null) this.port.postMessage({ item: this.item, played: this.played, silent });
     this.told = 0;
   }
 
