@@ -83,6 +83,8 @@ class Studio:
         """Speak a script: 16-bit samples at 24 kHz as they come; the header has the seed."""
         self._need_dia2()
         script = parse(Script, await read_body(request, MAX_BODY))
+        if not any(map(str.isalnum, script.script)):
+            raise ApiError("nothing to say: the script has no words", param="script")
         if script.seed is None:
             script = script.model_copy(update={"seed": secrets.randbits(32)})
         headers = {"Parley-Seed": str(script.seed), "Parley-Rate": "24000"}

@@ -75,6 +75,7 @@ async def test_without_a_seed_it_tells_the_one_it_took(address: str) -> None:
     ("request_", "told"),
     [
         ({}, "script: field required"),
+        ({"script": " … "}, "nothing to say"),
         ({"script": "x" * 20_001}, "script: string should have at most 20000"),
         ({"script": "[S1] x", "voices": ["nobody"]}, "there is no voice 'nobody'"),
         ({"script": "[S1] x", "voices": ["a"] * 3}, "voices: list should have at most 2"),
