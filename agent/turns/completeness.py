@@ -17,7 +17,7 @@ _CLOSING_MARKS = tuple(".!?。！？।۔؟")
 
 # How much likelier a recogniser writes it after a whole sentence than where one breaks off, as a
 # logarithm: counted with Whisper base on the tuning half of `bench.turn_end`'s clips.
-_CLOSED, _NO_MARK = 1.2, -2.0
+_CLOSED, _NO_MARK = 0.7, -2.0
 _ANSWER = 4
 """Words of a phrase that may be an answer: after those without a verb it often writes no mark."""
 _MAY_END = 0.72
@@ -202,7 +202,8 @@ def _auxiliary(words: list[str]) -> Judgement | None:
     before, last = ["", *words][-2:]
     if last in english.SUBJECTS and (not _asks(words) or before not in english.BE):
         return Judgement(0.1, f"ends in '{last}'")
-    answered = before in english.PRONOUNS and not english.QUESTIONS.isdisjoint(words[:-2])
+    asked = english.QUESTIONS | {"than", "as"}  # what it is; than he was
+    answered = before in english.PRONOUNS and not asked.isdisjoint(words[:-2])
     answered = answered or (last == "do" and before in english.INVERTED)  # see what i can do
     answered = answered or (last == "may" and before in english.PREPOSITIONS)  # the month
     open_end = last in english.AUXILIARIES and not answered

@@ -38,11 +38,11 @@ STALLED = 1.0
 JUDGED = 8.0
 """Seconds at the end of a turn that a model of its sound is given."""
 
-ASKED = (0.0, 0.2, 0.3, 0.5)
-"""Seconds of silence at which it is asked: when the pause is noticed, and again as it grows. Of a
-sentence that breaks off it knows better at first, of one that is over later: its mean counts."""
+ASKED = (0.0, 0.2)
+"""Seconds of silence at which it is asked: when the pause is noticed, and as it grows. At first
+it takes some turns that are over for broken off, later the other way about: its mean counts."""
 
-TRUST = 0.45
+TRUST = 0.65
 """How much of its log odds is believed: it is surer than it is right (`bench.turn_end`)."""
 
 

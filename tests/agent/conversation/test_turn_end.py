@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from trio.testing import MockClock
 
 from agent.config.sections import TurnSettings
-from tests.agent.conversation.simulated import TICK, converse, one_turn
+from tests.agent.conversation.simulated import TICK, PartialStt, converse, one_turn
 from tests.agent.fakes import RATE, FakeLlm, FakeStt, Scripted
 
 pytestmark = pytest.mark.anyio
@@ -74,3 +74,40 @@ async def test_words_that_never_come_end_in_an_apology() -> None:
     assert error["stage"] == "stt"
     assert "no transcript within" in error["message"]
     assert len(talk.of("assistant.done")) == 1
+
+
+@pytest.mark.parametrize("said", ["what time is it", "what is the", "a"])
+async def test_without_speculation_no_turn_waits_for_words_that_lag_behind(said: str) -> None:
+    """The partial transcript is of what was said before the pause: that it is open says nothing."""
+    talk = await converse(
+        Scripted([(1, False), (1, True), (4, False)]),
+        stt=PartialStt([(0.5, said), (99, "what is the time in rome")]),
+        llm=FakeLlm([["It is noon."]]),
+        config={"turn": {"speculate": "off"}},
+    )
+    ended = talk.time("user.speech_stopped") - 2
+    assert ended <= TURN.silence + TICK
+
+
+@pytest.mark.parametrize(
+    ("punctuated", "text", "soon"),
+    [
+        (True, "I did not ask for that.", True),
+        (True, "I did not ask for", False),
+        (False, "I did not ask for that.", False),
+    ],
+)
+async def test_the_punctuation_of_a_recogniser_that_hears_it_counts(
+    punctuated: bool, text: str, soon: bool
+) -> None:
+    class Stt(FakeStt):
+        punctuates = punctuated
+
+    talk = await converse(
+        Scripted([(1, False), (1, True), (4, False)]),
+        stt=Stt([text]),
+        llm=FakeLlm([["Sorry."]]),
+    )
+    ended = talk.time("user.speech_stopped") - 2
+    assert (ended <= 0.35) == soon, ended
+    assert soon or ended > 1

@@ -192,11 +192,11 @@ def test_in_other_languages_the_mark_tells() -> None:
         "今何時ですか？",
         "नमस्ते दुनिया।",
     ):
-        assert judge(text, punctuated=True).certainty >= FINISHED, text
+        assert judge(text, punctuated=True).certainty >= 0.65, text
     for text in ("Ich möchte heute gerne nach", "Je voudrais bien réserver une"):
         assert judge(text, punctuated=True).certainty < 0.25, text
     # Where the recogniser tells the language, no rule of another is applied.
     assert judge("He was not an", punctuated=True, language="en").certainty <= CLEARLY_UNFINISHED
-    assert judge("Wytarz się i tak.", punctuated=True, language="pl").certainty >= FINISHED
+    assert judge("Wytarz się i tak.", punctuated=True, language="pl").certainty >= 0.65
     for text in ("いろはにほへと", "zwei Karten"):  # which often go without
         assert judge(text, punctuated=True).certainty == 0.5, text

@@ -183,7 +183,7 @@ async def test_it_is_asked_again_as_the_silence_grows() -> None:
     model.heard.clear()
     await listen(Scripted([(1, False), (0.64, True), (2, False)]), segmenter)
     silences = [(np.abs(pcm[::-1]) > 0.25).argmax() / 16000 for pcm in model.heard]
-    assert silences == pytest.approx([SMART.pause, 0.2, 0.3, 0.5], abs=0.04)
+    assert silences == pytest.approx([SMART.pause, 0.2], abs=0.04)
 
 
 async def test_a_slow_model_is_asked_one_thing_at_a_time() -> None:
