@@ -16,8 +16,8 @@ _OPEN_MARKS = ("...", "…", "-", "–", "—", ",", ":", ";", "、", "，")
 _CLOSING_MARKS = tuple(".!?。！？।۔؟")
 
 # How much likelier a recogniser writes it after a whole sentence than where one breaks off, as a
-# logarithm: counted with Whisper base on the tuning half of `bench.turn_end`'s clips.
-_CLOSED, _NO_MARK = 0.7, -2.0
+# logarithm: counted with Whisper base on what `bench.turn_end` calls tuned's clips.
+_CLOSED, _NO_MARK = 1.2, -2.0
 _ANSWER = 4
 """Words of a phrase that may be an answer: after those without a verb it often writes no mark."""
 _MAY_END = 0.72
