@@ -192,7 +192,9 @@ class Agent:
             controls = Controls(speaker.playback, session.history)
             language = getattr(config.stt, "language", None)
             async with (
-                Toolbox.open(config.tools, controls, tell, language=language) as session.toolbox,
+                Toolbox.open(
+                    config.tools, controls, tell, language=language
+                ) as session.replies.toolbox,
                 task_group() as running,
             ):
                 running.start_soon(self._run, graph, session, conversation)

@@ -6,6 +6,7 @@ and resumed when it was not. What a voice means is weighed in `agent.turns.inter
 
 from collections.abc import Callable
 
+from agent.audio.echo.text import repeats
 from agent.config.sections import InterruptionSettings
 from agent.conversation.commands import (
     Command,
@@ -89,6 +90,14 @@ class BargeIn:
                 self._do(Explain(Decision(turn.number, "backchannel", verdict.why)))
             self.resume(verdict.why)
         return verdict.meaning
+
+    def but_for_echo(self, turn: TurnRecord, text: str) -> str:
+        """The user's words; none if they are the agent's own, come back through the air."""
+        if turn.over is None or not repeats(text, turn.over.progress.echoed):
+            return text
+        why = f"the agent's own words: '{text}'"
+        self._do(Explain(Decision(turn.number, "echo", why)))
+        return ""
 
     def cancel(self) -> ReplyRecord | None:
         """End the reply, which is returned: the turn is the user's."""

@@ -178,7 +178,7 @@ class Conversation:
                 others.append(tool)
             else:
                 own.append(tool if isinstance(tool, Tool) else function_tool(tool))
-        toolbox = self._session.toolbox
+        toolbox = self._session.replies.toolbox
         if toolbox is not None:
             toolbox.offer(own)
         self._session.replies.change(tools=tuple(others))

@@ -28,17 +28,12 @@ any other turn changes nothing. A reply of the agent's (`states.ReplyState`):
 Whatever else is to happen is a new event, a case of one of the `_on` methods, and a command.
 """
 
-import re
-from dataclasses import dataclass
-
-from agent.audio.echo.text import repeats
 from agent.config.load import Config
 from agent.conversation.barge_in import BargeIn
 from agent.conversation.commands import (
     Answer,
     Backchannel,
     Command,
-    Commit,
     Discard,
     Explain,
     Ignore,
@@ -69,7 +64,14 @@ from agent.conversation.events import (
 )
 from agent.conversation.requests import Requests
 from agent.conversation.silence import Silence
-from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
+from agent.conversation.states import (
+    Preemptive,
+    ReplyRecord,
+    ReplyState,
+    TurnRecord,
+    committed,
+    plain,
+)
 from agent.events import Decision, What
 from agent.turns.events import (
     PreemptiveTranscript,
@@ -84,16 +86,6 @@ from agent.turns.events import (
     TurnEvent,
     TurnTranscript,
 )
-from agent.turns.interruption import Meaning
-
-
-@dataclass(slots=True)
-class Preemptive:
-    """A reply to what may be all of a turn."""
-
-    reply: ReplyRecord
-    turn: TurnRecord
-    text: str
 
 
 class Policy:
@@ -189,7 +181,7 @@ class Policy:
         match event:
             case SpeechProgress(voice=voice):
                 turn.voice = max(turn.voice, voice)
-                self._decide(turn, final=False)
+                self.barge_in.decide(turn, self._now, final=False)
             case SpeechPaused():
                 pass
             case SpeechResumed():
@@ -206,7 +198,7 @@ class Policy:
             case TurnTranscript(text=text, final=False):
                 turn.text = text
                 self.barge_in.partials = True
-                self._decide(turn, final=False)
+                self.barge_in.decide(turn, self._now, final=False)
             case PreemptiveTranscript(text=text):
                 self._prepare(turn, text)
             case TurnTranscript(text=text):
@@ -221,8 +213,8 @@ class Policy:
 
     def _understood(self, turn: TurnRecord, text: str) -> None:
         """These are all the words of a turn that is over."""
-        turn.text = self._but_for_echo(turn, text)
-        match "stop" if turn.manual else self._decide(turn, final=True):
+        turn.text = self.barge_in.but_for_echo(turn, text)
+        match "stop" if turn.manual else self.barge_in.decide(turn, self._now, final=True):
             case "stop" if turn.text or self._unanswered:
                 self._commit(turn)
             case "wait" if turn.text:
@@ -233,16 +225,6 @@ class Policy:
             case _:
                 self._discard("no words in it")
                 self._do(Ignore(turn.number, turn.interrupted))
-
-    def _decide(self, turn: TurnRecord, *, final: bool) -> Meaning:
-        return self.barge_in.decide(turn, self._now, final=final)
-
-    def _but_for_echo(self, turn: TurnRecord, text: str) -> str:
-        """The user's words; none if they are the agent's own, come back through the air."""
-        if turn.over is None or not repeats(text, turn.over.progress.echoed):
-            return text
-        self._explain(turn, "echo", f"the agent's own words: '{text}'")
-        return ""
 
     def _close(self, turn: TurnRecord) -> None:
         """No more comes of a turn."""
@@ -255,7 +237,7 @@ class Policy:
         if answered or not turn.manual:
             self._cancel()
         for earlier in self._waiting:
-            self._do(_committed(earlier, None))
+            self._do(committed(earlier, None))
         self._waiting.clear()
         reply = self._fitting(turn)
         if not answered:
@@ -266,7 +248,7 @@ class Policy:
             self._unanswered = False
             reply = reply or self._new_reply(turn.number, ReplyState.PENDING, request)
             self._give(reply)
-        self._do(_committed(turn, reply, request))
+        self._do(committed(turn, reply, request))
         if reply is not None:
             self.silence.expect(reply)
 
@@ -274,9 +256,9 @@ class Policy:
 
     def _prepare(self, turn: TurnRecord, text: str) -> None:
         """These may be all the words: what follows from them is done now, but for the playing."""
-        turn.text = self._but_for_echo(turn, text)
+        turn.text = self.barge_in.but_for_echo(turn, text)
         settings = self._config.turn
-        meaning = self._decide(turn, final=True)
+        meaning = self.barge_in.decide(turn, self._now, final=True)
         speculates = settings.respond and settings.speculate in ("llm", "all")
         if meaning != "stop" or not turn.text or not speculates:
             return
@@ -296,7 +278,7 @@ class Policy:
         if self.prepared is None:
             return None
         reply = self.prepared.reply
-        if self.prepared.turn is not turn or _plain(self.prepared.text) != _plain(turn.text):
+        if self.prepared.turn is not turn or plain(self.prepared.text) != plain(turn.text):
             self._discard(f"it was '{turn.text}'")
         elif turn.cut or reply.progress.failure:
             self._discard(reply.progress.failure or "the turn was cut")
@@ -415,13 +397,3 @@ class Policy:
 
     def _do(self, command: Command) -> None:
         self._commands.append(command)
-
-
-def _committed(turn: TurnRecord, reply: ReplyRecord | None, request: int = 0) -> Commit:
-    number = reply.number if reply is not None else None
-    return Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens, request)
-
-
-def _plain(text: str) -> str:
-    """The words alone: neither case nor punctuation changes what was said."""
-    return " ".join(re.sub(r"[^\w\s]", "", text.casefold()).split())

@@ -38,6 +38,7 @@ class Replies:
     """
 
     toolbox: Toolbox | None = None
+    """What the agent can do besides talking; to be set before it runs."""
     tasks: TaskGroup
 
     def __init__(
@@ -202,7 +203,7 @@ class Replies:
         current = self.current
         if current is not None and key == f"reply-{current.number}":
             if current.held:
-                current.correct(round(heard_ms / 1000 * current.spoken.sample_rate))
+                current.track.correct(round(heard_ms / 1000 * current.spoken.sample_rate))
                 return current.said
             self._tell(ReplyStopped(current.number))
         return self._history.truncate(key, heard_ms)

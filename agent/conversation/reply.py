@@ -7,7 +7,6 @@ reply is one fact: what the listener really heard.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 import anyio
 import anyio.lowlevel
@@ -30,7 +29,7 @@ from agent.conversation.events import ReplyEvent, ReplyStarted
 from agent.conversation.floor import Floor
 from agent.conversation.generation import ReplySource
 from agent.conversation.latency import Stopwatch
-from agent.conversation.spoken import Spoken
+from agent.conversation.spoken import Outcome, Spoken
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -46,7 +45,6 @@ from agent.guards.foreign import only
 from llm_adapters import LanguageModelError, ToolCall
 from tts import (
     ConversationalSpeech,
-    SpokenTurn,
     SpokenWord,
     TextToSpeech,
     TextToSpeechError,
@@ -62,18 +60,6 @@ TOLD_EVERY = 0.25
 
 AHEAD = 1000
 """Fragments that the language model may be ahead of the voice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a reply ended: the words heard, and whether the user or a failure cut it short.
-
-    `sound`: how it sounded, where the voice wants to know.
-    """
-
-    heard: str
-    interrupted: bool
-    sound: SpokenTurn | None = None
 
 
 class Reply:
@@ -130,7 +116,7 @@ class Reply:
         self._apology = apology
         self._speak_ahead = speak_ahead
         self._scope = anyio.CancelScope()
-        self._track: ReplyTrack = playback.open(tts.sample_rate, held=True)
+        self.track: ReplyTrack = playback.open(tts.sample_rate, held=True)
         self._began: float | None = None  # when its first sample was heard
         self._all_spoken = False  # into the track
         self._left = False  # for the listener to play it out
@@ -143,17 +129,17 @@ class Reply:
     @property
     def sounding(self) -> bool:
         """Whether it can be heard: begun, neither held nor over."""
-        return self._began is not None and self.outcome is None and not self._track.held
+        return self._began is not None and self.outcome is None and not self.track.held
 
     @property
     def starved(self) -> bool:
         """Whether all that there is of it so far has been heard, and more is awaited."""
-        return self.sounding and self._track.dry
+        return self.sounding and self.track.dry
 
     @property
     def held(self) -> bool:
         """Whether `hold` silences it."""
-        return self.committed.is_set() and self.outcome is None and self._track.held
+        return self.committed.is_set() and self.outcome is None and self.track.held
 
     @property
     def said(self) -> str:
@@ -175,7 +161,7 @@ class Reply:
     @property
     def asks(self) -> bool:
         """Whether it ends with a question that the user can have understood by now."""
-        left = (self.spoken.generated - self._track.furthest) / self._tts.sample_rate
+        left = (self.spoken.generated - self.track.furthest) / self._tts.sample_rate
         question = self.source.question is not None or self._text.rstrip().endswith("?")
         return self._all_spoken and left < UNDERSTOOD and question
 
@@ -188,13 +174,13 @@ class Reply:
                     complete = await self._speak_or_apologise()
                     self._all_spoken = True
                     self._report(ReplyMade(self.number, self.failure, self.source.cut))
-                    await self._track.drain()
+                    await self.track.drain()
                     await self.committed.wait()
                     tasks.cancel_scope.cancel()
                 self._settle(complete=complete)
         finally:
             if not self._left:
-                self._track.stop()
+                self.track.stop()
             if self.committed.is_set():
                 self._settle(complete=False)
 
@@ -206,18 +192,18 @@ class Reply:
         for event in self._untold:
             self._pass_on(event)
         self._untold.clear()
-        self._track.release()
+        self.track.release()
 
     def discard(self) -> None:
         """Drop what was prepared in vain: nothing of it is ever heard or reported."""
-        self._track.stop()
+        self.track.stop()
         self._scope.cancel()
 
     def hold(self) -> None:
         """Fall silent within one block of the device, until `resume` or `stop`."""
         sounded = self.sounding
         self.floor.hold()
-        self._track.hold()
+        self.track.hold()
         self._watch(ReplyHeld(self.number, interrupts=sounded))
         if sounded:
             self._cut = True
@@ -228,11 +214,11 @@ class Reply:
         if not self.held:
             return
         self.floor.resume()
-        played = self._track.played
+        played = self.track.played
         starts = [word.start for word in self.spoken.words if word.start <= played]
         back = played - starts[-1] if starts and self._cut else 0
         self._watch(ReplyResumed(self.number, self.said, played - back))
-        self._track.release(back)
+        self.track.release(back)
         if self._cut:
             self._cut = False
             self._report(AssistantResumed(self.turn))
@@ -240,7 +226,7 @@ class Reply:
     def stop(self) -> None:
         """Fall silent within one block of the device; what was heard by then is the outcome."""
         self.floor.lose()
-        self._track.stop()
+        self.track.stop()
         self._settle(complete=False)
         self._scope.cancel()
 
@@ -249,10 +235,6 @@ class Reply:
         self._left = True
         self._settle(complete=True)
         self._scope.cancel()
-
-    def correct(self, played: int) -> None:
-        """Take a remote listener's word for how much they have heard, while it is held."""
-        self._track.correct(played)
 
     async def _speak_or_apologise(self) -> bool:
         send, text = anyio.create_memory_object_stream[str](AHEAD)
@@ -293,7 +275,7 @@ class Reply:
                 if self._voice_remembers:
                     self._pcm.append(speech.pcm)
                 self._report(ReplyAudio(self.number, speech.pcm, said.sample_rate, words))
-                await self._track.write(speech.pcm)
+                await self.track.write(speech.pcm)
         if not said.generated and any(map(str.isalnum, said.written)):
             self.mute = True
             raise TextToSpeechError("the synthesiser gave no sound for a reply with words in it")
@@ -338,7 +320,7 @@ class Reply:
                 await send.send(apology)
 
     async def _announce(self) -> None:
-        when = await self._track.started()
+        when = await self.track.started()
         if when is not None:
             self._began = when
             self.watch.mark("first_sample", when)
@@ -350,7 +332,7 @@ class Reply:
     async def _tell_what_is_heard(self) -> None:
         told = 0
         step = round(TOLD_EVERY * self._tts.sample_rate)
-        while await self._track.passed(self._track.furthest + step):
+        while await self.track.passed(self.track.furthest + step):
             heard = self.said.split()
             if len(heard) > told:
                 self._hearing(" ".join(heard[told:]))
@@ -380,15 +362,23 @@ class Reply:
         if complete:
             text = self._text.strip()
             heard = text if self.spoken.written.strip() or not self._speaks else ""
-            self.outcome = Outcome(heard, interrupted=False, sound=self._sound(self.spoken.words))
+            self.outcome = Outcome(
+                heard,
+                interrupted=False,
+                sound=self.spoken.sound(self._pcm, self.track.furthest, self.spoken.words),
+            )
             self._report(AssistantDone(self.turn, text))
         else:
             words = self._heard()
             heard = self.spoken.split(words)[0] if self._speaks else self._text.strip()
-            self.outcome = Outcome(heard, interrupted=True, sound=self._sound(words))
+            self.outcome = Outcome(
+                heard,
+                interrupted=True,
+                sound=self.spoken.sound(self._pcm, self.track.furthest, words),
+            )
             if not self._cut:
                 self._tell_interrupted()
-        heard_ms = 1000 * self._track.furthest / self._tts.sample_rate
+        heard_ms = 1000 * self.track.furthest / self._tts.sample_rate
         self._report(ReplyOver(self.number, heard, self.outcome.interrupted, heard_ms))
 
     def _tell_interrupted(self) -> None:
@@ -396,19 +386,12 @@ class Reply:
         self._report(AssistantInterrupted(self.turn, heard, unheard))
 
     def _heard(self) -> Sequence[SpokenWord]:
-        return self.spoken.heard(self._track.furthest)
+        return self.spoken.heard(self.track.furthest)
 
     @property
     def delivered(self) -> bool:
         """Whether all of it has been sent to a listener who plays it in their own time."""
-        return self._all_spoken and self._track.delivers
-
-    def _sound(self, words: Sequence[SpokenWord]) -> SpokenTurn | None:
-        """What left the speaker, with the words that were heard in it."""
-        if not self._pcm or not words:
-            return None
-        pcm = np.concatenate(self._pcm)[: self._track.furthest]
-        return SpokenTurn("agent", pcm, self._tts.sample_rate, tuple(words))
+        return self._all_spoken and self.track.delivers
 
 
 async def _once(text: str) -> AsyncGenerator[str, None]:

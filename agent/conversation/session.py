@@ -84,7 +84,6 @@ from agent.events import (
     WarningEvent,
     nobody,
 )
-from agent.tools import Toolbox
 from agent.turns.events import (
     SpeechEnded,
     SpeechStarted,
@@ -161,15 +160,6 @@ class Session:
         self._turns: dict[int, _Turn] = {}
         self._summing = anyio.CancelScope()
 
-    @property
-    def toolbox(self) -> Toolbox | None:
-        """What the agent can do besides talking; to be set before it runs."""
-        return self.replies.toolbox
-
-    @toolbox.setter
-    def toolbox(self, toolbox: Toolbox) -> None:
-        self.replies.toolbox = toolbox
-
     def configure(self, config: Config) -> None:
         """Go by another configuration from now on, but for what was opened with the old one."""
         self.history.instruct(opening(config, self._tts))
@@ -232,14 +222,14 @@ class Session:
 
     async def _beside(self, scope: anyio.CancelScope) -> None:
         """What goes on beside the conversation, as long as it lasts."""
-        tools = self.toolbox.specs if self.toolbox is not None else ()
+        tools = self.replies.toolbox.specs if self.replies.toolbox is not None else ()
         with scope:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(warm_up, self._llm, self.history.messages, tools, self._report)
                 tasks.start_soon(self._filler.prepare, self._tts)
                 tasks.start_soon(self._sum_up)
-                if self.toolbox is not None:
-                    async for text in self.toolbox.announcements:
+                if self.replies.toolbox is not None:
+                    async for text in self.replies.toolbox.announcements:
                         self.tell(Announcement(text))
 
     async def _sum_up(self) -> None:
@@ -288,10 +278,10 @@ class Session:
 
     def _note_answer(self, turn: int) -> None:
         """The user begins to speak: if that is an answer, what of the question have they heard?"""
-        if self.toolbox is not None:
+        if self.replies.toolbox is not None:
             current = self.replies.current
             over = current is not None and not current.heard_whole
-            self.toolbox.confirmation.begins(turn, over=over, now=anyio.current_time())
+            self.replies.toolbox.confirmation.begins(turn, over=over, now=anyio.current_time())
 
     def tell(self, event: PolicyEvent) -> None:
         """Tell the policy what has happened, and do what it decides."""
@@ -390,8 +380,8 @@ class Session:
             wasted = command.wasted_tokens if attempts else None
             self._report(TurnCommitted(command.turn, command.text, attempts, wasted))
             self.history.user(command.text, key=f"turn-{command.turn}")
-            if self.toolbox is not None:
-                self.toolbox.confirmation.committed(command.turn, command.text)
+            if self.replies.toolbox is not None:
+                self.replies.toolbox.confirmation.committed(command.turn, command.text)
             self.replies.tell_voice(turn.sound)
         self._watch(TurnDecided(command.turn, "committed", command.text))
         if command.reply is not None:

@@ -3,12 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tts import SpokenWord
+import numpy as np
+from numpy.typing import NDArray
+
+from tts import SpokenTurn, SpokenWord
 from tts.spoken_text import SpokenText
 
 RECOGNISED_AFTER = 0.2
 """Seconds of a word after which a listener has it (spoken words in context are recognised about
 200 ms after their onset: Marslen-Wilson, gating studies); shorter words count at their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reply ended: the words heard, and whether the user or a failure cut it short.
+
+    `sound`: how it sounded, where the voice wants to know.
+    """
+
+    heard: str
+    interrupted: bool
+    sound: SpokenTurn | None = None
 
 
 @dataclass(slots=True)
@@ -42,6 +57,15 @@ class Spoken:
         ]
         heard, unheard = zip(*parts, strict=True) if parts else ((), ())
         return " ".join(filter(None, heard)), " ".join(filter(None, unheard))
+
+    def sound(
+        self, pcm: Sequence[NDArray[np.float32]], played: int, words: Sequence[SpokenWord]
+    ) -> SpokenTurn | None:
+        """What left the speaker of the sound `pcm`, with the words that were heard in it."""
+        if not pcm or not words:
+            return None
+        heard = np.concatenate(pcm)[:played]
+        return SpokenTurn("agent", heard, self.sample_rate, tuple(words))
 
 
 def heard_words(

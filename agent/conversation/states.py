@@ -1,8 +1,10 @@
 """What turn-taking knows of a reply and of a turn: plain records (the chart is in `policy`)."""
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from agent.conversation.commands import Commit
 from agent.conversation.events import ReplyProgress
 
 
@@ -57,3 +59,23 @@ class TurnRecord:
     cut: bool = False
     attempts: int = 0  # preemptive replies
     wasted_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Preemptive:
+    """A reply to what may be all of a turn."""
+
+    reply: ReplyRecord
+    turn: TurnRecord
+    text: str
+
+
+def committed(turn: TurnRecord, reply: ReplyRecord | None, request: int = 0) -> Commit:
+    """The commit of a turn, and of the reply that answers it."""
+    number = reply.number if reply is not None else None
+    return Commit(turn.number, turn.text, number, turn.attempts, turn.wasted_tokens, request)
+
+
+def plain(text: str) -> str:
+    """The words alone: neither case nor punctuation changes what was said."""
+    return " ".join(re.sub(r"[^\w\s]", "", text.casefold()).split())

@@ -70,8 +70,12 @@ class GuardedTextToSpeech:
         """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""
         if not isinstance(self._tts, ManyVoices):
             raise ConfigError(f"the voice '{name}': the engine has but the one it was loaded with")
-        with self._border.failing():
-            return GuardedTextToSpeech(self._tts.in_voice(name), patience=self._patience)
+        try:
+            with self._border.failing():
+                other = self._tts.in_voice(name)
+        except TextToSpeechError as error:
+            raise ConfigError(f"the voice '{name}': {error}") from None
+        return GuardedTextToSpeech(other, patience=self._patience)
 
     async def load(self) -> None:
         """Load the voice. Raises TextToSpeechError."""

@@ -104,10 +104,7 @@ class Items:
         self._order.insert(place, item.id)
 
     def delete(self, item_id: str) -> Kept:
-        """Take an item out. Raises RealtimeError."""
-        if item_id not in self._items:
-            message = f"Error deleting item: the item with ID '{item_id}' does not exist."
-            raise RealtimeError(message, code="item_delete_invalid_item_id", param="item_id")
+        """Take an item out."""
         self._order.remove(item_id)
         item = self._items.pop(item_id)
         self._audio -= len(item.audio)

@@ -6,7 +6,6 @@ told as server events, and what the client wants is done through the conversatio
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Literal
 
 import anyio
@@ -29,7 +28,7 @@ from agent.conversation.events import ReplyStopped, WordsAwaited
 from agent.conversation.request import ReplyOptions, Request
 from agent.errors import ConfigError
 from agent.events import AssistantSpeechStarted, Decision, Event, TurnLatency, nobody
-from agent.server.realtime.answers import Answers, heard_of
+from agent.server.realtime.answers import Answers
 from agent.server.realtime.client_events import (
     AnyEvent,
     Append,
@@ -51,13 +50,12 @@ from agent.server.realtime.client_events import (
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.formats import RATES, decode
 from agent.server.realtime.input_buffer import InputBuffer
-from agent.server.realtime.items import Items, Kept, body_of, message_of, new_id
+from agent.server.realtime.item_events import ItemEvents
+from agent.server.realtime.items import Items, new_id
 from agent.server.realtime.responses import Response, Shape
 from agent.server.realtime.settings import SessionSettings, ToolChoice, defaults
 from agent.server.realtime.user_turns import UserTurns
 
-ROUNDING = 100.0
-"""Milliseconds by which a client may be beyond an item's end: it rounds, and its clock is its."""
 LATENCY = "parley.latency"
 """What a client includes to be told where the time of each turn went."""
 
@@ -102,6 +100,7 @@ class RealtimeSession:
         self._settings = settings.merged(session or {})
         self._items = Items()
         self._buffer = InputBuffer()
+        self._item_events = ItemEvents(self._items, self._send, sends_audio=speaker is None)
         self._turns = UserTurns(self._items, self._buffer, self._send)
         self._answers = Answers(self._items, self._send, self._shape, self._turns.interrupts)
         self._conversation: Conversation | None = None
@@ -190,32 +189,13 @@ class RealtimeSession:
                 self._buffer.clear()
                 self._send({"type": "input_audio_buffer.cleared"})
             case ItemCreate() | ItemRetrieve() | ItemTruncate() | ItemDelete():
-                self._handle_item(event)
+                self._item_events.handle(event, self._talk)
             case ResponseCreate(response=params):
                 self._create(params or ResponseParams())
             case ResponseCancel(response_id=response_id):
                 self._cancel(response_id)
             case OutputClear():
                 self._clear_output()
-
-    def _handle_item(self, event: ItemCreate | ItemRetrieve | ItemTruncate | ItemDelete) -> None:
-        match event:
-            case ItemCreate():
-                self._create_item(event)
-            case ItemRetrieve(item_id=item_id):
-                kept = self._items.get(item_id)
-                if kept is None:
-                    message = f"Error retrieving item: the item with ID '{item_id}' does not exist."
-                    code = "item_retrieve_invalid_item_id"
-                    raise RealtimeError(message, code=code, param="item_id")
-                self._send({"type": "conversation.item.retrieved", "item": kept.with_audio()})
-            case ItemTruncate():
-                self._truncate(event)
-            case ItemDelete(item_id=item_id):
-                kept = self._items.delete(item_id)
-                with suppress(KeyError):
-                    self._talk.history.delete(kept.key)
-                self._send({"type": "conversation.item.deleted", "item_id": item_id})
 
     def _update(self, session: Mapping[str, Any]) -> None:
         kind = session.get("type", self._settings.type)
@@ -250,62 +230,6 @@ class RealtimeSession:
             return self._agent.voice(voice if isinstance(voice, str) else voice.id)
         except ConfigError:
             return None
-
-    def _create_item(self, event: ItemCreate) -> None:
-        item = event.item
-        if item.type == "item_reference":
-            raise RealtimeError("an item_reference cannot be created", param="item.type")
-        if item.role == "assistant" and any(part.audio for part in item.content):
-            message = "the sound of an assistant's message cannot be put in: send its text"
-            raise RealtimeError(message, param="item.content")
-        told = message_of(item)
-        body = body_of(item)
-        after = event.previous_item_id
-        before = self._items.last if after is None else None if after == "root" else after
-        self._items.add(kept := Kept(body, key=body["id"]), after)
-        behind = after if after is None else "" if after == "root" else self._key_of(after)
-        self._talk.history.insert(kept.key, told, behind)
-        for what in ("added", "done"):
-            kind = f"conversation.item.{what}"
-            self._send({"type": kind, "previous_item_id": before, "item": body})
-
-    def _key_of(self, item_id: str) -> str | None:
-        """The last entry of the history that stands at or before an item."""
-        known = {entry.key for entry in self._talk.history.entries}
-        place: str | None = item_id
-        while place is not None:
-            if (key := self._items[place].key) in known:
-                return key
-            place = self._items.before(place)
-        return ""
-
-    def _truncate(self, event: ItemTruncate) -> None:
-        kept = self._items.get(event.item_id)
-        if kept is None:
-            message = f"Error truncating item: the item with ID '{event.item_id}' does not exist."
-            raise RealtimeError(message, code="item_truncate_invalid_item_id", param="item_id")
-        content = kept.body.get("content") or [{}]
-        if kept.body.get("role") != "assistant" or content[0].get("type") != "output_audio":
-            message = "Only an assistant's message with audio can be truncated."
-            raise RealtimeError(message, code="unsupported_content_type", param="item_id")
-        if event.content_index:
-            message = f"there is no content part {event.content_index}"
-            raise RealtimeError(message, param="content_index")
-        if self._speaker is None and event.audio_end_ms > kept.audio_ms + ROUNDING:
-            message = (
-                f"Audio content of {kept.audio_ms:.0f}ms is already shorter than "
-                f"{event.audio_end_ms}ms"
-            )
-            raise RealtimeError(message, param="audio_end_ms")
-        end = event.audio_end_ms if self._speaker else min(event.audio_end_ms, kept.audio_ms)
-        if end < kept.audio_ms or kept.body["status"] == "in_progress":
-            with suppress(KeyError):
-                heard = self._talk.truncate(kept.key, kept.begins_ms + end)
-                content[0]["transcript"] = heard_of(kept, heard)
-            kept.body["status"] = "incomplete"
-            self._items.cut(kept, end)
-        told = {"item_id": kept.id, "content_index": 0, "audio_end_ms": event.audio_end_ms}
-        self._send({"type": "conversation.item.truncated", **told})
 
     def _create(self, params: ResponseParams) -> None:
         if self._settings.type == "transcription":

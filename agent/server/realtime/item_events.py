@@ -1,0 +1,102 @@
+"""What clients do to the items of a conversation, there and in the agent's history."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from agent.conversation.conversation import Conversation
+from agent.server.realtime.answers import heard_of
+from agent.server.realtime.client_events import ItemCreate, ItemDelete, ItemRetrieve, ItemTruncate
+from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.items import Items, Kept, body_of, message_of
+
+ROUNDING = 100.0
+"""Milliseconds by which a client may be beyond an item's end: it rounds, and its clock is its."""
+
+ItemEvent = ItemCreate | ItemRetrieve | ItemTruncate | ItemDelete
+
+
+class ItemEvents:
+    """Item events are done to the items as the client knows them, and to what the model is told."""
+
+    def __init__(
+        self, items: Items, send: Callable[[dict[str, Any]], None], *, sends_audio: bool
+    ) -> None:
+        """`sends_audio`: how long an item sounds is known by what was sent."""
+        self._items = items
+        self._send = send
+        self._sends_audio = sends_audio
+
+    def handle(self, event: ItemEvent, talk: Conversation) -> None:
+        """Do what an event wants. Raises RealtimeError."""
+        match event:
+            case ItemCreate():
+                self._create(event, talk)
+            case ItemRetrieve(item_id=item_id):
+                kept = self._known(item_id, "retriev", "item_retrieve_invalid_item_id")
+                self._send({"type": "conversation.item.retrieved", "item": kept.with_audio()})
+            case ItemTruncate():
+                self._truncate(event, talk)
+            case ItemDelete(item_id=item_id):
+                kept = self._known(item_id, "delet", "item_delete_invalid_item_id")
+                self._items.delete(item_id)
+                with suppress(KeyError):
+                    talk.history.delete(kept.key)
+                self._send({"type": "conversation.item.deleted", "item_id": item_id})
+
+    def _create(self, event: ItemCreate, talk: Conversation) -> None:
+        item = event.item
+        if item.type == "item_reference":
+            raise RealtimeError("an item_reference cannot be created", param="item.type")
+        if item.role == "assistant" and any(part.audio for part in item.content):
+            message = "the sound of an assistant's message cannot be put in: send its text"
+            raise RealtimeError(message, param="item.content")
+        told, body = message_of(item), body_of(item)
+        after = event.previous_item_id
+        before = self._items.last if after is None else None if after == "root" else after
+        self._items.add(kept := Kept(body, key=body["id"]), after)
+        behind = after if after is None else "" if after == "root" else self._key_of(after, talk)
+        talk.history.insert(kept.key, told, behind)
+        for what in ("added", "done"):
+            kind = f"conversation.item.{what}"
+            self._send({"type": kind, "previous_item_id": before, "item": body})
+
+    def _key_of(self, item_id: str, talk: Conversation) -> str:
+        """The last entry of the history that stands at or before an item; "" is its beginning."""
+        known = {entry.key for entry in talk.history.entries}
+        place: str | None = item_id
+        while place is not None:
+            if (key := self._items[place].key) in known:
+                return key
+            place = self._items.before(place)
+        return ""
+
+    def _truncate(self, event: ItemTruncate, talk: Conversation) -> None:
+        kept = self._known(event.item_id, "truncat", "item_truncate_invalid_item_id")
+        content = kept.body.get("content") or [{}]
+        if kept.body.get("role") != "assistant" or content[0].get("type") != "output_audio":
+            message = "Only an assistant's message with audio can be truncated."
+            raise RealtimeError(message, code="unsupported_content_type", param="item_id")
+        if event.content_index:
+            message = f"there is no content part {event.content_index}"
+            raise RealtimeError(message, param="content_index")
+        end = float(event.audio_end_ms)
+        if self._sends_audio:
+            if end > kept.audio_ms + ROUNDING:
+                length = f"{kept.audio_ms:.0f}ms is already shorter than {event.audio_end_ms}ms"
+                raise RealtimeError(f"Audio content of {length}", param="audio_end_ms")
+            end = min(end, kept.audio_ms)
+        if not self._sends_audio or end < kept.audio_ms or kept.body["status"] == "in_progress":
+            with suppress(KeyError):
+                heard = talk.truncate(kept.key, kept.begins_ms + end)
+                content[0]["transcript"] = heard_of(kept, heard)
+            kept.body["status"] = "incomplete"
+            self._items.cut(kept, end)
+        told = {"item_id": kept.id, "content_index": 0, "audio_end_ms": event.audio_end_ms}
+        self._send({"type": "conversation.item.truncated", **told})
+
+    def _known(self, item_id: str, doing: str, code: str) -> Kept:
+        if (kept := self._items.get(item_id)) is None:
+            message = f"Error {doing}ing item: the item with ID '{item_id}' does not exist."
+            raise RealtimeError(message, code=code, param="item_id")
+        return kept
