@@ -51,6 +51,9 @@ class ItemEvents:
         if item.role == "assistant" and any(part.audio for part in item.content):
             message = "the sound of an assistant's message cannot be put in: send its text"
             raise RealtimeError(message, param="item.content")
+        if any(part.type == "input_audio" and not part.transcript for part in item.content):
+            message = "sound without its transcript is put in by input_audio_buffer.append"
+            raise RealtimeError(message, code="unsupported_content_type", param="item.content")
         told, body = message_of(item), body_of(item)
         after = event.previous_item_id
         before = self._items.last if after is None else None if after == "root" else after

@@ -106,7 +106,7 @@ class Client:
 
 @asynccontextmanager
 async def connected(agent: Agent, **options: Any) -> AsyncGenerator[Client]:
-    with anyio.fail_after(200):
+    with anyio.fail_after(100_000):
         client = Client(agent, **options)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.session.run)
