@@ -5,6 +5,7 @@ Every engine is instant, so whatever time passes is the graph's, the session's a
 - token → TTS: from the model's yield to the synthesiser's `feed`, one token at a time: the model
   waits until the synthesiser is hungry, or its lead would be measured;
 - chunk → sink: from the synthesiser's yield to the driver having its first sample;
+- burst → paced sink: from a whole reply's sound to a speaker without a device having its first;
 - interrupt → fade: from the decision to the driver's first block that fades out (5 ms of sound
   later there is silence: the fade is the playback's, tested sample by sample elsewhere).
 
@@ -45,7 +46,12 @@ from llm_adapters import Message, TextDelta, ToolSpec
 from tts import Speech, SpokenWord
 
 RATE = 24000
-BARS = {"token → TTS": (0.2, 1.0), "chunk → sink": (0.2, 1.0), "interrupt → fade": (0.2, 1.0)}
+BARS = {
+    "token → TTS": (0.2, 1.0),
+    "chunk → sink": (0.2, 1.0),
+    "burst → paced sink": (1.0, 3.0),
+    "interrupt → fade": (0.2, 1.0),
+}
 """p50 and p99 in milliseconds that must be reached."""
 
 
@@ -157,6 +163,31 @@ async def chunks(turns: int) -> list[float]:
     return [1000 * (start - made) for made, start in zip(tts.made, driver.starts, strict=True)]
 
 
+async def bursts(turns: int) -> list[float]:
+    """Milliseconds from a whole reply of five seconds to a paced sink having its first sample."""
+    took: list[float] = []
+    heard = anyio.Event()
+
+    async def sink(pcm: NDArray[np.float32], _when: float) -> None:
+        if pcm.any() and not heard.is_set():
+            took.append(1000 * (perf_counter() - written))
+            heard.set()
+
+    speaker = PacedSpeaker(RATE, sink)
+    reply = np.full(5 * RATE, 0.5, np.float32)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(speaker.run)
+        for turn in range(turns):
+            await anyio.sleep(0.02 + 0.0007 * (turn % 15))  # anywhere between two blocks
+            heard, track = anyio.Event(), speaker.playback.open(RATE)
+            written = perf_counter()
+            tasks.start_soon(track.write, reply)
+            await heard.wait()
+            track.stop()
+        tasks.cancel_scope.cancel()
+    return took
+
+
 async def interrupts(turns: int) -> list[float]:
     """Milliseconds from every interruption to the driver's first fading block."""
     tts, driver = InstantTts(), EagerDriver()
@@ -248,6 +279,7 @@ def main() -> None:
     rows = {
         "token → TTS": anyio.run(tokens, args.turns),
         "chunk → sink": anyio.run(chunks, args.turns),
+        "burst → paced sink": anyio.run(bursts, min(args.turns, 200)),
         "interrupt → fade": anyio.run(interrupts, args.turns),
     }
     held = anyio.run(offline_conversation, args.question)

@@ -18,6 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.audio.playback import Playback
+from agent.audio.wakeup import Wakeup
 from agent.audio.wav import AudioFile, pcm16, wav_in_background
 from agent.errors import AudioError
 from agent.events import MICROPHONE_RATE, Audio, Report, file_warnings, nobody
@@ -72,7 +73,8 @@ class WavMicrophone:
 class PacedSpeaker:
     """A speaker without a sound card: renders 10 ms at a time and hands them to `sink`.
 
-    `sink(pcm, when)` gets every block, silence too, at the time `when` its first sample is due.
+    `sink(pcm, when)` gets every block, silence too, at the time `when` its first sample is due;
+    the first of a reply as soon as it is there, up to a block before that.
     """
 
     def __init__(self, sample_rate: int, sink: Sink, *, prebuffer: float = 0.08) -> None:
@@ -84,10 +86,15 @@ class PacedSpeaker:
         rate = self.playback.sample_rate
         size = round(_BLOCK * rate)
         began = anyio.current_time()
+        wakeup = Wakeup()
+        self.playback.ready = wakeup.set
         task_status.started()
         for start in count(0, size):
             when = began + start / rate
-            await anyio.sleep_until(when)
+            # A reply that begins is handed on at once: its first block up to one early.
+            await anyio.sleep_until(when - _BLOCK)
+            with anyio.CancelScope(deadline=when):
+                await wakeup.wait()
             pcm = np.empty(size, np.float32)
             self.playback.render(pcm, when)
             await self._sink(pcm, when)

@@ -4,6 +4,8 @@ Two sides meet here. On the loop a reply is a `Track`. On the driver's side (a s
 callback thread, a file, a remote listener) `Playback.render` fills one block after another.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,8 @@ class Playback:
         self._prebuffer = prebuffer
         self._track: Track | None = None
         self._chime: Chime | None = None
+        self.ready: Callable[[], None] = lambda: None
+        """Called on the loop when a track could begin to sound."""
         self._monitors: tuple[Monitor, ...] = ()
         self._volume = 1.0
         self._ducked = 1.0
@@ -50,7 +54,14 @@ class Playback:
 
         A held one is prepared in silence, and what plays goes on: `Track.release` is the turn.
         """
-        track = Track(sample_rate, self.sample_rate, self._prebuffer, self._play, held=held)
+        track = Track(
+            sample_rate,
+            self.sample_rate,
+            self._prebuffer,
+            self._play,
+            held=held,
+            ready=self._track_is_ready,
+        )
         if not held:
             self._play(track)
         return track
@@ -107,6 +118,9 @@ class Playback:
         if self._track is not None and self._track is not track:
             self._track.stop()
         self._track = track
+
+    def _track_is_ready(self) -> None:
+        self.ready()  # which may be somebody else's by now
 
     def _remove(self, monitor: Monitor) -> None:
         self._monitors = tuple(other for other in self._monitors if other is not monitor)

@@ -40,8 +40,12 @@ class Track:
         play: Callable[["Track"], None],
         *,
         held: bool,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
-        """`play` is told of the track when it is released: from now on it is the one to play."""
+        """`play` is told of the track when it is released: from now on it is the one to play.
+
+        `ready` is called when its first sample could be played.
+        """
         self.sample_rate = sample_rate
         self._device_rate = device_rate
         self._prebuffer = max(1, int(prebuffer * device_rate))
@@ -49,6 +53,7 @@ class Track:
         self._ring = Ring(capacity, keep=int(_KEEP * device_rate))
         self._resampler = Resampler(sample_rate, device_rate, "high")
         self._play = play
+        self._ready = ready
         self._wakeup = Wakeup()
         self._written = 0  # samples at our rate
         self._ended = False  # all there will be is in the ring
@@ -103,6 +108,7 @@ class Track:
         await anyio.lowlevel.checkpoint()
         await self._queue(self._resampler.flush())
         self._ended = not self._stopped
+        self._tell_ready()
         self._wakeup.set()  # for `started`, should there be nothing to play
         while not self._stopped:
             if self._held or self._ring.readable:
@@ -143,6 +149,7 @@ class Track:
         self._play(self)
         self._held = False
         self._wakeup.set()
+        self._tell_ready()
 
     def correct(self, played: int) -> None:
         """Do nothing: what has been heard is known here."""
@@ -171,8 +178,15 @@ class Track:
     async def _queue(self, pcm: NDArray[np.float32]) -> None:
         while len(pcm) and not self._stopped:
             pcm = pcm[self._ring.write(pcm) :]
+            self._tell_ready()
             if len(pcm):
                 await self._wakeup.wait()
+
+    def _tell_ready(self) -> None:
+        """Say once that the first sample could be played, as `begin` would find."""
+        enough = self._ring.readable >= (1 if self._ended else self._prebuffer)
+        if self._started_at is None and enough and not self._held and not self._stopped:
+            self._ready()
 
     @property
     def _over(self) -> bool:

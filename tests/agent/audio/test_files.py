@@ -121,3 +121,28 @@ async def test_a_paced_speaker_hands_over_every_block_when_it_is_due() -> None:
     assert [when for _, when, _ in blocks] == pytest.approx(due)
     assert [now for now, _, _ in blocks] == pytest.approx(due)
     assert {size for *_, size in blocks} == {220}
+
+
+@virtual
+async def test_a_reply_that_comes_between_two_blocks_is_handed_on_at_once() -> None:
+    sounded: list[tuple[float, float]] = []
+
+    async def sink(pcm: NDArray[Any], when: float) -> None:
+        if pcm.any():
+            sounded.append((anyio.current_time(), when))
+
+    speaker = PacedSpeaker(24000, sink)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(speaker.run)
+        began = anyio.current_time()
+        await anyio.sleep_until(began + 0.1234)
+        track = speaker.playback.open(24000)
+        await track.write(np.full(24000, 0.5, np.float32))
+        await track.drain()
+        tasks.cancel_scope.cancel()
+    # At once, for the block that is due next; and from there on in time, without a gap.
+    assert sounded[0][0] - began == pytest.approx(0.1234, abs=0.002)
+    assert sounded[0][1] - began == pytest.approx(0.13, abs=0.002)
+    blocks = [when - began for _, when in sounded]
+    assert blocks == pytest.approx([0.13 + 0.01 * k for k in range(len(blocks))], abs=0.002)
+    assert all(when - at <= 0.0101 for at, when in sounded)
