@@ -174,6 +174,7 @@ class SessionSettings(Part):
             "object": "realtime.session",
             "expires_at": expires_at,
             **self.model_dump(),
+            "output_modalities": ["audio" if self.speaks else "text"],  # never both
         }
         for way in ("input", "output"):
             body["audio"][way]["format"] = wire_format(getattr(self.audio, way).format)

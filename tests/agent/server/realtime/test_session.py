@@ -466,3 +466,36 @@ async def test_where_the_sound_has_a_way_of_its_own() -> None:
     assert client.of("output_audio_buffer.cleared")[0]["response_id"] == first
     truncated = client.of("conversation.item.truncated")[0]
     assert 500 < truncated["audio_end_ms"] < 2500
+
+
+async def test_an_update_merges_and_the_answer_is_the_whole_session() -> None:
+    async with connected(an_agent()) as client:
+        tool = {"type": "function", "name": "lamp"}
+        client.update(instructions="Be brief.", tools=[tool], output_modalities=["text", "audio"])
+        client.update(audio={"input": {"turn_detection": {"type": "server_vad"}}})
+        client.update(audio={"input": {"turn_detection": {"silence_duration_ms": 900}}})
+        client.update(audio={"output": {"format": {"type": "audio/pcmu"}}})
+        session = client.of("session.updated")[-1]["session"]
+        assert session["instructions"] == "Be brief."
+        assert session["output_modalities"] == ["audio"]
+        assert [each["name"] for each in session["tools"]] == ["lamp"]
+        assert session["audio"]["input"]["turn_detection"] == {
+            "type": "server_vad",
+            "threshold": 0.5,
+            "prefix_padding_ms": 300,
+            "silence_duration_ms": 900,
+            "idle_timeout_ms": None,
+            "create_response": True,
+            "interrupt_response": True,
+        }
+        assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
+        assert session["audio"]["output"]["format"] == {"type": "audio/pcmu"}
+        # pipecat cannot send null, and sends false.
+        client.update(instructions="", tools=[], audio={"input": {"turn_detection": False}})
+        cleared = client.of("session.updated")[-1]["session"]
+        assert (cleared["instructions"], cleared["tools"]) == ("", [])
+        assert cleared["audio"]["input"]["turn_detection"] is None
+        client.update(audio={"output": {"speed": 9}}, instructions="Never.")
+        assert client.types[-1] == "error"
+        client.update()
+        assert client.of("session.updated")[-1]["session"]["instructions"] == ""
