@@ -4,6 +4,7 @@
 constructors.
 """
 
+import ipaddress
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -261,6 +262,16 @@ class ServerSettings(Section):
         default=15.0,
         description="A conversation ends after so long without anything from a client.",
     )
+    webrtc_ports: Annotated[str, Field(pattern=r"^\d{1,5}-\d{1,5}$")] | None = Field(
+        default=None,
+        description="UDP ports of calls, such as 40000-40100, where only some can be reached, as "
+        "in a container; null for any.",
+    )
+    webrtc_address: str | None = Field(
+        default=None,
+        description="Address at which calls reach this computer, where it is not its own, as in a "
+        "container; null for those that it has.",
+    )
     record: str | None = Field(
         default=None,
         description="Folder for recordings and transcripts of all conversations; null for none.",
@@ -268,3 +279,30 @@ class ServerSettings(Section):
     log_words: bool = Field(
         default=False, description="Whether what is said may stand in the server's log."
     )
+
+    @field_validator("webrtc_address")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ipaddress.ip_address(value)
+            except ValueError:
+                raise PydanticCustomError("address", "should be an IP address") from None
+        return value
+
+    @field_validator("webrtc_ports")
+    @classmethod
+    def _port_range(cls, value: str | None) -> str | None:
+        if value is not None:
+            first, last = map(int, value.split("-"))
+            if not 1024 <= first <= last <= 65535:
+                raise PydanticCustomError("ports", "should be ports from 1024 to 65535, low-high")
+        return value
+
+    @property
+    def ports(self) -> range | None:
+        """UDP ports of calls; None for any."""
+        if self.webrtc_ports is None:
+            return None
+        first, last = map(int, self.webrtc_ports.split("-"))
+        return range(first, last + 1)

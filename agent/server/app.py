@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from agent.server import audio, health, page, studio
 from agent.server.errors import ApiError, on_api_error, on_defect, on_http_error
+from agent.server.realtime import calls
 from agent.server.realtime import routes as realtime
 from agent.server.security import Gate
 from agent.server.server import Server
@@ -23,6 +24,7 @@ MODULES: tuple[Routes, ...] = (
     audio.routes,
     studio.routes,
     realtime.routes,
+    calls.routes,
 )
 """The protocols on HTTP."""
 

@@ -108,10 +108,15 @@ async def running(server: Server, place: Place) -> AsyncGenerator[str, None]:
             tasks.start_soon(http.serve, [opened])
             await http.listening.wait()
             try:
-                yield address
+                async with anyio.create_task_group() as server.tasks:
+                    try:
+                        yield address
+                    finally:
+                        with anyio.CancelScope(shield=True):
+                            await server.drain(DRAIN)
+                        server.tasks.cancel_scope.cancel()
             finally:
                 with anyio.CancelScope(shield=True):
-                    await server.drain(DRAIN)
                     http.should_exit = True
                     await http.over.wait()
 

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from agent.agent import Agent
 from agent.config.sections import ServerSettings
@@ -39,6 +41,10 @@ class Server:
     """Why they never will."""
     draining: bool = False
     sessions: dict[str, Session] = field(default_factory=dict)
+    tasks: TaskGroup | None = None
+    """Where what outlives a request goes on, while the server runs."""
+    calls: dict[str, Any] = field(default_factory=dict)
+    """The calls under way (`agent.server.realtime.webrtc.Call`)."""
     _numbers: int = 0
     _empty: anyio.Event | None = None
 

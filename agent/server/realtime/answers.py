@@ -230,7 +230,7 @@ class Answers:
             told = {"response_id": response.id}
             self._send({"type": f"output_audio_buffer.{what}", **told})
             if event.interrupted and response.message is not None:
-                end = round(event.heard_ms)
+                end = max(0, round(event.heard_ms - response.message.begins_ms))
                 where = {"item_id": response.message.id, "content_index": 0, "audio_end_ms": end}
                 self._send({"type": "conversation.item.truncated", **where})
 

@@ -144,8 +144,7 @@ class Response:
         self._open = False
         place, part = self._place(item), item.body["content"][0]
         if self.shape.speaks:
-            if self.shape.sends_audio:
-                self.send({"type": "response.output_audio.done", **place})
+            self.send({"type": "response.output_audio.done", **place})
             words = part["transcript"]
             kind = "response.output_audio_transcript.done"
             self.send({"type": kind, **place, "transcript": words})

@@ -137,6 +137,10 @@ class RealtimeSession:
             message = f"Your session hit the maximum duration of {minutes:g} minutes."
             self._send(RealtimeError(message, code="session_expired").event())
 
+    def greet(self, send: Send) -> None:
+        """Tell somebody who comes later what session it is."""
+        send({"event_id": new_id("event"), "type": "session.created", "session": self._body()})
+
     def close(self) -> None:
         """End the session."""
         self._ended.set()

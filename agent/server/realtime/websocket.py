@@ -59,6 +59,11 @@ class Outbox:
 
 async def serve(server: Server, socket: WebSocket) -> None:
     """Hold one session with a client, from its connection to its end."""
+    if "call_id" in socket.query_params:
+        from agent.server.realtime.calls import watch
+
+        await watch(server, socket)
+        return
     key = key_of(socket.headers)
     secret = server.keys.secret(key)
     query = socket.query_params
@@ -82,7 +87,7 @@ async def serve(server: Server, socket: WebSocket) -> None:
             )
             await _Connection(server, socket, session, outbox, beta).hold(counted.ending)
     except ApiError as error:
-        await _refuse(socket, error)
+        await refuse(socket, error)
 
 
 class _Connection:
@@ -186,11 +191,11 @@ class _Connection:
                     break
         self._session.close()
         with anyio.move_on_after(2, shield=True):
-            await _close(self._socket, *self._why)
+            await close(self._socket, *self._why)
         scope.cancel()
 
 
-async def _refuse(socket: WebSocket, error: ApiError) -> None:
+async def refuse(socket: WebSocket, error: ApiError) -> None:
     """Answer before the upgrade with OpenAI's error; after it, as an event."""
     if socket.application_state is WebSocketState.CONNECTING:
         if "websocket.http.response" in socket.scope.get("extensions", {}):
@@ -201,10 +206,11 @@ async def _refuse(socket: WebSocket, error: ApiError) -> None:
     with suppress(RuntimeError, WebSocketDisconnect):
         told = RealtimeError(str(error), code=error.code)
         await socket.send_text(json.dumps({"event_id": "event_0", **told.event()}))
-        await _close(socket, 1013, str(error)[:120])
+        await close(socket, 1013, str(error)[:120])
 
 
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
+async def close(socket: WebSocket, code: int, reason: str) -> None:
+    """Close a WebSocket that is open."""
     if socket.application_state is WebSocketState.CONNECTED:
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(code, reason)
