@@ -85,8 +85,11 @@ def test_importing_a_library_is_light(package: str) -> None:
     assert not found & (HEAVY | {"rich", "yaml"})
 
 
-CLIENTS = {"stt.http", "llm_adapters.openai.http"}
-"""They subclass what the HTTP client brings, and are imported where one is made."""
+CLIENTS = {
+    *("stt.http", "llm_adapters.openai.http"),
+    *(f"agent.server.realtime.{name}" for name in ("gathering", "media", "webrtc")),
+}
+"""They subclass what the HTTP client, or WebRTC, brings, and are imported where one is made."""
 
 
 @pytest.mark.parametrize("package", ["agent", *LIBRARIES])

@@ -1,50 +1,46 @@
-"""The paths of WebRTC: an offer is answered, a call is hung up, or watched from a server."""
+"""The paths of WebRTC: an offer is answered, a call is hung up."""
 
 import json
-import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anyio
+from anyio.abc import TaskStatus
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agent.server.errors import ApiError
-from agent.server.realtime.websocket import STALLED, SUBPROTOCOL, Outbox, close, refuse
+from agent.server.realtime.routes import effective
 from agent.server.security import key_of
 from agent.server.server import Server
+
+if TYPE_CHECKING:
+    from agent.server.realtime.webrtc import Call
 
 MAX_SDP = 256 << 10
 """Bytes of an offer."""
 MAX_SESSION = 1 << 20
 """Bytes of a session in a form."""
 
-log = logging.getLogger("parley.server")
-
 
 def routes(server: Server) -> list[BaseRoute]:
     """`POST /v1/realtime/calls` with an offer, and its older path; `POST …/calls/ID/hangup`."""
+    # Here, and not at the first call, which would hold up all others for as long as it takes.
+    from agent.server.realtime.webrtc import Call
+
+    answer = partial(_answer, server, Call)
     return [
-        Route("/v1/realtime/calls", partial(_answer, server), methods=["POST"]),
-        Route("/v1/realtime", partial(_answer, server), methods=["POST"]),
+        Route("/v1/realtime/calls", answer, methods=["POST"]),
+        Route("/v1/realtime", answer, methods=["POST"]),
         Route("/v1/realtime/calls/{call_id}/hangup", partial(_hang_up, server), methods=["POST"]),
     ]
 
 
-async def _answer(server: Server, request: Request) -> Response:
+async def _answer(server: Server, make: "type[Call]", request: Request) -> Response:
     """Answer an offer: the call goes on when the request is over."""
-    from agent.server.realtime.routes import effective
-
-    try:
-        from agent.server.realtime.webrtc import Call
-    except ImportError as error:
-        message = f"WebRTC needs {error.name}"
-        raise ApiError(message, status=501, code="not_installed") from None
     secret = server.keys.secret(key_of(request.headers))
     offer, given = await _offer(request)
     session = {**(secret.session if secret is not None else {}), **given}
@@ -53,14 +49,14 @@ async def _answer(server: Server, request: Request) -> Response:
     if server.tasks is None:
         raise ApiError("the server does not run", status=503, code="not_ready")
     model = request.query_params.get("model")
-    call = Call(server, session=session, model=model)
+    call = make(server, session=session, model=model)
     answer = await server.tasks.start(partial(_held, server, call), offer)
     location = f"/v1/realtime/calls/{call.id}"
     headers = {"Location": location}
     return Response(answer, 201, headers, media_type="application/sdp")
 
 
-async def _held(server: Server, call: Any, offer: str, *, task_status: Any) -> None:
+async def _held(server: Server, call: "Call", offer: str, *, task_status: TaskStatus[str]) -> None:
     """Run a call, which is known by its id as long as it goes on."""
     server.calls[call.id] = call
     try:
@@ -123,59 +119,3 @@ async def _hang_up(server: Server, request: Request) -> Response:
         raise ApiError("there is no such call", status=404, code="call_not_found")
     call.hang_up()
     return Response(status_code=200)
-
-
-async def watch(server: Server, socket: WebSocket) -> None:
-    """Hold a side channel to a call: all of its events, and client events of a server's own."""
-    call = server.calls.get(socket.query_params["call_id"])
-    if call is None:
-        error = ApiError("there is no such call", status=404, code="call_not_found")
-        await refuse(socket, error)
-        return
-    offered = socket.scope.get("subprotocols", [])
-    await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    outbox = Outbox()
-    call.session.greet(outbox.put)
-    leave = call.watch(outbox.put)
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_write, socket, outbox, tasks.cancel_scope)
-            tasks.start_soon(_until_over, call, tasks.cancel_scope)
-            await _read(socket, call)
-            tasks.cancel_scope.cancel()
-    finally:
-        leave()
-        outbox.close()
-        outbox.frames.close()
-        with anyio.move_on_after(2, shield=True):
-            await close(socket, 1000, "the call is over")
-
-
-async def _read(socket: WebSocket, call: Any) -> None:
-    while True:
-        try:
-            message = await socket.receive()
-        except (WebSocketDisconnect, RuntimeError):
-            return
-        if message["type"] == "websocket.disconnect":
-            return
-        call.session.receive(message.get("text") or message.get("bytes") or b"")
-
-
-async def _write(socket: WebSocket, outbox: Outbox, scope: anyio.CancelScope) -> None:
-    """Send what happens; who does not read it is left."""
-    async for frame in outbox.frames:
-        with anyio.move_on_after(STALLED) as patience:
-            try:
-                await socket.send_text(frame)
-            except (WebSocketDisconnect, RuntimeError):
-                break
-        outbox.waiting -= len(frame)
-        if patience.cancelled_caught or outbox.overflown.is_set():
-            break
-    scope.cancel()
-
-
-async def _until_over(call: Any, scope: anyio.CancelScope) -> None:
-    await call.over.wait()
-    scope.cancel()

@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from agent.server.errors import ApiError
 from agent.server.realtime.beta import is_flat, session_of_beta
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.items import new_id
 from agent.server.realtime.settings import SessionSettings, defaults
+from agent.server.realtime.side_channel import watch
 from agent.server.realtime.websocket import serve
 from agent.server.server import Server
 
@@ -42,13 +44,18 @@ class SecretParams(BaseModel):
 def routes(server: Server) -> list[BaseRoute]:
     """The WebSocket at `/v1/realtime`, and short-lived keys in both shapes."""
     return [
-        WebSocketRoute("/v1/realtime", partial(serve, server)),
+        WebSocketRoute("/v1/realtime", partial(_connect, server)),
         Route("/v1/realtime/client_secrets", partial(_client_secret, server), methods=["POST"]),
         Route("/v1/realtime/sessions", partial(_beta_secret, server), methods=["POST"]),
         Route(
             "/v1/realtime/transcription_sessions", partial(_beta_secret, server), methods=["POST"]
         ),
     ]
+
+
+async def _connect(server: Server, socket: WebSocket) -> None:
+    """Hold a session, or a side channel to one that is a call."""
+    await (watch if "call_id" in socket.query_params else serve)(server, socket)
 
 
 async def _client_secret(server: Server, request: Request) -> JSONResponse:

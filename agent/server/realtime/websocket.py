@@ -59,11 +59,6 @@ class Outbox:
 
 async def serve(server: Server, socket: WebSocket) -> None:
     """Hold one session with a client, from its connection to its end."""
-    if "call_id" in socket.query_params:
-        from agent.server.realtime.calls import watch
-
-        await watch(server, socket)
-        return
     key = key_of(socket.headers)
     secret = server.keys.secret(key)
     query = socket.query_params
