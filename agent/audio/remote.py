@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agent.audio.monitor import Monitor
 from agent.audio.wakeup import Wakeup
+from agent.events import Report, WarningEvent, nobody
 
 
 class RemoteTrack:
@@ -63,6 +64,8 @@ class RemoteTrack:
         await anyio.lowlevel.checkpoint()
         if not self._stopped:
             samples = len(np.asarray(pcm))
+            if samples and not self._held and self.dry:
+                self._playback.ran_dry()
             self._written += samples
             if not self._held and samples:
                 self._play(samples)
@@ -146,16 +149,23 @@ class RemotePlayback:
     It can be neither softer nor chime: that is the listener's own affair.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, report: Report = nobody) -> None:
         self.sample_rate = sample_rate
         self.volume = 1.0
         self.underruns = 0
+        self._report = report
         self.until = -math.inf
         """When everything sent so far will have been played."""
 
     def open(self, sample_rate: int, *, held: bool = False) -> RemoteTrack:
         """A new track for a reply."""
         return RemoteTrack(sample_rate, self, held=held)
+
+    def ran_dry(self) -> None:
+        """There was a gap inside a reply."""
+        self.underruns += 1
+        message = "a reply's sound came later than it was to be heard"
+        self._report(WarningEvent("speaker", "speaker.underrun", message))
 
     def duck(self) -> None:
         """Do nothing."""
@@ -174,8 +184,9 @@ class RemotePlayback:
 class RemoteSpeaker:
     """A speaker for a conversation whose `watch` sends on what is made (`ReplyAudio`)."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self.playback = RemotePlayback(sample_rate)
+    def __init__(self, sample_rate: int, report: Report = nobody) -> None:
+        """`report` is told of gaps."""
+        self.playback = RemotePlayback(sample_rate, report)
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled; there is nothing to do."""

@@ -25,6 +25,7 @@ from agent.config.engines import (
 )
 from agent.config.load import Config
 from agent.doctor.checks_llm import endpoint, servers, tools
+from agent.doctor.checks_server import server
 from agent.doctor.finding import Finding
 from agent.doctor.gpu import nvidia_gpus
 from agent.doctor.installation import installation
@@ -231,5 +232,5 @@ async def _loads(
 _LOAD_PATIENCE = 10.0
 
 
-OF_MACHINE: Sequence[Check] = (python, installation, packages, gpu, sound, servers)
+OF_MACHINE: Sequence[Check] = (python, installation, packages, gpu, sound, servers, server)
 OF_ENGINES: Sequence[Check] = (recognition, language_models, synthesis, tools)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -12,8 +12,15 @@ from anyio.abc import TaskGroup
 from agent.agent import Agent
 from agent.config.sections import ServerSettings
 from agent.errors import ParleyError
+from agent.events import Event, Report
 from agent.server.errors import ApiError, ServerBusyError
+from agent.server.logs import log_event
+from agent.server.metrics import Metrics
 from agent.server.security import Keys
+from agent.server.traces import SessionTrace
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 log = logging.getLogger("parley.server")
 
@@ -26,6 +33,8 @@ class Session:
     kind: str
     """Such as realtime, wyoming, speech."""
     ending: anyio.Event
+    report: Report
+    """To be told of the conversation's events: metrics, traces and the log live by them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +48,9 @@ class Server:
     """Set when conversations can begin."""
     problem: str = ""
     """Why they never will."""
+    metrics: Metrics = field(default_factory=Metrics)
+    tracer: "Tracer | None" = None
+    """Where spans go, if they are wanted."""
     draining: bool = False
     sessions: dict[str, Session] = field(default_factory=dict)
     tasks: TaskGroup | None = None
@@ -47,6 +59,9 @@ class Server:
     """The calls under way (`agent.server.realtime.webrtc.Call`)."""
     _numbers: int = 0
     _empty: anyio.Event | None = None
+
+    def __post_init__(self) -> None:
+        self.metrics.slots.set(self.settings.sessions)
 
     @property
     def ready(self) -> bool:
@@ -68,6 +83,43 @@ class Server:
 
         Raises ApiError: nothing is loaded yet, the server is about to stop, or it is full.
         """
+        try:
+            self._need_room()
+        except ApiError as error:
+            self.metrics.refused.labels(error.code).inc()
+            raise
+        self._numbers += 1
+        name = f"{kind}-{self._numbers}"
+        session = Session(name, kind, anyio.Event(), self.reporter(name))
+        self.sessions[session.id] = session
+        self.metrics.begun.labels(kind).inc()
+        under_way = self.metrics.sessions.labels(kind)
+        under_way.inc()
+        log.info("session begins", extra={"session": session.id})
+        try:
+            yield session
+        finally:
+            del self.sessions[session.id]
+            under_way.dec()
+            log.info("session ends", extra={"session": session.id})
+            if self._empty is not None and not self.sessions:
+                self._empty.set()
+
+    def reporter(self, session: str) -> Report:
+        """Return what a conversation tells its events to, to be counted, traced and logged."""
+        trace = None
+        if self.tracer is not None:
+            trace = SessionTrace(self.tracer, session, self.agent.config)
+
+        def report(event: Event) -> None:
+            self.metrics.report(event)
+            if trace is not None:
+                trace.report(event)
+            log_event(session, event, words=self.settings.log_words)
+
+        return report
+
+    def _need_room(self) -> None:
         if not self.loaded.is_set():
             reason = self.problem or "the models are being loaded"
             headers = {"Retry-After": "2"}
@@ -77,17 +129,6 @@ class Server:
         if len(self.sessions) >= self.settings.sessions:
             limit = self.settings.sessions
             raise ServerBusyError(f"there are {limit} conversations already (server.sessions)")
-        self._numbers += 1
-        session = Session(f"{kind}-{self._numbers}", kind, anyio.Event())
-        self.sessions[session.id] = session
-        log.info("session begins", extra={"session": session.id})
-        try:
-            yield session
-        finally:
-            del self.sessions[session.id]
-            log.info("session ends", extra={"session": session.id})
-            if self._empty is not None and not self.sessions:
-                self._empty.set()
 
     async def drain(self, seconds: float) -> None:
         """Take nobody new, tell who is there, and let them end within `seconds`."""

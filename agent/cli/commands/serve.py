@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
 def check_installed() -> None:
     """Raise ParleyError when the extra `server` is missing."""
     try:
-        import starlette  # noqa: F401  (only to tell whether it is there)
+        import prometheus_client  # noqa: F401  (only to tell whether it is there)
+        import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         install = pip_install(f"{NAME}[server]")
@@ -103,9 +104,11 @@ async def _serve(
 
     from agent.agent import Agent
     from agent.cli.console import SafeConsole
+    from agent.server.logs import logging_to_stderr
     from agent.server.running import Place, running
     from agent.server.security import Keys, is_loopback
     from agent.server.server import Server
+    from agent.server.traces import tracing
     from agent.server.wyoming.listening import listening
 
     assert isinstance(place, Place)
@@ -117,6 +120,8 @@ async def _serve(
         console.print("INSECURE: whoever reaches the Wyoming port can use it: it has no keys")
     try:
         async with AsyncExitStack() as stack:
+            stack.enter_context(logging_to_stderr(words=config.server.log_words))
+            server.tracer = await stack.enter_async_context(tracing())
             address = await stack.enter_async_context(running(server, place))
             console.print(f"page      {address}")
             console.print(f"protocol  {address.replace('http', 'ws', 1)}v1/realtime")

@@ -115,7 +115,7 @@ class RealtimeSession:
 
     async def run(self) -> None:
         """Converse until `close`, or until the session has lasted as long as it may."""
-        speaker = self._speaker or RemoteSpeaker(self._agent.tts.sample_rate)
+        speaker = self._speaker or RemoteSpeaker(self._agent.tts.sample_rate, self._event)
         config = self._agent.config.model_copy(update={"echo": "off"})
         config = config.changed({"thinking": {"after": None}} if self._speaker is None else {})
         with anyio.move_on_after(self._seconds) as limit:

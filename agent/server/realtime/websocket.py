@@ -78,6 +78,7 @@ async def serve(server: Server, socket: WebSocket) -> None:
                 kind=kind,  # type: ignore[arg-type]
                 model=query.get("model"),
                 session=given,
+                report=counted.report,
                 seconds=server.settings.session_minutes * 60,
             )
             await _Connection(server, socket, session, outbox, beta).hold(counted.ending)

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.abc import SocketStream
 
-from agent.events import ErrorEvent, Event, WarningEvent
 from agent.guards.foreign import describe
 from agent.server.security import is_loopback
 from agent.server.server import ServeError, Server
@@ -32,7 +31,7 @@ async def listening(server: Server, host: str, port: int) -> AsyncGenerator[int]
     Raises ServeError.
     """
     async with (
-        Conversations.open(server.agent, _report) as conversations,
+        Conversations.open(server.agent, server.reporter("wyoming")) as conversations,
         accepting(
             lambda events: Connection(server, conversations, events).run(), host, port
         ) as taken,
@@ -112,9 +111,3 @@ def _own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("224.0.0.251", 1))  # nothing is sent
         return str(probe.getsockname()[0])
-
-
-def _report(event: Event) -> None:
-    """Log what goes wrong in a conversation; never a word of it."""
-    if isinstance(event, WarningEvent | ErrorEvent):
-        log.warning("%s: %s", event.type, event.record().get("message"))

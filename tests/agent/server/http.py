@@ -8,13 +8,21 @@ from typing import Any
 
 import anyio.to_thread
 
+Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers, body."""
 
-async def post(
-    address: str, body: object, headers: Mapping[str, str] | None = None
-) -> tuple[int, Mapping[str, str], bytes]:
-    """Send bytes as they are, anything else as JSON: status, headers, body."""
+
+async def get(address: str, headers: Mapping[str, str] | None = None) -> Answer:
+    return await _asked(urllib.request.Request(address, headers={**(headers or {})}))
+
+
+async def post(address: str, body: object, headers: Mapping[str, str] | None = None) -> Answer:
+    """Send bytes as they are, anything else as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, {**(headers or {})}, method="POST")
+    return await _asked(urllib.request.Request(address, data, {**(headers or {})}, method="POST"))
+
+
+async def _asked(request: urllib.request.Request) -> Answer:
 
     def ask() -> tuple[int, Any, bytes]:
         try:

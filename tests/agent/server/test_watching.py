@@ -1,0 +1,234 @@
+"""Metrics, traces and the log: fed by conversations, without a word of what is said."""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import openai
+import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from agent.agent import Agent
+from agent.config.load import Config
+from agent.config.sections import ServerSettings
+from agent.errors import ConfigError
+from agent.events import (
+    AssistantDone,
+    AssistantInterrupted,
+    AssistantResumed,
+    ErrorEvent,
+    Event,
+    SessionEnded,
+    TurnCommitted,
+    TurnLatency,
+    UserSpeechStarted,
+    UserTranscript,
+    WarningEvent,
+)
+from agent.guards.secrets import learn
+from agent.server.errors import ApiError
+from agent.server.logs import JsonFormatter
+from agent.server.running import Place, running
+from agent.server.security import Keys
+from agent.server.server import Server
+from agent.server.traces import tracing
+from agent.tools.events import ToolCalled, ToolReturned
+from tests.agent.server.http import get
+from tests.agent.server.realtime.served import an_agent
+
+pytestmark = pytest.mark.anyio
+
+WORD = "aubergine"
+TURN: Sequence[Event] = (
+    UserSpeechStarted(1),
+    UserTranscript(1, WORD, final=True),
+    TurnCommitted(1, WORD),
+    ToolCalled(1, "weather", f'"{WORD}"'),
+    ToolReturned(1, "weather", f'"{WORD}"', WORD, 20.0, ok=False),
+    TurnLatency(1, 200.0, 10.0, 50.0, 30.0, 5.0, 295.0),
+    AssistantResumed(1),
+    WarningEvent("speaker", "speaker.underrun", WORD),
+    ErrorEvent("llm", "LanguageModelError", WORD, recovered=True),
+    AssistantInterrupted(1, WORD, WORD),
+    UserSpeechStarted(2),
+    TurnLatency(2, 300.0, None, 40.0, None, None, None),
+    AssistantDone(2, WORD),
+    UserSpeechStarted(3),
+    SessionEnded("finished"),
+)
+"""Everything that is counted, once; every text is the word."""
+
+
+@pytest.fixture
+async def loaded() -> Server:
+    server = Server(an_agent(), settings=ServerSettings(sessions=1))
+    await server.load()
+    return server
+
+
+def value(server: Server, name: str, **labels: str) -> float | None:
+    return server.metrics.registry.get_sample_value(name, labels)
+
+
+async def test_a_conversation_is_counted(loaded: Server) -> None:
+    with loaded.session("realtime") as session:
+        for event in TURN:
+            session.report(event)
+        assert value(loaded, "parley_sessions", protocol="realtime") == 1
+        with pytest.raises(ApiError):
+            loaded.session("speech").__enter__()
+    assert value(loaded, "parley_sessions", protocol="realtime") == 0
+    assert value(loaded, "parley_sessions_begun_total", protocol="realtime") == 1
+    assert value(loaded, "parley_sessions_refused_total", reason="server_busy") == 1
+    assert value(loaded, "parley_session_slots") == 1
+    assert value(loaded, "parley_turns_total") == 1
+    assert value(loaded, "parley_interruptions_total") == 1
+    assert value(loaded, "parley_false_interruptions_total") == 1
+    assert value(loaded, "parley_underruns_total") == 1
+    assert value(loaded, "parley_errors_total", stage="llm") == 1
+    assert value(loaded, "parley_tool_calls_total", ok="false") == 1
+    seconds, count = "parley_turn_latency_seconds_sum", "parley_turn_latency_seconds_count"
+    assert value(loaded, seconds, stage="endpoint") == pytest.approx(0.5)
+    assert value(loaded, count, stage="llm") == 2
+    assert value(loaded, count, stage="total") == 1
+
+
+async def test_metrics_are_read_with_a_key_and_hold_no_word() -> None:
+    key = "a-key-that-is-long-enough"
+    server = Server(an_agent(), Keys((key,)))
+    await server.load()
+    with server.session("realtime") as session:
+        for event in TURN:
+            session.report(event)
+        async with running(server, Place(port=0)) as address:
+            refused, _, _ = await get(f"{address}metrics")
+            status, headers, body = await get(
+                f"{address}metrics", {"Authorization": f"Bearer {key}"}
+            )
+    assert (refused, status) == (401, 200)
+    assert headers["content-type"].startswith("text/plain; version=")
+    assert b'parley_sessions{protocol="realtime"} 1.0' in body
+    assert WORD.encode() not in body
+    assert key.encode() not in body
+
+
+async def test_a_turn_over_the_wire_is_counted() -> None:
+    server = Server(an_agent([["One ", "two."]]))
+    await server.load()
+    async with (
+        running(server, Place(port=0)) as address,
+        openai.AsyncOpenAI(base_url=f"{address}v1", api_key="none") as client,
+        client.realtime.connect(model="any") as connection,
+    ):
+        content = {"type": "input_text", "text": "hello"}
+        item: Any = {"type": "message", "role": "user", "content": [content]}
+        await connection.conversation.item.create(item=item)
+        await connection.response.create()
+        with anyio.fail_after(20):
+            async for event in connection:
+                if event.type == "response.done":
+                    break
+    count = "parley_turn_latency_seconds_count"
+    assert value(server, count, stage="tts") == 1
+    assert value(server, "parley_sessions_begun_total", protocol="realtime") == 1
+
+
+async def test_a_span_for_each_turn_with_its_stages_and_no_word(loaded: Server) -> None:
+    exporter = InMemorySpanExporter()
+    async with tracing(exporter) as loaded.tracer:
+        with loaded.session("realtime") as session:
+            for event in TURN:
+                session.report(event)
+    spans = exporter.get_finished_spans()
+    turns = [span for span in spans if span.name == "turn"]
+    first = next(span for span in turns if (span.attributes or {})["parley.turn"] == 1)
+    children = [span for span in spans if span.parent and span.parent == first.context]
+    assert [span.name for span in children] == [
+        "execute_tool weather",
+        "endpoint",
+        "stt",
+        "chat eliza",
+        "tts",
+        "playback",
+    ]
+    lengths = [round(((span.end_time or 0) - (span.start_time or 0)) / 1e6) for span in children]
+    assert lengths == [20, 200, 10, 50, 30, 5]
+    assert [(span.attributes or {})["parley.outcome"] for span in turns] == [
+        "interrupted",
+        "done",
+        "session ended",
+    ]
+    assert not first.status.is_ok
+    assert WORD not in "".join(span.to_json() for span in spans)
+    chat = dict(children[3].attributes or {})
+    assert chat == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "eliza",
+        "gen_ai.request.model": "eliza",
+    }
+
+
+@pytest.mark.parametrize(
+    ("variables", "there"),
+    [
+        ({}, False),
+        ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://[::1]:9"}, False),
+        ({"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "console"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, True),
+        ({"OTEL_TRACES_EXPORTER": "console"}, True),
+    ],
+)
+async def test_the_environment_says_whether_there_are_traces(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], there: bool
+) -> None:
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+    async with tracing() as tracer:
+        assert (tracer is not None) is there
+
+
+async def test_an_exporter_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
+    with pytest.raises(ConfigError, match="otlp, console or none"):
+        async with tracing():
+            pass
+
+
+def lines(caplog: pytest.LogCaptureFixture, *, words: bool) -> list[dict[str, Any]]:
+    formatter = JsonFormatter(words=words)
+    return [json.loads(formatter.format(record)) for record in caplog.records]
+
+
+@pytest.mark.parametrize("words", [False, True])
+async def test_the_log_has_words_only_when_asked(
+    caplog: pytest.LogCaptureFixture, *, words: bool
+) -> None:
+    caplog.set_level(logging.INFO, "parley.server")
+    server = Server(Agent(Config()), settings=ServerSettings(log_words=words))
+    server.loaded.set()
+    with server.session("realtime") as session:
+        for event in TURN:
+            session.report(event)
+    found = lines(caplog, words=words)
+    assert {line["session"] for line in found} == {"realtime-1"}
+    assert [line["message"] for line in found][:2] == ["session begins", "turn.committed"]
+    error = next(line for line in found if line["message"] == "error" or "stage" in line)
+    assert error["stage"]
+    assert (WORD in json.dumps(found)) is words
+
+
+async def test_an_exception_shows_neither_words_nor_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    learn("sk-a-secret-of-somebody")
+    try:
+        int(WORD)
+    except ValueError:
+        logging.getLogger("parley.server").exception("failed at sk-a-secret-of-somebody")
+    (line,) = lines(caplog, words=False)
+    assert line["exception"] == "ValueError"
+    assert "test_an_exception_shows" in line["traceback"]
+    assert WORD not in line["message"]
+    assert "sk-a-secret" not in line["message"]
