@@ -24,6 +24,7 @@ from anyio.abc import TaskStatus
 from numpy.typing import NDArray
 
 from agent.errors import ParleyError
+from agent.events import Event, Report, nobody
 from agent.guards.foreign import describe
 from agent.server.errors import ApiError
 from agent.server.realtime.errors import RealtimeError
@@ -68,14 +69,19 @@ class Call:
         self.over = anyio.Event()
         """Set when the call ends."""
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._report: Report = nobody
         self.session = RealtimeSession(
             server.agent,
             self._send,
             model=model,
             session=session,
             speaker=self._voice,
+            report=self._tell,
             seconds=server.settings.session_minutes * 60,
         )
+
+    def _tell(self, event: Event) -> None:
+        self._report(event)
 
     def hang_up(self) -> None:
         """End the call."""
@@ -93,6 +99,7 @@ class Call:
         Started with the answer. Raises ApiError before that, and nothing afterwards.
         """
         with self._server.session("call") as counted:
+            self._report = counted.report
             try:
                 answer = await self._answer(offer)
                 task_status.started(answer)
