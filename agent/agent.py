@@ -273,7 +273,7 @@ class Agent:
         self, config: Config, segmenter: TurnSegmenter, report: Report, *, keep_sound: bool
     ) -> Transcriber:
         return Transcriber(
-            self.stt,
+            self.stt.conversation(),
             report,
             keep_sound=keep_sound and isinstance(self.tts, ConversationalSpeech),
             preemptive=config.turn.speculate != "off",

@@ -1,6 +1,7 @@
 """Speech to text: a module or a folder for each engine, and the protocol that all of them have."""
 
 from stt.protocol import AdjustableRecogniser as AdjustableRecogniser
+from stt.protocol import ConversationalRecogniser as ConversationalRecogniser
 from stt.protocol import Recognition as Recognition
 from stt.protocol import SpeechToText as SpeechToText
 from stt.protocol import SpeechToTextError as SpeechToTextError

@@ -95,6 +95,14 @@ class SpeechToText(Protocol):
 
 
 @runtime_checkable
+class ConversationalRecogniser(Protocol):
+    """A recogniser that learns in a conversation, such as its language."""
+
+    def conversation(self) -> SpeechToText:
+        """Return it, loaded, for one conversation: what it learns there stays there."""
+
+
+@runtime_checkable
 class AdjustableRecogniser(Protocol):
     """A recogniser of which one utterance can be wanted otherwise than it was configured."""
 

@@ -1,10 +1,12 @@
 """The border to a speech recogniser."""
 
 import math
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,15 @@ from numpy.typing import NDArray
 from agent.engines.border import Border, Use
 from agent.engines.rate import checked_rate
 from agent.guards.text import valid
-from stt import Recognition, SpeechToText, SpeechToTextError, Transcript, punctuates
+from stt import (
+    AdjustableRecogniser,
+    ConversationalRecogniser,
+    Recognition,
+    SpeechToText,
+    SpeechToTextError,
+    Transcript,
+    punctuates,
+)
 
 FEED = 15.0
 """Seconds until a recogniser must have taken a piece of sound."""
@@ -23,12 +33,18 @@ FINISH = 30.0
 class GuardedSpeechToText:
     """A recogniser of which nothing worse can come than `SpeechToTextError`, and not late."""
 
+    listen_with: Callable[..., AbstractAsyncContextManager["GuardedRecognition"]]
+
     def __init__(self, stt: SpeechToText, *, patience: float = 1.0) -> None:
         """`patience`: how many times the usual limits it may take, where nobody waits for it."""
         self._stt = stt
         self._border = Border(stt, "stt", "the recogniser", SpeechToTextError)
         self._patience = patience
         self._rate: int | None = None
+        self._listen = stt.listen
+        # Only where the recogniser has it: it is what tells that it can.
+        if isinstance(stt, AdjustableRecogniser):
+            self.listen_with = self._listen_with
 
     @property
     def sample_rate(self) -> int:
@@ -50,10 +66,28 @@ class GuardedSpeechToText:
         """Close it; what fails is told."""
         await self._border.aclose()
 
-    @asynccontextmanager
-    async def listen(self) -> AsyncGenerator["GuardedRecognition"]:
+    def conversation(self) -> "GuardedSpeechToText":
+        """Return it for one conversation: what the recogniser learns there stays there."""
+        if not isinstance(self._stt, ConversationalRecogniser):
+            return self
+        other = copy(self)
+        other._listen = self._stt.conversation().listen
+        return other
+
+    def listen(self) -> AbstractAsyncContextManager["GuardedRecognition"]:
         """Recognise one utterance. Raises SpeechToTextError, also when it hangs."""
-        async with self._border.use(self._stt.listen) as (recognition, use):
+        return self._guarded(self._listen)
+
+    def _listen_with(self, **options: Any) -> AbstractAsyncContextManager["GuardedRecognition"]:
+        """Recognise one utterance otherwise than configured."""
+        assert isinstance(self._stt, AdjustableRecogniser)
+        return self._guarded(partial(self._stt.listen_with, **options))
+
+    @asynccontextmanager
+    async def _guarded(
+        self, listen: Callable[[], AbstractAsyncContextManager[Recognition]]
+    ) -> AsyncGenerator["GuardedRecognition"]:
+        async with self._border.use(listen) as (recognition, use):
             yield GuardedRecognition(recognition, use, self._border.own_patience, self._patience)
 
 

@@ -83,11 +83,12 @@ class Decoder:
         hotwords: Sequence[str] = (),
         word_times: bool = False,
         any_language: bool = False,
+        translate: bool = False,
     ) -> None:
         """`temperatures`: of sampling, tried in order while a hypothesis looks wrong.
 
         `any_language`: what is spoken may be another language than it is told, and the
-        hypotheses say how probable theirs is.
+        hypotheses say how probable theirs is. `translate`: what is written is English.
         """
         self._model = model
         self._trim = trim
@@ -95,8 +96,31 @@ class Decoder:
         self._hotwords = Hotwords(hotwords)
         self._word_times = word_times
         self._any_language = any_language
+        self._task = "translate" if translate else "transcribe"
         self._tokenizer = cache(self._make_tokenizer)
         self._list = self._told()
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages that the model knows, as codes."""
+        languages: Sequence[str] = self._model.supported_languages
+        return languages
+
+    @property
+    def hotwords(self) -> Sequence[str]:
+        """What it is told to expect."""
+        return self._hotwords.words
+
+    def adjusted(self, **options: Any) -> "Decoder":
+        """Return one of the same model with other options: those of the constructor."""
+        own = {
+            "trim": self._trim,
+            "temperatures": self._temperatures,
+            "hotwords": self._hotwords.words,
+            "word_times": self._word_times,
+            "any_language": self._any_language,
+        }
+        return Decoder(self._model, **{**own, **options})
 
     def decode(
         self,
@@ -229,6 +253,7 @@ class Decoder:
         segments, info = self._model.transcribe(
             pcm,
             language=language,
+            task=self._task,
             beam_size=1,
             temperature=self._temperatures,
             condition_on_previous_text=False,
@@ -287,7 +312,7 @@ class Decoder:
 
         multilingual = self._model.model.is_multilingual
         tokenizer = Tokenizer(
-            self._model.hf_tokenizer, multilingual, task="transcribe", language=language
+            self._model.hf_tokenizer, multilingual, task=self._task, language=language
         )
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
         return tokenizer, list(get_suppressed_tokens(tokenizer, [-1])), prompt

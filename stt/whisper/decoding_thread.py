@@ -25,13 +25,11 @@ _T = TypeVar("_T")
 class DecodingThread:
     """Worker thread of an engine: runs one job at a time, and never on the event loop."""
 
-    def __init__(self, language: str) -> None:
-        """`language`: a code such as en, or auto."""
+    def __init__(self) -> None:
         self.decoder: Decoder | None = None
         """The loaded model; None before and after."""
         self.draft_seconds = 0.0
         """How long the latest partial transcript took."""
-        self._language = ConversationLanguage(language)
         self._limiter = anyio.CapacityLimiter(1)
         self._lock = threading.Lock()  # a job that was given up may still be at it
 
@@ -39,10 +37,6 @@ class DecodingThread:
     def idle(self) -> bool:
         """Whether a decoding that starts now delays no other."""
         return self._limiter.borrowed_tokens == 0
-
-    def forget_language(self) -> None:
-        """Detect the language anew: another conversation begins."""
-        self._language.forget()
 
     async def run(self, job: Callable[[], _T]) -> _T:
         """Run what computes; a job whose caller is cancelled is left to end by itself.
@@ -65,19 +59,22 @@ class DecodingThread:
         self,
         pcm: NDArray[np.float32],
         voice: VoiceActivity,
+        language: ConversationLanguage,
         wanted: Callable[[], bool] | None = None,
+        decoder: Decoder | None = None,
     ) -> Transcript:
         """Decode 16 kHz mono audio with its voice activity, and reject hallucinations.
 
-        Blocks: for `run`. With `wanted` it is a draft, which is given up when it is not wanted any
-        more. Raises SpeechToTextError when the engine has been closed.
+        Blocks: for `run`. `decoder`: one with options of its own. With `wanted` it is a draft,
+        which is given up when it is not wanted any more. Raises SpeechToTextError when the engine
+        has been closed.
         """
         if voice.voiced_seconds < LEAST_VOICE:
             return Transcript("", rejected=f"only {voice.voiced_seconds:.2f} s of voice")
-        decoder = self.decoder
-        if decoder is None:
+        decoder = decoder or self.decoder
+        if self.decoder is None or decoder is None:
             raise SpeechToTextError("whisper has been closed")
-        language, draft = self._language, wanted is not None
+        draft = wanted is not None
         hypotheses = decoder.decode(pcm, language.expected, wanted)
         judged = _Judged(hypotheses, voice)
         if language.doubted(hypotheses, rejected=not judged.kept, draft=draft):

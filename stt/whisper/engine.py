@@ -3,7 +3,8 @@
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from stt.whisper.cuda_libraries import preload
 from stt.whisper.decoder import Decoder
 from stt.whisper.decoding_thread import DecodingThread
 from stt.whisper.files import find_model, first_line
+from stt.whisper.language import ConversationLanguage
 from stt.whisper.recognition import WhisperRecognition
 
 COMPUTE_TYPES = {"cpu": ("int8", "float32"), "cuda": ("float16", "int8", "float32")}
@@ -106,7 +108,8 @@ class Whisper:
             "word_times": word_times,
             "any_language": language == "auto",
         }
-        self._decoding = DecodingThread(language)
+        self._decoding = DecodingThread()
+        self._heard = ConversationLanguage(language)
 
     async def load(self) -> None:
         """Read the model, downloading it (with a progress bar) when it is not on this machine.
@@ -114,7 +117,7 @@ class Whisper:
         Again, it begins a new conversation: the language is found out anew. Raises
         SpeechToTextError.
         """
-        self._decoding.forget_language()
+        self._heard.forget()
         if self._decoding.decoder is None:
             # In the thread, abandoned when cancelled: Ctrl-C waits for no download's end.
             self._decoding.decoder = await self._decoding.run(self._load)
@@ -123,13 +126,48 @@ class Whisper:
         """Free the model."""
         self._decoding.decoder = None
 
-    @asynccontextmanager
-    async def listen(self) -> AsyncIterator[WhisperRecognition]:
+    def conversation(self) -> "Whisper":
+        """Return the same model for another conversation, whose language is its own."""
+        other = copy(self)
+        other._heard = ConversationLanguage(self._language)
+        return other
+
+    def listen(self) -> AbstractAsyncContextManager[WhisperRecognition]:
         """Recognise one utterance. Several may be open; they are decoded one after the other."""
+        return self._listen(self._heard, None)
+
+    def listen_with(
+        self,
+        *,
+        language: str | None = None,
+        prompt: str = "",
+        translate: bool = False,
+        word_times: bool = False,
+    ) -> AbstractAsyncContextManager[WhisperRecognition]:
+        """Recognise one utterance otherwise than configured (`stt.AdjustableRecogniser`)."""
+        decoder = self._loaded()
+        if language is not None and language not in decoder.languages:
+            raise SpeechToTextError(f"this model of whisper does not know the language {language}")
+        if translate and len(decoder.languages) == 1:
+            raise SpeechToTextError("this model of whisper knows English alone: no translation")
+        adjusted = decoder.adjusted(
+            hotwords=prompt.split() or decoder.hotwords, word_times=word_times, translate=translate
+        )
+        heard = self._heard if language is None else ConversationLanguage(language)
+        return self._listen(heard, adjusted)
+
+    def _loaded(self) -> Decoder:
         if self._decoding.decoder is None:
             raise SpeechToTextError("whisper is not loaded: await load() first")
-        recognition = WhisperRecognition(self._decoding)
-        if not self._partials:
+        return self._decoding.decoder
+
+    @asynccontextmanager
+    async def _listen(
+        self, language: ConversationLanguage, decoder: Decoder | None
+    ) -> AsyncIterator[WhisperRecognition]:
+        self._loaded()
+        recognition = WhisperRecognition(self._decoding, language, decoder)
+        if not self._partials or decoder is not None:
             yield recognition
             return
         failure: Exception | None = None  # of the caller's, which the group would wrap

@@ -1,5 +1,7 @@
 """One utterance for Whisper: it comes in pieces and is decoded whole, now and then on the way."""
 
+from collections.abc import Callable
+
 import anyio
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +9,9 @@ from numpy.typing import NDArray
 from stt.protocol import SpeechToTextError, Transcript
 from stt.vad import SAMPLE_RATE, VoiceActivity
 from stt.whisper.agreement import LocalAgreement
+from stt.whisper.decoder import Decoder
 from stt.whisper.decoding_thread import DecodingThread
+from stt.whisper.language import ConversationLanguage
 
 MIN_INTERVAL, MAX_INTERVAL, RETRY = 0.5, 5.0, 0.1
 """Seconds from one partial transcript to the next where they cost little, and where they cost much;
@@ -38,8 +42,16 @@ class WhisperRecognition:
     Partials are decoded while nothing else is; a final does not wait for them.
     """
 
-    def __init__(self, decoding: DecodingThread) -> None:
+    def __init__(
+        self,
+        decoding: DecodingThread,
+        language: ConversationLanguage,
+        decoder: Decoder | None = None,
+    ) -> None:
+        """`language` is the conversation's; `decoder`: one with options of its own."""
         self._decoding = decoding
+        self._language = language
+        self._decoder = decoder
         self._pieces: list[NDArray[np.float32]] = []
         self._samples = 0
         self._voice = VoiceActivity()
@@ -105,7 +117,7 @@ class WhisperRecognition:
 
     def _decode_final(self) -> Transcript:
         """Decode all of it, in the worker thread."""
-        return self._decoding.transcribe(self._audio(), self._voice)
+        return self._transcribe(self._audio())
 
     def _decode_draft(self) -> Transcript | None:
         """Decode what was said so far, in the worker thread; None if given up, or in a pause.
@@ -115,8 +127,13 @@ class WhisperRecognition:
         pcm = self._audio()
         if not self._voice.speaking:
             return None
-        transcript = self._decoding.transcribe(pcm, self._voice, lambda: self._drafts_wanted)
+        transcript = self._transcribe(pcm, lambda: self._drafts_wanted)
         return transcript if self._drafts_wanted else None
+
+    def _transcribe(
+        self, pcm: NDArray[np.float32], wanted: Callable[[], bool] | None = None
+    ) -> Transcript:
+        return self._decoding.transcribe(pcm, self._voice, self._language, wanted, self._decoder)
 
     def _audio(self) -> NDArray[np.float32]:
         """Return the audio so far, its voice measured; the loop may add to it meanwhile."""

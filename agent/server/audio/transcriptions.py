@@ -122,7 +122,7 @@ async def _heard(
 
 def _recogniser(server: Server, wanted: TranscriptionRequest, task: str) -> SpeechToText:
     """The recogniser, told what is asked for, as far as it can be. Raises ApiError."""
-    engine = server.agent.stt
+    engine = server.agent.stt.conversation()
     if isinstance(engine, AdjustableRecogniser):
         return _Adjusted(engine, wanted, translate=task == "translate")
     if task == "translate":

@@ -27,7 +27,7 @@ async def transcribe(agent: Agent, chunks: MemoryObjectReceiveStream[AudioChunk]
     hearing = _Hearing(agent)
     parts: list[Transcript] = []
     while not hearing.ended:
-        async with agent.stt.listen() as recognition:
+        async with agent.stt.conversation().listen() as recognition:
             await hearing.part(recognition, chunks)
             if hearing.voiced:
                 parts.append(await recognition.finish())

@@ -8,14 +8,21 @@ from typing import Any
 import openai
 import pytest
 
+from agent.agent import Agent
 from agent.audio.wav import read_audio
+from agent.config.load import Config
 from agent.server.audio import transcriptions
 from agent.server.audio.encoder import Encoder
 from agent.server.audio.languages import NAMES, name_of
+from agent.server.running import Place, running
+from agent.server.server import Server
 from configs import QUESTION
 from tests.agent.server.http import post
+from tests.paths import ASSETS, AUDIO
 
 pytestmark = pytest.mark.anyio
+MODEL = ASSETS / "tiny_whisper"
+SAID = AUDIO / "command_timer.wav"
 WORDS = "what is the capital of france"
 
 
@@ -138,3 +145,30 @@ async def test_no_form(address: str) -> None:
 def test_names_of_languages() -> None:
     assert len(NAMES) == 100
     assert [name_of(code) for code in ("de", None, "xx")] == ["german", "english", "xx"]
+
+
+async def test_a_recogniser_that_can_is_told_what_one_request_wants() -> None:
+    config = Config.model_validate({"stt": {"engine": "whisper", "model": str(MODEL)}})
+    server = Server(Agent(config))
+    await server.load()
+    try:
+        async with (
+            running(server, Place(port=0)) as address,
+            openai.AsyncOpenAI(base_url=f"{address}v1", api_key="none", max_retries=0) as client,
+        ):
+            answer = await heard(
+                client,
+                file=SAID,
+                language="en",
+                prompt="timer",
+                response_format="verbose_json",
+                timestamp_granularities=["word"],
+            )
+            assert answer.text
+            assert [word.word for word in answer.words] == answer.text.split()
+            with pytest.raises(openai.APIStatusError, match="does not know the language de"):
+                await heard(client, file=SAID, language="de")
+            with pytest.raises(openai.APIStatusError, match="knows English alone"):
+                await client.audio.translations.create(model="whisper-1", file=SAID)
+    finally:
+        await server.agent.aclose()

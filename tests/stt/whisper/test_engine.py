@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
+from agent.engines import GuardedSpeechToText
 from stt import SpeechToTextError, Transcript
 from stt.hallucinations import Hypothesis
 from stt.whisper.engine import Whisper
@@ -276,6 +277,22 @@ async def test_auto_keeps_to_the_language_of_the_first_turn_without_doubt() -> N
     await engine.load()  # the next conversation
     await recognise(engine, SPEECH)
     assert script.languages[4:] == [None]
+
+
+async def test_a_conversation_keeps_its_language_to_itself() -> None:
+    engine, script = scripted("eins", language="de", language_probability=0.95)
+    first, second = engine.conversation(), engine.conversation()
+    await recognise(first, SPEECH)
+    await recognise(first, SPEECH)
+    await recognise(second, SPEECH)
+    await recognise(engine, SPEECH)
+    assert script.languages == [None, "de", None, None]
+    guarded = GuardedSpeechToText(engine)
+    for _ in range(2):  # as guarded, one conversation after the other
+        async with guarded.conversation().listen() as guarded_recognition:
+            await guarded_recognition.feed(SPEECH)
+            await guarded_recognition.finish()
+    assert script.languages[4:] == [None, None]
 
 
 def spoken(language: str, probability: float, log_probability: float) -> Hypothesis:
