@@ -42,6 +42,8 @@ LARGEST_TAKEN = 256 << 10
 """Bytes of a client's event."""
 MAX_UNSENT = 4 << 20
 """Bytes that may wait for a client to take them."""
+EARLY = 64
+"""Events of a client that may wait for the session to begin."""
 CANDIDATES = 32
 """Addresses of a client that are tried."""
 CONNECT = 30.0
@@ -63,7 +65,8 @@ class Call:
         self._voice = Voice()
         self._listeners: list[Callable[[dict[str, Any]], None]] = []
         self._channel: RTCDataChannel | None = None
-        self._early: list[str] = []
+        self._early: list[str] = []  # events, until there is a channel
+        self._waiting: list[str | bytes] | None = []  # a client's, until the session has begun
         self._microphone: MediaStreamTrack | None = None
         self._connected = anyio.Event()
         self.over = anyio.Event()
@@ -201,8 +204,13 @@ class Call:
         if len(frame) > LARGEST_TAKEN:
             message = f"an event of more than {LARGEST_TAKEN >> 10} KiB"
             self.session.refuse(RealtimeError(message, code="event_too_large"))
-        else:
+        elif self._waiting is None:
             self.session.receive(frame)
+        elif len(self._waiting) < EARLY:
+            self._waiting.append(frame)
+        else:
+            message = "too many events before session.created"
+            self.session.refuse(RealtimeError(message, code="rate_limit_exceeded"))
 
     def _on_state(self) -> None:
         if self._peer.connectionState in ("failed", "closed"):
@@ -221,7 +229,11 @@ class Call:
             channel.send(frame)
             if channel.bufferedAmount > MAX_UNSENT:
                 log.warning("a call's client does not read", extra={"session": self.session.id})
-                self.over.set()
+                self.hang_up()
+        if event["type"] == "session.created":
+            waiting, self._waiting = self._waiting or [], None
+            for each in waiting:
+                self.session.receive(each)
 
 
 def fitting(event: Mapping[str, Any]) -> str:

@@ -237,6 +237,25 @@ async def test_a_turn_is_spoken_and_answered() -> None:
         assert caller.blocks > 30, "silence is sent too"
 
 
+async def test_what_a_client_sends_at_once_waits_for_the_session() -> None:
+    async with serving(an_agent()) as address:
+        browser = Browser()
+        assert browser.channel is not None
+        session = {"type": "realtime", "instructions": "Sing."}
+
+        def update() -> None:
+            for _ in range(3):
+                browser.send("session.update", session=session)
+
+        browser.channel.on("open", update)
+        offer = await browser.offer()
+        answer = await post(address, "/v1/realtime/calls", headers=SDP, content=offer)
+        await browser.answered(answer.text)
+        await browser.until("session.updated", 3)
+        assert browser.types == ["session.created", *["session.updated"] * 3]
+        await browser.peer.close()
+
+
 async def test_a_barge_in_cuts_by_itself() -> None:
     agent = an_agent([STORY, ["Sorry."]], ["tell me a story", "no stop it please"])
     async with (
