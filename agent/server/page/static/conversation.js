@@ -134,10 +134,11 @@ export class Conversation extends EventTarget {
     let problem;
     for (const Transport of tried) {
       const transport = new Transport(this.base, this.key, this.sound);
-      transport.onevent = (event) => this.#take(event);
       transport.onclose = () => this.#lost(transport);
       try {
+        const created = this.#follows(transport);
         await transport.connect();
+        await created;
         this.#transport = transport;
         this.#send(this.#session());
         this.#become("listening");
@@ -148,6 +149,22 @@ export class Conversation extends EventTarget {
       }
     }
     throw problem;
+  }
+
+  /** Take the events of a transport; resolves when its session has begun. */
+  #follows(transport) {
+    const created = new Promise((resolve, reject) => {
+      transport.onevent = (event) => {
+        if (event.type === "session.created") resolve();
+        else if (event.type === "error" && this.#transport !== transport) {
+          reject(new Error(event.error.message));
+        }
+        this.#take(event);
+      };
+      setTimeout(() => reject(new Error("the server did not begin a session in time")), 8000);
+    });
+    created.catch(() => {}); // whoever waits for it is told
+    return created;
   }
 
   #session() {
