@@ -66,15 +66,24 @@ class GuardedTextToSpeech:
         language = self._tts.language if isinstance(self._tts, VoiceOfLanguage) else None
         return language if isinstance(language, str) else None
 
-    def in_voice(self, name: str) -> TextToSpeech:
-        """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""
-        if not isinstance(self._tts, ManyVoices):
-            raise ConfigError(f"the voice '{name}': the engine has but the one it was loaded with")
+    @property
+    def voices(self) -> Sequence[str]:
+        """The voices that there are besides; none for an engine that is not loaded, or has one."""
         try:
             with self._border.failing():
-                other = self._tts.in_voice(name)
+                return [*self._tts.voices] if isinstance(self._tts, ManyVoices) else []
+        except TextToSpeechError:
+            return []
+
+    def in_voice(self, name: str) -> TextToSpeech:
+        """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""
+        try:
+            with self._border.failing():
+                other = self._tts.in_voice(name) if isinstance(self._tts, ManyVoices) else None
         except TextToSpeechError as error:
             raise ConfigError(f"the voice '{name}': {error}") from None
+        if other is None:
+            raise ConfigError(f"the voice '{name}': the engine has but the one it was loaded with")
         return GuardedTextToSpeech(other, patience=self._patience)
 
     async def load(self) -> None:

@@ -22,8 +22,10 @@ from wyoming.tts import (
     SynthesizeStart,
     SynthesizeStop,
     SynthesizeStopped,
+    SynthesizeVoice,
 )
 
+from agent.errors import ConfigError
 from agent.guards.foreign import describe as explained
 from agent.guards.foreign import only
 from agent.server.errors import ApiError
@@ -35,7 +37,7 @@ from agent.server.wyoming.speaking import speak
 from agent.server.wyoming.text import Text, checked
 from agent.server.wyoming.wire import EventError, EventStream, WireError, taken_apart
 from stt import SpeechToTextError
-from tts import TextToSpeechError
+from tts import TextToSpeech, TextToSpeechError
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +98,7 @@ class Connection:
     async def _on(self, event: Event) -> None:
         kind = event.type
         if Describe.is_type(kind):
-            await self._events.send(describe(self._server.agent.config))
+            await self._events.send(describe(self._server.agent))
         elif Ping.is_type(kind):
             await self._events.send(Pong(Ping.from_event(event).text))
         elif AudioStart.is_type(kind):
@@ -108,13 +110,13 @@ class Connection:
                 await self._begin_sound()
             self._end_sound()
         elif SynthesizeStart.is_type(kind):
-            await self._begin_text()
+            await self._begin_text(SynthesizeStart.from_event(event).voice)
         elif SynthesizeChunk.is_type(kind) and self._text is not None:
             self._text.add(SynthesizeChunk.from_event(event).text)
         elif SynthesizeStop.is_type(kind):
             self._end_text()
         elif Synthesize.is_type(kind):
-            await self._on_whole_text(Synthesize.from_event(event).text)
+            await self._on_whole_text(Synthesize.from_event(event))
         elif Transcript.is_type(kind):
             await self._on_question(Transcript.from_event(event))
         # All others are ignored: a newer Home Assistant sends what nobody knows yet.
@@ -135,27 +137,27 @@ class Connection:
             self._sound.close()
             self._sound = None
 
-    async def _begin_text(self) -> None:
+    async def _begin_text(self, voice: SynthesizeVoice | None) -> None:
         self._end_text()
         self._text = Text(TEXT)
-        await self._start(partial(self._speak_as_written, self._text), self._text)
+        await self._start(partial(self._speak_as_written, self._text, voice), self._text)
 
     def _end_text(self) -> None:
         if self._text is not None:
             self._text.end()
             self._text = None
 
-    async def _on_whole_text(self, text: str) -> None:
+    async def _on_whole_text(self, given: Synthesize) -> None:
+        words = checked(given.text, TEXT)
         if self._text is not None:
             # A copy of what has been spoken already, for who does not take texts in pieces.
             if not self._text.length:
-                self._text.add(text)
+                self._text.add(words)
             return
-        words = checked(text, TEXT)
         whole = Text(TEXT)
         whole.add(words)
         whole.end()
-        await self._start(partial(self._speak, whole), whole)
+        await self._start(partial(self._speak, whole, given.voice), whole)
 
     async def _on_question(self, question: Transcript) -> None:
         question.text = checked(question.text, TEXT)
@@ -210,11 +212,19 @@ class Connection:
         heard = await transcribe(self._server.agent, chunks)
         await self._events.send(Transcript(heard.text, language=heard.language))
 
-    async def _speak(self, text: Text) -> None:
-        await speak(self._server.agent.tts, text, self._events.send)
+    async def _speak(self, text: Text, voice: SynthesizeVoice | None) -> None:
+        await speak(self._voice(voice), text, self._events.send)
 
-    async def _speak_as_written(self, text: Text) -> None:
-        await self._speak(text)
+    def _voice(self, wanted: SynthesizeVoice | None) -> TextToSpeech:
+        """The voice, or the speaker, that is wanted; the configured one if there is none such."""
+        for name in (wanted.speaker, wanted.name) if wanted is not None else ():
+            if isinstance(name, str) and name:
+                with suppress(ConfigError):
+                    return self._server.agent.voice(name)
+        return self._server.agent.tts
+
+    async def _speak_as_written(self, text: Text, voice: SynthesizeVoice | None) -> None:
+        await self._speak(text, voice)
         await self._events.send(SynthesizeStopped())
 
     async def _answer(self, question: Transcript) -> None:

@@ -15,8 +15,8 @@ from wyoming.info import (
     TtsVoice,
 )
 
+from agent.agent import Agent
 from agent.config.engines import EngineSection
-from agent.config.load import Config
 from tts.extras import NAME
 
 _CODES = (
@@ -33,12 +33,20 @@ ONE_LANGUAGE = ("pocketsphinx", "dia2", "auto")
 """Engines that speak or hear English."""
 
 
-def describe(config: Config) -> Info:
-    """Return the programs of an agent: recogniser, voice, and the agent as a conversation."""
+def describe(agent: Agent) -> Info:
+    """Return the programs of an agent: recogniser, voice, and the agent as a conversation.
+
+    The voices besides the configured one are known once they are loaded.
+    """
+    config = agent.config
     stt, tts = config.stt, config.tts
     heard = _heard(stt)
     asr = AsrModel(**_artifact(stt.engine_name, _model(stt)), languages=heard)
-    voice = TtsVoice(**_artifact(_voice(tts), f"the voice {_voice(tts)}"), languages=_spoken(tts))
+    names = dict.fromkeys([_voice(tts), *agent.tts.voices])
+    voices = [
+        TtsVoice(**_artifact(name, f"the voice {name}"), languages=_spoken(tts, name))
+        for name in names
+    ]
     name = config.agent.name
     model = HandleModel(
         **_artifact(config.llm.engine_name, f"answers by {_model(config.llm)}"),
@@ -49,7 +57,7 @@ def describe(config: Config) -> Info:
         tts=[
             TtsProgram(
                 **_artifact(PROJECT, "Parley's voice, spoken while its text is written"),
-                voices=[voice],
+                voices=voices,
                 supports_synthesize_streaming=True,
             )
         ],
@@ -90,15 +98,15 @@ def _heard(section: EngineSection) -> list[str]:
     return ["en"] if english else list(LANGUAGES)
 
 
-def _spoken(section: EngineSection) -> list[str]:
-    """The voice's languages: one that it names, one that its name begins with, or all."""
+def _spoken(section: EngineSection, voice: str) -> list[str]:
+    """A voice's languages: one that is configured, one that its name begins with, or all."""
     if language := getattr(section, "language", None):
         return [str(language)]
     if section.engine_name in ONE_LANGUAGE:
         return ["en"]
     if section.engine_name == "kokoro":  # af_heart: American, feminine
-        return [_KOKORO.get(_voice(section)[:1], "en")]
-    begins = re.match(r"([a-z]{2,3})([-_][A-Za-z]{2})?(?=$|[-_+])", _voice(section))
+        return [_KOKORO.get(voice[:1], "en")]
+    begins = re.match(r"([a-z]{2,3})([-_][A-Za-z]{2})?(?=$|[-_+])", voice)
     if begins is not None and begins[1] in LANGUAGES:
         region = (begins[2] or "")[1:].upper()
         return [f"{begins[1]}-{region}" if region else begins[1]]

@@ -9,6 +9,7 @@ import pytest
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.info import Describe, Info
+from wyoming.tts import Synthesize, SynthesizeVoice
 
 from agent.cli.main import main
 from tests.agent.server.wyoming.conftest import ask, client
@@ -25,6 +26,7 @@ def test_it_hears_what_it_says_and_answers() -> None:
         try:
             assert serve.stdout is not None
             line = next(line for line in serve.stdout if line.startswith("wyoming"))
+            assert "ready" in next(line for line in serve.stdout if line.startswith("ready"))
             anyio.run(_talk, int(line.split("port")[1].split(",")[0]))
         finally:
             serve.terminate()
@@ -34,7 +36,12 @@ def test_it_hears_what_it_says_and_answers() -> None:
 async def _talk(port: int) -> None:
     async with client(port) as home:
         (info,) = await ask(home, Describe(), until="info")
-        assert Info.from_event(info).tts[0].voices[0].languages == ["en-US"]
+        voices = {each.name: each for each in Info.from_event(info).tts[0].voices}
+        assert voices["en-us"].languages == ["en-US"]
+        assert voices["de"].languages == ["de"]
+        english = await ask(home, Synthesize("hundert"), until="audio-stop")
+        german = await ask(home, Synthesize("hundert", SynthesizeVoice("de")), until="audio-stop")
+        assert [e.payload for e in english] != [e.payload for e in german]
     async with client(port) as home:
         events = await ask(home, *spoken("What time is it? And who are you?"), until=STOPPED)
     chunks = [AudioChunk.from_event(event) for event in events if event.type == "audio-chunk"]
