@@ -50,6 +50,10 @@ SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
         "--tiny --frames 4",
         ("decode, one frame at a time", "decode, plain convolutions", "ratio", "ten seconds"),
     ),
+    "server": (
+        "--conversations 2 --turns 1 --idle 2 --cycles 3",
+        ("added by the server", "loop held, p99", "audio gaps", "memory of an idle session"),
+    ),
     "soak": (
         "--turns 40 --conversation 20",
         ("│ 20", "│ 40", "faults:", "flat: memory"),
