@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -169,8 +169,8 @@ class Browser:
         await self.peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
 
 
-async def post(address: str, path: str, **options: Any) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+async def post(address: str, path: str, **options: Any) -> httpx2.Response:
+    async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
         return await client.post(f"http://{address}{path}", **options)
 
 
@@ -430,8 +430,8 @@ async def test_everything_is_given_back() -> None:
         assert after[1] <= before[1] + 4  # the pool that encodes
 
 
-async def post_get(address: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+async def post_get(address: str) -> httpx2.Response:
+    async with httpx2.AsyncClient(trust_env=False) as client:
         return await client.get(f"http://{address}/readyz")
 
 
