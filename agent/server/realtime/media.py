@@ -6,8 +6,10 @@ from contextlib import suppress
 
 import anyio
 import numpy as np
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, RTCRtpReceiver
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtp import RtpPacket
 from anyio.abc import TaskStatus
 from av import AudioFrame
 from numpy.typing import NDArray
@@ -66,6 +68,36 @@ class Voice(MediaStreamTrack):
         frame.time_base = fractions.Fraction(1, RATE)
         self._frames += 1
         return frame
+
+
+class Unbuffered(JitterBuffer):
+    """A jitter buffer that waits for nothing: the agent listens, it does not play.
+
+    aiortc's holds back 80 ms, and 320 ms from the first lost packet on. What is lost, or comes
+    after what was sent later, is silence (`listen`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(capacity=1)
+        self._last: int | None = None
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        """Return the packet as a frame, which one of Opus is, unless a later one has been."""
+        ahead = 1 if self._last is None else (packet.sequence_number - self._last) & 0xFFFF
+        if not 0 < ahead < 1 << 15:
+            return False, None
+        self._last = packet.sequence_number
+        return False, JitterFrame(packet._data, packet.timestamp)  # type: ignore[attr-defined]
+
+
+def without_waiting(receiver: RTCRtpReceiver) -> None:
+    """Have a receiver of sound give every packet at once."""
+    if hasattr(receiver, _BUFFER):
+        setattr(receiver, _BUFFER, Unbuffered())
+
+
+_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+"""Where aiortc has it, which knows no other way to choose it."""
 
 
 async def listen(track: MediaStreamTrack, hear: Callable[[NDArray[np.int16], int], None]) -> None:

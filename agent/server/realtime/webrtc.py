@@ -30,7 +30,7 @@ from agent.server.errors import ApiError
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.gathering import gather_at
 from agent.server.realtime.items import new_id
-from agent.server.realtime.media import Voice, listen
+from agent.server.realtime.media import Voice, listen, without_waiting
 from agent.server.realtime.session import RealtimeSession
 from agent.server.server import Server
 
@@ -130,7 +130,9 @@ class Call:
                 if self._microphone is not None:
                     peer.addTrack(self._voice)
                     for transceiver in peer.getTransceivers():
-                        if transceiver.sender.track is not self._voice:
+                        if transceiver.sender.track is self._voice:
+                            without_waiting(transceiver.receiver)
+                        else:
                             transceiver.direction = "inactive"
                     gather_at(peer, settings.ports, settings.webrtc_address)
                     await peer.setLocalDescription(await peer.createAnswer())

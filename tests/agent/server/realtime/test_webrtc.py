@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtp import RtpPacket
 from av import AudioFrame
 from numpy.typing import NDArray
 from openai import AsyncOpenAI
@@ -24,6 +25,7 @@ from websockets.asyncio.client import connect
 from agent.agent import Agent
 from agent.config.load import Config
 from agent.server.realtime import webrtc
+from agent.server.realtime.media import _BUFFER, Unbuffered, without_waiting
 from agent.server.realtime.webrtc import LARGEST, fitting
 from tests.agent.fakes import FakeLlm, FakeStt, FakeTts, FakeUtterance, LoudnessVad
 from tests.agent.server.realtime.served import EVENTS, STORY, serving
@@ -447,6 +449,23 @@ async def test_ports_and_address_can_be_chosen() -> None:
         assert all(42600 <= int(each[5]) <= 42620 for each in candidates)
         assert "203.0.113.7" in {each[4] for each in candidates}
         assert "127.0.0.1" in {each[4] for each in candidates}
+
+
+async def test_nothing_is_waited_for() -> None:
+    """Not for what is lost or late; numbers begin anew after 65535."""
+    peer = RTCPeerConnection()
+    receiver = peer.addTransceiver("audio").receiver
+    without_waiting(receiver)
+    assert isinstance(getattr(receiver, _BUFFER), Unbuffered), "aiortc has it elsewhere now"
+    buffer = Unbuffered()
+    given = []
+    for number in (65533, 65534, 1, 65535, 2, 2, 3):
+        packet = RtpPacket(payload_type=96, sequence_number=number, timestamp=number)
+        packet._data = b"x"  # type: ignore[attr-defined]
+        _, frame = buffer.add(packet)
+        given.append(frame is not None)
+    assert given == [True, True, True, False, True, False, True]
+    await peer.close()
 
 
 def test_an_event_fits_a_data_channel() -> None:
