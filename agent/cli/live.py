@@ -13,13 +13,13 @@ from rich.console import Console
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
 from agent.audio.open import is_file, open_microphone, open_speaker
+from agent.audio.recorder import Recorder
 from agent.audio.speaker import Speaker
 from agent.audio.tap import Tap, TappedSpeaker
 from agent.cli.console import SafeConsole
 from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
 from agent.cli.native_stderr import silenced
-from agent.cli.recorder import Recorder
 from agent.cli.view import open_view
 from agent.config.load import Config
 from agent.conversation.session import Session

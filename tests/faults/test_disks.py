@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.audio.files import WavSpeaker
+from agent.audio.recorder import Recorder
 from agent.audio.wav import pcm16, read_audio, wav_in_background
 from agent.cli.event_log import EventLog
-from agent.cli.recorder import Recorder
 from agent.conversation.store import ConversationStore, read
 from agent.errors import ParleyError
 from agent.events import Audio, Event, TurnCommitted, UserTranscript, WarningEvent

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.audio.recorder import Recorder
 from agent.audio.wav import WavWriter
 from agent.cli.event_log import EventLog
 from agent.cli.main import main
-from agent.cli.recorder import Recorder
 from agent.conversation.kept import read
 from agent.conversation.store import ConversationStore
 from agent.errors import AudioError, ParleyError

@@ -13,9 +13,9 @@ import anyio
 import numpy as np
 import pytest
 
+from agent.audio.recorder import Recorder
 from agent.audio.wav import read_audio
 from agent.cli.event_log import EventLog
-from agent.cli.recorder import Recorder
 from agent.conversation import store as store_module
 from agent.conversation.kept import conversations, read
 from agent.conversation.store import ConversationStore

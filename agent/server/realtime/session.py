@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from agent.agent import Agent
 from agent.audio.remote import RemoteSpeaker
 from agent.audio.speaker import Speaker
+from agent.audio.tap import Tap, TappedSpeaker
 from agent.conversation.activity import (
     Activity,
     TurnDecided,
@@ -27,7 +28,8 @@ from agent.conversation.conversation import Conversation
 from agent.conversation.events import ReplyStopped, WordsAwaited
 from agent.conversation.request import ReplyOptions, Request
 from agent.errors import ConfigError
-from agent.events import AssistantSpeechStarted, Decision, Event, TurnLatency, nobody
+from agent.events import AssistantSpeechStarted, Audio, Decision, Event, TurnLatency, nobody
+from agent.graph import Graph, Stage
 from agent.server.realtime.answers import Answers
 from agent.server.realtime.client_events import (
     AnyEvent,
@@ -55,6 +57,7 @@ from agent.server.realtime.items import Items, new_id
 from agent.server.realtime.responses import Response, Shape
 from agent.server.realtime.settings import SessionSettings, ToolChoice, defaults
 from agent.server.realtime.user_turns import UserTurns
+from agent.server.recording import SessionRecording
 
 LATENCY = "parley.latency"
 """What a client includes to be told where the time of each turn went."""
@@ -78,19 +81,21 @@ class RealtimeSession:
         session: Mapping[str, Any] | None = None,
         speaker: Speaker | None = None,
         report: Callable[[Event], None] = nobody,
+        recording: SessionRecording | None = None,
         seconds: float = 3600.0,
     ) -> None:
         """`send` is given each server event, to be serialised before it returns.
 
         `session` is what a short-lived key brings along. With a `speaker` the agent's voice goes
-        there, and not into events; what was heard is known here then. `seconds`: the longest that
-        it lasts.
+        there, and not into events; what was heard is known here then. `recording` is told of both
+        sides' sound. `seconds`: the longest that it lasts.
         """
         self.id = new_id("sess")
         self._agent = agent
         self._transport = send
         self._speaker = speaker
         self._report = report
+        self.recording = recording
         self._seconds = seconds
         self._expires_at = int(time.time() + seconds)
         self._conversation_id = new_id("conv")
@@ -115,12 +120,17 @@ class RealtimeSession:
 
     async def run(self) -> None:
         """Converse until `close`, or until the session has lasted as long as it may."""
-        speaker = self._speaker or RemoteSpeaker(self._agent.tts.sample_rate, self._event)
+        speaker: Speaker = self._speaker or RemoteSpeaker(self._agent.tts.sample_rate, self._event)
+        microphone: Stage[Any, Audio] = self._buffer
+        if self.recording is not None:
+            microphone = Graph(microphone).then(Tap(self.recording.user))
+            if self._speaker is not None:
+                speaker = TappedSpeaker(speaker, self.recording.agent)
         config = self._agent.config.model_copy(update={"echo": "off"})
         config = config.changed({"thinking": {"after": None}} if self._speaker is None else {})
         with anyio.move_on_after(self._seconds) as limit:
             async with self._agent.start(
-                self._buffer,
+                microphone,
                 speaker,
                 self._event,
                 watch=self._watch,
@@ -352,6 +362,8 @@ class RealtimeSession:
 
     def _event(self, event: Event) -> None:
         self._report(event)
+        if self.recording is not None:
+            self.recording.event(event)
         if isinstance(event, Decision) and event.what == "sleep":
             seconds = self._talk.config.idle.after
             if seconds is not None and self._answers.active is None:
@@ -381,4 +393,8 @@ class RealtimeSession:
         return self._settings.body(self.id, self._expires_at)
 
     def _send(self, event: dict[str, Any]) -> None:
+        if self.recording is not None and event["type"] == "response.output_audio.delta":
+            kind = self._settings.audio.output.format.type
+            pcm = decode(sound(event["delta"]), kind).astype(np.float32) / np.float32(32768)
+            self.recording.sent(pcm, RATES[kind])
         self._transport({"event_id": new_id("event"), **event})

@@ -32,6 +32,7 @@ from agent.server.realtime.gathering import gather_at
 from agent.server.realtime.items import new_id
 from agent.server.realtime.media import Voice, listen, without_waiting
 from agent.server.realtime.session import RealtimeSession
+from agent.server.recording import recorded
 from agent.server.server import Server
 
 log = logging.getLogger("parley.server")
@@ -101,7 +102,11 @@ class Call:
 
         Started with the answer. Raises ApiError before that, and nothing afterwards.
         """
-        with self._server.session("call") as counted:
+        rate, folder = self._server.agent.tts.sample_rate, self._server.settings.record
+        with (
+            self._server.session("call") as counted,
+            recorded(folder, counted.id, rate, counted.report) as self.session.recording,
+        ):
             self._report = counted.report
             try:
                 answer = await self._answer(offer)

@@ -17,6 +17,7 @@ from agent.server.realtime.beta import BetaShape, asks_for_beta
 from agent.server.realtime.client_events import parse, read
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.session import RealtimeSession
+from agent.server.recording import recorded
 from agent.server.security import key_of
 from agent.server.server import Server
 
@@ -68,7 +69,11 @@ async def serve(server: Server, socket: WebSocket) -> None:
         kind = "transcription"
     offered = socket.scope.get("subprotocols", [])
     try:
-        with server.session("realtime") as counted:
+        rate = server.agent.tts.sample_rate
+        with (
+            server.session("realtime") as counted,
+            recorded(server.settings.record, counted.id, rate, counted.report) as recording,
+        ):
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             outbox = Outbox()
             beta = BetaShape(outbox.put) if asks_for_beta(socket.headers) else None
@@ -79,6 +84,7 @@ async def serve(server: Server, socket: WebSocket) -> None:
                 model=query.get("model"),
                 session=given,
                 report=counted.report,
+                recording=recording,
                 seconds=server.settings.session_minutes * 60,
             )
             await _Connection(server, socket, session, outbox, beta).hold(counted.ending)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.cli.recorder import Recorder
+from agent.audio.recorder import Recorder
 from agent.events import AssistantDone, AssistantInterrupted, Audio, TurnCommitted
 
 pytestmark = pytest.mark.anyio

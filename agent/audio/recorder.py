@@ -1,4 +1,4 @@
-"""`--record DIR`: the conversation as a two-channel WAV, and its transcript."""
+"""A recorder of a conversation: a two-channel WAV, and the transcript."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.audio.wav import pcm16, wav_in_background
-from agent.cli.streams import presentable
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -22,7 +21,9 @@ from agent.events import (
     nobody,
 )
 from agent.guards.background import BackgroundFile
+from agent.guards.control_characters import visible
 from agent.guards.files import Tell, create_all, explained, keep_private
+from agent.guards.secrets import redact
 
 GAP = 0.05
 """Seconds by which a block may be early or late before it counts as a gap: devices jitter."""
@@ -84,7 +85,7 @@ class Recorder:
 
     def _line(self, who: str, text: str) -> None:
         minutes, seconds = divmod(anyio.current_time() - self._start, 60)
-        line = f"[{minutes:02.0f}:{seconds:04.1f}] {who}: {presentable(text)}"
+        line = f"[{minutes:02.0f}:{seconds:04.1f}] {who}: {visible(redact(text))}"
         self._transcript.write_line(line)
 
     def _write(self, at_least: int) -> None:
