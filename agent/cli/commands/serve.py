@@ -122,11 +122,12 @@ async def _serve(
         async with AsyncExitStack() as stack:
             stack.enter_context(logging_to_stderr(words=config.server.log_words))
             server.tracer = await stack.enter_async_context(tracing())
+            if wyoming is not None:  # before the server, for that is what lets answers end
+                port = await stack.enter_async_context(listening(server, *wyoming))
             address = await stack.enter_async_context(running(server, place))
             console.print(f"page      {address}")
             console.print(f"protocol  {address.replace('http', 'ws', 1)}v1/realtime")
             if wyoming is not None:
-                port = await stack.enter_async_context(listening(server, *wyoming))
                 console.print(f"wyoming   {wyoming[0]} port {port}, for Home Assistant")
             console.print("loading …", style="dim")
             await server.load()

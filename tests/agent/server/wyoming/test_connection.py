@@ -13,6 +13,7 @@ from wyoming.info import Describe, Info
 from wyoming.ping import Ping
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
 
+from agent.agent import Agent
 from agent.config.load import Config
 from agent.config.sections import AgentSettings, ServerSettings
 from agent.server.server import Server
@@ -20,7 +21,7 @@ from agent.server.wyoming import connection as module
 from agent.server.wyoming import conversations
 from llm_adapters import LanguageModelError
 from stt import SpeechToTextError
-from tests.agent.fakes import TTS_RATE, FakeLlm, FakeStt, FakeTts
+from tests.agent.fakes import TTS_RATE, FakeLlm, FakeStt, FakeTts, LoudnessVad
 from tests.agent.server.wyoming.conftest import Serving, ask, client
 
 pytestmark = pytest.mark.anyio
@@ -293,8 +294,6 @@ async def test_a_request_waits_for_the_models(
 
 
 async def test_a_full_server_is_busy(serving: Serving) -> None:
-    from agent.agent import Agent
-
     agent = Agent(Config(), stt=FakeStt(["hello"]), llm=FakeLlm([]), tts=FakeTts())
     server = Server(agent, settings=ServerSettings(sessions=1))
     async with serving(server=server, load=False) as port, client(port) as home:
@@ -320,3 +319,23 @@ async def test_many_connections_share_the_engines(serving: Serving) -> None:
                 tasks.start_soon(one, port)
         assert time.monotonic() - began < 2.0, "side by side, not one after the other"
     assert sorted(heard) == sorted(f"text {n}" for n in range(12))
+
+
+async def test_an_answer_may_end_when_the_server_stops(serving: Serving) -> None:
+    stt = FakeStt(["hello"], delay=0.5)
+    agent = Agent(Config(), stt=stt, llm=FakeLlm([]), tts=FakeTts(), vad=LoudnessVad())
+    server = Server(agent)
+    async with serving(server=server, load=False) as port, client(port) as home:
+        server.loaded.set()
+        for event in sound(0.5):
+            await home.write_event(event.event())
+        while not server.sessions:  # noqa: ASYNC110  (nobody tells)
+            await anyio.sleep(0.01)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.drain, 5.0)
+            await anyio.sleep(0.05)
+            async with client(port) as late:
+                (error,) = await ask(late, *sound(0.5), until="the end")
+                assert error.data["code"] == "server_busy"
+            (heard,) = await ask(home, until="transcript")
+            assert heard.type == "transcript"
