@@ -62,7 +62,7 @@ class DeviceMicrophone:
     def _prepare(self, rate: int) -> None:
         self._rate = rate
         self._ring = Ring(int(_RING * rate))
-        self._resampler = Resampler(rate, MICROPHONE_RATE, "light")
+        self._resampler = Resampler(rate, MICROPHONE_RATE, "quick")
         self._sent = 0  # samples at our rate since the stream was opened
         self._overrun_told = 0
         # The driver's.

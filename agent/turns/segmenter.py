@@ -246,7 +246,7 @@ class TurnSegmenter:
         if block.sample_rate != self._rate:
             rest = self._resampler.flush()
             self._rate = block.sample_rate
-            self._resampler = Resampler(block.sample_rate, SAMPLE_RATE, "light")
+            self._resampler = Resampler(block.sample_rate, SAMPLE_RATE, "quick")
         return np.concatenate((rest, self._resampler.process(block.pcm)))
 
 

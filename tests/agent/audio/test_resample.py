@@ -37,10 +37,32 @@ def test_blocks_give_what_the_whole_gives(
         np.testing.assert_allclose(out, whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("quality", ["light", "high"])
+@settings(deadline=None)
+@given(rates, st.just(16000), sizes)
+def test_quick_blocks_give_what_the_whole_gives(source: int, target: int, sizes: list[int]) -> None:
+    pcm = np.random.default_rng(3).uniform(-1, 1, sum(sizes)).astype(np.float32)
+    resampler = Resampler(source, target, "quick")
+    whole = converted(resampler, pcm, [])
+    for _ in range(2):  # a flush starts anew
+        out = converted(resampler, pcm, np.cumsum(sizes).tolist())
+        assert out.dtype == np.float32
+        assert len(out) == round(len(pcm) * target / source)
+        np.testing.assert_allclose(out, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("source", [24000, 44100, 48000])
+def test_quick_what_is_above_the_new_rate_does_not_fold(source: int) -> None:
+    seconds = np.arange(source) / source
+    for tone in (9500, 11000):
+        pcm = np.sin(2 * np.pi * tone * seconds).astype(np.float32)
+        out = converted(Resampler(source, 16000, "quick"), pcm, [])
+        assert np.abs(out[400:-400]).max() < 1e-3
+
+
+@pytest.mark.parametrize("quality", ["quick", "light", "high"])
 @pytest.mark.parametrize(("source", "target"), [(22050, 48000), (48000, 16000), (44100, 16000)])
 def test_a_tone_stays_in_time_and_without_clicks(
-    source: int, target: int, quality: Literal["light", "high"]
+    source: int, target: int, quality: Literal["quick", "light", "high"]
 ) -> None:
     seconds = np.arange(source) / source
     tone = np.sin(2 * np.pi * 440 * seconds).astype(np.float32)
@@ -51,8 +73,8 @@ def test_a_tone_stays_in_time_and_without_clicks(
     assert np.abs(out - truth)[edge:-edge].max() < 2e-4  # at no block edge more than the filter's
 
 
-@pytest.mark.parametrize(("quality", "limit"), [("light", 0.03), ("high", 0.05)])
-def test_holds_little_back(quality: Literal["light", "high"], limit: float) -> None:
+@pytest.mark.parametrize(("quality", "limit"), [("quick", 0.0015), ("light", 0.03), ("high", 0.05)])
+def test_holds_little_back(quality: Literal["quick", "light", "high"], limit: float) -> None:
     resampler = Resampler(48000, 16000, quality)
     given_s = heard_s = 0.0
     worst = 0.0
