@@ -71,7 +71,10 @@ class GuardedSpeechToText:
         if not isinstance(self._stt, ConversationalRecogniser):
             return self
         other = copy(self)
-        other._listen = self._stt.conversation().listen
+        other._stt = engine = self._stt.conversation()
+        other._listen = engine.listen
+        if isinstance(engine, AdjustableRecogniser):
+            other.listen_with = other._listen_with
         return other
 
     def listen(self) -> AbstractAsyncContextManager["GuardedRecognition"]:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from wyoming.asr import Transcript
+from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event
@@ -32,7 +32,7 @@ from agent.server.errors import ApiError
 from agent.server.server import Server
 from agent.server.wyoming.conversations import AnswerError, Conversations
 from agent.server.wyoming.description import describe
-from agent.server.wyoming.hearing import transcribe
+from agent.server.wyoming.hearing import Wish, transcribe
 from agent.server.wyoming.speaking import speak
 from agent.server.wyoming.text import Text, checked
 from agent.server.wyoming.wire import EventError, EventStream, WireError, taken_apart
@@ -67,6 +67,7 @@ class Connection:
         self._jobs, self._given = anyio.create_memory_object_stream[_Job]()
         self._sound: MemoryObjectSendStream[AudioChunk] | None = None
         self._text: Text | None = None
+        self._wish = Wish()  # of the recording that comes next
 
     async def run(self) -> None:
         """Answer until the peer has nothing more to say, or a request has failed."""
@@ -109,6 +110,8 @@ class Connection:
             if self._sound is None:  # nothing at all is silence
                 await self._begin_sound()
             self._end_sound()
+        elif Transcribe.is_type(kind):
+            self._wish = Wish.of(Transcribe.from_event(event))
         elif SynthesizeStart.is_type(kind):
             await self._begin_text(SynthesizeStart.from_event(event).voice)
         elif SynthesizeChunk.is_type(kind) and self._text is not None:
@@ -124,7 +127,8 @@ class Connection:
     async def _begin_sound(self) -> MemoryObjectSendStream[AudioChunk]:
         self._end_sound()
         self._sound, chunks = anyio.create_memory_object_stream[AudioChunk](CHUNKS)
-        await self._start(partial(self._transcribe, chunks), chunks)
+        wish, self._wish = self._wish, Wish()
+        await self._start(partial(self._transcribe, chunks, wish), chunks)
         return self._sound
 
     async def _hear(self, chunk: AudioChunk) -> None:
@@ -208,8 +212,8 @@ class Connection:
             return True
         return False
 
-    async def _transcribe(self, chunks: MemoryObjectReceiveStream[AudioChunk]) -> None:
-        heard = await transcribe(self._server.agent, chunks)
+    async def _transcribe(self, chunks: MemoryObjectReceiveStream[AudioChunk], wish: Wish) -> None:
+        heard = await transcribe(self._server.agent, chunks, wish)
         await self._events.send(Transcript(heard.text, language=heard.language))
 
     async def _speak(self, text: Text, voice: SynthesizeVoice | None) -> None:
