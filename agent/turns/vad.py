@@ -1,15 +1,15 @@
 """Is this a voice? Silero VAD v6, streaming: one probability for every 32 ms of sound."""
 
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-import anyio
-import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ParleyError
+from agent.turns.shared_thread import SharedThread
 from tts.extras import NAME, pip_install
 
 SAMPLE_RATE = 16000
@@ -49,13 +49,13 @@ class SileroVad:
     def __init__(self) -> None:
         self._session: Any = None  # onnxruntime.InferenceSession
         self._rest: NDArray[np.float32]
-        self._limiter = anyio.CapacityLimiter(1)
+        self._thread = SharedThread()
         self.reset()
 
     async def load(self) -> None:
         """Read the model. Raises ParleyError when it or onnxruntime is missing."""
         if self._session is None:
-            self._session = await anyio.to_thread.run_sync(_load_session, limiter=self._limiter)
+            self._session = await self._thread.run(_load_session)
 
     async def feed(self, pcm: NDArray[np.float32]) -> list[float]:
         """Hear more (mono, 16 kHz, any length): one probability per completed window.
@@ -71,7 +71,7 @@ class SileroVad:
             return []
         end = windows * WINDOW
         heard, self._rest = self._rest[: end + CONTEXT], self._rest[end:]
-        return await anyio.to_thread.run_sync(self._run, heard, limiter=self._limiter)
+        return await self._thread.run(partial(self._run, heard))
 
     def reset(self) -> None:
         """Forget everything heard."""

@@ -42,6 +42,11 @@ class Mouth:
         self._playing: tuple[_Answer, ReplyTrack] | None = None
         self._waiting: list[_Answer] = []
 
+    def close(self) -> None:
+        """Take no more answers; also for one that never ran."""
+        self._send.close()
+        self._answers.close()
+
     @property
     def speaks(self) -> bool:
         """Whether something is to be heard, or will be."""

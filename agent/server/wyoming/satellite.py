@@ -7,7 +7,7 @@ understood; what it says in answer is played, and can be cut in on.
 
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -86,18 +86,21 @@ class Satellite:
 
         Raises ServeError, AudioError, and StageError when the microphone ends or fails.
         """
-        async with task_group() as tasks:
-            await tasks.start(self._speaker.run)
-            tasks.start_soon(self._mouth.run)
-            echo = EchoStage(self._config.echo, self._speaker.playback, self._report)
-            heard = Graph(self._microphone, name="microphone").then(Inlet(self._report)).then(echo)
-            async with (
-                accepting(self._serve, host, port) as taken,
-                announced(f"{self._config.agent.name} satellite", host, taken),
-            ):
-                tasks.start_soon(heard.then(partial(self._listen, echo)).run)
-                yield taken
-            tasks.cancel_scope.cancel()
+        with closing(self._mouth):
+            async with task_group() as tasks:
+                await tasks.start(self._speaker.run)
+                tasks.start_soon(self._mouth.run)
+                echo = EchoStage(self._config.echo, self._speaker.playback, self._report)
+                heard = (
+                    Graph(self._microphone, name="microphone").then(Inlet(self._report)).then(echo)
+                )
+                async with (
+                    accepting(self._serve, host, port) as taken,
+                    announced(f"{self._config.agent.name} satellite", host, taken),
+                ):
+                    tasks.start_soon(heard.then(partial(self._listen, echo)).run)
+                    yield taken
+                tasks.cancel_scope.cancel()
 
     async def _serve(self, home: EventStream) -> None:
         """Answer one connection."""
