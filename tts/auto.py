@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tts import speed
-from tts.dia2.settings import speed_name
 from tts.protocol import TextToSpeech
 
 REAL_TIME = 0.9
@@ -51,7 +50,7 @@ def _dia2_fits(model: str) -> Literal["none", "int8"] | None:
     if shutil.which("nvidia-smi") is not None:
         return "none"
     for quantize in ("none", "int8"):
-        factor = speed.kept(speed_name(model, quantize))
+        factor = speed.kept(speed.dia2(model, quantize))
         if factor is not None and factor < REAL_TIME:
             return quantize
     return None

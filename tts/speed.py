@@ -30,6 +30,11 @@ def keep(engine: str, factor: float) -> None:
         new.replace(path)
 
 
+def dia2(model: str, quantize: str) -> str:
+    """Name Dia2 as it is measured: a model, and how its weights are kept."""
+    return f"dia2 {model} {quantize}"
+
+
 def machine() -> str:
     """Name this computer as far as speed goes: homes are shared, processors are not."""
     with suppress(OSError):

@@ -77,8 +77,3 @@ class Settings:
         """What loading the model takes for every use, offline too (`Bundle.load`)."""
         names = ("device", "dtype", "mimi", "tokenizer")
         return {name: getattr(self, name) for name in names}
-
-
-def speed_name(model: str, quantize: str) -> str:
-    """Name what is measured (`tts.speed`): a model, and how its weights are kept."""
-    return f"dia2 {model} {quantize}"

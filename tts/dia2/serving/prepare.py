@@ -21,7 +21,6 @@ from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.utterance import PrefilledPrefix, VoiceSettings
 from tts.dia2.serving.windows import Prefix
-from tts.dia2.settings import speed_name
 from tts.dia2.text.script import parse_script
 from tts.dia2.voices import folder as voices
 from tts.dia2.voices.voice import Voice
@@ -72,7 +71,7 @@ def load(settings: "Settings") -> Prepared:
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
     if bundle.model.device.type == "cpu":  # whether a GPU is fast enough is no question
-        name = speed_name(settings.model, settings.quantize)
+        name = speed.dia2(settings.model, settings.quantize)
         speed.keep(name, prepared.real_time_factor)
     return prepared
 
