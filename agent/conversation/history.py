@@ -3,7 +3,8 @@
 Which words of a reply were heard is arithmetic on word starts and played samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -91,6 +92,24 @@ class History:
         """Add an earlier conversation, which this one goes on with."""
         for each in messages:
             self._add(replace(each, content=valid(each.content)))
+
+    @property
+    def last(self) -> Entry | None:
+        """The last entry, if there is any."""
+        return self._entries[-1] if self._entries else None
+
+    @contextmanager
+    def behind(self, entry: Entry | None) -> Iterator[None]:
+        """Have what is added in the block stand behind `entry`, before what came since.
+
+        None is the beginning; an entry that is there no more, the end.
+        """
+        places = (n for n, each in enumerate(self._entries, 1) if each is entry)
+        place = 0 if entry is None else next(places, len(self._entries))
+        since = self._entries[place:]
+        del self._entries[place:]
+        yield
+        self._entries += since
 
     def insert(self, key: str, message: Message, after: str | None = None) -> None:
         """Put a message behind the entry `after`: "" is the beginning, None the end.

@@ -15,7 +15,7 @@ from agent.conversation.activity import Activity, ReplyCalls, ReplyCost
 from agent.conversation.events import PolicyEvent, ReplyEnded, ReplyStopped, ToolsTakeLong
 from agent.conversation.floor import Floor
 from agent.conversation.generation import FixedText, Generation, ReplySource
-from agent.conversation.history import History
+from agent.conversation.history import Entry, History
 from agent.conversation.latency import Stopwatch
 from agent.conversation.prompt import opening
 from agent.conversation.reply import Reply
@@ -74,6 +74,7 @@ class Replies:
         self._replies: dict[int, Reply] = {}
         self._beside: dict[int, Reply] = {}  # by numbers below 0
         self._requests: dict[int, Request] = {}  # by the replies that answer them
+        self._before: Entry | None = None  # what the history ended with when `current` began
         self._asides: list[str] = []  # said to the reply that is being spoken
         self._mute = 0  # replies without a sound, in a row
 
@@ -173,19 +174,20 @@ class Replies:
         if self.toolbox is not None and (reply.source.question or outcome.heard):
             whole, now = reply.heard_whole and self._playback.volume > 0, anyio.current_time()
             self.toolbox.confirmation.said(reply.source.question, whole=whole, now=now)
-        self._history.tools_used(reply.source)
-        self._history.assistant(
-            outcome.heard,
-            interrupted=outcome.interrupted,
-            key=f"reply-{reply.number}",
-            spoken=reply.spoken,
-        )
-        for call in reply.handed_over:
-            self._history.insert(call.id, Message("assistant", "", calls=(call,)))
-        self.tell_voice(outcome.sound)
-        for text in self._asides:
-            self._history.aside(text)
+        with self._history.behind(self._before):  # who writes meanwhile wants the next answer
+            self._history.tools_used(reply.source)
+            self._history.assistant(
+                outcome.heard,
+                interrupted=outcome.interrupted,
+                key=f"reply-{reply.number}",
+                spoken=reply.spoken,
+            )
+            for call in reply.handed_over:
+                self._history.insert(call.id, Message("assistant", "", calls=(call,)))
+            for text in self._asides:
+                self._history.aside(text)
         self._asides.clear()
+        self.tell_voice(outcome.sound)
         self._mute = self._mute + 1 if reply.mute else 0
         if self._mute == MUTE:
             message = f"{MUTE} replies in a row have made no sound: the voice is unusable"
@@ -288,6 +290,7 @@ class Replies:
 
     def _play(self, reply: Reply, watch: Stopwatch, request: Request | None) -> None:
         self.current = reply
+        self._before = self._history.last
         if request is not None:
             request.reply = reply.number
             self._requests[reply.number] = request

@@ -416,6 +416,26 @@ async def test_items_are_put_in_order_deleted_and_retrieved() -> None:
     assert llm.asked[0][1:] == (Message("user", "two three"),)
 
 
+@pytest.mark.parametrize("behind_the_reply", [False, True])
+async def test_what_is_written_while_a_reply_is_played_comes_after_it(
+    behind_the_reply: bool,
+) -> None:
+    """OpenAI's Agents SDK sends a message at once; LiveKit's says behind which item."""
+    llm = FakeLlm([STORY, ["Yes."]])
+    async with connected(an_agent(llm=llm)) as client:
+        client.say("a story")
+        client.send("response.create")
+        done = await client.until("response.done")  # and 4 s of speech to play
+        content = [{"type": "input_text", "text": "and now?"}]
+        item = {"type": "message", "role": "user", "content": content}
+        last = done["response"]["output"][0]["id"] if behind_the_reply else None
+        client.send("conversation.item.create", item=item, previous_item_id=last)
+        client.send("response.create")
+        await client.until("response.done", 2)
+    assert [message.role for message in llm.asked[1][1:]] == ["user", "assistant", "user"]
+    assert llm.asked[1][-1].content == "and now?"
+
+
 async def test_latency_is_told_to_who_includes_it() -> None:
     async with connected(an_agent([["Noon."]], ["what time is it"])) as client:
         client.update(include=["parley.latency"])
