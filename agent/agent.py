@@ -152,13 +152,14 @@ class Agent:
         watch: Callable[[Activity], None] = nobody,
         config: Config | None = None,
         remembered: bool = True,
+        answers: bool = True,
     ) -> AsyncGenerator[Conversation, None]:
         """A conversation that goes on for the block, one of as many as there are.
 
         They share the loaded engines; detector, tools, history and settings are each one's own.
         `config` takes the place of the agent's, but for its engines; `watch` is told of everything
-        in detail. Not `remembered`: how it sounds is nothing to the voice, which others share. The
-        rest is as with `converse`, errors too.
+        in detail. Not `remembered`: how it sounds is nothing to the voice, which others share. Not
+        `answers`: it only listens. The rest is as with `converse`, errors too.
         """
         config = config or self.config
         told: list[Report] = [report]
@@ -181,6 +182,7 @@ class Agent:
                 hearing=hearing,
                 watch=watch,
                 remembered=remembered,
+                answers=answers,
             )
             gate = Gate()
             segmenter = self._segmenter(config, echo, session, tell)

@@ -121,12 +121,14 @@ class Session:
         hearing: Hearing = nobody,
         watch: Callable[[Activity], None] = nobody,
         remembered: bool = True,
+        answers: bool = True,
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.
 
         `echo` is told when the agent seems to interrupt itself, `hearing` of a reply's words as
         they are heard, `watch` of everything; `earlier` is a conversation that this one goes on
-        with. Not `remembered`: the voice is told nothing of how it sounds.
+        with. Not `remembered`: the voice is told nothing of how it sounds. Not `answers`: nobody
+        is greeted, and no answer is prepared for.
         """
         self.history = History(opening(config, tts))
         self.history.recall(earlier)
@@ -146,6 +148,7 @@ class Session:
         """Set once it runs, or never will."""
         self.numbers = count(1)
         """The numbers of the user's turns, spoken and typed."""
+        self._answers = answers
         self._llm = llm
         self._tts = tts
         self._playback = playback
@@ -209,8 +212,9 @@ class Session:
         try:
             async with anyio.create_task_group() as self._tasks:
                 self.replies.tasks = self._tasks
-                self._tasks.start_soon(self._beside, beside)
-                self.tell(ConversationStarted())
+                if self._answers:
+                    self._tasks.start_soon(self._beside, beside)
+                    self.tell(ConversationStarted())
                 self.begun.set()
                 async for item in receive:
                     self._on(item)

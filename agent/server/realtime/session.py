@@ -136,6 +136,7 @@ class RealtimeSession:
                 watch=self._watch,
                 config=config,
                 remembered=False,
+                answers=self._settings.type == "realtime",
             ) as conversation:
                 self._conversation = conversation
                 self._apply(self._settings)
@@ -143,8 +144,7 @@ class RealtimeSession:
                 self.begun.set()
                 await self._ended.wait()
         if limit.cancelled_caught:
-            minutes = self._seconds / 60
-            message = f"Your session hit the maximum duration of {minutes:g} minutes."
+            message = f"Your session hit the maximum duration of {self._seconds / 60:g} minutes."
             self._send(RealtimeError(message, code="session_expired").event())
 
     def greet(self, send: Send) -> None:

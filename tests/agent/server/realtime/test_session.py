@@ -1,5 +1,6 @@
 """Whole sessions without a transport, on a virtual clock; every event fits OpenAI's types."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from trio.testing import MockClock
 
 from agent.audio.files import PacedSpeaker
-from llm_adapters import LanguageModelError, Message, ToolCall
+from llm_adapters import LanguageModelError, Message, ToolCall, ToolSpec
 from tests.agent.fakes import FakeLlm
 from tests.agent.server.realtime.served import STORY, an_agent, base64_of, connected, sound
 
@@ -390,6 +391,29 @@ async def test_a_transcription_session() -> None:
     transcript = client.of("conversation.item.input_audio_transcription.completed")[0]
     assert transcript["transcript"] == "what time is it"
     assert "response.created" not in client.types
+
+
+async def test_a_transcription_session_greets_nobody_and_asks_no_model() -> None:
+    """LiveKit's recogniser opens such sessions; each asked the model to warm up."""
+    for kind, said in (("transcription", 0), ("realtime", 1)):
+        llm = WarmLlm()
+        agent = an_agent(llm=llm, agent={"greeting": "Hello."})
+        async with connected(agent, kind=kind) as client:
+            await anyio.sleep(5)
+        assert client.types.count("response.done") == said
+        assert llm.warmed == said
+
+
+class WarmLlm(FakeLlm):
+    """Counts how often it was warmed up."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.warmed = 0
+
+    async def warm_up(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        del messages, tools
+        self.warmed += 1
 
 
 async def test_items_are_put_in_order_deleted_and_retrieved() -> None:
