@@ -12,6 +12,7 @@ from agent.server import audio, health, page, studio
 from agent.server.errors import ApiError, on_api_error, on_defect, on_http_error
 from agent.server.realtime import calls
 from agent.server.realtime import routes as realtime
+from agent.server.request_id import HEADER, RequestId
 from agent.server.security import Gate
 from agent.server.server import Server
 
@@ -37,12 +38,12 @@ def create_app(server: Server, hosts: Iterable[str] = ()) -> Starlette:
         allow_origins=origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Location", "Retry-After"],
+        expose_headers=["Location", "Retry-After", HEADER],
     )
     gate = Middleware(Gate, keys=server.keys, origins=origins, hosts={*hosts})
     return Starlette(
         routes=[route for routes in MODULES for route in routes(server)],
-        middleware=[cors, gate],
+        middleware=[Middleware(RequestId), cors, gate],
         exception_handlers={
             ApiError: on_api_error,
             HTTPException: on_http_error,
