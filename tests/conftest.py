@@ -13,6 +13,7 @@ from tests.soundcards import SoundCards
 
 E2E = Path(__file__).parent / "e2e"
 REAL = Path(__file__).parent / "real"
+CLIENTS = Path(__file__).parent / "clients"
 
 # Before anything imports torch, here or in a program of its own: on tiny networks a second thread
 # gains nothing, and on a busy machine the two wait for each other most of the time.
@@ -37,10 +38,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `realtime` what runs from end to end, on a sound card, or for long; `real` too."""
+    """Mark as `realtime` what runs from end to end, on a sound card, or for long.
+
+    All of `tests/real` is `real` beside that, all of `tests/clients` `clients`.
+    """
     for item in items:
         if REAL in item.path.parents:
             item.add_marker(pytest.mark.real)
+            item.add_marker(pytest.mark.realtime)
+        if CLIENTS in item.path.parents:
+            item.add_marker(pytest.mark.clients)
             item.add_marker(pytest.mark.realtime)
         cards = "soundcards" in getattr(item, "fixturenames", ())
         if cards or E2E in item.path.parents or item.get_closest_marker("long"):
