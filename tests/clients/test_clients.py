@@ -104,3 +104,11 @@ def test_openais_client_for_javascript(parley_with_tls: Parley, certificate: Pat
     assert got["status"] == "completed"
     assert 48000 < got["audio"] < 5 * 48000
     assert got["models"] > 0
+
+
+def test_livekit_on_a_new_connection(parley: Parley) -> None:
+    got = parley.meets("livekit_reconnects.py", "livekit")
+    assert got["errors"] == []
+    assert got["answers"] == ["You said good morning", "You said good night"]
+    assert parley.told("user") == ["good morning", "good night"]
+    assert parley.told("assistant") == ["You said good morning"]
