@@ -24,7 +24,7 @@ types: $(VENV)/.dev
 # at a time, each on sound cards of its own, leave half of two processors free.
 unit: $(VENV)/.dev
 	$(BIN)/pytest -m "not realtime or long"
-	$(BIN)/pytest --numprocesses 2 -m "realtime and not long and not real"
+	$(BIN)/pytest --numprocesses 2 -m "realtime and not long and not real and not clients"
 
 # No sound card, no real time: under two minutes.
 quick: $(VENV)/.dev
