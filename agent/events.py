@@ -167,6 +167,8 @@ class AssistantInterrupted(Event):
     turn: int
     heard: str
     unheard: str
+    estimated: bool = False
+    """Whether the voice did not say when its words were spoken, so that `heard` is an estimate."""
 
 
 @dataclass(frozen=True, slots=True)

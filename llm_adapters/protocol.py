@@ -52,7 +52,8 @@ class ToolCall:
 class Message:
     """One entry of the conversation so far.
 
-    An `interrupted` answer holds just the words that were heard before the user cut in. `calls`
+    An `interrupted` answer holds just the words that were heard before the user cut in, by an
+    estimate if `estimated`: the voice did not say when it spoke them. `calls`
     are the tools that an assistant's message asks for; each is answered by a message of role
     `tool`, whose `call_id` names it and whose content is the result.
     """
@@ -62,6 +63,7 @@ class Message:
     interrupted: bool = False
     calls: tuple[ToolCall, ...] = ()
     call_id: str | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ class SpokenText:
         """All that is to be spoken so far, as it was written, without markup."""
         return self._normaliser.record.written
 
+    @property
+    def spoken(self) -> str:
+        """The same as the voice is given it."""
+        return self._normaliser.record.spoken
+
     def feed(self, fragment: str) -> Iterator[str]:
         """Take more of the text; what the voice can be given now, piece by piece, some empty."""
         for start in range(0, len(fragment), PIECE):

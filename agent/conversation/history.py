@@ -77,11 +77,18 @@ class History:
         self._add(Message("user", f"({text})"), aside=True)
 
     def assistant(
-        self, text: str, *, interrupted: bool = False, key: str = "", spoken: Spoken | None = None
+        self,
+        text: str,
+        *,
+        interrupted: bool = False,
+        estimated: bool = False,
+        key: str = "",
+        spoken: Spoken | None = None,
     ) -> None:
         """Add what the agent was heard saying; nothing heard is nothing said."""
         if text:
-            self._add(Message("assistant", text, interrupted=interrupted), key, spoken=spoken)
+            message = Message("assistant", text, interrupted=interrupted, estimated=estimated)
+            self._add(message, key, spoken=spoken)
 
     def tools_used(self, source: ReplySource) -> None:
         """Add the tools that a reply used, and what they gave, before the words heard of it."""
@@ -137,7 +144,10 @@ class History:
         if not heard:
             del self._entries[place]
         elif unheard:
-            entry.message = replace(entry.message, content=heard, interrupted=True)
+            estimated = entry.spoken.estimated
+            entry.message = replace(
+                entry.message, content=heard, interrupted=True, estimated=estimated
+            )
         return heard
 
     def _add(

@@ -67,7 +67,12 @@ class Conversation:
                     told.append(Message("user", f"({entry.text})"))
                 case "assistant":
                     interrupted = bool(entry.data.get("interrupted"))
-                    told.append(Message("assistant", entry.text, interrupted=interrupted))
+                    estimated = bool(entry.data.get("estimated"))
+                    told.append(
+                        Message(
+                            "assistant", entry.text, interrupted=interrupted, estimated=estimated
+                        )
+                    )
                 case "taken_up" if told and told[-1].interrupted:
                     told.pop()  # the reply went on, and is told again when it is over
                 case "tool":

@@ -76,6 +76,7 @@ class Replies:
         self._requests: dict[int, Request] = {}  # by the replies that answer them
         self._before: Entry | None = None  # what the history ended with when `current` began
         self._asides: list[str] = []  # said to the reply that is being spoken
+        self._pace: float | None = None  # of what was said last
         self._mute = 0  # replies without a sound, in a row
 
     def __getitem__(self, number: int) -> Reply:
@@ -171,6 +172,7 @@ class Replies:
         if reply is not self.current or outcome is None:
             return
         self.current = None
+        self._pace = reply.spoken.pace or self._pace
         if self.toolbox is not None and (reply.source.question or outcome.heard):
             whole, now = reply.heard_whole and self._playback.volume > 0, anyio.current_time()
             self.toolbox.confirmation.said(reply.source.question, whole=whole, now=now)
@@ -179,6 +181,7 @@ class Replies:
             self._history.assistant(
                 outcome.heard,
                 interrupted=outcome.interrupted,
+                estimated=outcome.interrupted and reply.spoken.estimated,
                 key=f"reply-{reply.number}",
                 spoken=reply.spoken,
             )
@@ -284,6 +287,7 @@ class Replies:
             speak_ahead=self.config.turn.speculate == "all",
             speaks=options.speaks is not False,
             request=asked,
+            pace=self._pace,
         )
         self.tasks.start_soon(self._run, reply)
         return reply

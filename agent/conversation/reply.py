@@ -85,6 +85,7 @@ class Reply:
         speak_ahead: bool = True,
         speaks: bool = True,
         request: int = 0,
+        pace: float | None = None,
     ) -> None:
         """`number` is the policy's, which `tell` tells what happens; `turn` is the user's.
 
@@ -92,7 +93,7 @@ class Reply:
         its commit on. Not `speaks`: it is text alone. `request` asked for it.
         `apology` is spoken in the place of what an engine's failure leaves missing. `floor` is
         the reply's for a `source` that has to wait for it. `speak_ahead`: the voice begins
-        before that, not only the model.
+        before that, not only the model. `pace` is that of its voice (`Spoken.pace`).
         """
         self.number = number
         self.turn = turn
@@ -122,7 +123,7 @@ class Reply:
         self._left = False  # for the listener to play it out
         self._cut = False  # silenced in mid-speech, and that has been told
         self._text = ""  # as the model gave it
-        self.spoken = Spoken(tts.sample_rate)
+        self.spoken = Spoken(tts.sample_rate, pace)
         self._voice_remembers = isinstance(tts, ConversationalSpeech)
         self._pcm: list[NDArray[np.float32]] = []  # kept for a voice that remembers
 
@@ -262,20 +263,17 @@ class Reply:
                 pass
             return
         said = self.spoken
-        offset = said.generated
-        spoken = SpokenText(self._tts)
-        said.texts.append((spoken, len(said.words)))
+        part = said.begin(SpokenText(self._tts))
         async with self._tts.open() as utterance, anyio.create_task_group() as tasks:
-            tasks.start_soon(self._feed, utterance, text, spoken)
+            tasks.start_soon(self._feed, utterance, text, part.text)
             async for speech in utterance:
                 self.watch.mark("first_audio")
-                words = tuple(SpokenWord(w.text, w.start + offset) for w in speech.words)
-                said.words += words
-                said.generated += len(speech.pcm)
+                words = part.add(speech)
                 if self._voice_remembers:
                     self._pcm.append(speech.pcm)
                 self._report(ReplyAudio(self.number, speech.pcm, said.sample_rate, words))
                 await self.track.write(speech.pcm)
+        said.pace = part.end() or said.pace
         if not said.generated and any(map(str.isalnum, said.written)):
             self.mute = True
             raise TextToSpeechError("the synthesiser gave no sound for a reply with words in it")
@@ -383,7 +381,7 @@ class Reply:
 
     def _tell_interrupted(self) -> None:
         heard, unheard = self.spoken.split(self._heard())
-        self._report(AssistantInterrupted(self.turn, heard, unheard))
+        self._report(AssistantInterrupted(self.turn, heard, unheard, self.spoken.estimated))
 
     def _heard(self) -> Sequence[SpokenWord]:
         return self.spoken.heard(self.track.furthest)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tts import SpokenTurn, SpokenWord
+from tts import Speech, SpokenTurn, SpokenWord
+from tts.estimate import FRAME, fill_in, loud_frames
 from tts.spoken_text import SpokenText
 
 RECOGNISED_AFTER = 0.2
@@ -27,20 +28,89 @@ class Outcome:
 
 
 @dataclass(slots=True)
+class SpokenPart:
+    """One utterance of a reply: its text, and the sound made of it.
+
+    The times of words that the voice gave none for are estimated.
+    """
+
+    text: SpokenText
+    sample_rate: int
+    start: int
+    """Samples of the whole reply."""
+    pace: float | None
+    """Seconds of loud sound that a letter takes, of what was said before."""
+    given: list[SpokenWord] = field(default_factory=list)
+    """The words with times, in samples of this utterance."""
+    made: int = 0
+    """Samples."""
+    whole: bool = False
+    """Whether all has been made."""
+    _loud: list[NDArray[np.int64]] = field(default_factory=list)
+    _words: tuple[object, Sequence[SpokenWord]] = (None, ())
+
+    def add(self, speech: Speech) -> tuple[SpokenWord, ...]:
+        """Add what the voice made; its words with their starts in the whole reply."""
+        self._loud.append(loud_frames(speech.pcm, self.sample_rate) + self.made)
+        self.given += speech.words
+        self.made += len(speech.pcm)
+        return tuple(self._moved(word) for word in speech.words)
+
+    def end(self) -> float | None:
+        """Note that all has been made; the pace of it, None for silence."""
+        self.whole = True
+        letters = len(" ".join(self.text.spoken.split())) + 1
+        loud = sum(map(len, self._loud)) * FRAME
+        return loud / letters if loud and letters > 1 else None
+
+    @property
+    def words(self) -> Sequence[SpokenWord]:
+        """All that have been made, with their starts in the whole reply."""
+        state = (self.made, len(self.text.spoken), self.whole)
+        if self._words[0] != state:
+            loud = np.concatenate(self._loud) if self._loud else np.zeros(0, np.int64)
+            text = self.text.spoken
+            filled = fill_in(text, self.given, loud, whole=self.whole, pace=self.pace)
+            self._words = state, [self._moved(word) for word in filled]
+        return self._words[1]
+
+    def _moved(self, word: SpokenWord) -> SpokenWord:
+        return SpokenWord(word.text, word.start + self.start)
+
+
+@dataclass(slots=True)
 class Spoken:
     """The words of a reply as they were spoken; their starts are samples of the whole reply."""
 
     sample_rate: int
-    words: list[SpokenWord] = field(default_factory=list)
-    generated: int = 0
-    """Samples."""
-    texts: list[tuple[SpokenText, int]] = field(default_factory=list)
-    """Each with the number of its first word."""
+    pace: float | None = None
+    """Seconds of loud sound that a letter takes, in this voice; None if nobody knows."""
+    parts: list[SpokenPart] = field(default_factory=list)
+
+    def begin(self, text: SpokenText) -> SpokenPart:
+        """Begin to say a text, after what has been said."""
+        self.parts.append(SpokenPart(text, self.sample_rate, self.generated, self.pace))
+        return self.parts[-1]
+
+    @property
+    def generated(self) -> int:
+        """Samples made so far."""
+        return sum(part.made for part in self.parts)
+
+    @property
+    def words(self) -> Sequence[SpokenWord]:
+        """All words made so far."""
+        return [word for part in self.parts for word in part.words]
+
+    @property
+    def estimated(self) -> bool:
+        """Whether some of their times are estimates, for the voice gave none."""
+        return any(len(part.words) > len(part.given) for part in self.parts)
 
     @property
     def written(self) -> str:
         """All that was given to the voice."""
-        return "".join(text.written for text, _ in self.texts)
+        return "".join(part.text.written for part in self.parts)
 
     def heard(self, played: int) -> Sequence[SpokenWord]:
         """The words heard once `played` samples have left the speaker."""
@@ -48,14 +118,14 @@ class Spoken:
 
     def split(self, words: Sequence[SpokenWord]) -> tuple[str, str]:
         """Split what was written into what was heard and what was not, by the words heard."""
-        if not self.texts:
-            return "", ""
-        ends = [first for _, first in self.texts[1:]] + [len(words)]
-        parts = [
-            text.split(words[first:end])
-            for (text, first), end in zip(self.texts, ends, strict=True)
-        ]
-        heard, unheard = zip(*parts, strict=True) if parts else ((), ())
+        rest = list(words)
+        heard, unheard = [], []
+        for part in self.parts:
+            count = len(part.words)
+            said, left = part.text.split(rest[:count])
+            rest = rest[count:]
+            heard.append(said)
+            unheard.append(left)
         return " ".join(filter(None, heard)), " ".join(filter(None, unheard))
 
     def sound(

@@ -87,10 +87,11 @@ class ConversationStore:
                 self._write("aside", text=text)
             case AssistantDone(text=text) if text:
                 self._write("assistant", text=text)
-            case AssistantInterrupted(heard=heard):
+            case AssistantInterrupted(heard=heard, estimated=estimated):
                 self._cut = bool(heard)
                 if heard:
-                    self._write("assistant", text=heard, interrupted=True)
+                    mark = {"estimated": True} if estimated else {}
+                    self._write("assistant", text=heard, interrupted=True, **mark)
             case AssistantResumed() if self._cut:
                 self._write("taken_up")
             case ToolReturned(name=name, arguments=arguments, result=result):

@@ -23,6 +23,7 @@ async def test_one_line_per_event_as_it_happens(tmp_path: Path) -> None:
         "turn": 3,
         "heard": "Grüße",
         "unheard": "an alle",
+        "estimated": False,
     }
     last = json.loads(path.read_text(encoding="utf-8").splitlines()[1])
     assert set(last) == {"t", "type", "turn", "total_ms"}
