@@ -50,8 +50,9 @@ def test_the_agents_sdk_for_javascript(parley: Parley) -> None:
     assert parley.told("assistant") == [paris, f"{story} —"]
 
 
-def test_pipecat(parley: Parley) -> None:
-    got = parley.meets("pipecat_realtime.py", "pipecat")
+@pytest.mark.parametrize("turns", ["server", "local"])
+def test_pipecat(parley: Parley, turns: str) -> None:
+    got = parley.meets("pipecat_realtime.py", "pipecat", TURNS=turns)
     assert got["errors"] == []
     assert got["heard"] == [QUESTION]
     assert got["interrupted"] == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 
 from loguru import logger
@@ -16,6 +17,8 @@ from pipecat.frames.frames import (
     TranscriptionFrame,
     TTSAudioRawFrame,
     TTSTextFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
 )
 from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.pipeline import Pipeline
@@ -25,6 +28,9 @@ from pipecat.processors.aggregators.llm_response_universal import LLMContextAggr
 from pipecat.services.openai.realtime import events
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.workers.runner import WorkerRunner
+
+LOCAL = os.environ.get("TURNS") == "local"
+"""Whether the pipeline itself finds out when the user speaks; here it is simply told."""
 
 got = {"countries": [], "heard": [], "audio": 0, "interrupted": 0, "errors": [], "words": []}
 
@@ -72,7 +78,10 @@ async def main(address: str, key: str, question: str) -> None:
         settings=OpenAIRealtimeLLMService.Settings(
             session_properties=events.SessionProperties(
                 audio=events.AudioConfiguration(
-                    input=events.AudioInput(transcription=events.InputAudioTranscription())
+                    input=events.AudioInput(
+                        transcription=events.InputAudioTranscription(),
+                        turn_detection=False if LOCAL else None,
+                    )
                 )
             )
         ),
@@ -109,7 +118,12 @@ async def main(address: str, key: str, question: str) -> None:
         await watching.until(said("one two three"))
         await asyncio.sleep(1.5)
         got["story"] = got["audio"] / 48000
+        if LOCAL:
+            await worker.queue_frames([InterruptionFrame(), UserStartedSpeakingFrame()])
         microphone.ask()
+        if LOCAL:
+            await asyncio.sleep(2.5)
+            await worker.queue_frame(UserStoppedSpeakingFrame())
         await watching.until(said("It is Paris."))
         await watching.until(lambda: got["audio"] / 48000 > got["story"] + 0.5)
         story = next(item.id for item in items if item.role == "assistant")
