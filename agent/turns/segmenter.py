@@ -29,6 +29,7 @@ from agent.turns.events import (
     SpeechStarted,
     UserSpeech,
 )
+from agent.turns.gathering import Gathering
 from agent.turns.smart_turn import TurnModel
 from agent.turns.vad import SAMPLE_RATE, WINDOW, Vad
 
@@ -107,13 +108,14 @@ class TurnSegmenter:
     ) -> None:
         """Listen until the audio ends; a turn that is open then is closed."""
         self._vad.reset()
+        source = Gathering(receive)
         async with anyio.create_task_group() as tasks:
             patience = STALLED
             while True:
                 waits = self._detector.speaking and not self._manual
                 with anyio.move_on_after(patience if waits else None) as waited:
                     try:
-                        block = await receive.receive()
+                        block = await source.receive()
                     except anyio.EndOfStream:
                         break
                 if waited.cancelled_caught:
