@@ -36,6 +36,9 @@ from tts import SpokenTurn, SpokenWord
 BACKLOG = 8
 """Turns that may wait for the recogniser before the microphone has to."""
 
+NO_WORDS = Judgement(0.5, "the recogniser failed")
+"""What is known of a turn's end then."""
+
 _Item = SpeechAudio | SpeechPaused | SpeechResumed
 _Utterance = tuple[int, MemoryObjectReceiveStream[_Item]]
 
@@ -113,8 +116,12 @@ class Transcriber:
                     except Exception as error:  # noqa: BLE001  (P6: a dead engine ends a turn only)
                         code = type(error).__name__
                         self._report(ErrorEvent("stt", code, str(error), recovered=True))
-                        async for _ in items:
-                            pass
+                        # Nobody waits for words that never come: silence ends the turn.
+                        if self._pause is not None:
+                            self._judge(turn, self._pause[1], NO_WORDS)
+                        async for item in items:
+                            if isinstance(item, SpeechPaused):
+                                self._judge(turn, item.pause, NO_WORDS)
                         await send.send(TranscriptionFailed(turn, str(error)))
 
     async def _recognise(

@@ -87,7 +87,7 @@ def test_what_is_in_the_wheel(installed: Installed) -> None:
     assert told["License-Expression"] == "Apache-2.0"
     assert told["Project-URL"]
     assert "Typing :: Typed" in told.get_all("Classifier", [])
-    assert set(told.get_all("Provides-Extra", [])) == {"all", "dia2", "echo", "mcp"}
+    assert set(told.get_all("Provides-Extra", [])) == {"all", "dia2", "echo", "mcp", "otel", "server"}
     assert told.get_payload() == (ROOT / "README.md").read_text("utf-8")
 
 
@@ -114,7 +114,7 @@ def test_the_programs_of_the_readme(installed: Installed, tmp_path: Path) -> Non
         for page in pages
         for program, output in programs(page)
     ]
-    assert len(running) == 5
+    assert len(running) == 7
     for process, output in running:
         out, error = process.communicate(timeout=120)
         assert (process.returncode, error) == (0, "")
