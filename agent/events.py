@@ -241,6 +241,19 @@ class Decision(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeEvent(Event):
+    """Something that people may want to know, and nothing is amiss.
+
+    `code` is a stable word such as `llm.found`.
+    """
+
+    type: ClassVar[str] = "notice"
+    stage: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class WarningEvent(Event):
     """Something is not as it should be, and the session goes on.
 

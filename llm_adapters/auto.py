@@ -64,7 +64,7 @@ class Auto:
             llm.fail_fast()
         await llm.load()
         self._llm = llm
-        self._notice = Notice("llm.found", f"{server} answers with {model}")
+        self._notice = Notice("llm.found", f"{server} answers with {model}", "info")
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -86,11 +86,12 @@ class Usage:
 class Notice:
     """Message that people should see and nobody should hear, such as a switch of models.
 
-    `code` is a stable word such as `llm.fallback`.
+    `code` is a stable word such as `llm.fallback`; `level` is `info` where nothing is amiss.
     """
 
     code: str
     message: str
+    level: Literal["info", "warning"] = "warning"
 
 
 ReplyItem: TypeAlias = TextDelta | ToolCall | Usage | Notice

@@ -20,6 +20,7 @@ from agent.events import (
     Audio,
     ErrorEvent,
     Event,
+    NoticeEvent,
     TurnCommitted,
     TurnLatency,
     UserBackchannel,
@@ -155,6 +156,8 @@ def _line(event: Event, name: str) -> Text | None:
             line = Text.assemble(("you: ", "bold"), text, (" (in passing)", "dim"))
         case TurnLatency():
             line = waterfall(event)
+        case NoticeEvent(message=message):
+            line = Text(message, style="dim")
         case WarningEvent(message=message):
             line = Text(f"warning: {message}", style="yellow")
         case ErrorEvent(stage=stage, message=message):

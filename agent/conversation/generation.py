@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 from agent.conversation.floor import Floor
 from agent.conversation.tool_use import CALLS, ToolUse
-from agent.events import Event, WarningEvent, nobody
+from agent.events import Event, NoticeEvent, WarningEvent, nobody
 from agent.tools import Toolbox
 from agent.tools.confirmation import Question
 from llm_adapters import (
@@ -214,6 +214,8 @@ class Generation:
                         cost = (item.prompt, item.completion, item.cached)
                         self._report(ModelUsage(self._turn, *cost))
                         self._cost(item)
+                    case Notice(code, message, "info"):
+                        self._report(NoticeEvent("llm", code, message))
                     case Notice(code, message):
                         self._report(WarningEvent("llm", code, message))
 

@@ -23,10 +23,20 @@ async def servers(_: Config) -> list[Finding]:
     found = await discover()
     if not found:
         return [Finding("note", "llm servers", f"none found ({', '.join(SERVERS)}, OpenAI's key)")]
-    return [
+    findings = [
         Finding("ok", "llm servers", f"{server}: {', '.join(server.models[:8]) or 'no models'}")
         for server in found
     ]
+    if any(server.name == "llama.cpp" for server in found):
+        findings.append(_shared_cores(os.cpu_count() or 1))
+    return findings
+
+
+def _shared_cores(cores: int) -> Finding:
+    """Say what a llama.cpp, which does not tell how many threads it takes, does to the others."""
+    detail = f"on all {cores} cores of this processor it stalls the recogniser and the voice"
+    fix = f"without a GPU, start it with fewer: llama-server --threads {max(1, cores // 2)}"
+    return Finding("note", "llama.cpp", detail, fix)
 
 
 async def tools(config: Config) -> list[Finding]:

@@ -122,6 +122,6 @@ def _checked(item: ReplyItem) -> ReplyItem:
         case ToolCall(str(), str(), str()):
             call_id, name, arguments = map(valid, (item.id, item.name, item.arguments))
             return ToolCall(call_id, name, arguments)
-        case Notice(str(), str()):
+        case Notice(str(), str(), "info" | "warning"):
             return replace(item, message=valid(item.message))
     raise LanguageModelError(f"the language model gave {item!r:.80}, which is no part of a reply")

@@ -18,6 +18,7 @@ from agent.events import (
     AssistantResumed,
     ErrorEvent,
     Event,
+    NoticeEvent,
     TurnCommitted,
     TurnLatency,
     WarningEvent,
@@ -34,6 +35,7 @@ TOLD = (
     ErrorEvent,
     TurnCommitted,
     TurnLatency,
+    NoticeEvent,
     WarningEvent,
 )
 """The events that are logged."""

@@ -147,7 +147,7 @@ async def test_the_adapter_uses_what_is_found(
     await llm.warm_up([])
     items = [item async for item in llm.reply([Message("user", "Hello?")])]
     await llm.aclose()
-    notice = Notice("llm.found", f"Ollama at {server.url} answers with good")
+    notice = Notice("llm.found", f"Ollama at {server.url} answers with good", "info")
     assert items == [notice, *map(TextDelta, REPLY)]
     assert server.exchanges[-1].body["max_tokens"] == 20
     # The key of an account elsewhere is not for whoever listens here.

@@ -11,7 +11,7 @@ import trio.testing
 from agent.conversation.floor import Floor
 from agent.conversation.generation import Generation, ModelUsage, warm_up
 from agent.conversation.tool_use import PATIENCE, ROUNDS
-from agent.events import Event, WarningEvent
+from agent.events import Event, NoticeEvent, WarningEvent
 from agent.guards.foreign import describe
 from agent.tools import Say, Toolbox, ToolCalled, ToolReturned
 from agent.tools.function import function_tool
@@ -256,6 +256,13 @@ async def test_costs_and_notices_are_reported() -> None:
         assert s.events[0] == WarningEvent("llm", "llm.fallback", "the second model answers")
         costs = [event for event in s.events if isinstance(event, ModelUsage)]
         assert costs == [ModelUsage(1, 10, 2, 0), ModelUsage(1, 20, 3, 8)]
+
+
+async def test_a_notice_that_nothing_is_amiss_is_no_warning() -> None:
+    async with setting() as s:
+        found = Notice("llm.found", "Ollama answers with good", "info")
+        assert await spoken(s.generate(FakeLlm([[found, "Yes."]]))) == "Yes."
+        assert s.events[0] == NoticeEvent("llm", "llm.found", "Ollama answers with good")
 
 
 @pytest.mark.parametrize(

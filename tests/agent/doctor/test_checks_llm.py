@@ -177,6 +177,20 @@ class TestLanguageModels:
         assert here == Finding("ok", "llm servers", f"OPENAI_BASE_URL at {url}: a, b")
         assert openai.detail.startswith("OpenAI at https://api.openai.com/v1: ")
 
+    @pytest.mark.parametrize(("name", "notes"), [("llama.cpp", 1), ("Ollama", 0)])
+    async def test_llama_cpp_shares_the_cores(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, notes: int
+    ) -> None:
+        async def found() -> list[discover.Server]:
+            return [discover.Server(name, "http://127.0.0.1:8080/v1", ("a",))]
+
+        monkeypatch.setattr(checks_llm, "discover", found)
+        monkeypatch.setattr("os.cpu_count", lambda: 4)
+        first, *rest = await checks_llm.servers(Config())
+        assert first.state == "ok"
+        assert [finding.subject for finding in rest] == ["llama.cpp"] * notes
+        assert all("llama-server --threads 2" in finding.fix for finding in rest)
+
     async def test_auto_needs_something(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("OPENAI_API_KEY", raising=False)
         monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
