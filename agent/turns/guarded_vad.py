@@ -24,6 +24,7 @@ class GuardedVad:
     def __init__(self, vad: Vad) -> None:
         self._vad = vad
         self._rest = np.zeros(0, np.float32)  # the beginning of a window
+        self._unheard = np.zeros(0, np.float32)  # what the detector has not been given of it
         self._lost = False  # and the detector does not have it
         self._failed = False
 
@@ -46,7 +47,11 @@ class GuardedVad:
         heard = np.concatenate((self._rest, pcm))
         windows = len(heard) // WINDOW
         self._rest = heard[windows * WINDOW :]
-        unheard = heard if self._lost else pcm
+        unheard = heard if self._lost else np.concatenate((self._unheard, pcm))
+        if not windows:  # the way to the engine is worth a window at least
+            self._unheard = unheard if not self._lost else self._unheard
+            return []
+        self._unheard = np.zeros(0, np.float32)
         failure = f"no answer within {LIMIT:g} s"
         try:
             with anyio.move_on_after(LIMIT), foreign():
@@ -64,6 +69,7 @@ class GuardedVad:
     def reset(self) -> None:
         """Forget everything heard."""
         self._rest = np.zeros(0, np.float32)
+        self._unheard = np.zeros(0, np.float32)
         self._begin_anew()
         self._lost = False
 
