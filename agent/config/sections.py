@@ -200,6 +200,10 @@ class InterruptionSettings(Section):
     min_words: Annotated[int, Field(ge=0, le=20)] = Field(
         default=0, description="Words that it takes besides; 0 asks for none."
     )
+    side_talk: Literal["ignore", "hear"] = Field(
+        default="ignore",
+        description="Whether voices far softer than the user's stop it; `hear`: like all others.",
+    )
 
     @property
     def spared(self) -> float:

@@ -22,6 +22,7 @@ from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
 from agent.events import Decision
 from agent.turns.backchannels import bids_to_go_on, is_backchannel
 from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide
+from agent.turns.side_talk import VoiceProfile
 
 
 class BargeIn:
@@ -32,6 +33,7 @@ class BargeIn:
         self.reply: ReplyRecord | None = None
         self.partials = False
         """Whether the recogniser gives words while they are spoken."""
+        self.user = VoiceProfile()
         self._settings = settings
         self._do = do
 
@@ -132,6 +134,7 @@ class BargeIn:
             text=turn.text,
             final=final,
             partials=self.partials,
+            evidence=self.user.weigh(turn.level),
         )
         if verdict.meaning == "backchannel" and reply.progress.asks:
             return Verdict("stop", f"'{turn.text}' answers the question")
@@ -157,4 +160,11 @@ class BargeIn:
             why = f"'{turn.text}', at the end of the reply"
             self._do(Explain(Decision(turn.number, "backchannel", why)))
             return "backchannel"
+        if final and over is not None and self._ignores(turn):
+            return "nothing"
         return "stop"
+
+    def _ignores(self, turn: TurnRecord) -> bool:
+        """Whether a turn that began over a reply was said to somebody else."""
+        aside = self.user.weigh(turn.level).side_talk(turn.text) is not None
+        return aside and self._settings.side_talk == "ignore"

@@ -179,8 +179,8 @@ class Policy:
     def _on_turn(self, turn: TurnRecord, event: TurnEvent) -> None:
         """Something about an open turn."""
         match event:
-            case SpeechProgress(voice=voice):
-                turn.voice = max(turn.voice, voice)
+            case SpeechProgress(voice=voice, level=level):
+                turn.voice, turn.level = max(turn.voice, voice), level
                 self.barge_in.decide(turn, self._now, final=False)
             case SpeechPaused():
                 pass
@@ -193,7 +193,8 @@ class Policy:
                 self.barge_in.resume("the turn was dropped")
                 self._rest()
             case SpeechEnded():
-                turn.cut, turn.ended, turn.committed = event.cut, True, event.committed
+                turn.cut, turn.committed = event.cut, event.committed
+                turn.ended, turn.level = True, event.level
                 self._explain(turn, "commit", event.why, event.certainty)
             case TurnTranscript(text=text, final=False):
                 turn.text = text
@@ -233,6 +234,7 @@ class Policy:
 
     def _commit(self, turn: TurnRecord, request: int = 0) -> None:
         """The turn is the user's: it enters the history, and its reply is heard."""
+        self.barge_in.user.learn(turn.level)
         answered = request or self._config.turn.respond
         if answered or not turn.manual:
             self._cancel()
@@ -390,10 +392,8 @@ class Policy:
         else:
             self.silence.start()
 
-    def _explain(
-        self, turn: TurnRecord, what: What, why: str, certainty: float | None = None
-    ) -> None:
-        self._do(Explain(Decision(turn.number, what, why, certainty)))
+    def _explain(self, turn: TurnRecord, what: What, why: str, sure: float | None = None) -> None:
+        self._do(Explain(Decision(turn.number, what, why, sure)))
 
     def _do(self, command: Command) -> None:
         self._commands.append(command)

@@ -51,6 +51,7 @@ class TurnRecord:
     number: int
     over: ReplyRecord | None = None  # the reply that sounded when it began
     voice: float = 0.0  # seconds, since it began or went on
+    level: float | None = None  # of its voice, in dBFS
     text: str = ""  # its words so far
     manual: bool = False  # somebody else says when it is over
     ended: bool = False  # its last words are being understood

@@ -36,10 +36,14 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechProgress:
-    """`voice` seconds have been voiced without a pause: since the turn began, or went on."""
+    """`voice` seconds have been voiced without a pause: since the turn began, or went on.
+
+    `level`: that of the turn's voice so far in dBFS, where it is known (`VoiceLevel`).
+    """
 
     turn: int
     voice: float
+    level: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class SpeechEnded:
     `cut`: there was no pause, but the turn was as long as one may be. `why` it was decided, and how
     surely the turn sounded finished, where that is known. `decided`: when; the detector, which has
     no clock, leaves it to the segmenter. `committed`: somebody said so; `dropped`: and that it is
-    not to be understood.
+    not to be understood. `level`: as in `SpeechProgress`.
     """
 
     turn: int
@@ -77,6 +81,7 @@ class SpeechEnded:
     decided: float = 0.0
     dropped: bool = False
     committed: bool = False
+    level: float | None = None
 
     @property
     def speech_s(self) -> float:

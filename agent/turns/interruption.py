@@ -8,6 +8,7 @@ from typing import Literal
 
 from agent.config.sections import InterruptionSettings
 from agent.turns.backchannels import could_become_backchannel, is_backchannel
+from agent.turns.side_talk import UNKNOWN, Evidence
 
 BACKCHANNEL = 1.0
 """Seconds of voice beyond which the shortest of words are meant to interrupt."""
@@ -60,27 +61,38 @@ def decide(
     text: str,
     final: bool,
     partials: bool,
+    evidence: Evidence = UNKNOWN,
 ) -> Verdict:
     """Decide what the user wants who has been heard for `voice` seconds saying `text` so far.
 
     `spoken`: seconds that the reply has been heard for. `final`: the user has come to a pause, and
-    the words are all there are. `partials`: see `wordless`.
+    the words are all there are. `partials`: see `wordless`. `evidence`: whose voice it may be.
     """
     words = len(text.split())
+    if settings.side_talk == "ignore" and (why := evidence.side_talk(text)) is not None:
+        return Verdict("nothing" if final else "wait", why)
     if final:
         if not words:
             return Verdict("nothing", "no words in it")
         if is_backchannel(text) and voice <= BACKCHANNEL:
             return Verdict("backchannel", f"'{text}'")
-    else:
-        enough = settings.min_speech if words else wordless(settings, partials=partials)
-        if words and spoken < EARLY:
-            enough = min(enough, GOING_ON)
-        if voice < enough:
-            return Verdict("wait", f"{voice:.2f} s of voice (interruption.min_speech)")
-        if words and could_become_backchannel(text) and voice < BACKCHANNEL:
-            return Verdict("wait", f"'{text}' may be a backchannel")
+    elif early := _too_early(settings, spoken, voice, text, partials=partials):
+        return Verdict("wait", early)
     if words < settings.min_words:
         few = f"{words} of {settings.min_words} words (interruption.min_words)"
         return Verdict("nothing" if final else "wait", few)
     return Verdict("stop", f"'{text}'" if words else f"{voice:.2f} s of voice")
+
+
+def _too_early(
+    settings: InterruptionSettings, spoken: float, voice: float, text: str, *, partials: bool
+) -> str:
+    """Say why nobody knows yet; nothing if it is known."""
+    enough = settings.min_speech if text.split() else wordless(settings, partials=partials)
+    if text.split() and spoken < EARLY:
+        enough = min(enough, GOING_ON)
+    if voice < enough:
+        return f"{voice:.2f} s of voice (interruption.min_speech)"
+    if text.split() and could_become_backchannel(text) and voice < BACKCHANNEL:
+        return f"'{text}' may be a backchannel"
+    return ""

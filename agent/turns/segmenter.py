@@ -26,10 +26,13 @@ from agent.turns.events import (
     Signal,
     SpeechAudio,
     SpeechEnded,
+    SpeechProgress,
+    SpeechRejected,
     SpeechStarted,
     UserSpeech,
 )
 from agent.turns.gathering import Gathering
+from agent.turns.side_talk import VoiceLevel
 from agent.turns.smart_turn import TurnModel
 from agent.turns.vad import SAMPLE_RATE, WINDOW, Vad
 
@@ -79,6 +82,7 @@ class TurnSegmenter:
         self._answers: list[float] = []  # so far, in log odds
         self._threshold = threshold
         self._report = report
+        self._level = VoiceLevel()
         self._turn = _Latest(round(JUDGED * SAMPLE_RATE))
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE, "light")
         self._rate = SAMPLE_RATE
@@ -150,6 +154,8 @@ class TurnSegmenter:
             self._judged += WINDOW
             until = end - (self._received - self._judged) / SAMPLE_RATE
             threshold = self._threshold(until, self._start)
+            if voiced >= threshold:
+                self._level.add(window)
             since = until - WINDOW / SAMPLE_RATE
             signals = self._detector.update(voiced, since, until, threshold)
             await self._tell(signals, send)
@@ -201,8 +207,15 @@ class TurnSegmenter:
                     await send.send(signal)
                     if len(pre_roll := self._pre_roll.take()):
                         await self._pass_on(pre_roll, send)
+                case SpeechProgress():
+                    await send.send(replace(signal, level=self._level.decibels))
                 case SpeechEnded():
-                    await send.send(replace(signal, decided=anyio.current_time()))
+                    level, now = self._level.decibels, anyio.current_time()
+                    self._level.forget()
+                    await send.send(replace(signal, decided=now, level=level))
+                case SpeechRejected():
+                    self._level.forget()
+                    await send.send(signal)
                 case _:
                     await send.send(signal)
 

@@ -244,3 +244,10 @@ async def test_words_that_read_finished_end_the_turn_and_those_of_another_turn_d
     assert first == pytest.approx(1.64 + TurnSettings().complete, abs=0.052)
     assert "a question" in why
     assert second == pytest.approx(1.64 + 1.84 + TurnSettings().silence, abs=0.052)
+
+
+async def test_the_level_of_the_voice_is_told_with_its_progress_and_its_end() -> None:
+    items = await listen(Scripted([(0.5, False), (0.6, True), (1.2, False)]))
+    levels = [each.level for each in items if isinstance(each, SpeechProgress | SpeechEnded)]
+    assert len(levels) > 1
+    assert levels == pytest.approx([-6.0] * len(levels), abs=0.5)
