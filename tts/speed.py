@@ -37,11 +37,17 @@ def dia2(model: str, quantize: str) -> str:
 
 def machine() -> str:
     """Name this computer as far as speed goes: homes are shared, processors are not."""
+    return f"{processor()} x{os.cpu_count()}"
+
+
+def processor() -> str:
+    """Return the processor's name, as people know it. Reads a small file."""
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
-        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-        return f"{next(names, platform.machine())} x{os.cpu_count()}"
-    return f"{platform.processor() or platform.machine()} x{os.cpu_count()}"
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _read() -> dict[str, dict[str, float]]:

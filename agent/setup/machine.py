@@ -2,7 +2,6 @@
 
 import locale
 import os
-import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import anyio.to_thread
 
 from agent.doctor.gpu import Gpu, nvidia_gpus
 from llm_adapters.discover import Server, discover
+from tts import speed
 
 GB = 1e9
 
@@ -56,7 +56,7 @@ async def look() -> Machine:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(gpu)
         tasks.start_soon(servers)
-        processor = await anyio.to_thread.run_sync(_processor)
+        processor = await anyio.to_thread.run_sync(speed.processor)
         disk = await anyio.to_thread.run_sync(_free, model_cache())
     return Machine(
         processor=processor,
@@ -74,16 +74,6 @@ def model_cache() -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return Path(HF_HUB_CACHE)
-
-
-def _processor() -> str:
-    """The processor's name, as people know it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
 
 
 def _cores() -> int:
