@@ -5,7 +5,7 @@ The model's text is spoken as it comes, and the tools that it asks for run in be
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from agent.conversation.floor import Floor
@@ -25,6 +25,10 @@ from llm_adapters import (
     Usage,
     WarmsUp,
 )
+
+MUST_CALL = "Your next step has to be a call of one of your functions: make it now."
+NO_WORDS = "Write no words at all, not even an introduction: only the call."
+"""What a model is told that has answered a demand for a call in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,13 @@ class Generation:
         called: Callable[[tuple[ToolCall, ...]], None] = nobody,
         cost: Callable[[Usage], None] = nobody,
         longest: int | None = None,
+        must_call: bool = False,
     ) -> None:
         """`messages` end with the user's; `waiting` is told when tools begin to take long.
 
         `others` are tools that somebody else runs: `called` is told of their calls, with which it
-        ends. `cost` is told what a request cost. After `longest` fragments it is cut.
+        ends. `cost` is told what a request cost. After `longest` fragments it is cut. It
+        `must_call` a tool first: a model that does not is asked twice, and then left its words.
         """
         self.cut = False
         """Whether it ended because it was as long as it may be."""
@@ -123,6 +129,7 @@ class Generation:
         self._called = called
         self._cost = cost
         self._left = longest
+        self._must_call = must_call
         self._ended = False  # with a call that somebody else answers
         self._llm = llm
         self._asked = tuple(messages)
@@ -160,7 +167,8 @@ class Generation:
         while self._tools is None or not self._tools.had_their_say:
             said = ""
             calls: list[ToolCall] = []
-            async with aclosing(self._ask(calls)) as deltas:
+            asked = self._demand(calls) if self._must_call else self._ask(calls)
+            async with aclosing(asked) as deltas:
                 async for delta in deltas:
                     said += delta.text
                     yield delta
@@ -190,14 +198,36 @@ class Generation:
             self.cut = self._left <= 0
         return self.cut
 
-    async def _ask(self, calls: list[ToolCall]) -> AsyncGenerator[TextDelta, None]:
+    async def _demand(self, calls: list[ToolCall]) -> AsyncGenerator[TextDelta, None]:
+        """A request that is to end with a call: its words wait until it is known whether it does.
+
+        A model that answers in words is asked once more, and then they are its answer.
+        """
+        self._must_call = False
+        deltas: list[TextDelta] = []
+        for demand in (MUST_CALL, f"{MUST_CALL} {NO_WORDS}"):
+            async with aclosing(self._ask(calls, demand)) as asked:
+                deltas = [delta async for delta in asked]
+            if calls or not self._may_call:
+                break
+        for delta in deltas:
+            yield delta
+
+    @property
+    def _may_call(self) -> bool:
+        return bool(self._others or (self._tools is not None and self._tools.specs))
+
+    async def _ask(
+        self, calls: list[ToolCall], demand: str = ""
+    ) -> AsyncGenerator[TextDelta, None]:
         """One request to the model; the tools that it asks for go into `calls`."""
         told = self._tools.messages(said=True) if self._tools is not None else ()
         own = self._tools.specs if self._tools is not None else ()
         most = self._tools.left if self._tools is not None and own else 0
         most = max(most, CALLS if self._others else 0)
         tools = (*(t for t in own if t.name not in self._others), *self._others.values())
-        async with aclosing(self._llm.reply((*self._asked, *told), tools)) as reply:
+        asked = demanding(self._asked, demand) if demand and tools else self._asked
+        async with aclosing(self._llm.reply((*asked, *told), tools)) as reply:
             async for item in reply:
                 match item:
                     case TextDelta():
@@ -218,6 +248,14 @@ class Generation:
                         self._report(NoticeEvent("llm", code, message))
                     case Notice(code, message):
                         self._report(WarningEvent("llm", code, message))
+
+
+def demanding(messages: Sequence[Message], demand: str) -> Sequence[Message]:
+    """Return messages with a demand in the system message: templates allow one, at the front."""
+    system = messages[0] if messages and messages[0].role == "system" else Message("system", "")
+    said = "\n\n".join(filter(None, (system.content, demand)))
+    rest = messages[1:] if system in messages[:1] else messages
+    return (replace(system, content=said), *rest)
 
 
 async def warm_up(

@@ -11,7 +11,7 @@ from anyio.abc import TaskGroup
 from agent.audio.output import Output
 from agent.audio.remote import RemotePlayback
 from agent.config.load import Config
-from agent.conversation.activity import Activity, ReplyCalls, ReplyCost
+from agent.conversation.activity import Activity, ReplyCost
 from agent.conversation.events import PolicyEvent, ReplyEnded, ReplyStopped, ToolsTakeLong
 from agent.conversation.floor import Floor
 from agent.conversation.generation import FixedText, Generation, ReplySource
@@ -207,10 +207,14 @@ class Replies:
         """
         current = self.current
         if current is not None and key == f"reply-{current.number}":
-            if current.held:
-                current.track.correct(round(heard_ms / 1000 * current.spoken.sample_rate))
+            held = current.held
+            current.track.hold()
+            current.track.correct(round(heard_ms / 1000 * current.spoken.sample_rate))
+            if held:
                 return current.said
             self._tell(ReplyStopped(current.number))
+            if not (current.outcome and current.outcome.heard):
+                return ""
         return self._history.truncate(key, heard_ms)
 
     def _messages(
@@ -234,7 +238,7 @@ class Replies:
         options = options.over(self.options)
         floor = Floor()
         messages = self._messages(messages, options)
-        toolbox = self.toolbox if options.own_tools else None
+        toolbox = None if options.own_tools is False else self.toolbox
         source = self._source(number, turn, messages, floor, options=options, toolbox=toolbox)
         return self._begin(number, turn, source, floor, options=options, asked=asked)
 
@@ -260,6 +264,7 @@ class Replies:
             called=partial(self._called, number),
             cost=partial(self._cost, number),
             longest=options.longest,
+            must_call=bool(options.must_call),
         )
 
     def _begin(
@@ -324,9 +329,8 @@ class Replies:
 
     def _called(self, number: int, calls: tuple[ToolCall, ...]) -> None:
         """A reply ends with calls that somebody else answers."""
-        if (reply := self._replies.get(number)) is not None:
-            reply.handed_over += calls
-        self._watch(ReplyCalls(number, calls))
+        if (reply := self._replies.get(number) or self._beside.get(number)) is not None:
+            reply.hand_over(calls)
 
     def _cost(self, number: int, usage: Usage) -> None:
         self._watch(ReplyCost(number, usage.prompt, usage.completion, usage.cached))

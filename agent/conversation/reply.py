@@ -19,6 +19,7 @@ from agent.conversation.activity import (
     Activity,
     ReplyAudio,
     ReplyBegan,
+    ReplyCalls,
     ReplyHeld,
     ReplyMade,
     ReplyOver,
@@ -105,6 +106,7 @@ class Reply:
         self.tokens = 0  # fragments that the model gave
         self.failure = ""  # what an engine said that failed
         self.handed_over: tuple[ToolCall, ...] = ()  # calls that somebody else answers
+        self._calls: tuple[ToolCall, ...] = ()  # that are still to be handed over
         self.mute = False  # there were words, and no sound came of them
         self._tts = tts
         self._tell = tell
@@ -174,6 +176,7 @@ class Reply:
                     tasks.start_soon(self._announce)
                     complete = await self._speak_or_apologise()
                     self._all_spoken = True
+                    self.hand_over()
                     self._report(ReplyMade(self.number, self.failure, self.source.cut))
                     await self.track.drain()
                     await self.committed.wait()
@@ -236,6 +239,14 @@ class Reply:
         self._left = True
         self._settle(complete=True)
         self._scope.cancel()
+
+    def hand_over(self, calls: tuple[ToolCall, ...] = ()) -> None:
+        """End with calls that somebody else answers, once the words before them are spoken."""
+        self._calls += calls
+        if self._calls and (self._all_spoken or not self._speaks or not self._text.strip()):
+            self._report(ReplyCalls(self.number, self._calls))
+            self.handed_over += self._calls
+            self._calls = ()
 
     async def _speak_or_apologise(self) -> bool:
         send, text = anyio.create_memory_object_stream[str](AHEAD)
@@ -357,25 +368,17 @@ class Reply:
         """Fix the outcome, once."""
         if self.outcome is not None:
             return
+        words = self.spoken.words if complete else self._heard()
+        text = self._text.strip()
+        heard = self.spoken.split(words)[0] if self._speaks else text
+        if complete and self.spoken.written.strip():
+            heard = text
+        sound = self.spoken.sound(self._pcm, self.track.furthest, words)
+        self.outcome = Outcome(heard, interrupted=not complete, sound=sound)
         if complete:
-            text = self._text.strip()
-            heard = text if self.spoken.written.strip() or not self._speaks else ""
-            self.outcome = Outcome(
-                heard,
-                interrupted=False,
-                sound=self.spoken.sound(self._pcm, self.track.furthest, self.spoken.words),
-            )
             self._report(AssistantDone(self.turn, text))
-        else:
-            words = self._heard()
-            heard = self.spoken.split(words)[0] if self._speaks else self._text.strip()
-            self.outcome = Outcome(
-                heard,
-                interrupted=True,
-                sound=self.spoken.sound(self._pcm, self.track.furthest, words),
-            )
-            if not self._cut:
-                self._tell_interrupted()
+        elif not self._cut:
+            self._tell_interrupted()
         heard_ms = 1000 * self.track.furthest / self._tts.sample_rate
         self._report(ReplyOver(self.number, heard, self.outcome.interrupted, heard_ms))
 

@@ -18,8 +18,10 @@ class ReplyOptions:
     """What it answers, in the place of the conversation so far."""
     tools: tuple[ToolSpec, ...] | None = None
     """Tools that somebody else runs: their calls end the reply, and are told to who watches."""
-    own_tools: bool = True
-    """Whether the agent's own tools may be called."""
+    own_tools: bool | None = None
+    """Whether the agent's own tools may be called; they may."""
+    must_call: bool | None = None
+    """Whether a tool is to be called before anything else; it need not."""
     voice: TextToSpeech | None = None
     speaks: bool | None = None
     """Whether there is a voice at all, or text alone."""
@@ -28,11 +30,8 @@ class ReplyOptions:
 
     def over(self, other: "ReplyOptions") -> "ReplyOptions":
         """These options, where they say nothing those of `other`."""
-        unsaid = {
-            name: getattr(other, name)
-            for name in ("instructions", "tools", "voice", "speaks", "longest")
-            if getattr(self, name) is None
-        }
+        names = ("instructions", "tools", "own_tools", "must_call", "voice", "speaks", "longest")
+        unsaid = {name: getattr(other, name) for name in names if getattr(self, name) is None}
         return replace(self, **unsaid)
 
 

@@ -1,13 +1,13 @@
 """Speech as a file of any kind, while it is being spoken: nothing is written twice or sought."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
+from agent.audio.stretch import Stretch
 from agent.audio.wav import pcm16, wav_header
 
 RATE = 24000
@@ -44,7 +44,7 @@ class Encoder:
     def __init__(self, kind: str, sample_rate: int, speed: float = 1.0) -> None:
         """Take samples at `sample_rate` Hz, to be heard at `speed` times their speed."""
         self._kind = KINDS[kind]
-        self._stretch = _Stretch(sample_rate, speed) if speed != 1.0 else _as_they_are
+        self._stretch = Stretch(sample_rate, speed) if speed != 1.0 else _as_they_are
         self._resampler = Resampler(sample_rate, self._kind.rate, "high")
         self._sink = _Sink()
         self._file = _Samples(kind, self._sink) if not self._kind.codec else None
@@ -60,7 +60,7 @@ class Encoder:
 
     def finish(self) -> bytes:
         """Encode what is left, and end the file."""
-        if isinstance(self._stretch, _Stretch):
+        if isinstance(self._stretch, Stretch):
             self._write(self._resampler.process(self._stretch.finish()))
         self._write(self._resampler.flush())
         if self._container is not None:
@@ -126,58 +126,3 @@ class _Sink:
         data = b"".join(self._parts)
         self._parts.clear()
         return data
-
-
-class _Stretch:
-    """Speech at another speed and the same pitch: FFmpeg's `atempo`."""
-
-    def __init__(self, sample_rate: int, speed: float) -> None:
-        from av.filter import Graph
-
-        self._rate = sample_rate
-        self._graph = Graph()
-        source = self._graph.add_abuffer(
-            format="flt", sample_rate=sample_rate, layout="mono", time_base=None
-        )
-        chain = [source]
-        while speed < 0.5:  # the filter's lowest
-            chain.append(self._graph.add("atempo", "0.5"))
-            speed /= 0.5
-        chain += [
-            self._graph.add("atempo", f"{speed:.6f}"),
-            self._graph.add("aformat", "sample_fmts=flt:channel_layouts=mono"),
-            self._graph.add("abuffersink"),
-        ]
-        for before, after in pairwise(chain):
-            before.link_to(after)
-        self._graph.configure()
-        self._sent = 0
-
-    def __call__(self, pcm: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Stretch the next samples [n]."""
-        import av
-
-        if not len(pcm):
-            return pcm
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm).reshape(1, -1), "flt", "mono")
-        frame.sample_rate = self._rate
-        frame.pts = self._sent
-        self._sent += len(pcm)
-        self._graph.push(frame)
-        return self._pull()
-
-    def finish(self) -> NDArray[np.float32]:
-        """Return what is left."""
-        self._graph.push(None)
-        return self._pull()
-
-    def _pull(self) -> NDArray[np.float32]:
-        import av
-
-        parts: list[NDArray[np.float32]] = [np.zeros(0, np.float32)]
-        while True:
-            try:
-                frame: Any = self._graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return np.concatenate(parts)
-            parts.append(frame.to_ndarray().reshape(-1))

@@ -26,7 +26,7 @@ from agent.conversation.activity import (
 )
 from agent.conversation.conversation import Conversation
 from agent.conversation.events import ReplyStopped, WordsAwaited
-from agent.conversation.request import ReplyOptions, Request
+from agent.conversation.request import Request
 from agent.errors import ConfigError
 from agent.events import AssistantSpeechStarted, Audio, Decision, Event, TurnLatency, nobody
 from agent.graph import Graph, Stage
@@ -55,9 +55,12 @@ from agent.server.realtime.input_buffer import InputBuffer
 from agent.server.realtime.item_events import ItemEvents
 from agent.server.realtime.items import Items, new_id
 from agent.server.realtime.responses import Response, Shape
-from agent.server.realtime.settings import SessionSettings, ToolChoice, defaults
+from agent.server.realtime.settings import SessionSettings, defaults
+from agent.server.realtime.speed import AtSpeed
 from agent.server.realtime.user_turns import UserTurns
+from agent.server.realtime.wishes import Wishes
 from agent.server.recording import SessionRecording
+from tts import TextToSpeech
 
 LATENCY = "parley.latency"
 """What a client includes to be told where the time of each turn went."""
@@ -103,6 +106,7 @@ class RealtimeSession:
         if model:
             settings.model = model
         self._settings = settings.merged(session or {})
+        self._wishes = Wishes(self._settings, self._voice)
         self._items = Items()
         self._buffer = InputBuffer()
         self._item_events = ItemEvents(self._items, self._send, sends_audio=speaker is None)
@@ -224,26 +228,19 @@ class RealtimeSession:
     def _apply(self, settings: SessionSettings) -> None:
         """Have the conversation go by `settings`. Raises ConfigError."""
         talk = self._talk
-        voice = self._voice(settings)
-        talk.update(
-            instructions=settings.instructions,
-            tools=[] if settings.tool_choice == "none" else [t.spec() for t in settings.tools],
-            sections=settings.sections(self._agent.config),
-        )
-        talk.session.replies.change(
-            speaks=settings.speaks,
-            voice=voice,
-            longest=None if settings.max_output_tokens == "inf" else settings.max_output_tokens,
-        )
+        wishes = Wishes(settings, self._voice)
+        sections = settings.sections(self._agent.config)
+        talk.update(instructions=settings.instructions, sections=sections)
+        talk.session.replies.options = wishes.options
+        self._wishes = wishes
         self._turns.settings = settings.audio.input
 
-    def _voice(self, settings: SessionSettings) -> Any:
-        """The voice of that name; the agent's own for one that it does not have."""
-        voice = settings.audio.output.voice
+    def _voice(self, name: str, speed: float) -> TextToSpeech:
         try:
-            return self._agent.voice(voice if isinstance(voice, str) else voice.id)
+            voice = self._agent.voice(name)
         except ConfigError:
-            return None
+            voice = self._agent.tts
+        return voice if speed == 1.0 else AtSpeed(voice, speed)
 
     def _create(self, params: ResponseParams) -> None:
         if self._settings.type == "transcription":
@@ -255,8 +252,8 @@ class RealtimeSession:
                 "Wait until the response is finished before creating a new one."
             )
             raise RealtimeError(message, code="conversation_already_has_active_response")
-        options = self._options(params)
-        shape = self._shape(params)
+        options = self._wishes.options_of(params, self._items)
+        shape = self._shape(params, beside=beside)
         session = self._talk.session
         if beside:
             try:
@@ -269,44 +266,10 @@ class RealtimeSession:
         self._answers.ask(number, shape)
         session.request(Request(options=options), number=number)
 
-    def _options(self, params: ResponseParams) -> ReplyOptions:
-        messages = None if params.input is None else self._items.messages(params.input)
-        choice = params.tool_choice or self._settings.tool_choice
-        tools = self._settings.tools if params.tools is None else params.tools
-        if choice == "none":
-            tools = []
-        elif isinstance(choice, ToolChoice):
-            tools = [tool for tool in tools if tool.name == choice.name] or tools
-        longest = params.max_output_tokens or self._settings.max_output_tokens
-        modalities = params.output_modalities
-        instructions = params.instructions
-        if messages is not None and instructions is None:
-            instructions = self._settings.instructions
-        return ReplyOptions(
-            instructions=instructions,
-            messages=messages,
-            tools=tuple(tool.spec() for tool in tools),
-            own_tools=choice != "none" and not isinstance(choice, ToolChoice),
-            speaks=None if modalities is None else "audio" in modalities,
-            longest=None if longest == "inf" else longest,
-        )
-
-    def _shape(self, params: ResponseParams | None = None) -> Shape:
-        params = params or ResponseParams()
-        settings = self._settings
-        output = (params.audio and params.audio.output) or settings.audio.output
-        voice = output.voice
-        beside = params.conversation not in (None, "auto")
-        modalities = params.output_modalities or settings.output_modalities
-        return Shape(
-            conversation_id=None if beside else self._conversation_id,
-            speaks="audio" in modalities,
-            sends_audio=self._speaker is None or beside,
-            format=output.format.type,
-            voice=voice if isinstance(voice, str) else voice.id,
-            metadata=params.metadata,
-            max_output_tokens=params.max_output_tokens or settings.max_output_tokens,
-        )
+    def _shape(self, params: ResponseParams | None = None, *, beside: bool = False) -> Shape:
+        conversation_id = None if beside else self._conversation_id
+        audio = self._speaker is None or beside
+        return self._wishes.shape(conversation_id, params or ResponseParams(), audio=audio)
 
     def _cancel(self, response_id: str | None) -> None:
         answers = self._answers

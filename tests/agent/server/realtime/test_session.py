@@ -246,10 +246,14 @@ async def test_cancel() -> None:
         assert (await client.until("response.done", 2))["response"]["status"] == "completed"
 
 
-async def test_tools_of_the_client() -> None:
+@pytest.mark.parametrize("delay", [0.0, 1.0])
+async def test_tools_of_the_client(delay: float) -> None:
+    """Also where the voice speaks later than the model calls: its sound was a second message."""
     calls = [ToolCall("call-1", "lamp", '{"on": true}'), ToolCall("call-2", "door", "{}")]
     llm = FakeLlm([["One moment. ", *calls], ["Done."]])
-    async with connected(an_agent(llm=llm)) as client:
+    agent = an_agent(llm=llm)
+    agent.tts._tts.delay = delay  # type: ignore[attr-defined]
+    async with connected(agent) as client:
         client.update(tools=[{"type": "function", "name": name} for name in ("lamp", "door")])
         client.say("light")
         client.send("response.create")
