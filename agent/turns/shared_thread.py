@@ -55,21 +55,26 @@ class SharedThread:
                 self._left(mine)
                 raise
         if not mine.done:
-            await self._travel()
+            await self._travel(mine)
         if mine.error is not None:
             raise mine.error
         value: T = mine.value
         return value
 
-    async def _travel(self) -> None:
-        """Do all jobs that wait, and let the first of those that come meanwhile do the next."""
+    async def _travel(self, mine: _Job) -> None:
+        """Do all jobs that wait, and let the first of those that come meanwhile do the next.
+
+        Cancelled before the trip has begun, the others' jobs wait again.
+        """
         self._travelling = True
         jobs, self._waiting = self._waiting, []
         try:
             await anyio.to_thread.run_sync(_do, jobs, limiter=self._limiter)
         finally:
             for each in jobs:
-                each.turn.set()
+                if each.done:
+                    each.turn.set()
+            self._waiting[:0] = [each for each in jobs if not each.done and each is not mine]
             self._hand_over()
 
     def _hand_over(self) -> None:

@@ -30,6 +30,7 @@ from agent.guards.background import BackgroundFile
 from agent.guards.files import create
 from tests.faults.disk import codes, full, hanging, settle
 from tests.paths import AUDIO
+from tests.processes import ended
 
 RATE = 24000
 UNTIL = 5.0
@@ -305,13 +306,15 @@ def test_a_talk_on_a_full_disk_by_the_real_command(tmp_path: Path) -> None:
     options += ["--record", str(tmp_path / "rec"), "--events", str(tmp_path / "events")]
     command = [sys.executable, "-m", "agent.cli", "talk", str(config), *options]
     printed: list[str] = []
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12000, -1)),  # noqa: PLW1509
-        env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "nothing")},
+    with ended(
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12000, -1)),  # noqa: PLW1509
+            env={**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "nothing")},
+        )
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

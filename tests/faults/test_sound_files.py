@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -259,12 +260,11 @@ def test_a_pipe_is_played_from_its_beginning(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     data = wav(np.rint(RAMP * 32768).astype("<i2").tobytes(), rate=16000, size=2**32 - 1)
-    if os.fork() == 0:
-        pipe.write_bytes(data)
-        os._exit(0)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
     microphone = WavMicrophone(pipe, silence=0)
     assert sum(map(len, microphone._pieces(160))) == 4000
-    os.wait()
+    writer.join()
 
 
 def test_blocks_are_the_file(tmp_path: Path) -> None:

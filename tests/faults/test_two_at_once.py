@@ -23,6 +23,7 @@ from agent.errors import ParleyError
 from agent.events import Audio, Event, TurnCommitted, UserTranscript, WarningEvent
 from agent.guards.files import lock, reopen
 from tests.faults.disk import codes
+from tests.processes import ended
 
 TALKER = """
 import sys
@@ -72,7 +73,7 @@ def test_conversations_begun_in_the_same_second_by_several_processes(tmp_path: P
 
 
 def test_a_conversation_that_somebody_has(tmp_path: Path) -> None:
-    with program(HOLDER, tmp_path) as holder:
+    with ended(program(HOLDER, tmp_path)) as holder:
         assert holder.stdout is not None
         name = holder.stdout.readline().strip()
         before = (tmp_path / f"{name}.jsonl").read_bytes()

@@ -13,6 +13,7 @@ from agent.cli import main as cli
 from agent.errors import AudioError, ConfigError, StageError
 from llm_adapters import LanguageModelError
 from stt import SpeechToTextError
+from tests.processes import ended
 from tts import TextToSpeechError
 
 Run = Callable[[Callable[[], object]], int]
@@ -185,7 +186,7 @@ def test_a_signal_ends_it_cleanly(
         )
     finally:
         signal.signal(signal.SIGINT, previous)
-    with process:
+    with ended(process):
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)

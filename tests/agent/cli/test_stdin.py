@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent.cli.stdin import _Decoder, read_text
 from agent.errors import ParleyError
+from tests.processes import ended
 
 pytestmark = pytest.mark.anyio
 
@@ -171,9 +172,8 @@ async def main():
 anyio.run(main, backend={backend!r})
 print("done")
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with ended(subprocess.Popen([sys.executable, "-c", program], **pipes)) as process:
         assert process.wait(timeout=20) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b"done\n"

@@ -23,6 +23,7 @@ from agent.server.errors import ApiError
 from agent.server.running import Place, listen, running
 from agent.server.server import ServeError, Server
 from tests.paths import ROOT
+from tests.processes import ended
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +155,8 @@ def test_what_it_does_not_start_with(
 @pytest.mark.realtime
 def test_the_command_ends_cleanly_with_sigterm() -> None:
     command = [sys.executable, "-m", "agent.cli", "serve", "offline", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    serve = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with ended(serve) as process:
         assert process.stdout is not None
         lines = []
         for line in process.stdout:

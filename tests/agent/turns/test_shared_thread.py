@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from agent.turns.shared_thread import SharedThread
@@ -116,3 +117,36 @@ async def test_the_traveller_is_cancelled() -> None:
             await anyio.wait_all_tasks_blocked()
             gated.go_on.set()
     assert results == [1]
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_the_next_traveller_is_cancelled_before_the_trip(steps: int) -> None:
+    """The jobs that were to go along are done by another."""
+    gated = Gated()
+    scope = anyio.CancelScope()
+    results: list[int] = []
+
+    async def travel() -> None:
+        await gated.thread.run(gated.first)
+        for _ in range(steps):
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+
+    async def next_one() -> None:
+        with scope:
+            await gated.thread.run(gated.job(0))
+
+    async def call(number: int) -> None:
+        results.append(await gated.thread.run(gated.job(number)))
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(travel)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(next_one)
+            await anyio.wait_all_tasks_blocked()
+            for number in (1, 2):
+                tasks.start_soon(call, number)
+            await anyio.wait_all_tasks_blocked()
+            gated.go_on.set()
+    assert sorted(results) == [1, 2]

@@ -16,6 +16,7 @@ from agent.audio.wav import WavWriter, read_audio
 from agent.cli import main as cli
 from agent.cli.commands import say
 from agent.errors import AudioError, ConfigError, ParleyError
+from tests.processes import ended
 from tts.espeak import Espeak
 
 
@@ -113,14 +114,14 @@ class TestStdin:
         )
 
     def test_text_is_spoken(self, tmp_path: Path) -> None:
-        with self.start("-o", tmp_path / "out.wav") as process:
+        with ended(self.start("-o", tmp_path / "out.wav")) as process:
             _, complaints = process.communicate(b"Hello there. This is it.\n", timeout=30)
         assert (process.returncode, complaints) == (0, b"")
         pcm, rate = read_audio(tmp_path / "out.wav")
         assert 1 < len(pcm) / rate < 4
 
     def test_what_precedes_a_wrong_byte_is_spoken(self, tmp_path: Path) -> None:
-        with self.start("-o", tmp_path / "out.wav") as process:
+        with ended(self.start("-o", tmp_path / "out.wav")) as process:
             _, complaints = process.communicate(b"Hello there. This \xff", timeout=30)
         assert process.returncode == 1
         assert complaints.startswith(b"parley: stdin is not UTF-8 at byte 18: 0xff")

@@ -14,6 +14,7 @@ from wyoming.tts import Synthesize, SynthesizeVoice
 from agent.cli.main import main
 from tests.agent.server.wyoming.conftest import ask, client
 from tests.agent.server.wyoming.test_connection import spoken
+from tests.processes import ended
 
 pytestmark = pytest.mark.realtime
 
@@ -22,7 +23,8 @@ STOPPED = "synthesize-stopped"
 
 def test_it_hears_what_it_says_and_answers() -> None:
     command = [sys.executable, "-m", "agent.cli", "serve", "offline", "--port", "0"]
-    with subprocess.Popen([*command, "--wyoming", "0"], stdout=subprocess.PIPE, text=True) as serve:
+    command += ["--wyoming", "0"]
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as serve:
         try:
             assert serve.stdout is not None
             line = next(line for line in serve.stdout if line.startswith("wyoming"))
