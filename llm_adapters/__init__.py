@@ -18,6 +18,7 @@ from llm_adapters.protocol import WarmsUp as WarmsUp
 ADAPTERS = {
     "auto": "llm_adapters.auto:Auto",
     "eliza": "llm_adapters.eliza:Eliza",
+    "llama": "llm_adapters.llama:Llama",
     "openai": "llm_adapters.openai:OpenAI",
 }
 """Built-in adapters by name; other packages add theirs as entry points of group `parley.llm`."""

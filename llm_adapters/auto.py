@@ -113,5 +113,6 @@ def choose(found: Sequence[Server], wanted: str | None) -> tuple[Server, str]:
         )
     raise LanguageModelError(
         f"no language model was found: start one ({', '.join(SERVERS)}), set OPENAI_API_KEY, or "
-        "write llm: {adapter: eliza}, which needs none"
+        "write llm: {adapter: llama, model: Qwen/Qwen2.5-0.5B-Instruct-GGUF}, or adapter: eliza, "
+        "which need neither"
     )

@@ -6,6 +6,7 @@ needs inside `run`: the command line itself must start at once.
 
 import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ class Parser(argparse.ArgumentParser):
             "--debug",
             action="store_true",
             default=argparse.SUPPRESS,
-            help="show the traceback of an error",
+            help="show the traceback of an error, and the log of llama.cpp",
         )
 
 
@@ -49,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a character shows another one.
         sys.stdout.reconfigure(errors="replace")
     learn_environment(os.environ)
+    if "--debug" in arguments:
+        logging.getLogger("llm_adapters").setLevel(logging.DEBUG)
     with guarded(), signals():
         try:
             try:

@@ -29,7 +29,7 @@ from agent.doctor.checks_server import server
 from agent.doctor.finding import Finding
 from agent.doctor.gpu import nvidia_gpus
 from agent.doctor.installation import installation
-from agent.doctor.model_caches import dia2_model, smart_turn_model, whisper_model
+from agent.doctor.model_caches import dia2_model, llama_model, smart_turn_model, whisper_model
 from agent.errors import AudioError
 from llm_adapters import LanguageModelError
 from stt import SpeechToTextError
@@ -82,12 +82,14 @@ OF_ENGINE = {
     "auto": ("openai",),
     "pocketsphinx": ("pocketsphinx",),
     "whisper": ("ctranslate2", "huggingface_hub"),
+    "llama": ("openai", "xllamacpp"),
     "openai": ("openai",),
     "espeak": ("espeakng-loader",),
     "dia2": ("torch", "safetensors", "tokenizers", "huggingface_hub"),
 }
 _EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "tokenizers"), f"{NAME}[dia2]"),
+    "xllamacpp": f"{NAME}[llama]",
     "mcp": f"{NAME}[mcp]",
     "pywebrtc-audio": f"{NAME}[echo]",
 }
@@ -179,6 +181,8 @@ async def language_models(config: Config) -> list[Finding]:
 
 
 async def _language_model(section: EngineSection) -> Finding:
+    if section.engine_name == "llama":
+        return await anyio.to_thread.run_sync(llama_model, section)
     finding = await _loads("llm", section, create_llm)
     if finding.state != "ok" or section.engine_name != "openai":
         return finding

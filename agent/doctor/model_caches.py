@@ -6,6 +6,8 @@ from pathlib import Path
 from agent.config.engines import EngineSection
 from agent.doctor.finding import Finding
 from agent.turns.smart_turn import FILE as SMART_TURN
+from llm_adapters import LanguageModelError
+from llm_adapters.llama.files import check, find_cached
 from tts.extras import pip_install
 
 _DOWNLOADS = "parley talk downloads it when it first starts with this configuration"
@@ -42,6 +44,18 @@ def smart_turn_model(model: str) -> Finding:
     if isinstance(try_to_load_from_cache(model, SMART_TURN), str):
         return Finding("ok", subject, f"model {model} is downloaded")
     return Finding("missing", subject, f"model {model} is not downloaded yet", _DOWNLOADS)
+
+
+def llama_model(section: EngineSection) -> Finding:
+    """The file that llama.cpp would load. Blocking."""
+    model, subject = str(section.arguments().get("model")), "llm llama"
+    try:
+        if (path := find_cached(model)) is None:
+            return Finding("missing", subject, f"{model} is not downloaded yet", _DOWNLOADS)
+        check(path)
+    except LanguageModelError as error:
+        return Finding("missing", subject, str(error), "correct llm.model")
+    return Finding("ok", subject, f"model {path} is there")
 
 
 def dia2_model(section: EngineSection) -> Finding:

@@ -125,14 +125,30 @@ def _recognisers(machine: Machine, languages: Sequence[str]) -> Iterator[Choice]
 
 
 def _language_models(machine: Machine) -> Iterator[Choice]:
-    """Servers that answer, those on this computer first; then what comes along."""
+    """Servers that answer, those on this computer first; then llama.cpp; then what comes along."""
     for server in machine.servers:
         for model in server.models[:4]:
             section = {"adapter": "openai", "model": model, "base_url": server.url}
             section |= {"api_key": "none"} if server.local else {}
             why = "answers on this computer" if server.local else "your account: text goes there"
             yield Choice(section, f"{model} ({server.name})", why)
+    if not machine.memory or machine.memory >= 2:
+        large = machine.cores >= 6 and (machine.memory == 0 or machine.memory >= 6)
+        yield from map(_qwen, ("1.5B", "0.5B") if large else ("0.5B",))
     yield Choice({"adapter": "eliza"}, "Eliza", "comes along; rules only, talks about little")
+
+
+_QWEN = {"1.5B": 1120, "0.5B": 490}
+"""Megabytes of each size."""
+
+
+def _qwen(size: str) -> Choice:
+    """A language model on this computer's processor, without a server."""
+    repository = f"Qwen/Qwen2.5-{size}-Instruct-GGUF"
+    file = f"qwen2.5-{size.lower()}-instruct-q4_k_m.gguf"
+    download = Download(repository, (file,), _QWEN[size], whole=False)
+    section = {"adapter": "llama", "model": f"{repository}:{file}"}
+    return Choice(section, f"Qwen2.5 {size}", "needs no server and no account", (download,))
 
 
 def _voices(machine: Machine, language: str) -> Iterator[Choice]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
@@ -51,6 +52,9 @@ MaxTokens = Annotated[
 
 class OpenAI:
     """Client of streamed chat completions. Nothing is imported or connected before `load`."""
+
+    _proxies = True
+    """Whether those of the environment are used."""
 
     def __init__(
         self,
@@ -120,7 +124,10 @@ class OpenAI:
             key = find_key(self._api_key, needed=self._request.is_openai)
             check_url(self._base_url)
             self._client = await anyio.to_thread.run_sync(
-                make_client, self._base_url, key, self._connect_timeout
+                partial(make_client, proxies=self._proxies),
+                self._base_url,
+                key,
+                self._connect_timeout,
             )
             self._endpoint = Endpoint(self._base_url, self._model, key)
 

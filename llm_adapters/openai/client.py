@@ -41,8 +41,13 @@ def check_url(url: str) -> None:
         )
 
 
-def make_client(url: str, key: str, connect_timeout: float) -> "AsyncOpenAI":
-    """Import the package and make its client: slow, so for a thread. Raises LanguageModelError."""
+def make_client(
+    url: str, key: str, connect_timeout: float, *, proxies: bool = True
+) -> "AsyncOpenAI":
+    """Import the package and make its client: slow, so for a thread. Raises LanguageModelError.
+
+    `proxies`: whether those of the environment may stand between.
+    """
     try:
         import openai
     except ImportError as error:
@@ -57,7 +62,7 @@ def make_client(url: str, key: str, connect_timeout: float) -> "AsyncOpenAI":
         base_url=url,
         max_retries=0,  # the adapter retries, and knows when not to
         timeout=timeout,
-        http_client=limited_client(timeout=timeout),
+        http_client=limited_client(timeout=timeout, trust_env=proxies),
     )
     _ = client.chat.completions  # imported on first use
     return client

@@ -56,6 +56,8 @@ class Endpoint:
     url: str
     model: str
     key: str = field(repr=False)
+    log: str = "look at the server's log"
+    """Where more is to be read."""
 
     @property
     def address(self) -> str:
@@ -97,13 +99,11 @@ class Endpoint:
                 "said a word, raise llm.max_tokens"
             )
         why = f" ({finish})" if finish not in {None, "stop"} else ""
-        return EmptyReplyError(f"empty reply from {self.address}{why}: look at the server's log")
+        return EmptyReplyError(f"empty reply from {self.address}{why}: {self.log}")
 
     def broken_off(self) -> RequestError:
         """A connection that was lost after the first word."""
-        return RequestError(
-            f"{self.address} broke off in the middle of its reply: look at the server's log"
-        )
+        return RequestError(f"{self.address} broke off in the middle of its reply: {self.log}")
 
     def explain(self, error: Exception, *, begun: bool) -> RequestError:
         """The meaning of what the client raised; `begun` once text of the reply has come."""
@@ -144,7 +144,7 @@ class Endpoint:
                     passes=True,
                 )
         return RequestError(
-            f"{self.address} closed the connection before its reply: look at the server's log",
+            f"{self.address} closed the connection before its reply: {self.log}",
             passes=True,
         )
 
@@ -172,7 +172,7 @@ class Endpoint:
             if not _TOO_MUCH.search(detail):
                 detail = ""  # nothing against this request
         elif status >= 500:
-            message = f"{self.address} failed ({status}): {detail}: look at the server's log"
+            message = f"{self.address} failed ({status}): {detail}: {self.log}"
         else:
             message = f"{self.address} rejects the request ({status}): {detail}"
         return RequestError(

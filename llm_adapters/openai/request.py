@@ -1,7 +1,7 @@
 """Requests of chat completions, and what the endpoint turns out not to take."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class Request:
     """Tokens of the prompt."""
     temperature: float | None
     max_tokens: int | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What the endpoint knows besides the protocol."""
     summary: Summary = field(default_factory=Summary)
     """What the model is told of the turns that are left out."""
     size: int = 0
@@ -47,6 +49,8 @@ class Request:
         }
         if "stream_options" not in self._without:
             body["stream_options"] = {"include_usage": True}
+        if self.extra:
+            body["extra_body"] = dict(self.extra)
         if tools:
             body["tools"] = [_tool(tool) for tool in tools]
         if self.temperature is not None:

@@ -5,7 +5,6 @@ card played is written down by bare faster-whisper, and is what the events say w
 """
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -18,7 +17,6 @@ from tests.e2e.test_conversation import parley_talk, say
 from tests.real import kit
 from tests.real.clips import SAMPLE_RATE, Pcm
 from tests.real.hearing import bare, even
-from tests.real.language_model import serving
 from tests.real.words import words
 from tests.soundcards import SoundCards, Tape
 
@@ -30,7 +28,7 @@ agent: {{instructions: "You are a helpful guide. Answer in three long sentences.
 microphone: {{latency: 0.05}}
 speaker: {{latency: 0.06}}
 stt: {{engine: whisper, model: {whisper}, language: en}}
-llm: {{adapter: openai, base_url: "{url}", model: smollm2, temperature: 0, max_tokens: 60}}
+llm: {{adapter: llama, model: {llm}, context: 2048, temperature: 0, max_tokens: 60}}
 tts: {voice}
 """
 HEARD_S = 2.5
@@ -41,12 +39,6 @@ HEARD_S = 2.5
 def anyio_backend() -> str:
     """The models are tested, not the loop."""
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving() as running:
-        yield running
 
 
 def voice(engine: str) -> str:
@@ -62,8 +54,8 @@ def written_down(tape: list[Pcm]) -> list[str]:
 
 
 @pytest.mark.parametrize("engine", ["piper", "kokoro"])
-async def test_the_loop(engine: str, url: str, soundcards: SoundCards, tmp_path: Path) -> None:
-    settings = CONFIG.format(whisper=kit.whisper(), url=url, voice=voice(engine))
+async def test_the_loop(engine: str, soundcards: SoundCards, tmp_path: Path) -> None:
+    settings = CONFIG.format(whisper=kit.whisper(), llm=kit.language_model(), voice=voice(engine))
     tape = Tape()
     async with (
         parley_talk(tmp_path, soundcards, settings, patience=150) as (process, log),

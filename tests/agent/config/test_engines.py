@@ -84,7 +84,7 @@ class TestNames:
 
     def test_an_unknown_name_near_none_tells_all(self) -> None:
         with pytest.raises(
-            ConfigError, match=r"^unknown adapter 'zzz'; there are auto, eliza, openai$"
+            ConfigError, match=r"^unknown adapter 'zzz'; there are auto, eliza, llama, openai$"
         ):
             LLM.schema("zzz")
 

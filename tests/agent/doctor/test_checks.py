@@ -16,6 +16,7 @@ from agent.doctor.finding import Finding
 from agent.doctor.installation import installation
 from agent.doctor.model_caches import dia2_model
 from agent.errors import AudioError
+from tests.llm_adapters.llama.tiny import write_model
 from tests.paths import AUDIO, ROOT
 from tts.extras import NAME, pip_install
 
@@ -82,6 +83,25 @@ class TestEngines:
         (finding,) = await checks.recognition(config(stt={"engine": "whisper", "model": model}))
         assert finding.state == "missing"
         assert told in finding.detail
+
+    async def test_a_model_of_llama_cpp(self, tmp_path: Path) -> None:
+        path = tmp_path / "model.gguf"
+        llm = {"adapter": "llama", "model": str(path)}
+        (finding,) = await checks.language_models(config(llm=llm))
+        assert (finding.state, finding.subject) == ("missing", "llm llama")
+        assert f"there is no file {path}" in finding.detail
+        there = {"adapter": "llama", "model": "nobody/nothing-at-all"}
+        (finding,) = await checks.language_models(config(llm=there))
+        assert "is not downloaded yet" in finding.detail
+        path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+        (finding,) = await checks.language_models(config(llm=llm))
+        assert finding.state == "missing"
+        assert "is no GGUF file" in finding.detail
+        write_model(path)
+        (finding,) = await checks.language_models(config(llm=llm))
+        assert finding == Finding("ok", "llm llama", f"model {path} is there")
+        found = await checks.packages(config(llm=llm))
+        assert "xllamacpp" in {each.subject for each in found if each.state == "ok"}
 
 
 class TestMachine:

@@ -84,11 +84,12 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], list[str]]
 def test_asked_for_each_part(
     answers: Callable[[list[str]], list[str]], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked = answers(["en", "3", "3", "yes", "no"])
+    asked = answers(["en", "3", "2", "3", "yes", "no"])
     assert main(["setup", "-o", "mine.yaml"]) == 0
     assert [question.partition(" [")[0] for question in asked] == [
         "languages you speak to it",
         "stt",
+        "llm",
         "tts",
         "9 MB are downloaded, as far as they are not here yet; go on",
         "speak, and hear it",
@@ -134,6 +135,8 @@ def test_a_mirror_is_filled_for_another_machine(
         **{f"Systran/faster-whisper-{s}/model.bin": b"x" for s in ("base", "tiny", "small")},
         "rhasspy/piper-voices/de/de_DE/thorsten/medium/de_DE-thorsten-medium.onnx": b"y",
         "rhasspy/piper-voices/de/de_DE/thorsten/medium/de_DE-thorsten-medium.onnx.json": b"{}",
+        "Qwen/Qwen2.5-0.5B-Instruct-GGUF/qwen2.5-0.5b-instruct-q4_k_m.gguf": b"q",
+        "Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q4_k_m.gguf": b"q",
         "pipecat-ai/smart-turn-v3/smart-turn-v3.2-cpu.onnx": b"z",
     }
     monkeypatch.setattr(setup, "TRIAL", 1.0)

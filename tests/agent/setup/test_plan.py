@@ -55,6 +55,23 @@ def test_a_server_on_this_computer_comes_before_an_account_and_both_before_what_
 
 
 @pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (machine(cores=8), ["Qwen2.5 1.5B", "Qwen2.5 0.5B", "Eliza"]),
+        (machine(cores=2), ["Qwen2.5 0.5B", "Eliza"]),
+        (machine(cores=8, memory=4), ["Qwen2.5 0.5B", "Eliza"]),
+        (machine(memory=1), ["Eliza"]),
+    ],
+)
+def test_a_model_without_a_server_where_none_answers(given: Machine, wanted: list[str]) -> None:
+    choices = propose(given, ["en"]).llm
+    assert titles(choices) == wanted
+    for choice in choices[:-1]:
+        (download,) = choice.downloads
+        assert choice.section["model"] == f"{download.repository}:{download.files[0]}"
+
+
+@pytest.mark.parametrize(
     ("language", "wanted"),
     [
         ("en", ["Kokoro af_heart", "Piper en_US-lessac-medium", "espeak en"]),

@@ -1,0 +1,55 @@
+"""Program of a process of its own: llama.cpp with a model, behind its own server on loopback.
+
+Its first line on stdin is a JSON object (`main` reads it); it writes the server's URL when the
+model is loaded, and ends when stdin does. To be run as a file, without the packages around it.
+"""
+
+import json
+import os
+import signal
+import sys
+
+BATCH = 64
+"""Tokens of a prompt that are read at once: a request that is cancelled ends after that many. With
+more it is hardly faster."""
+KEPT_PROMPTS = 256
+"""MB of prompts that are remembered besides the latest one, of other conversations or a summary."""
+ERRORS, EVERYTHING = 2, 4
+"""What is logged."""
+
+
+def main() -> int:
+    """Serve until stdin ends; 1 if the model cannot be loaded, and the log says why."""
+    options = json.loads(sys.stdin.readline())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to understand
+    os.environ["GGML_NO_BACKTRACE"] = "1"  # nobody wants a debugger's
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = options["model"]
+    params.n_ctx = options["context"]
+    params.n_parallel = 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options["threads"]
+    params.n_batch = params.n_ubatch = BATCH
+    params.cache_ram_mib = KEPT_PROMPTS
+    params.n_cache_reuse = BATCH  # what follows when the oldest turns are left out
+    params.enable_reasoning = 0  # nobody waits for a voice that thinks
+    params.verbosity = EVERYTHING if options["debug"] else ERRORS
+    # Others on this computer have no business with it.
+    params.api_keys = [options["key"]]
+    params.endpoint_slots = params.ui = False
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:
+        return 1
+    print(server.listening_address, flush=True)
+    if not options["debug"]:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # nobody reads it any more
+        os.dup2(nowhere, 2)
+    sys.stdin.read()
+    os._exit(0)  # at once, whatever it computes
+
+
+if __name__ == "__main__":
+    sys.exit(main())
