@@ -172,8 +172,8 @@ async def main():
 anyio.run(main, backend={backend!r})
 print("done")
 """
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with ended(subprocess.Popen([sys.executable, "-c", program], **pipes)) as process:
+    command, pipe = [sys.executable, "-c", program], subprocess.PIPE
+    with ended(subprocess.Popen(command, stdin=pipe, stdout=pipe)) as process:
         assert process.wait(timeout=20) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b"done\n"
