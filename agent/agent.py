@@ -186,10 +186,13 @@ class Agent:
             )
             gate = Gate()
             segmenter = self._segmenter(config, echo, session, tell)
-            conversation = Conversation(session, gate, segmenter, config, self.voice)
+            stt = self.stt.conversation()
+            conversation = Conversation(
+                session, gate, segmenter, stt, config=config, voice=self.voice
+            )
             told.append(conversation.tell)
             heard = Graph(microphone, name="microphone").then(Inlet(tell)).then(echo).then(gate)
-            transcribe = self._transcriber(config, segmenter, tell, keep_sound=remembered)
+            transcribe = self._transcriber(stt, config, segmenter, tell, keep_sound=remembered)
             graph = heard.then(segmenter).then(transcribe).then(session)
             controls = Controls(speaker.playback, session.history)
             language = getattr(config.stt, "language", None)
@@ -272,10 +275,16 @@ class Agent:
         )
 
     def _transcriber(
-        self, config: Config, segmenter: TurnSegmenter, report: Report, *, keep_sound: bool
+        self,
+        stt: GuardedSpeechToText,
+        config: Config,
+        segmenter: TurnSegmenter,
+        report: Report,
+        *,
+        keep_sound: bool,
     ) -> Transcriber:
         return Transcriber(
-            self.stt.conversation(),
+            stt,
             report,
             keep_sound=keep_sound and isinstance(self.tts, ConversationalSpeech),
             preemptive=config.turn.speculate != "off",

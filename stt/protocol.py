@@ -117,11 +117,13 @@ class AdjustableRecogniser(Protocol):
         prompt: str = "",
         translate: bool = False,
         word_times: bool = False,
+        partials: bool = False,
     ) -> AbstractAsyncContextManager[Recognition]:
         """Open the recognition of one utterance.
 
         `language`: a code such as en, None as configured; `prompt`: words that are likely;
-        `translate`: into English. Raises SpeechToTextError for what it cannot.
+        `translate`: into English; `partials`: somebody is speaking now, and `feed` gives partial
+        transcripts as it does for `listen`. Raises SpeechToTextError for what it cannot, at once.
         """
 
 

@@ -12,6 +12,7 @@ from agent.conversation.events import Silenced, WordsAwaited
 from agent.conversation.history import History
 from agent.conversation.request import Request
 from agent.conversation.session import Session
+from agent.engines.stt import GuardedSpeechToText
 from agent.events import Event
 from agent.guards.text import valid
 from agent.tools import Tool, function_tool
@@ -35,12 +36,16 @@ class Conversation:
         session: Session,
         gate: Gate,
         segmenter: TurnSegmenter,
+        recogniser: GuardedSpeechToText,
+        *,
         config: Config,
         voice: Callable[[str], TextToSpeech],
     ) -> None:
         """`voice` gives the voice of a name, and raises ConfigError."""
         self.config = config
         """What it goes by now: the agent's, and what `update` has changed."""
+        self.recogniser = recogniser
+        """This conversation's own, as `update` has it listen."""
         self._session = session
         self._gate = gate
         self._segmenter = segmenter
@@ -107,12 +112,15 @@ class Conversation:
         tools: Sequence[Callable[..., Any] | Tool | ToolSpec] | None = None,
         turn: Mapping[str, Any] | None = None,
         sections: Mapping[str, Mapping[str, Any]] | None = None,
+        recognition: Mapping[str, str | None] | None = None,
     ) -> None:
         """Change how the agent behaves from the next turn on; what is not given stays.
 
         `tools` are functions, beside those of the configuration, or the specifications of tools
         that somebody else runs. `turn` are keys of that section of the configuration; `sections`
-        are other ones, such as `interruption`. Raises ConfigError, and then nothing has changed.
+        are other ones, such as `interruption`. `recognition`: the `language` of the user, a code
+        such as en, and a `prompt`, words that are likely; without them as configured. Raises
+        ConfigError, SpeechToTextError for a recogniser that cannot; then nothing has changed.
         """
         changes: dict[str, Any] = dict(sections or {})
         if turn is not None:
@@ -121,6 +129,10 @@ class Conversation:
             changes["agent"] = {**changes.get("agent", {}), "instructions": valid(instructions)}
         config = self.config.changed(changes)
         spoken = self._voice(voice) if isinstance(voice, str) else voice
+        if recognition is not None:
+            self.recogniser.adjust(
+                language=recognition.get("language"), prompt=recognition.get("prompt") or ""
+            )
         if tools is not None:
             self._offer(tools)
         if spoken is not None:

@@ -67,15 +67,29 @@ class GuardedSpeechToText:
         await self._border.aclose()
 
     def conversation(self) -> "GuardedSpeechToText":
-        """Return it for one conversation: what the recogniser learns there stays there."""
-        if not isinstance(self._stt, ConversationalRecogniser):
-            return self
+        """Return it for one conversation: what it learns or is told there stays there."""
         other = copy(self)
-        other._stt = engine = self._stt.conversation()
-        other._listen = engine.listen
-        if isinstance(engine, AdjustableRecogniser):
+        if isinstance(self._stt, ConversationalRecogniser):
+            other._stt = self._stt.conversation()
+        other._listen = other._stt.listen
+        if isinstance(other._stt, AdjustableRecogniser):
             other.listen_with = other._listen_with
         return other
+
+    def adjust(self, *, language: str | None = None, prompt: str = "") -> None:
+        """Recognise otherwise than configured from the next utterance on; nothing as configured.
+
+        For one that has `listen_with`. Raises SpeechToTextError for what it cannot, and then
+        nothing has changed.
+        """
+        listen: Callable[[], AbstractAsyncContextManager[Recognition]] = self._stt.listen
+        if language or prompt:
+            if not isinstance(self._stt, AdjustableRecogniser):
+                raise SpeechToTextError("the recogniser takes no language and no prompt")
+            listen = partial(self._stt.listen_with, language=language, prompt=prompt, partials=True)
+            with self._border.failing():
+                listen()  # what it cannot is told now, and not in every turn
+        self._listen = listen
 
     def listen(self) -> AbstractAsyncContextManager["GuardedRecognition"]:
         """Recognise one utterance. Raises SpeechToTextError, also when it hangs."""

@@ -143,6 +143,7 @@ class Whisper:
         prompt: str = "",
         translate: bool = False,
         word_times: bool = False,
+        partials: bool = False,
     ) -> AbstractAsyncContextManager[WhisperRecognition]:
         """Recognise one utterance otherwise than configured (`stt.AdjustableRecogniser`)."""
         decoder = self._loaded()
@@ -154,7 +155,7 @@ class Whisper:
             hotwords=prompt.split() or decoder.hotwords, word_times=word_times, translate=translate
         )
         heard = self._heard if language is None else ConversationLanguage(language)
-        return self._listen(heard, adjusted)
+        return self._listen(heard, adjusted, partials=partials)
 
     def _loaded(self) -> Decoder:
         if self._decoding.decoder is None:
@@ -163,11 +164,11 @@ class Whisper:
 
     @asynccontextmanager
     async def _listen(
-        self, language: ConversationLanguage, decoder: Decoder | None
+        self, language: ConversationLanguage, decoder: Decoder | None, *, partials: bool = True
     ) -> AsyncIterator[WhisperRecognition]:
         self._loaded()
         recognition = WhisperRecognition(self._decoding, language, decoder)
-        if not self._partials or decoder is not None:
+        if not self._partials or not partials:
             yield recognition
             return
         failure: Exception | None = None  # of the caller's, which the group would wrap

@@ -4,6 +4,7 @@ It is one conversation with the agent. Turn-taking is the conversation's own: wh
 told as server events, and what the client wants is done through the conversation's handle.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -55,12 +56,15 @@ from agent.server.realtime.input_buffer import InputBuffer
 from agent.server.realtime.item_events import ItemEvents
 from agent.server.realtime.items import Items, new_id
 from agent.server.realtime.responses import Response, Shape
-from agent.server.realtime.settings import SessionSettings, defaults
+from agent.server.realtime.settings import SessionSettings, Transcription, defaults
 from agent.server.realtime.speed import AtSpeed
 from agent.server.realtime.user_turns import UserTurns
 from agent.server.realtime.wishes import Wishes
 from agent.server.recording import SessionRecording
+from stt import AdjustableRecogniser, SpeechToTextError
 from tts import TextToSpeech
+
+log = logging.getLogger("parley.server")
 
 LATENCY = "parley.latency"
 """What a client includes to be told where the time of each turn went."""
@@ -143,8 +147,10 @@ class RealtimeSession:
                 answers=self._settings.type == "realtime",
             ) as conversation:
                 self._conversation = conversation
-                self._apply(self._settings)
+                refused = self._begin()
                 self._send({"type": "session.created", "session": self._body()})
+                if refused is not None:
+                    self._send(refused.event())
                 self.begun.set()
                 await self._ended.wait()
         if limit.cancelled_caught:
@@ -183,9 +189,11 @@ class RealtimeSession:
         except RealtimeError as error:
             error.event_id = event.event_id
             self._send(error.event())
-        except ConfigError as error:
-            refused = RealtimeError(str(error), event_id=event.event_id)
-            self._send(refused.event())
+        except Exception as error:
+            log.exception("a client event failed", extra={"session": self.id})
+            message = f"the event could not be handled: {type(error).__name__}"
+            failed = RealtimeError(message, code=None, event_id=event.event_id, kind="server_error")
+            self._send(failed.event())
 
     def hear(self, pcm: NDArray[np.int16], sample_rate: int) -> None:
         """Take sound that came by another way than events. Raises RealtimeError."""
@@ -220,20 +228,40 @@ class RealtimeSession:
         if kind != self._settings.type:
             message = f"a {self._settings.type} session cannot become a {kind} one"
             raise RealtimeError(message, param="session.type")
-        settings = self._settings.merged(session)
-        self._apply(settings)
-        self._settings = settings
+        self._apply(self._settings.merged(session))
         self._send({"type": "session.updated", "session": self._body()})
 
+    def _begin(self) -> RealtimeError | None:
+        """Go by what the session was given to begin with, or else by the agent's own."""
+        try:
+            self._apply(self._settings)
+        except RealtimeError as error:
+            self._apply(defaults(self._agent.config, self._settings.type))
+            return error
+        return None
+
     def _apply(self, settings: SessionSettings) -> None:
-        """Have the conversation go by `settings`. Raises ConfigError."""
-        talk = self._talk
+        """Have the conversation go by `settings`. Raises RealtimeError; nothing has changed."""
+        talk, heard = self._talk, settings.audio.input
+        if heard.transcription is not None and not isinstance(
+            talk.recogniser, AdjustableRecogniser
+        ):
+            heard.transcription = heard.transcription.untold()
         wishes = Wishes(settings, self._voice)
-        sections = settings.sections(self._agent.config)
-        talk.update(instructions=settings.instructions, sections=sections)
+        try:
+            talk.update(
+                instructions=settings.instructions,
+                sections=settings.sections(self._agent.config),
+                recognition=(heard.transcription or Transcription()).recognition,
+            )
+        except SpeechToTextError as error:
+            where = "session.audio.input.transcription.language"
+            raise RealtimeError(str(error), param=where) from None
+        except ConfigError as error:
+            raise RealtimeError(str(error), param="session") from None
         talk.session.replies.options = wishes.options
-        self._wishes = wishes
-        self._turns.settings = settings.audio.input
+        self._settings, self._wishes = settings, wishes
+        self._turns.settings = heard
 
     def _voice(self, name: str, speed: float) -> TextToSpeech:
         try:

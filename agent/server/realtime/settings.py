@@ -40,6 +40,19 @@ class Transcription(Part):
     keywords: list[str] | None = Field(default=None, max_length=1000)
     delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
+    @property
+    def recognition(self) -> dict[str, str | None]:
+        """What the recogniser is told: the one language, and the words that are likely."""
+        languages = [self.language] if self.language else self.languages or []
+        code = languages[0].replace("_", "-").partition("-")[0] if len(languages) == 1 else ""
+        words = [self.prompt or "", *(self.keywords or ())]
+        return {"language": code.lower() or None, "prompt": " ".join(filter(None, words))}
+
+    def untold(self) -> "Transcription":
+        """Return what is left of it where the recogniser can be told nothing."""
+        nothing = dict.fromkeys(("language", "prompt", "languages", "keywords"))
+        return self.model_copy(update=nothing)
+
 
 class ServerVad(Part):
     """Silence of a fixed length ends a turn."""

@@ -7,6 +7,7 @@ stops its player, and "mm-hm" is no reason to.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from agent.conversation.activity import (
@@ -38,6 +39,15 @@ class _Turn:
     """Words of the transcript that were sent."""
     seen: tuple[str, ...] = ()
     """The words at the last partial transcript."""
+    agreed: int = 0
+    """Words at its beginning that two transcripts agree on; not the last, which may be half one."""
+
+    def hear(self, text: str, *, final: bool) -> None:
+        """Take a transcript of it so far."""
+        words = tuple(text.split())
+        pairs = zip(words[:-1], self.seen, strict=False)
+        self.agreed = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self.text, self.final, self.seen = text, final, words
 
 
 class UserTurns:
@@ -98,7 +108,7 @@ class UserTurns:
         """What is understood of it."""
         if (turn := self._turns.get(event.turn)) is None:
             return
-        turn.text, turn.final = event.text, event.final
+        turn.hear(event.text, final=event.final)
         if turn.has_item:
             self._transcript(turn)
 
@@ -178,24 +188,16 @@ class UserTurns:
             item.body["content"][0]["transcript"] = turn.text
         if self.settings.transcription is None:
             return
-        words = tuple(turn.text.split())
         if turn.final:
             seconds = max(0.0, (turn.stop or turn.start) - turn.start)
             usage = {"type": "duration", "seconds": round(seconds, 3)}
             told = {**self._of("completed", turn.item), "transcript": turn.text, "usage": usage}
             self._send(told)
             return
-        # Only words that two transcripts agree on, and not the last: it may be half a word.
-        stable = 0
-        for one, other in zip(words[:-1], turn.seen, strict=False):
-            if one != other:
-                break
-            stable += 1
-        turn.seen = words
-        if stable > turn.sent:
-            delta = " ".join(words[turn.sent : stable])
+        if turn.agreed > turn.sent:
+            delta = " ".join(turn.seen[turn.sent : turn.agreed])
             delta = f" {delta}" if turn.sent else delta
-            turn.sent = stable
+            turn.sent = turn.agreed
             self._send({**self._of("delta", turn.item), "delta": delta})
 
     @staticmethod

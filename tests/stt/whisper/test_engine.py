@@ -113,12 +113,15 @@ async def test_finish_covers_all_that_was_fed_and_costs_nothing_again() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", [("trio", {"clock": MockClock()})])  # none passes
-async def test_partials_are_words_that_two_hypotheses_agree_on() -> None:
+@pytest.mark.parametrize("prompt", ["", "timer"])
+async def test_partials_are_words_that_two_hypotheses_agree_on(prompt: str) -> None:
     engine, script = scripted(
         "set", "set the", "set a time", "set a timer for", "set a timer for ten"
     )
+    script.hotwords, script.adjusted = [], lambda **_: script
     shown = []
-    async with engine.listen() as recognition:
+    listening = engine.listen_with(prompt=prompt, partials=True) if prompt else engine.listen()
+    async with listening as recognition:
         for start in range(0, len(SPEECH), 1600):
             partial = await recognition.feed(SPEECH[start : start + 1600])
             shown += [partial.text] if partial else []

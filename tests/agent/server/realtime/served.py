@@ -20,6 +20,9 @@ from agent.server.security import Keys
 from agent.server.server import Server
 from tests.agent.fakes import FakeLlm, FakeStt, FakeTts, LoudnessVad
 
+LONGEST = 300.0
+"""Seconds, mostly virtual, that a test's session may take."""
+
 EVENTS: TypeAdapter[RealtimeServerEvent] = TypeAdapter(RealtimeServerEvent)
 
 STORY = [f"word{n} " for n in range(20)]
@@ -27,11 +30,16 @@ STORY = [f"word{n} " for n in range(20)]
 
 
 def an_agent(
-    replies: Sequence[Any] = (), words: Sequence[Any] = (), *, llm: Any = None, **config: Any
+    replies: Sequence[Any] = (),
+    words: Sequence[Any] = (),
+    *,
+    llm: Any = None,
+    stt: Any = None,
+    **config: Any,
 ) -> Agent:
     return Agent(
         Config.model_validate({"echo": "off", **config}),
-        stt=FakeStt(list(words)),
+        stt=stt or FakeStt(list(words)),
         llm=llm or FakeLlm(list(replies)),
         tts=FakeTts(),
         vad=LoudnessVad(),
@@ -106,7 +114,7 @@ class Client:
 
 @asynccontextmanager
 async def connected(agent: Agent, **options: Any) -> AsyncGenerator[Client]:
-    with anyio.fail_after(100_000):
+    with anyio.fail_after(LONGEST):
         client = Client(agent, **options)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.session.run)
