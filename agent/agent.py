@@ -14,6 +14,7 @@ from agent.audio.echo.stage import EchoStage
 from agent.audio.files import PacedSpeaker
 from agent.audio.gate import Gate
 from agent.audio.inlet import Inlet
+from agent.audio.intake import Intake
 from agent.audio.speaker import Speaker
 from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
@@ -191,7 +192,8 @@ class Agent:
                 session, gate, segmenter, stt, config=config, voice=self.voice
             )
             told.append(conversation.tell)
-            heard = Graph(microphone, name="microphone").then(Inlet(tell)).then(echo).then(gate)
+            intake = Intake(Inlet(tell), echo, gate)
+            heard = Graph(microphone, name="microphone").then(intake, name="audio")
             transcribe = self._transcriber(stt, config, segmenter, tell, keep_sound=remembered)
             graph = heard.then(segmenter).then(transcribe).then(session)
             controls = Controls(speaker.playback, session.history)

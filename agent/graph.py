@@ -170,6 +170,17 @@ class _Run:
         tasks.cancel_scope.cancel()
 
 
+async def put(send: MemoryObjectSendStream[I], item: I) -> None:
+    """Send an item, and wait only if there is no room: for many small ones, and who waits anyway.
+
+    `send` itself goes through the event loop each time.
+    """
+    try:
+        send.send_nowait(item)
+    except anyio.WouldBlock:
+        await send.send(item)
+
+
 @asynccontextmanager
 async def task_group() -> AsyncGenerator[TaskGroup, None]:
     """A task group that raises an error that is alone as it is, without a group around it."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 import anyio
 import numpy as np
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectSendStream
 
 from agent.events import MICROPHONE_RATE, Audio
 
@@ -13,7 +13,7 @@ _NOTHING = np.zeros(0, np.float32)
 
 
 class Gate:
-    """A stage that passes the microphone's blocks on, silent while muted, with marks in between."""
+    """A gate makes the microphone's blocks silent while muted, and puts marks between them."""
 
     def __init__(self) -> None:
         self.muted = False
@@ -25,19 +25,12 @@ class Gate:
         self._marks.append(mark)
         self._marked.set()
 
-    async def __call__(
-        self, receive: MemoryObjectReceiveStream[Audio], send: MemoryObjectSendStream[Audio], /
-    ) -> None:
-        """Run until the microphone ends."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._send_marks, send)
-            async for block in receive:
-                await send.send(
-                    replace(block, pcm=np.zeros_like(block.pcm)) if self.muted else block
-                )
-            tasks.cancel_scope.cancel()
+    def pass_on(self, block: Audio) -> Audio:
+        """Return a block as it may be heard."""
+        return replace(block, pcm=np.zeros_like(block.pcm)) if self.muted else block
 
-    async def _send_marks(self, send: MemoryObjectSendStream[Audio]) -> None:
+    async def send_marks(self, send: MemoryObjectSendStream[Audio]) -> None:
+        """Send each mark when it is made, until cancelled."""
         while True:
             await self._marked.wait()
             self._marked = anyio.Event()

@@ -3,8 +3,6 @@
 import sys
 from dataclasses import replace
 
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-
 from agent.events import Audio, Report, WarningEvent
 from agent.guards.audio import SampleGuard
 
@@ -21,7 +19,7 @@ _CURES = {
 
 
 class Inlet:
-    """A stage that passes the microphone's blocks on, as finite samples in [-1, 1].
+    """An inlet makes the microphone's blocks finite samples in [-1, 1].
 
     Tells once of each kind of bad sample, and of a microphone that gives digital silence.
     """
@@ -33,14 +31,11 @@ class Inlet:
         self._limit = DEAD_AT_FIRST
         self._told = False
 
-    async def __call__(
-        self, receive: MemoryObjectReceiveStream[Audio], send: MemoryObjectSendStream[Audio], /
-    ) -> None:
-        """Pass on everything, until the microphone ends."""
-        async for block in receive:
-            pcm = self._guard(block.pcm)
-            self._listen(block.duration, silent=not pcm.any())
-            await send.send(block if pcm is block.pcm else replace(block, pcm=pcm))
+    def guard(self, block: Audio) -> Audio:
+        """Return the next block as it should be: the same if it is."""
+        pcm = self._guard(block.pcm)
+        self._listen(block.duration, silent=not pcm.any())
+        return block if pcm is block.pcm else replace(block, pcm=pcm)
 
     def _listen(self, seconds: float, *, silent: bool) -> None:
         if silent:

@@ -83,6 +83,8 @@ def as_samples(pcm: ArrayLike) -> NDArray[np.float32]:
     Raises ValueError that says what they are instead.
     """
     samples = np.asarray(pcm)
+    if samples.dtype == np.float32 and samples.ndim == 1:
+        return samples
     if samples.dtype.kind != "f":
         raise ValueError(
             f"the type is {samples.dtype}, not float32: divide 16-bit samples by 32768"

@@ -97,6 +97,7 @@ async def running(server: Server, place: Place) -> AsyncGenerator[str, None]:
             ws_max_size=MAX_MESSAGE,
             ws_ping_interval=PING,
             ws_ping_timeout=PING,
+            ws_per_message_deflate=False,  # sound does not shrink, and each would take its time
             server_header=False,
             timeout_graceful_shutdown=1,
             ssl_certfile=place.tls_cert,

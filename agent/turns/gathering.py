@@ -22,13 +22,20 @@ class Gathering:
         self._next: Audio | None = None  # taken, and not to be joined
         self._ended = False
 
-    async def receive(self) -> Audio:
-        """Wait for a block, and join to it what waits behind it. Raises EndOfStream."""
+    async def receive(self, *, within: float | None = None) -> Audio:
+        """Wait for a block, and join to it what waits behind it.
+
+        Raises EndOfStream, and TimeoutError when none comes within so many seconds.
+        """
         block, self._next = self._next, None
         if block is None:
             if self._ended:
                 raise anyio.EndOfStream
-            block = await self._receive.receive()
+            if within is None:
+                block = await self._receive.receive()
+            else:
+                with anyio.fail_after(within):
+                    block = await self._receive.receive()
         parts, duration = [block.pcm], block.duration
         while (
             block.mark is None

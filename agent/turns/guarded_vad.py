@@ -7,7 +7,7 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.engines.apart import called_apart
+from agent.engines.apart import CallerApart
 from agent.engines.border import tell
 from agent.errors import ParleyError
 from agent.events import ErrorEvent, WarningEvent
@@ -23,6 +23,7 @@ class GuardedVad:
 
     def __init__(self, vad: Vad) -> None:
         self._vad = vad
+        self._caller = CallerApart()
         self._rest = np.zeros(0, np.float32)  # the beginning of a window
         self._unheard = np.zeros(0, np.float32)  # what the detector has not been given of it
         self._lost = False  # and the detector does not have it
@@ -55,7 +56,7 @@ class GuardedVad:
         failure = f"no answer within {LIMIT:g} s"
         try:
             with anyio.move_on_after(LIMIT), foreign():
-                given = await called_apart(partial(self._vad.feed, unheard))
+                given = await self._caller.call(partial(self._vad.feed, unheard))
                 probabilities = [float(p) for p in given]
                 if all(0 <= p <= 1 for p in probabilities):  # false for NaN
                     self._works()

@@ -117,12 +117,11 @@ class TurnSegmenter:
             patience = STALLED
             while True:
                 waits = self._detector.speaking and not self._manual
-                with anyio.move_on_after(patience if waits else None) as waited:
-                    try:
-                        block = await source.receive()
-                    except anyio.EndOfStream:
-                        break
-                if waited.cancelled_caught:
+                try:
+                    block = await source.receive(within=patience if waits else None)
+                except anyio.EndOfStream:
+                    break
+                except TimeoutError:
                     await self._tell(self._detector.flush(), send)
                     continue
                 patience = max(patience, 2 * block.duration)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agent.audio.inlet import DEAD_AT_FIRST, DEAD_LATER, Inlet
+from agent.audio.intake import Intake
 from agent.events import Audio, Event
 from agent.graph import Graph
 
@@ -27,7 +28,9 @@ async def listen(*stretches: tuple[float, float]) -> list[Any]:
                 at += 0.02
                 await send.send(Audio(np.full(320, level, np.float32), 16000))
 
-    async with Graph(microphone).then(Inlet(report), buffer=0).open(buffer=0) as (_, passed):
+    async with (
+        Graph(microphone).then(Intake(Inlet(report)), buffer=0).open(buffer=0) as (_, passed)
+    ):
         assert [block async for block in passed]
     return told
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import anyio
 import anyio.to_thread
 import numpy as np
+from anyio.abc import TaskGroup, TaskStatus
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
@@ -23,7 +24,6 @@ from agent.audio.echo.canceller import DELAY, FRAME, EchoCanceller
 from agent.audio.echo.meter import EchoMeter, Measurement, Sample
 from agent.audio.echo.reference import Reference
 from agent.audio.echo.timeline import Framer
-from agent.audio.monitor import Monitor
 from agent.audio.output import Output
 from agent.config.sections import EchoMode
 from agent.errors import AudioError
@@ -77,6 +77,7 @@ class EchoStage:
         self._frames = Framer(FRAME)
         self._pending: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._behind = np.zeros(DELAY, np.float32)  # the canceller's delay
+        self._tasks: TaskGroup  # of `follow`
         self._wet = 0.0  # how much of the output is the cleaned signal: all or nothing, faded
         self._begin()
 
@@ -112,19 +113,33 @@ class EchoStage:
         self, receive: MemoryObjectReceiveStream[Audio], send: MemoryObjectSendStream[Audio], /
     ) -> None:
         """Run until the microphone ends."""
-        if self._setting == "off":
-            async for block in receive:
-                await send.send(block)
-            return
         async with anyio.create_task_group() as tasks:
+            await tasks.start(self.follow)
+            async for block in receive:
+                for cleaned in self.clean(block):
+                    await send.send(cleaned)
+            tasks.cancel_scope.cancel()
+
+    async def follow(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Follow what the speaker plays, and measure its echo, until cancelled."""
+        if self._setting == "off":
+            task_status.started()
+            return
+        async with anyio.create_task_group() as self._tasks:
             with closing(self._playback.monitor()) as monitor:
-                tasks.start_soon(self._follow, monitor)
-                async for block in receive:
-                    for cleaned in self._process(block):
-                        await send.send(cleaned)
-                    if sample := self._meter.sample():
-                        tasks.start_soon(self._measure, sample)
-                tasks.cancel_scope.cancel()
+                task_status.started()
+                async for block in monitor:
+                    self.activity.add(block)
+                    self._reference.add(block)
+
+    def clean(self, block: Audio) -> list[Audio]:
+        """Return what can be said of the microphone now, while `follow` runs."""
+        if self._setting == "off":
+            return [block]
+        cleaned = self._process(block)
+        if sample := self._meter.sample():
+            self._tasks.start_soon(self._measure, sample)
+        return cleaned
 
     def _begin(self) -> None:
         """Begin with what the setting says."""
@@ -143,11 +158,6 @@ class EchoStage:
     def _fall_back(self, message: str) -> None:
         self._mode = "half_duplex"
         self._report(WarningEvent("echo", "echo.half_duplex", message))
-
-    async def _follow(self, monitor: Monitor) -> None:
-        async for block in monitor:
-            self.activity.add(block)
-            self._reference.add(block)
 
     async def _measure(self, sample: Sample) -> None:
         self._apply(await anyio.to_thread.run_sync(sample.measure))

@@ -10,6 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.events import Audio
+from agent.graph import put
 from agent.server.realtime.errors import RealtimeError
 
 MAX_WAITING = 900.0
@@ -95,16 +96,26 @@ class InputBuffer:
         """Be the microphone, until it is closed."""
         while True:
             while self._queue:
-                pcm, rate, mark = self._queue.popleft()
+                pcm, rate, mark = self._next()
                 size = round(PIECE * rate)
                 for start in range(0, len(pcm), size):
-                    await send.send(self._heard(pcm[start : start + size], rate))
+                    await put(send, self._heard(pcm[start : start + size], rate))
                 if mark is not None:
                     await send.send(Audio(np.zeros(0, np.float32), rate, self._end or None, mark))
             if self._closed:
                 return
             await self._more.wait()
             self._more = anyio.Event()
+
+    def _next(self) -> tuple[NDArray[np.int16], int, Literal["commit", "clear"] | None]:
+        """Take what waits, small pieces as one: each costs as much on its way as a large one."""
+        pcm, rate, mark = self._queue.popleft()
+        parts, length, most = [pcm], len(pcm), PIECE * rate
+        while mark is None and self._queue and self._queue[0][1] == rate and length < most:
+            pcm, _, mark = self._queue.popleft()
+            parts.append(pcm)
+            length += len(pcm)
+        return (pcm if len(parts) == 1 else np.concatenate(parts)), rate, mark
 
     def _heard(self, pcm: NDArray[np.int16], rate: int) -> Audio:
         seconds = len(pcm) / rate

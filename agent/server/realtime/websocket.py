@@ -103,7 +103,8 @@ class _Connection:
         outbox: Outbox,
         beta: BetaShape | None,
     ) -> None:
-        self._idle = server.settings.idle_minutes * 60
+        self._patience = server.settings.idle_minutes * 60
+        self._latest = anyio.current_time()  # when something came
         self._socket = socket
         self._session = session
         self._outbox = outbox
@@ -119,7 +120,8 @@ class _Connection:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._write, tasks.cancel_scope)
             async with anyio.create_task_group() as inner:
-                for task in (self._read, partial(self._drain, ending), self._watch_outbox):
+                drain = partial(self._drain, ending)
+                for task in (self._read, self._watch_silence, drain, self._watch_outbox):
                     inner.start_soon(self._until_over, task, inner.cancel_scope)
                 try:
                     await self._session.run()
@@ -137,19 +139,23 @@ class _Connection:
         self._session.close()
 
     async def _read(self) -> None:
-        """Give the session what the client sends, until it goes or says nothing for too long."""
+        """Give the session what the client sends, until it goes."""
         await self._session.begun.wait()
-        with anyio.CancelScope() as patience:
-            while True:
-                patience.deadline = anyio.current_time() + self._idle
-                try:
-                    message = await self._socket.receive()
-                except (WebSocketDisconnect, RuntimeError):
-                    return
-                if message["type"] == "websocket.disconnect":
-                    return
-                frame = message.get("text")
-                await self._take(frame if frame is not None else message.get("bytes") or b"")
+        while True:
+            try:
+                message = await self._socket.receive()
+            except (WebSocketDisconnect, RuntimeError):
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            self._latest = anyio.current_time()
+            frame = message.get("text")
+            await self._take(frame if frame is not None else message.get("bytes") or b"")
+
+    async def _watch_silence(self) -> None:
+        """Wait until the client has said nothing for too long; one timer for many messages."""
+        while anyio.current_time() < (end := self._latest + self._patience):  # noqa: ASYNC110
+            await anyio.sleep_until(end)
         told = RealtimeError("nothing has come for too long", code="session_expired")
         self._session.refuse(told)
 

@@ -31,6 +31,7 @@ from wyoming.wake import Detection
 from agent.audio.earcon import earcon
 from agent.audio.echo.stage import EchoStage
 from agent.audio.inlet import Inlet
+from agent.audio.intake import Intake
 from agent.audio.speaker import Speaker
 from agent.config.load import Config
 from agent.events import MICROPHONE_RATE, Audio, Report
@@ -91,8 +92,8 @@ class Satellite:
                 await tasks.start(self._speaker.run)
                 tasks.start_soon(self._mouth.run)
                 echo = EchoStage(self._config.echo, self._speaker.playback, self._report)
-                heard = (
-                    Graph(self._microphone, name="microphone").then(Inlet(self._report)).then(echo)
+                heard = Graph(self._microphone, name="microphone").then(
+                    Intake(Inlet(self._report), echo)
                 )
                 async with (
                     accepting(self._serve, host, port) as taken,
