@@ -312,7 +312,7 @@ async def clients(address: str, orders: Connection) -> None:
 
 def run_clients(address: str, orders: Connection) -> None:
     """A process of clients."""
-    asyncio.run(clients(address, orders))
+    anyio.run(clients, address, orders)
 
 
 # The server's way
@@ -473,7 +473,7 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    result = asyncio.run(measure(args.conversations, args.turns, args.idle, args.cycles))
+    result = anyio.run(measure, args.conversations, args.turns, args.idle, args.cycles)
     Console().print(table(result))
     if args.json is not None:
         figures = {
