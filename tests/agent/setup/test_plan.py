@@ -1,5 +1,7 @@
 """What is proposed to which machine."""
 
+from pathlib import Path
+
 import pytest
 
 from agent.doctor.gpu import Gpu
@@ -69,6 +71,8 @@ def test_a_model_without_a_server_where_none_answers(given: Machine, wanted: lis
     for choice in choices[:-1]:
         (download,) = choice.downloads
         assert choice.section["model"] == f"{download.repository}:{download.files[0]}"
+        at = choice.of_mirror(Path("/usb")).section["model"]
+        assert at == f"/usb/{download.repository}/{download.files[0]}"
 
 
 @pytest.mark.parametrize(

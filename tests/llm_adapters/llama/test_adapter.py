@@ -147,6 +147,27 @@ async def test_closing_ends_the_process(model: Path) -> None:
         os.kill(process, 0)
 
 
+async def test_it_ends_with_the_program_that_started_it(model: Path) -> None:
+    async with loaded(model) as llm:
+        assert llm._process is not None
+        process = llm._process._process
+        assert process.stdin is not None
+        await process.stdin.aclose()  # as the system does when a program is killed
+        assert await process.wait() == 0
+
+
+async def test_conversations_side_by_side(model: Path) -> None:
+    answers: dict[int, str] = {}
+
+    async def answer(number: int) -> None:
+        answers[number] = said(await ask(llm, f"I am number {number}."))
+
+    async with loaded(model) as llm, anyio.create_task_group() as tasks:
+        for number in range(5):
+            tasks.start_soon(answer, number)
+    assert answers == dict.fromkeys(range(5), "Hello there.")
+
+
 async def test_nobody_else_is_answered(model: Path) -> None:
     async with loaded(model) as llm:
         assert llm._process is not None
