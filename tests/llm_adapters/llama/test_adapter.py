@@ -99,7 +99,8 @@ async def test_a_long_prompt_is_given_up_with_its_reply(model: Path) -> None:
         assert scope.cancelled_caught
         begun = anyio.current_time()
         assert said(await ask(llm, "Well?")) == "Hello there."
-        assert anyio.current_time() - begun < 1.5
+        # llama.cpp looks for itself once a second.
+        assert anyio.current_time() - begun < 0.8
 
 
 async def test_a_call_of_a_tool(tmp_path: Path) -> None:

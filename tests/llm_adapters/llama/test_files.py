@@ -7,6 +7,7 @@ from huggingface_hub import constants
 
 from llm_adapters import LanguageModelError
 from llm_adapters.llama.files import check, find_cached, find_model
+from tests.hub_server import hub_server, use_hub
 from tests.llm_adapters.llama.tiny import write_model
 
 REPOSITORY = "Qwen/Qwen2.5-0.5B-Instruct-GGUF"
@@ -39,6 +40,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_file_of_a_repository(source: str, file: str, cache: Path) -> None:
     assert find_model(source) == cache / file
     assert find_cached(source) == cache / file
+
+
+def test_it_is_downloaded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = write_model(tmp_path / "model.gguf").read_bytes()
+    files = {f"{REPOSITORY}/qwen-{kind}.gguf": data for kind in ("q4_k_m", "q8_0")}
+    with hub_server(files) as hub:
+        use_hub(monkeypatch, hub, tmp_path / "cache")
+        path = find_model(f"{REPOSITORY}:Q4_K_M")
+    assert (path.name, path.read_bytes()) == ("qwen-q4_k_m.gguf", data)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert "100%" in capfd.readouterr().err  # a bar
+    assert find_model(f"{REPOSITORY}:Q4_K_M") == path
 
 
 @pytest.mark.parametrize(
