@@ -99,7 +99,10 @@ class LlamaProcess:
                     self.url = f"{line.strip()}/v1"
                 elif found := _ERROR.match(line):
                     reason = reason or _printable(found[1])
-        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError):
+        except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.BrokenResourceError) as error:
+            if isinstance(error, anyio.DelimiterNotFound):  # it goes on, and says what nobody reads
+                self._process.kill()
+                reason = reason or "its log has no end, is the file damaged?"
             status = await self._process.wait()
             reason = reason or _meaning(status)
             raise LanguageModelError(f"llama.cpp cannot load {options.model}: {reason}") from None

@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 BATCH = 64
 """Tokens of a prompt that are read at once: a request that is cancelled ends after that many. With
@@ -23,6 +25,8 @@ def main() -> int:
     options = json.loads(sys.stdin.readline())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to understand
     os.environ["GGML_NO_BACKTRACE"] = "1"  # nobody wants a debugger's
+    with suppress(OSError):  # of Linux: where memory runs out it is this process that goes
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -34,6 +38,8 @@ def main() -> int:
     params.cache_ram_mib = KEPT_PROMPTS
     params.n_cache_reuse = BATCH  # what follows when the oldest turns are left out
     params.enable_reasoning = 0  # nobody waits for a voice that thinks
+    # What of a model fits a GPU is found out by loading it twice.
+    params.fit_params = len(xllamacpp.get_device_info()) > 1
     params.verbosity = EVERYTHING if options["debug"] else ERRORS
     # Others on this computer have no business with it.
     params.api_keys = [options["key"]]

@@ -199,8 +199,12 @@ async def test_its_log_is_for_those_who_debug(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"general.architecture": "nope\x1b[31m"}, "unknown model architecture: 'nope�.31m'$"),
+        (
+            {"general.architecture": "nope\x1b[31m"},
+            r"^llama.cpp cannot load \S+bad.gguf: unknown model architecture: 'nope�.31m'$",
+        ),
         ({"llama.block_count": 2}, "tensor 'blk.1.attn_norm.weight' not found$"),
+        ({"tokenizer.chat_template": "{% for %}" + "x" * 200_000}, "cannot load"),
         ({"llama.expert_count": 5}, r"broke down \(SIGABRT\): is the file damaged.$"),
     ],
 )
@@ -211,7 +215,7 @@ async def test_a_model_that_llama_cpp_cannot_load(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     model = write_model(tmp_path / "bad.gguf", changed=changed)
-    with pytest.raises(LanguageModelError, match=rf"cannot load \S+bad.gguf: .*{message}"):
+    with pytest.raises(LanguageModelError, match=message):
         async with loaded(model):
             pass
     assert capfd.readouterr() == ("", "")
