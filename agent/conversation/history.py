@@ -38,6 +38,7 @@ class History:
         """Starts with the system message `instructions`, if there are any."""
         self._instructions = instructions
         self._entries: list[Entry] = []
+        self._forgotten: set[str] = set()
         self._numbers = count(1)
 
     @property
@@ -123,12 +124,17 @@ class History:
 
         Raises KeyError when there is no such entry.
         """
+        if key in self._forgotten:
+            return
         place = len(self._entries) if after is None else self._place(after) + 1 if after else 0
         self._entries.insert(place, Entry(key, replace(message, content=valid(message.content))))
 
-    def delete(self, key: str) -> None:
-        """Take an entry out. Raises KeyError."""
-        del self._entries[self._place(key)]
+    def forget(self, key: str) -> None:
+        """Take an entry out, or never take it in: what is being said is added when it is over."""
+        before = len(self._entries)
+        self._entries = [entry for entry in self._entries if entry.key != key]
+        if len(self._entries) == before:
+            self._forgotten.add(key)
 
     def truncate(self, key: str, heard_ms: float) -> str:
         """Correct what was heard of a reply, which is returned: its first `heard_ms`.
@@ -160,6 +166,8 @@ class History:
         spoken: Spoken | None = None,
     ) -> None:
         key = key or f"entry-{next(self._numbers)}"
+        if key in self._forgotten:
+            return
         self._entries.append(Entry(key, message, tools, aside, spoken))
 
     def _place(self, key: str) -> int:

@@ -1,6 +1,6 @@
 """The shape of the beta, for clients that still speak it: translated both ways."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -28,25 +28,33 @@ def asks_for_beta(headers: Headers) -> bool:
 
 
 class BetaShape:
-    """A translator of one session."""
+    """A translator of one session, from when its client is known to speak the beta."""
 
-    def __init__(self, send: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self, send: Callable[[Mapping[str, Any]], None], *, spoken: bool, session: Event
+    ) -> None:
+        """`spoken`: the client has said so; `session` is what it brings along, in any shape."""
         self._send = send
+        self._spoken = spoken or is_flat(session)
+        self.session = session_of_beta(session) if self._spoken else session
+        """That in today's shape."""
 
-    def events(self, event: Event) -> Iterator[Event]:
-        """A client's event in today's shape."""
-        kind = event.get("type")
-        if kind in ("session.update", "transcription_session.update"):
-            session = event.get("session")
-            if isinstance(session, dict):
-                session = session_of_beta(session)
-                event = {**event, "type": "session.update", "session": session}
-        elif kind == "response.create" and isinstance(event.get("response"), dict):
-            event = {**event, "response": _response(event["response"])}
-        yield event
+    def event(self, event: Event) -> Event:
+        """A client's event in today's shape; one that has a flat session speaks the beta."""
+        kind, session = event.get("type"), event.get("session")
+        if kind in ("session.update", "transcription_session.update") and isinstance(session, dict):
+            self._spoken = self._spoken or kind != "session.update" or is_flat(session)
+            if self._spoken:
+                return {**event, "type": "session.update", "session": session_of_beta(session)}
+        elif self._spoken and kind == "response.create" and isinstance(event.get("response"), dict):
+            return {**event, "response": _response(event["response"])}
+        return event
 
     def send(self, event: Mapping[str, Any]) -> None:
-        """Send a server event in the beta's shape."""
+        """Send a server event in the client's shape."""
+        if not self._spoken:
+            self._send(event)
+            return
         kind = event["type"]
         if kind in _UNKNOWN:
             return
@@ -108,8 +116,10 @@ def session_of_beta(session: Mapping[str, Any]) -> Event:
 
 
 def is_flat(session: Mapping[str, Any]) -> bool:
-    """Whether a session is in the beta's shape."""
-    return not session.keys().isdisjoint(
+    """Whether a session is in the beta's shape: it has fields that are elsewhere today."""
+    return session.keys().isdisjoint(
+        {"type", "audio", "output_modalities"}
+    ) and not session.keys().isdisjoint(
         {"modalities", "input_audio_format", "output_audio_format", "input_audio_transcription"}
         | {"voice", "turn_detection", "max_response_output_tokens", "input_audio_noise_reduction"}
     )

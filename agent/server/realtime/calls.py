@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from agent.server.errors import ApiError
+from agent.server.realtime.beta import asks_for_beta
 from agent.server.realtime.routes import effective
 from agent.server.security import key_of
 from agent.server.server import Server
@@ -49,7 +50,7 @@ async def _answer(server: Server, make: "type[Call]", request: Request) -> Respo
     if server.tasks is None:
         raise ApiError("the server does not run", status=503, code="not_ready")
     model = request.query_params.get("model")
-    call = make(server, session=session, model=model)
+    call = make(server, session=session, model=model, beta=asks_for_beta(request.headers))
     answer = await server.tasks.start(partial(_held, server, call), offer)
     location = f"/v1/realtime/calls/{call.id}"
     headers = {"Location": location}

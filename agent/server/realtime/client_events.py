@@ -5,7 +5,7 @@ import binascii
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
 
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.settings import (
@@ -22,6 +22,8 @@ MAX_AUDIO = 15 << 20
 """Bytes of sound in one event, before base64."""
 MAX_TEXT = 1_000_000
 """Characters of an item."""
+MAX_DEPTH = 100
+"""Objects and arrays within one another in an event."""
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
@@ -87,6 +89,13 @@ class SessionUpdate(ClientEvent):
 class Append(ClientEvent):
     type: Literal["input_audio_buffer.append"]
     audio: str
+    _data: bytes | None = PrivateAttr(default=None)
+
+    def decode(self) -> bytes:
+        """Return the bytes: read once, in a thread where there are many. Raises RealtimeError."""
+        if self._data is None:
+            self._data = sound(self.audio)
+        return self._data
 
 
 class Commit(ClientEvent):
@@ -159,7 +168,19 @@ def read(text: str | bytes) -> dict[str, Any]:
         raise RealtimeError(f"the frame is not JSON: {error}"[:300], code="invalid_json") from None
     if not isinstance(value, dict):
         raise RealtimeError("an event is a JSON object", code="invalid_json")
+    if _depth(value) > MAX_DEPTH:
+        message = f"the frame has more than {MAX_DEPTH} objects within one another"
+        raise RealtimeError(message, code="invalid_json")
     return value
+
+
+def _depth(value: object) -> int:
+    """How many objects and arrays there are within one another, `value` included."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def parse(event: dict[str, Any]) -> AnyEvent:

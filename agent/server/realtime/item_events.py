@@ -8,7 +8,7 @@ from agent.conversation.conversation import Conversation
 from agent.server.realtime.answers import heard_of
 from agent.server.realtime.client_events import ItemCreate, ItemDelete, ItemRetrieve, ItemTruncate
 from agent.server.realtime.errors import RealtimeError
-from agent.server.realtime.items import Items, Kept, body_of, message_of
+from agent.server.realtime.items import MAX_ITEMS, Items, Kept, body_of, message_of, new_id
 
 ROUNDING = 100.0
 """Milliseconds by which a client may be beyond an item's end: it rounds, and its clock is its."""
@@ -40,8 +40,8 @@ class ItemEvents:
             case ItemDelete(item_id=item_id):
                 kept = self._known(item_id, "delet", "item_delete_invalid_item_id")
                 self._items.delete(item_id)
-                with suppress(KeyError):
-                    talk.history.delete(kept.key)
+                if kept.key:
+                    talk.history.forget(kept.key)
                 self._send({"type": "conversation.item.deleted", "item_id": item_id})
 
     def _create(self, event: ItemCreate, talk: Conversation) -> None:
@@ -54,10 +54,15 @@ class ItemEvents:
         if any(part.type == "input_audio" and not part.transcript for part in item.content):
             message = "sound without its transcript is put in by input_audio_buffer.append"
             raise RealtimeError(message, code="unsupported_content_type", param="item.content")
+        if item.type == "function_call" and item.call_id is None:
+            item = item.model_copy(update={"call_id": new_id("call")})
         told, body = message_of(item), body_of(item)
         after = event.previous_item_id
         before = self._items.last if after is None else None if after == "root" else after
-        self._items.add(kept := Kept(body, key=body["id"]), after)
+        if len(self._items) >= MAX_ITEMS:
+            raise RealtimeError(f"the conversation has {MAX_ITEMS} items: delete some")
+        # Clients choose their ids: one called `reply-1` is not the agent's first reply.
+        self._items.add(kept := Kept(body, key=f"item-{body['id']}"), after)
         behind = after if after is None else "" if after == "root" else self._key_of(after, talk)
         talk.history.insert(kept.key, told, behind)
         for what in ("added", "done"):

@@ -11,7 +11,7 @@ from agent.server.realtime.errors import RealtimeError
 from llm_adapters import Message, ToolCall
 
 MAX_ITEMS = 10_000
-"""Items of a conversation; then the client deletes some, or begins another."""
+"""Items of a conversation; then the client puts in no more until it has deleted some."""
 MAX_AUDIO = 64 << 20
 """Bytes of sound that are kept for the items; of the oldest the sound is forgotten first."""
 
@@ -64,6 +64,9 @@ class Items:
         self._order: list[str] = []
         self._audio = 0
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def __getitem__(self, item_id: str) -> Kept:
         return self._items[item_id]
 
@@ -84,13 +87,11 @@ class Items:
     def add(self, item: Kept, after: str | None = None) -> None:
         """Put an item behind `after`, `root` for the front, None for the end.
 
-        Raises RealtimeError: there is one of that name, none to put it behind, or too many.
+        Raises RealtimeError: there is one of that name, or none to put it behind.
         """
         if item.id in self._items:
             message = f"Error adding item: an item with ID '{item.id}' already exists."
             raise RealtimeError(message, code="item_create_duplicate_item_id", param="item.id")
-        if len(self._order) >= MAX_ITEMS:
-            raise RealtimeError(f"the conversation has {MAX_ITEMS} items: delete some")
         if after is not None and after != "root" and after not in self._items:
             message = f"Error adding item: the previous item with ID '{after}' does not exist."
             raise RealtimeError(
@@ -183,7 +184,7 @@ def body_of(item: Item) -> dict[str, Any]:
     }
     if item.type == "message":
         return {**body, "role": item.role, "content": [_part(item, p) for p in item.content]}
-    body["call_id"] = item.call_id or new_id("call")
+    body["call_id"] = item.call_id
     if item.type == "function_call":
         return {**body, "name": item.name, "arguments": item.arguments or ""}
     return {**body, "output": item.output or ""}

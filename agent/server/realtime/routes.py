@@ -90,6 +90,7 @@ def _give_out(server: Server, session: Mapping[str, Any], seconds: int) -> dict[
 
 def effective(server: Server, session: Mapping[str, Any]) -> SessionSettings:
     """The whole session that a connection would begin with. Raises ApiError."""
+    session = session_of_beta(session) if is_flat(session) else session
     kind = session.get("type", "realtime")
     if kind not in ("realtime", "transcription"):
         message = "session.type is realtime or transcription"

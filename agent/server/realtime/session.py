@@ -114,7 +114,7 @@ class RealtimeSession:
         self._items = Items()
         self._buffer = InputBuffer()
         self._item_events = ItemEvents(self._items, self._send, sends_audio=speaker is None)
-        self._turns = UserTurns(self._items, self._buffer, self._send)
+        self._turns = UserTurns(self._items, self._buffer, self._send, self._forget)
         self._answers = Answers(self._items, self._send, self._shape, self._turns.interrupts)
         self._conversation: Conversation | None = None
         self.begun = anyio.Event()
@@ -169,10 +169,14 @@ class RealtimeSession:
         """Wait until no response is under way."""
         await self._answers.idle.wait()
 
-    def receive(self, frame: str | bytes) -> None:
-        """Take a client event, as JSON."""
+    def receive(
+        self,
+        frame: str | bytes,
+        translate: Callable[[dict[str, Any]], dict[str, Any]] = lambda event: event,
+    ) -> None:
+        """Take a client event, as JSON; `translate` gives it today's shape."""
         try:
-            event = parse(read(frame))
+            event = parse(translate(read(frame)))
         except RealtimeError as error:
             self._send(error.event())
         else:
@@ -205,9 +209,9 @@ class RealtimeSession:
         match event:
             case SessionUpdate(session=session):
                 self._update(session)
-            case Append(audio=audio):
+            case Append():
                 kind = self._settings.audio.input.format.type
-                self._buffer.append(decode(sound(audio), kind), RATES[kind])
+                self._buffer.append(decode(event.decode(), kind), RATES[kind])
             case Commit():
                 self._turns.commit()
                 self._talk.session.tell(WordsAwaited())
@@ -351,6 +355,9 @@ class RealtimeSession:
             case _:
                 self._answers.on(activity)
 
+    def _forget(self, key: str) -> None:
+        self._talk.history.forget(key)
+
     def _event(self, event: Event) -> None:
         self._report(event)
         if self.recording is not None:
@@ -359,7 +366,8 @@ class RealtimeSession:
             seconds = self._talk.config.idle.after
             if seconds is not None and self._answers.active is None:
                 self._turns.silence(seconds)
-                self._create(ResponseParams())
+                if self._settings.type == "realtime":
+                    self._create(ResponseParams())
         elif isinstance(event, AssistantSpeechStarted):
             current = self._talk.session.replies.current
             if current is not None:

@@ -54,8 +54,14 @@ class UserTurns:
     """The user's turns, each an item from its end on."""
 
     def __init__(
-        self, items: Items, buffer: InputBuffer, send: Callable[[dict[str, Any]], None]
+        self,
+        items: Items,
+        buffer: InputBuffer,
+        send: Callable[[dict[str, Any]], None],
+        forget: Callable[[str], None],
     ) -> None:
+        """`forget` is told of a turn, by its key, whose item has been deleted before it ended."""
+        self._forget = forget
         self.settings = Input()
         self._items = items
         self._buffer = buffer
@@ -177,8 +183,11 @@ class UserTurns:
             self._send({"type": kind, "previous_item_id": before, "item": body})
 
     def _name(self, number: int, turn: _Turn) -> None:
+        key = f"turn-{number}"
         if (item := self._items.get(turn.item)) is not None:
-            item.key = f"turn-{number}"
+            item.key = key
+        else:
+            self._forget(key)
         if turn.text or turn.final:
             self._transcript(turn)
 

@@ -27,6 +27,7 @@ from agent.errors import ParleyError
 from agent.events import Event, Report, nobody
 from agent.guards.foreign import describe
 from agent.server.errors import ApiError
+from agent.server.realtime.beta import BetaShape
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.gathering import gather_at
 from agent.server.realtime.items import new_id
@@ -59,8 +60,10 @@ _CANDIDATE = re.compile(r"^a=candidate:(?P<rest>.*)$", re.MULTILINE)
 class Call:
     """One call, from its offer to its end; everything it holds is given back then."""
 
-    def __init__(self, server: Server, *, session: Mapping[str, Any], model: str | None) -> None:
-        """`session` is what the session begins with."""
+    def __init__(
+        self, server: Server, *, session: Mapping[str, Any], model: str | None, beta: bool = False
+    ) -> None:
+        """`session` is what the session begins with; `beta`: the client says that it speaks it."""
         self.id = new_id("rtc")
         self._server = server
         self._voice = Voice()
@@ -74,11 +77,12 @@ class Call:
         """Set when the call ends."""
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._report: Report = nobody
+        self._shape = BetaShape(self._put, spoken=beta, session=dict(session))
         self.session = RealtimeSession(
             server.agent,
             self._send,
             model=model,
-            session=session,
+            session=self._shape.session,
             speaker=self._voice,
             report=self._tell,
             seconds=server.settings.session_minutes * 60,
@@ -212,7 +216,7 @@ class Call:
             message = f"an event of more than {LARGEST_TAKEN >> 10} KiB"
             self.session.refuse(RealtimeError(message, code="event_too_large"))
         elif self._waiting is None:
-            self.session.receive(frame)
+            self._take(frame)
         elif len(self._waiting) < EARLY:
             self._waiting.append(frame)
         else:
@@ -228,6 +232,17 @@ class Call:
             return  # of an answer beside the conversation; sound has a track of its own
         for listener in tuple(self._listeners):
             listener(event)
+        self._shape.send(event)
+        if event["type"] == "session.created":
+            waiting, self._waiting = self._waiting or [], None
+            for each in waiting:
+                self._take(each)
+
+    def _take(self, frame: str | bytes) -> None:
+        self.session.receive(frame, self._shape.event)
+
+    def _put(self, event: Mapping[str, Any]) -> None:
+        """Send an event in the client's own shape."""
         frame = fitting(event)
         channel = self._channel
         if channel is None:
@@ -237,10 +252,6 @@ class Call:
             if channel.bufferedAmount > MAX_UNSENT:
                 log.warning("a call's client does not read", extra={"session": self.session.id})
                 self.hang_up()
-        if event["type"] == "session.created":
-            waiting, self._waiting = self._waiting or [], None
-            for each in waiting:
-                self.session.receive(each)
 
 
 def fitting(event: Mapping[str, Any]) -> str:

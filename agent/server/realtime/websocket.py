@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from agent.server.errors import ApiError
 from agent.server.realtime.beta import BetaShape, asks_for_beta
-from agent.server.realtime.client_events import parse, read
+from agent.server.realtime.client_events import AnyEvent, Append, parse, read
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.session import RealtimeSession
 from agent.server.recording import recorded
@@ -76,18 +76,18 @@ async def serve(server: Server, socket: WebSocket) -> None:
         ):
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             outbox = Outbox()
-            beta = BetaShape(outbox.put) if asks_for_beta(socket.headers) else None
+            shape = BetaShape(outbox.put, spoken=asks_for_beta(socket.headers), session=given)
             session = RealtimeSession(
                 server.agent,
-                beta.send if beta is not None else outbox.put,
+                shape.send,
                 kind=kind,  # type: ignore[arg-type]
                 model=query.get("model"),
-                session=given,
+                session=shape.session,
                 report=counted.report,
                 recording=recording,
                 seconds=server.settings.session_minutes * 60,
             )
-            await _Connection(server, socket, session, outbox, beta).hold(counted.ending)
+            await _Connection(server, socket, session, outbox, shape).hold(counted.ending)
     except ApiError as error:
         await refuse(socket, error)
 
@@ -101,14 +101,14 @@ class _Connection:
         socket: WebSocket,
         session: RealtimeSession,
         outbox: Outbox,
-        beta: BetaShape | None,
+        shape: BetaShape,
     ) -> None:
         self._patience = server.settings.idle_minutes * 60
         self._latest = anyio.current_time()  # when something came
         self._socket = socket
         self._session = session
         self._outbox = outbox
-        self._beta = beta
+        self._shape = shape
         self._why = (1000, "")
 
     async def hold(self, ending: anyio.Event) -> None:
@@ -162,13 +162,24 @@ class _Connection:
     async def _take(self, frame: str | bytes) -> None:
         try:
             if len(frame) > LARGE:
-                value = await anyio.to_thread.run_sync(read, frame)
+                event = await anyio.to_thread.run_sync(self._read_event, frame)
             else:
-                value = read(frame)
-            for event in self._beta.events(value) if self._beta is not None else (value,):
-                self._session.handle(parse(event))
+                event = self._read_event(frame)
         except RealtimeError as error:
             self._session.refuse(error)
+        else:
+            self._session.handle(event)
+
+    def _read_event(self, frame: str | bytes) -> AnyEvent:
+        """Read a frame, its sound included. Raises RealtimeError."""
+        event = parse(self._shape.event(read(frame)))
+        if isinstance(event, Append):
+            try:
+                event.decode()
+            except RealtimeError as error:
+                error.event_id = event.event_id
+                raise
+        return event
 
     async def _drain(self, ending: anyio.Event) -> None:
         """The server stops: the reply that is being made may end."""

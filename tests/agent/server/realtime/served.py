@@ -10,6 +10,7 @@ import anyio
 import numpy as np
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
+from websockets.asyncio.client import ClientConnection, connect
 
 from agent.agent import Agent
 from agent.config.load import Config
@@ -128,11 +129,30 @@ async def serving(
     agent: Agent, *, keys: tuple[str, ...] = (), **settings: Any
 ) -> AsyncGenerator[str]:
     """A real server on loopback; gives its address without the scheme, such as 127.0.0.1:9."""
-    server = Server(agent, Keys(keys), ServerSettings(**settings))
+    async with run(Server(agent, Keys(keys), ServerSettings(**settings))) as address:
+        yield address
+
+
+@asynccontextmanager
+async def run(server: Server) -> AsyncGenerator[str]:
+    """The same of a server that is there."""
     with anyio.fail_after(60):
         async with running(server, Place(port=0)) as address:
             await server.load()
             try:
                 yield address.removeprefix("http://").rstrip("/")
             finally:
-                await agent.aclose()
+                await server.agent.aclose()
+
+
+@asynccontextmanager
+async def raw(address: str, query: str = "", **options: Any) -> AsyncGenerator[ClientConnection]:
+    async with connect(f"ws://{address}/v1/realtime{query}", max_size=None, **options) as socket:
+        yield socket
+
+
+async def until(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    while True:
+        event: dict[str, Any] = json.loads(await socket.recv())
+        if event["type"] == kind:
+            return event

@@ -2,18 +2,14 @@
 
 import base64
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import pytest
 from openai import AsyncOpenAI
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from tests.agent.fakes import FakeLlm
-from tests.agent.server.realtime.served import STORY, an_agent, base64_of, serving, sound
+from tests.agent.server.realtime.served import an_agent, base64_of, raw, serving, sound, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.realtime]
 
@@ -27,19 +23,6 @@ def anyio_backend() -> str:
 
 def openai(address: str, key: str = "any") -> AsyncOpenAI:
     return AsyncOpenAI(api_key=key, base_url=f"http://{address}/v1", max_retries=0)
-
-
-@asynccontextmanager
-async def raw(address: str, query: str = "", **options: Any) -> AsyncGenerator[ClientConnection]:
-    async with connect(f"ws://{address}/v1/realtime{query}", max_size=None, **options) as socket:
-        yield socket
-
-
-async def until(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    while True:
-        event: dict[str, Any] = json.loads(await socket.recv())
-        if event["type"] == kind:
-            return event
 
 
 async def test_openais_client_speaks_and_is_answered() -> None:
@@ -102,35 +85,6 @@ async def test_keys() -> None:
             assert created.session.instructions == "Be a parrot."  # type: ignore[union-attr]
 
 
-async def test_a_session_of_the_beta() -> None:
-    async with serving(an_agent([["Yes."]])) as address:
-        headers = {"OpenAI-Beta": "realtime=v1"}
-        async with raw(address, "?model=old", additional_headers=headers) as socket:
-            created = await until(socket, "session.created")
-            assert created["session"]["modalities"] == ["audio", "text"]
-            session = {
-                "modalities": ["text", "audio"],
-                "voice": "alloy",
-                "input_audio_format": "g711_ulaw",
-                "output_audio_format": "pcm16",
-                "turn_detection": {"type": "server_vad", "silence_duration_ms": 200},
-                "temperature": 0.8,
-            }
-            await socket.send(json.dumps({"type": "session.update", "session": session}))
-            updated = (await until(socket, "session.updated"))["session"]
-            assert updated["input_audio_format"] == "g711_ulaw"
-            assert updated["turn_detection"]["silence_duration_ms"] == 200
-            content = [{"type": "input_text", "text": "hello"}]
-            item = {"type": "message", "role": "user", "content": content}
-            await socket.send(json.dumps({"type": "conversation.item.create", "item": item}))
-            await until(socket, "conversation.item.created")
-            await socket.send(json.dumps({"type": "response.create"}))
-            await until(socket, "response.audio_transcript.delta")
-            await until(socket, "response.audio.delta")
-            done = await until(socket, "response.done")
-            assert done["response"]["output"][0]["content"][0]["type"] == "audio"
-
-
 async def test_fifteen_mebibytes_in_one_event() -> None:
     agent = an_agent([["Yes."]], ["a long one"])
     async with serving(agent) as address, raw(address) as socket:
@@ -177,34 +131,6 @@ async def test_conversations_side_by_side() -> None:
 
         for _ in range(20):
             tasks.start_soon(talk)
-
-
-async def test_clients_that_vanish_leave_room() -> None:
-    """In the middle of an answer, and of their own speech."""
-    agent = an_agent(llm=FakeLlm([STORY] * 30, between=0.05), words=["hello"] * 30)
-    async with serving(agent, sessions=1) as address:
-        left = 10
-        while left:
-            try:
-                async with raw(address) as socket:
-                    await until(socket, "session.created")
-                    audio = base64_of(sound(1, loud=True))
-                    append = {"type": "input_audio_buffer.append", "audio": audio}
-                    await socket.send(json.dumps(append))
-                    await socket.send(json.dumps({"type": "response.create"}))
-                    await until(socket, "response.created")
-                    socket.transport.abort()
-                left -= 1
-            except InvalidStatus:
-                await anyio.sleep(0.02)  # it takes a moment to be noticed
-
-
-async def test_an_idle_client_is_told_and_left() -> None:
-    async with serving(an_agent(), idle_minutes=0.005) as address, raw(address) as socket:
-        error = (await until(socket, "error"))["error"]
-        assert error["code"] == "session_expired"
-        with pytest.raises(ConnectionClosed):
-            await until(socket, "nothing")
 
 
 async def test_frames_that_are_no_events() -> None:

@@ -1,0 +1,100 @@
+"""Clients that still speak the beta: on a WebSocket, on a call, and where keys are given out."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from agent.server.realtime.beta import BetaShape
+from tests.agent.server.realtime.served import an_agent, raw, serving, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.realtime]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_a_session_of_the_beta() -> None:
+    async with serving(an_agent([["Yes."]])) as address:
+        headers = {"OpenAI-Beta": "realtime=v1"}
+        async with raw(address, "?model=old", additional_headers=headers) as socket:
+            created = await until(socket, "session.created")
+            assert created["session"]["modalities"] == ["audio", "text"]
+            session = {
+                "modalities": ["text", "audio"],
+                "voice": "alloy",
+                "input_audio_format": "g711_ulaw",
+                "output_audio_format": "pcm16",
+                "turn_detection": {"type": "server_vad", "silence_duration_ms": 200},
+                "temperature": 0.8,
+            }
+            await socket.send(json.dumps({"type": "session.update", "session": session}))
+            updated = (await until(socket, "session.updated"))["session"]
+            assert updated["input_audio_format"] == "g711_ulaw"
+            assert updated["turn_detection"]["silence_duration_ms"] == 200
+            content = [{"type": "input_text", "text": "hello"}]
+            item = {"type": "message", "role": "user", "content": content}
+            await socket.send(json.dumps({"type": "conversation.item.create", "item": item}))
+            await until(socket, "conversation.item.created")
+            await socket.send(json.dumps({"type": "response.create"}))
+            await until(socket, "response.audio_transcript.delta")
+            await until(socket, "response.audio.delta")
+            done = await until(socket, "response.done")
+            assert done["response"]["output"][0]["content"][0]["type"] == "audio"
+
+
+async def test_a_flat_session_is_the_beta_without_its_header() -> None:
+    async with serving(an_agent([["Yes."]])) as address, raw(address) as socket:
+        session = {"modalities": ["text", "audio"], "instructions": "Be brief.", "voice": "alloy"}
+        await socket.send(json.dumps({"type": "session.update", "session": session}))
+        updated = (await until(socket, "session.updated"))["session"]
+        assert (updated["instructions"], updated["voice"]) == ("Be brief.", "alloy")
+        assert updated["modalities"] == ["audio", "text"]
+        await socket.send(json.dumps({"type": "response.create"}))
+        await until(socket, "response.audio.delta")
+        done = await until(socket, "response.done")
+        assert done["response"]["output"][0]["content"][0]["type"] == "audio"
+
+
+async def test_who_speaks_todays_shape_is_not_taken_for_the_beta() -> None:
+    async with serving(an_agent([["Yes."]])) as address, raw(address) as socket:
+        session = {"type": "realtime", "voice": "alloy", "turn_detection": None}
+        await socket.send(json.dumps({"type": "session.update", "session": session}))
+        assert "audio" in (await until(socket, "session.updated"))["session"]
+        await socket.send(json.dumps({"type": "response.create"}))
+        await until(socket, "response.output_audio.delta")
+
+
+@pytest.mark.parametrize("path", ["sessions", "transcription_sessions"])
+async def test_a_key_of_the_beta(path: str) -> None:
+    async with serving(an_agent([["Yes."]]), keys=("a-key-of-twenty-letters",)) as address:
+        headers = {"authorization": "Bearer a-key-of-twenty-letters"}
+        body = {"input_audio_format": "g711_ulaw", "input_audio_transcription": {"model": "x"}}
+        async with httpx.AsyncClient(base_url=f"http://{address}/v1/realtime/") as client:
+            answer = await client.post(path, json=body, headers=headers)
+            assert (await client.post(path, json=body)).status_code == 401
+        assert answer.status_code == 200
+        secret = answer.json()["client_secret"]
+        assert secret["value"].startswith("ek_")
+        assert secret["expires_at"] > 0
+        offered = ["realtime", f"openai-insecure-api-key.{secret['value']}"]
+        offered.append("openai-beta.realtime-v1")
+        async with raw(address, subprotocols=offered) as socket:
+            session = (await until(socket, "session.created"))["session"]
+        assert session["input_audio_format"] == "g711_ulaw"
+        assert session["input_audio_transcription"] == {"model": "x"}
+
+
+def test_a_flat_session_brought_along_is_translated_before_it_is_used() -> None:
+    """As a call's form or a short-lived key has it."""
+    told: list[Any] = []
+    shape = BetaShape(told.append, spoken=False, session={"voice": "alloy", "modalities": ["text"]})
+    assert shape.session == {
+        "output_modalities": ["text"],
+        "audio": {"output": {"voice": "alloy"}},
+    }
+    shape.send({"type": "response.output_text.delta", "delta": "Yes."})
+    assert told == [{"type": "response.text.delta", "delta": "Yes."}]
