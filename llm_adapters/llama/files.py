@@ -42,7 +42,7 @@ def find_cached(source: str) -> Path | None:
     repository, patterns = _parse(source)
     try:
         folder = snapshot_download(repository, allow_patterns=patterns, local_files_only=True)
-    except OSError:  # nothing of it
+    except (OSError, ValueError):  # nothing of it, or no name that the hub allows
         return None
     return _first(Path(folder), patterns)
 

@@ -60,6 +60,7 @@ def test_it_is_downloaded_once(
     ("source", "message"),
     [
         (f"{REPOSITORY}:Q2_K", r"there is no \*Q2_K\*.gguf at https://huggingface.co/"),
+        ("a--b/c", "a--b/c is not on this machine and cannot be downloaded"),
         ("somebody/else", "somebody/else is not on this machine and cannot be downloaded"),
     ],
 )
