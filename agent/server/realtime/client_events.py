@@ -28,7 +28,20 @@ Id = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
 
-class Content(Part):
+class Sounding(BaseModel):
+    """Something with sound in it, as base64."""
+
+    audio: str | None = None
+    _data: bytes | None = PrivateAttr(default=None)
+
+    def decode(self) -> bytes:
+        """Return the bytes: read once, in a thread where there are many. Raises RealtimeError."""
+        if self._data is None:
+            self._data = sound(self.audio or "")
+        return self._data
+
+
+class Content(Part, Sounding):
     """A part of a message, of the beta's kinds too."""
 
     type: Literal[
@@ -39,6 +52,11 @@ class Content(Part):
     audio: str | None = Field(default=None, max_length=MAX_AUDIO * 4 // 3 + 4)
     image_url: str | None = Field(default=None, max_length=MAX_AUDIO * 4 // 3)
     detail: str | None = Field(default=None, max_length=16)
+
+    def heard(self, text: str, failure: str) -> None:
+        """Take the words of its sound: none, where the recogniser failed."""
+        del failure
+        self.transcript = text
 
 
 class Item(Part):
@@ -52,6 +70,18 @@ class Item(Part):
     call_id: Id | None = None
     arguments: Text | None = None
     output: Text | None = None
+
+    @property
+    def unheard(self) -> list[tuple[int, Content]]:
+        """Its sound without words: the places in its content. Raises RealtimeError."""
+        kinds = ("input_audio", "audio")
+        parts = [(n, p) for n, p in enumerate(self.content) if p.type in kinds]
+        parts = [(n, p) for n, p in parts if not p.transcript]
+        if parts and self.role != "user":
+            raise RealtimeError("sound without words is the user's alone", param="item.content")
+        if any(not part.audio for _, part in parts):
+            raise RealtimeError("sound has audio or a transcript", param="item.content")
+        return parts
 
 
 class ResponseAudio(Part):
@@ -86,16 +116,9 @@ class SessionUpdate(ClientEvent):
     session: dict[str, Any]
 
 
-class Append(ClientEvent):
+class Append(ClientEvent, Sounding):
     type: Literal["input_audio_buffer.append"]
     audio: str
-    _data: bytes | None = PrivateAttr(default=None)
-
-    def decode(self) -> bytes:
-        """Return the bytes: read once, in a thread where there are many. Raises RealtimeError."""
-        if self._data is None:
-            self._data = sound(self.audio)
-        return self._data
 
 
 class Commit(ClientEvent):

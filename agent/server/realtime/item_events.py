@@ -2,13 +2,23 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from agent.conversation.conversation import Conversation
 from agent.server.realtime.answers import heard_of
-from agent.server.realtime.client_events import ItemCreate, ItemDelete, ItemRetrieve, ItemTruncate
+from agent.server.realtime.client_events import (
+    Item,
+    ItemCreate,
+    ItemDelete,
+    ItemRetrieve,
+    ItemTruncate,
+)
 from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.formats import RATES, decode
+from agent.server.realtime.item_sound import ItemSound
 from agent.server.realtime.items import MAX_ITEMS, Items, Kept, body_of, message_of, new_id
+from agent.server.realtime.settings import Input
 
 ROUNDING = 100.0
 """Milliseconds by which a client may be beyond an item's end: it rounds, and its clock is its."""
@@ -20,9 +30,20 @@ class ItemEvents:
     """Item events are done to the items as the client knows them, and to what the model is told."""
 
     def __init__(
-        self, items: Items, send: Callable[[dict[str, Any]], None], *, sends_audio: bool
+        self,
+        items: Items,
+        send: Callable[[dict[str, Any]], None],
+        sound: ItemSound,
+        settings: Callable[[], Input],
+        *,
+        sends_audio: bool,
     ) -> None:
-        """`sends_audio`: how long an item sounds is known by what was sent."""
+        """`settings` are those of the user's sound now, which `sound` makes words of.
+
+        `sends_audio`: how long an item sounds is known by what was sent.
+        """
+        self._sound = sound
+        self._settings = settings
         self._items = items
         self._send = send
         self._sends_audio = sends_audio
@@ -51,9 +72,8 @@ class ItemEvents:
         if item.role == "assistant" and any(part.audio for part in item.content):
             message = "the sound of an assistant's message cannot be put in: send its text"
             raise RealtimeError(message, param="item.content")
-        if any(part.type == "input_audio" and not part.transcript for part in item.content):
-            message = "sound without its transcript is put in by input_audio_buffer.append"
-            raise RealtimeError(message, code="unsupported_content_type", param="item.content")
+        format_ = self._settings().format.type
+        unheard = [(place, decode(part.decode(), format_)) for place, part in item.unheard]
         if item.type == "function_call" and item.call_id is None:
             item = item.model_copy(update={"call_id": new_id("call")})
         told, body = message_of(item), body_of(item)
@@ -64,10 +84,45 @@ class ItemEvents:
         # Clients choose their ids: one called `reply-1` is not the agent's first reply.
         self._items.add(kept := Kept(body, key=f"item-{body['id']}"), after)
         behind = after if after is None else "" if after == "root" else self._key_of(after, talk)
-        talk.history.insert(kept.key, told, behind)
+        try:
+            for place, pcm in unheard:
+                seconds = len(pcm) / RATES[format_]
+                then = partial(self._heard, talk, (kept, place), seconds)
+                self._sound.hear(pcm, RATES[format_], then)
+        except RealtimeError:
+            self._items.delete(kept.id)
+            raise
+        if not unheard:
+            talk.history.insert(kept.key, told, behind)
         for what in ("added", "done"):
             kind = f"conversation.item.{what}"
             self._send({"type": kind, "previous_item_id": before, "item": body})
+
+    def _heard(
+        self, talk: Conversation, where: tuple[Kept, int], seconds: float, text: str, failure: str
+    ) -> None:
+        """The words of a part are known: with all of them the item can be told to the model."""
+        kept, place = where
+        if self._items.get(kept.id) is not kept:
+            return  # it has been deleted
+        content = kept.body["content"]
+        content[place]["transcript"] = text
+        message = message_of(Item.model_validate(kept.body))
+        if message.content and not any(p.get("transcript", "") is None for p in content):
+            before = self._items.before(kept.id)
+            last = self._items.last == kept.id
+            behind = None if last else self._key_of(before, talk) if before is not None else ""
+            talk.history.insert(kept.key, message, behind)
+        if self._settings().transcription is None:
+            return
+        kind = "conversation.item.input_audio_transcription"
+        part = {"item_id": kept.id, "content_index": place}
+        if failure:
+            error = {"type": "server_error", "code": "transcription_failed", "message": failure}
+            self._send({"type": f"{kind}.failed", **part, "error": {**error, "param": None}})
+        else:
+            usage = {"type": "duration", "seconds": round(seconds, 3)}
+            self._send({"type": f"{kind}.completed", **part, "transcript": text, "usage": usage})
 
     def _key_of(self, item_id: str, talk: Conversation) -> str:
         """The last entry of the history that stands at or before an item; "" is its beginning."""

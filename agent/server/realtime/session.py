@@ -6,7 +6,8 @@ told as server events, and what the client wants is done through the conversatio
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import anyio
@@ -37,6 +38,7 @@ from agent.server.realtime.client_events import (
     Append,
     Clear,
     Commit,
+    Item,
     ItemCreate,
     ItemDelete,
     ItemRetrieve,
@@ -54,6 +56,7 @@ from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.formats import RATES, decode
 from agent.server.realtime.input_buffer import InputBuffer
 from agent.server.realtime.item_events import ItemEvents
+from agent.server.realtime.item_sound import ItemSound
 from agent.server.realtime.items import Items, new_id
 from agent.server.realtime.responses import Response, Shape
 from agent.server.realtime.settings import SessionSettings, Transcription, defaults
@@ -113,7 +116,14 @@ class RealtimeSession:
         self._wishes = Wishes(self._settings, self._voice)
         self._items = Items()
         self._buffer = InputBuffer()
-        self._item_events = ItemEvents(self._items, self._send, sends_audio=speaker is None)
+        self._item_sound = ItemSound(agent)
+        self._item_events = ItemEvents(
+            self._items,
+            self._send,
+            self._item_sound,
+            lambda: self._settings.audio.input,
+            sends_audio=speaker is None,
+        )
         self._turns = UserTurns(self._items, self._buffer, self._send, self._forget)
         self._answers = Answers(self._items, self._send, self._shape, self._turns.interrupts)
         self._conversation: Conversation | None = None
@@ -152,7 +162,10 @@ class RealtimeSession:
                 if refused is not None:
                     self._send(refused.event())
                 self.begun.set()
-                await self._ended.wait()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._item_sound.run, conversation.recogniser)
+                    await self._ended.wait()
+                    tasks.cancel_scope.cancel()
         if limit.cancelled_caught:
             message = f"Your session hit the maximum duration of {self._seconds / 60:g} minutes."
             self._send(RealtimeError(message, code="session_expired").event())
@@ -284,19 +297,44 @@ class RealtimeSession:
                 "Wait until the response is finished before creating a new one."
             )
             raise RealtimeError(message, code="conversation_already_has_active_response")
-        options = self._wishes.options_of(params, self._items)
+        self._wishes.options_of(params, self._items)  # what is wrong with it is told now
         shape = self._shape(params, beside=beside)
-        session = self._talk.session
+        self._hear(params.input or ())
         if beside:
-            try:
-                number = session.request_beside(Request(options=options))
-            except ValueError as error:
-                raise RealtimeError(str(error), code="rate_limit_exceeded") from None
-            self._answers.link(number, shape)
+            self._item_sound.after(partial(self._ask_beside, params, shape))
             return
-        number = session.new_request()
-        self._answers.ask(number, shape)
-        session.request(Request(options=options), number=number)
+        number = self._talk.session.new_request()
+        response = self._answers.ask(number, shape)
+        self._item_sound.after(partial(self._ask, params, number, response))
+
+    def _hear(self, items: Sequence[Item]) -> None:
+        """Have the sound in a response's own input made words. Raises RealtimeError."""
+        kind = self._settings.audio.input.format.type
+        parts = [part for item in items for _, part in item.unheard]
+        for part, pcm in [(part, decode(part.decode(), kind)) for part in parts]:
+            self._item_sound.hear(pcm, RATES[kind], part.heard)
+
+    def _ask(self, params: ResponseParams, number: int, response: Response) -> None:
+        if response.done:
+            return  # it has been cancelled while its words were recognised
+        try:
+            options = self._wishes.options_of(params, self._items)
+        except RealtimeError as error:  # such as an item that has been deleted meanwhile
+            self._answers.refuse(number)
+            self._send(error.event())
+        else:
+            self._talk.session.request(Request(options=options), number=number)
+
+    def _ask_beside(self, params: ResponseParams, shape: Shape) -> None:
+        try:
+            options = self._wishes.options_of(params, self._items)
+            number = self._talk.session.request_beside(Request(options=options))
+        except ValueError as error:
+            self._send(RealtimeError(str(error), code="rate_limit_exceeded").event())
+        except RealtimeError as error:
+            self._send(error.event())
+        else:
+            self._answers.link(number, shape)
 
     def _shape(self, params: ResponseParams | None = None, *, beside: bool = False) -> Shape:
         conversation_id = None if beside else self._conversation_id

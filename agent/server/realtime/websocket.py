@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from agent.server.errors import ApiError
 from agent.server.realtime.beta import BetaShape, asks_for_beta
-from agent.server.realtime.client_events import AnyEvent, Append, parse, read
+from agent.server.realtime.client_events import AnyEvent, Append, ItemCreate, Sounding, parse, read
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.session import RealtimeSession
 from agent.server.recording import recorded
@@ -173,9 +173,12 @@ class _Connection:
     def _read_event(self, frame: str | bytes) -> AnyEvent:
         """Read a frame, its sound included. Raises RealtimeError."""
         event = parse(self._shape.event(read(frame)))
-        if isinstance(event, Append):
+        sounds: list[Sounding] = [event] if isinstance(event, Append) else []
+        if isinstance(event, ItemCreate):
+            sounds += [part for part in event.item.content if part.audio]
+        for sound in sounds:
             try:
-                event.decode()
+                sound.decode()
             except RealtimeError as error:
                 error.event_id = event.event_id
                 raise
