@@ -6,8 +6,7 @@ told as server events, and what the client wants is done through the conversatio
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import anyio
@@ -27,8 +26,7 @@ from agent.conversation.activity import (
     TurnWords,
 )
 from agent.conversation.conversation import Conversation
-from agent.conversation.events import ReplyStopped, WordsAwaited
-from agent.conversation.request import Request
+from agent.conversation.events import WordsAwaited
 from agent.errors import ConfigError
 from agent.events import AssistantSpeechStarted, Audio, Decision, Event, TurnLatency, nobody
 from agent.graph import Graph, Stage
@@ -38,7 +36,6 @@ from agent.server.realtime.client_events import (
     Append,
     Clear,
     Commit,
-    Item,
     ItemCreate,
     ItemDelete,
     ItemRetrieve,
@@ -58,7 +55,8 @@ from agent.server.realtime.input_buffer import InputBuffer
 from agent.server.realtime.item_events import ItemEvents
 from agent.server.realtime.item_sound import ItemSound
 from agent.server.realtime.items import Items, new_id
-from agent.server.realtime.responses import Response, Shape
+from agent.server.realtime.response_events import ResponseEvents
+from agent.server.realtime.responses import Shape
 from agent.server.realtime.settings import SessionSettings, Transcription, defaults
 from agent.server.realtime.speed import AtSpeed
 from agent.server.realtime.user_turns import UserTurns
@@ -126,6 +124,15 @@ class RealtimeSession:
         )
         self._turns = UserTurns(self._items, self._buffer, self._send, self._forget)
         self._answers = Answers(self._items, self._send, self._shape, self._turns.interrupts)
+        self._response_events = ResponseEvents(
+            self._answers,
+            self._items,
+            self._item_sound,
+            self._send,
+            wishes=lambda: self._wishes,
+            shape=self._shape,
+            plays=speaker is not None,
+        )
         self._conversation: Conversation | None = None
         self.begun = anyio.Event()
         """Set once it takes client events, or never will."""
@@ -233,12 +240,8 @@ class RealtimeSession:
                 self._send({"type": "input_audio_buffer.cleared"})
             case ItemCreate() | ItemRetrieve() | ItemTruncate() | ItemDelete():
                 self._item_events.handle(event, self._talk)
-            case ResponseCreate(response=params):
-                self._create(params or ResponseParams())
-            case ResponseCancel(response_id=response_id):
-                self._cancel(response_id)
-            case OutputClear():
-                self._clear_output()
+            case ResponseCreate() | ResponseCancel() | OutputClear():
+                self._response_events.handle(event, self._talk)
 
     def _update(self, session: Mapping[str, Any]) -> None:
         kind = session.get("type", self._settings.type)
@@ -287,94 +290,10 @@ class RealtimeSession:
             voice = self._agent.tts
         return voice if speed == 1.0 else AtSpeed(voice, speed)
 
-    def _create(self, params: ResponseParams) -> None:
-        if self._settings.type == "transcription":
-            raise RealtimeError("a transcription session gives no responses", param="type")
-        beside = params.conversation not in (None, "auto")
-        if not beside and (active := self._answers.active) is not None:
-            message = (
-                f"Conversation already has an active response in progress: {active.id}. "
-                "Wait until the response is finished before creating a new one."
-            )
-            raise RealtimeError(message, code="conversation_already_has_active_response")
-        self._wishes.options_of(params, self._items)  # what is wrong with it is told now
-        shape = self._shape(params, beside=beside)
-        self._hear(params.input or ())
-        if beside:
-            self._item_sound.after(partial(self._ask_beside, params, shape))
-            return
-        number = self._talk.session.new_request()
-        response = self._answers.ask(number, shape)
-        self._item_sound.after(partial(self._ask, params, number, response))
-
-    def _hear(self, items: Sequence[Item]) -> None:
-        """Have the sound in a response's own input made words. Raises RealtimeError."""
-        kind = self._settings.audio.input.format.type
-        parts = [part for item in items for _, part in item.unheard]
-        for part, pcm in [(part, decode(part.decode(), kind)) for part in parts]:
-            self._item_sound.hear(pcm, RATES[kind], part.heard)
-
-    def _ask(self, params: ResponseParams, number: int, response: Response) -> None:
-        if response.done:
-            return  # it has been cancelled while its words were recognised
-        try:
-            options = self._wishes.options_of(params, self._items)
-        except RealtimeError as error:  # such as an item that has been deleted meanwhile
-            self._answers.refuse(number)
-            self._send(error.event())
-        else:
-            self._talk.session.request(Request(options=options), number=number)
-
-    def _ask_beside(self, params: ResponseParams, shape: Shape) -> None:
-        try:
-            options = self._wishes.options_of(params, self._items)
-            number = self._talk.session.request_beside(Request(options=options))
-        except ValueError as error:
-            self._send(RealtimeError(str(error), code="rate_limit_exceeded").event())
-        except RealtimeError as error:
-            self._send(error.event())
-        else:
-            self._answers.link(number, shape)
-
-    def _shape(self, params: ResponseParams | None = None, *, beside: bool = False) -> Shape:
+    def _shape(self, params: ResponseParams | None = None, beside: bool = False) -> Shape:
         conversation_id = None if beside else self._conversation_id
         audio = self._speaker is None or beside
         return self._wishes.shape(conversation_id, params or ResponseParams(), audio=audio)
-
-    def _cancel(self, response_id: str | None) -> None:
-        answers = self._answers
-        response = answers.find(response_id) if response_id else answers.active
-        if response is None:
-            message = "Cancellation failed: no active response found"
-            raise RealtimeError(message, code="response_cancel_not_active", param="response_id")
-        answers.cancelling = "client"
-        try:
-            self._stop(response)
-        finally:
-            answers.cancelling = "turn"
-
-    def _clear_output(self) -> None:
-        """Play no more of what has been made, where it is played here."""
-        response = self._answers.latest
-        current = self._talk.session.replies.current
-        if self._speaker is not None and current is not None:
-            self._answers.cancelling = "client"
-            self._talk.session.tell(ReplyStopped(current.number))
-            self._answers.cancelling = "turn"
-        else:
-            told = {"response_id": response.id if response is not None else ""}
-            self._send({"type": "output_audio_buffer.cleared", **told})
-
-    def _stop(self, response: Response) -> None:
-        session = self._talk.session
-        if response.reply is None:
-            if (request := self._answers.request_of(response)) is not None:
-                session.withdraw(request)
-                self._answers.refuse(request)
-        elif response.reply < 0:
-            session.replies.stop_beside(response.reply)
-        else:
-            session.tell(ReplyStopped(response.reply))
 
     # What happens in the conversation
 
@@ -405,7 +324,7 @@ class RealtimeSession:
             if seconds is not None and self._answers.active is None:
                 self._turns.silence(seconds)
                 if self._settings.type == "realtime":
-                    self._create(ResponseParams())
+                    self._response_events.create(ResponseParams(), self._talk)
         elif isinstance(event, AssistantSpeechStarted):
             current = self._talk.session.replies.current
             if current is not None:

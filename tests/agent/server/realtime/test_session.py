@@ -266,7 +266,7 @@ async def test_what_breaks_is_an_error_and_the_session_goes_on(
 ) -> None:
     async with connected(an_agent([["Yes."]])) as client:
         with monkeypatch.context() as patched:
-            patched.setattr(client.session, "_cancel", None)
+            patched.setattr(client.session, "_response_events", None)
             client.send("response.cancel", event_id="broken")
         error = (await client.until("error"))["error"]
         assert (error["event_id"], error["type"]) == ("broken", "server_error")
