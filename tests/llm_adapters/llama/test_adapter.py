@@ -78,6 +78,7 @@ async def test_it_answers_a_token_at_a_time_and_keeps_what_it_has_read(model: Pa
         assert usage.completion == 4
 
 
+@pytest.mark.realtime
 async def test_what_is_left_early_stops_and_the_next_reply_does_not_wait(model: Path) -> None:
     async with loaded(model, context=1 << 15) as llm:
         begun = anyio.current_time()
@@ -92,6 +93,7 @@ async def test_what_is_left_early_stops_and_the_next_reply_does_not_wait(model: 
         assert anyio.current_time() - begun < 1.5
 
 
+@pytest.mark.realtime
 async def test_a_long_prompt_is_given_up_with_its_reply(model: Path) -> None:
     async with loaded(model, context=1 << 15) as llm:
         with anyio.move_on_after(0.05) as scope:
