@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def main() -> int:
     try:
         server = xllamacpp.Server(params)
     except RuntimeError:
+        time.sleep(0.2)  # its log is written by a thread of its own, which nobody can wait for
         return 1
     print(server.listening_address, flush=True)
     if not options["debug"]:
