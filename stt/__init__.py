@@ -6,6 +6,7 @@ from stt.protocol import Recognition as Recognition
 from stt.protocol import SpeechToText as SpeechToText
 from stt.protocol import SpeechToTextError as SpeechToTextError
 from stt.protocol import Transcript as Transcript
+from stt.protocol import UnsupportedError as UnsupportedError
 from stt.protocol import Word as Word
 from stt.protocol import punctuates as punctuates
 

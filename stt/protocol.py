@@ -30,6 +30,10 @@ class SpeechToTextError(Exception):
     """A recogniser cannot be loaded or failed; the message says what to do."""
 
 
+class UnsupportedError(SpeechToTextError):
+    """A recogniser cannot do what one utterance asks of it: a language, a translation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """A recognised word; `start` and `end` are seconds from the utterance's first sample."""
@@ -123,7 +127,7 @@ class AdjustableRecogniser(Protocol):
 
         `language`: a code such as en, None as configured; `prompt`: words that are likely;
         `translate`: into English; `partials`: somebody is speaking now, and `feed` gives partial
-        transcripts as it does for `listen`. Raises SpeechToTextError for what it cannot, at once.
+        transcripts as it does for `listen`. Raises UnsupportedError for what it cannot, at once.
         """
 
 

@@ -89,8 +89,10 @@ def read_keys(given: Iterable[str], file: Path | None) -> tuple[str, ...]:
             if file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
                 raise ConfigError(f"{file} may be read by others: chmod 600 {file}")
             lines = file.read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} cannot be read: {error}") from None
+        except OSError as error:
+            raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{file} is no list of keys: it is not UTF-8") from None
         keys += [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         if not keys:
             raise ConfigError(f"{file} has no key in it: write one on a line of its own")

@@ -18,6 +18,7 @@ from agent.server.logs import log_event
 from agent.server.metrics import Metrics
 from agent.server.security import Keys
 from agent.server.traces import SessionTrace
+from tts import TextToSpeech
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -55,6 +56,8 @@ class Server:
     sessions: dict[str, Session] = field(default_factory=dict)
     tasks: TaskGroup | None = None
     """Where what outlives a request goes on, while the server runs."""
+    engines: list[TextToSpeech] = field(default_factory=list)
+    """Those that were loaded beside the agent's, and are closed with them."""
     calls: dict[str, Any] = field(default_factory=dict)
     """The calls under way (`agent.server.realtime.webrtc.Call`)."""
     _numbers: int = 0
@@ -76,6 +79,13 @@ class Server:
             self.problem = str(error)
             raise
         self.loaded.set()
+
+    async def aclose(self) -> None:
+        """Give back what the engines hold."""
+        with anyio.CancelScope(shield=True):
+            await self.agent.aclose()
+            for engine in self.engines:
+                await engine.aclose()
 
     @contextmanager
     def session(self, kind: str) -> Iterator[Session]:

@@ -171,6 +171,7 @@ class Studio:
                 own = GuardedTextToSpeech(create_tts(section), patience=OFFLINE)
                 with _told(status=500):
                     await own.load()
+                self._server.engines.append(own)
                 self._own = own
             finally:
                 self._loading.set()

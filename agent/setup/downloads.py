@@ -48,7 +48,7 @@ def check_mirror(mirror: Path, downloads: Sequence[Download]) -> int:
 
     Blocking. Raises ParleyError where one is missing or damaged, or there is no list.
     """
-    sums = _read_sums(mirror)
+    sums = read_sums(mirror)
     count = 0
     for each in downloads:
         listed = [name for name in sums if _is_of(name, each)]
@@ -87,7 +87,7 @@ def fill_mirror(mirror: Path, downloads: Sequence[Download]) -> int:
         for each in downloads
         for path in _matching(mirror / each.repository, each.files)
     }
-    sums = {**_read_sums(mirror, missing=True), **{n: _sha256(mirror / n) for n in sorted(names)}}
+    sums = {**read_sums(mirror, missing=True), **{n: _sha256(mirror / n) for n in sorted(names)}}
     try:
         lines = "".join(f"{checksum}  {name}\n" for name, checksum in sorted(sums.items()))
         (mirror / SUMS).write_text(lines, "utf-8")
@@ -96,7 +96,8 @@ def fill_mirror(mirror: Path, downloads: Sequence[Download]) -> int:
     return len(names)
 
 
-def _read_sums(mirror: Path, *, missing: bool = False) -> dict[str, str]:
+def read_sums(mirror: Path, *, missing: bool = False) -> dict[str, str]:
+    """Read the checksums of a mirror. Raises ParleyError when it is none, unless it may be."""
     try:
         lines = (mirror / SUMS).read_text("utf-8").splitlines()
     except OSError as error:

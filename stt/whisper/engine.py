@@ -13,7 +13,7 @@ import anyio
 import numpy as np
 from pydantic import Field
 
-from stt.protocol import SpeechToTextError
+from stt.protocol import SpeechToTextError, UnsupportedError
 from stt.vad import SAMPLE_RATE, VoiceActivity
 from stt.whisper.cuda_libraries import preload
 from stt.whisper.decoder import Decoder
@@ -148,9 +148,9 @@ class Whisper:
         """Recognise one utterance otherwise than configured (`stt.AdjustableRecogniser`)."""
         decoder = self._loaded()
         if language is not None and language not in decoder.languages:
-            raise SpeechToTextError(f"this model of whisper does not know the language {language}")
+            raise UnsupportedError(f"this model of whisper does not know the language {language}")
         if translate and len(decoder.languages) == 1:
-            raise SpeechToTextError("this model of whisper knows English alone: no translation")
+            raise UnsupportedError("this model of whisper knows English alone: no translation")
         adjusted = decoder.adjusted(
             hotwords=prompt.split() or decoder.hotwords, word_times=word_times, translate=translate
         )

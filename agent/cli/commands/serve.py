@@ -134,4 +134,4 @@ async def _serve(
             console.print("ready")
             await anyio.sleep_forever()
     finally:
-        await server.agent.aclose()
+        await server.aclose()

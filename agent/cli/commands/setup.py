@@ -51,12 +51,15 @@ def run(args: argparse.Namespace) -> int:
     """Set up. Raises ParleyError."""
     from agent.cli.console import SafeConsole
     from agent.setup import machine as machines
+    from agent.setup.downloads import read_sums
     from agent.setup.measure import try_out
     from agent.setup.plan import propose
     from agent.setup.write import keep, text_of
 
     if not args.yes and not sys.stdin.isatty():
         raise ParleyError("there is nobody to ask: give --yes to take what is proposed")
+    if args.mirror is not None:
+        read_sums(args.mirror)
     console = SafeConsole(wrap=False)
     machine = ending.run(machines.look)
     _show_machine(console, machine)

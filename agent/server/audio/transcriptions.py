@@ -23,8 +23,7 @@ from agent.server.errors import ApiError
 from agent.server.server import Server
 from agent.server.streaming import EVENTS, Streaming, server_sent
 from agent.transcription import Utterance, opened, transcribe
-from agent.turns.vad import SileroVad
-from stt import AdjustableRecogniser, Recognition, SpeechToText, SpeechToTextError
+from stt import AdjustableRecogniser, Recognition, SpeechToText, SpeechToTextError, UnsupportedError
 
 MAX_UPLOAD = 100 << 20
 """Bytes of a recording."""
@@ -101,8 +100,7 @@ async def _heard(
             raise ApiError(message, code="missing_required_parameter", param="file")
         with server.session("transcription"), tempfile.NamedTemporaryFile() as kept:
             await _copy(file, kept)
-            vad = SileroVad()
-            await vad.load()
+            vad = server.agent.detector()
             stt = _recogniser(server, wanted, task)
             try:
                 async with (
@@ -114,6 +112,9 @@ async def _heard(
             except AudioError as error:
                 reason = str(error).replace(kept.name, file.filename or "the file")
                 raise ApiError(reason, code="invalid_audio", param="file") from None
+            except UnsupportedError as error:
+                param = "language" if wanted.language else None
+                raise ApiError(str(error), code="unsupported", param=param) from None
             except SpeechToTextError as error:
                 raise ApiError(str(error), status=500, code="transcription_failed") from None
     finally:

@@ -23,7 +23,7 @@ async def server() -> AsyncGenerator[Server, None]:
     server = Server(Agent(Config()))
     await server.load()
     yield server
-    await server.agent.aclose()
+    await server.aclose()
 
 
 @pytest.fixture

@@ -165,8 +165,11 @@ def test_keys_of_a_file(tmp_path: Path) -> None:
     file.write_text("# none\n")
     with pytest.raises(ConfigError, match="has no key in it"):
         read_keys([], file)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=r"no cannot be read: No such file or directory$"):
         read_keys([], tmp_path / "no")
+    file.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="is no list of keys: it is not UTF-8"):
+        read_keys([], file)
     with pytest.raises(ConfigError, match="can be guessed"):
         read_keys(["short"], None)
 

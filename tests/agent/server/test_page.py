@@ -217,7 +217,7 @@ async def test_the_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             await page.click("#render")
             await expect(page.locator("#studio-problem")).to_be_visible(timeout=WAIT)
     finally:
-        await server.agent.aclose()
+        await server.aclose()
 
 
 async def test_a_server_that_goes_away_is_told(microphone: Path) -> None:
@@ -234,7 +234,7 @@ async def test_a_server_that_goes_away_is_told(microphone: Path) -> None:
             await expect(state).to_contain_text("Connecting again", timeout=WAIT)
             await expect(state).to_have_text("Listening.", timeout=WAIT)
     finally:
-        await server.agent.aclose()
+        await server.aclose()
 
 
 async def test_the_button_in_a_page_of_somebody_else(microphone: Path, tmp_path: Path) -> None:
@@ -254,4 +254,4 @@ async def test_the_button_in_a_page_of_somebody_else(microphone: Path, tmp_path:
                 await page.get_by_role("button", name="End").click()
                 await expect(button).to_be_visible()
     finally:
-        await server.agent.aclose()
+        await server.aclose()

@@ -64,7 +64,7 @@ async def test_it_answers_before_the_models_are_loaded() -> None:
             assert body["error"]["message"] == "there is nothing at GET /v1/nothing"
             assert (await ask(address, "healthz", "DELETE"))[0] == 405
     finally:
-        await server.agent.aclose()
+        await server.aclose()
 
 
 def ready(**settings: Any) -> Server:

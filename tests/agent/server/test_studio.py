@@ -11,12 +11,15 @@ import pytest
 
 from agent import voice_making
 from agent.agent import Agent
+from agent.config.engines import TTS
 from agent.config.load import Config
 from agent.server.running import Place, running
 from agent.server.server import Server
+from agent.server.studio import Studio
 from configs import QUESTION
 from tests.agent.server.http import post
 from tests.tts.dia2.serving.utterances import checkpoint
+from tts import TextToSpeechError
 from tts.dia2.dia2 import Dia2
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.text.prefix import Word
@@ -42,7 +45,7 @@ async def address(
         async with running(server, Place(port=0)) as address:
             yield address
     finally:
-        await server.agent.aclose()
+        await server.aclose()
 
 
 @pytest.fixture
@@ -133,3 +136,37 @@ async def test_what_no_voice_is_made_of(
     answer = await http.post("studio/voices", data=form, files={"clip": ("me.wav", clip)})
     assert answer.status_code == 400
     assert told in answer.json()["error"]["message"]
+
+
+async def test_a_dia2_of_its_own_is_closed_with_the_server(model: Path) -> None:
+    """The agent speaks otherwise: the studio loads one when a script comes."""
+    server = Server(Agent(Config()))
+    await server.load()
+    studio = Studio(server)
+    section = TTS.validate({"engine": "dia2", "model": str(model)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agent.server.studio.TTS", FixedTts(section))
+        own = await studio._engine()
+    assert await studio._engine() is own
+    assert server.engines == [own]
+    async with own.open_script([], seed=1):
+        pass
+    await server.aclose()
+    with pytest.raises(TextToSpeechError):
+        await entered(own.open_script([], seed=1))
+
+
+async def entered(opened: Any) -> None:
+    """Open something, and close it."""
+    async with opened:
+        pass
+
+
+class FixedTts:
+    """Settings of one engine, whatever is asked for: the hub's Dia2 cannot be had here."""
+
+    def __init__(self, section: Any) -> None:
+        self._section = section
+
+    def validate(self, _: object) -> Any:
+        return self._section

@@ -147,3 +147,11 @@ def test_a_mirror_is_filled_for_another_machine(
     sums = (home / "usb/SHA256SUMS").read_text().splitlines()
     assert len(sums) >= 5
     assert not (home / "config").exists()
+
+
+def test_a_mirror_that_is_none_is_refused(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It fell back to what comes along, as if that had been asked for."""
+    assert main(["setup", "--yes", "--mirror", str(home)]) == 1
+    told = capfd.readouterr().err
+    assert f"{home} is no mirror" in told
+    assert len(told.splitlines()) == 1

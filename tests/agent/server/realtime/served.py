@@ -142,7 +142,7 @@ async def run(server: Server) -> AsyncGenerator[str]:
             try:
                 yield address.removeprefix("http://").rstrip("/")
             finally:
-                await server.agent.aclose()
+                await server.aclose()
 
 
 @asynccontextmanager
