@@ -16,6 +16,7 @@ from agent.server.audio.encoder import Encoder
 from agent.server.audio.languages import NAMES, name_of
 from agent.server.running import Place, running
 from agent.server.server import Server
+from agent.turns.vad import SileroVad
 from configs import QUESTION
 from tests.agent.server.http import post
 from tests.paths import ASSETS, AUDIO
@@ -174,3 +175,13 @@ async def test_a_recogniser_that_can_is_told_what_one_request_wants() -> None:
                 await client.audio.translations.create(model="whisper-1", file=SAID)
     finally:
         await server.aclose()
+
+
+async def test_the_loaded_voice_detector_is_shared(
+    client: openai.AsyncOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def load(_: SileroVad) -> None:
+        raise AssertionError("a request loads a model of its own")
+
+    monkeypatch.setattr(SileroVad, "load", load)
+    assert (await heard(client)).text == WORDS
