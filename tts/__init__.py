@@ -3,7 +3,9 @@
 from tts.protocol import ConversationalSpeech as ConversationalSpeech
 from tts.protocol import ExpressiveSpeech as ExpressiveSpeech
 from tts.protocol import ManyVoices as ManyVoices
+from tts.protocol import Occupancy as Occupancy
 from tts.protocol import ScriptedSpeech as ScriptedSpeech
+from tts.protocol import SlottedSpeech as SlottedSpeech
 from tts.protocol import Speech as Speech
 from tts.protocol import SpokenTurn as SpokenTurn
 from tts.protocol import SpokenWord as SpokenWord

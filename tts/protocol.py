@@ -116,6 +116,23 @@ class ScriptedSpeech(Protocol):
         """Open an utterance with the speakers' voices and a sampling of its own; None: as usual."""
 
 
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """How busy an engine is: its slots, the utterances in them, and those that wait for one."""
+
+    slots: int
+    speaking: int
+    waiting: int
+
+
+@runtime_checkable
+class SlottedSpeech(Protocol):
+    """A synthesiser that speaks so many utterances at a time; more wait in turn."""
+
+    def occupancy(self) -> Occupancy:
+        """Say how busy it is now; it has no slots before it is loaded."""
+
+
 @runtime_checkable
 class ExpressiveSpeech(Protocol):
     """A synthesiser that makes sounds which are no words."""

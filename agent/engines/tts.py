@@ -15,7 +15,9 @@ from tts import (
     ConversationalSpeech,
     ExpressiveSpeech,
     ManyVoices,
+    Occupancy,
     ScriptedSpeech,
+    SlottedSpeech,
     Speech,
     SpokenTurn,
     SpokenWord,
@@ -34,6 +36,7 @@ class GuardedTextToSpeech:
 
     remember: Callable[[SpokenTurn], None]
     sounds: Sequence[str]
+    occupancy: Callable[[], Occupancy]
     open_script: Callable[..., AbstractAsyncContextManager["GuardedUtterance"]]
 
     def __init__(self, tts: TextToSpeech, *, patience: float = 1.0) -> None:
@@ -50,6 +53,8 @@ class GuardedTextToSpeech:
             self.remember = self._remember
         if isinstance(tts, ExpressiveSpeech):
             self.sounds = tts.sounds
+        if isinstance(tts, SlottedSpeech):
+            self.occupancy = tts.occupancy
         if isinstance(tts, ScriptedSpeech):
             self.open_script = self._open_script
 

@@ -1,5 +1,8 @@
 """What happens in all conversations, counted for Prometheus."""
 
+from collections.abc import Callable
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from agent.events import (
@@ -12,6 +15,7 @@ from agent.events import (
     WarningEvent,
 )
 from agent.tools.events import ToolReturned
+from tts import Occupancy
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Upper edges of the histograms: people notice 0.2 s, and leave after some."""
@@ -24,6 +28,13 @@ STAGES = {
     "total": "total_ms",
 }
 """The stages of a turn, and the fields of `TurnLatency` that time them."""
+
+VOICE = {
+    "slots": "Utterances that the voice can speak at a time",
+    "speaking": "Utterances that it speaks",
+    "waiting": "Utterances that wait for a slot",
+}
+"""The parts of a voice's occupancy."""
 
 
 class Metrics:
@@ -64,6 +75,12 @@ class Metrics:
         for stage in STAGES:
             self._latency.labels(stage)
 
+    def watch_voice(self, occupancy: Callable[[], Occupancy]) -> None:
+        """Have the voice's slots among the figures, as they are when somebody asks."""
+        for part, what in VOICE.items():
+            gauge = Gauge(f"parley_voice_{part}", what, registry=self.registry)
+            gauge.set_function(partial(_part, occupancy, part))
+
     def report(self, event: Event) -> None:
         """Count an event of a conversation."""
         match event:
@@ -85,3 +102,7 @@ class Metrics:
                 self._underruns.inc()
             case WarningEvent(stage=stage):
                 self._warnings.labels(stage).inc()
+
+
+def _part(occupancy: Callable[[], Occupancy], part: str) -> float:
+    return float(getattr(occupancy(), part))

@@ -18,7 +18,7 @@ from agent.server.logs import log_event
 from agent.server.metrics import Metrics
 from agent.server.security import Keys
 from agent.server.traces import SessionTrace
-from tts import TextToSpeech
+from tts import SlottedSpeech, TextToSpeech
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -65,6 +65,8 @@ class Server:
 
     def __post_init__(self) -> None:
         self.metrics.slots.set(self.settings.sessions)
+        if isinstance(self.agent.tts, SlottedSpeech):
+            self.metrics.watch_voice(self.agent.tts.occupancy)
 
     @property
     def ready(self) -> bool:

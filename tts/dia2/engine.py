@@ -18,7 +18,7 @@ from tts.dia2 import torch_loading
 from tts.dia2.serving.mailbox import Mailbox
 from tts.dia2.settings import Settings
 from tts.extras import pip_install
-from tts.protocol import Speech, SpokenTurn, TextToSpeechError
+from tts.protocol import Occupancy, Speech, SpokenTurn, TextToSpeechError
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared
@@ -117,6 +117,11 @@ class Dia2Speech(Settings):
                 worker.close(state)
         finally:
             mailbox.close()
+
+    def occupancy(self) -> Occupancy:
+        """Say how busy it is (`tts.SlottedSpeech`)."""
+        loaded = self._loaded
+        return Occupancy(0, 0, 0) if loaded is None else loaded[0].scheduler.occupancy()
 
     @property
     def voices(self) -> Sequence[str]:

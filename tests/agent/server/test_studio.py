@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import openai
 import pytest
@@ -170,3 +172,29 @@ class FixedTts:
 
     def validate(self, _: object) -> Any:
         return self._section
+
+
+async def test_how_busy_the_voice_is_is_among_the_metrics(model: Path) -> None:
+    config = Config.model_validate({"tts": {"engine": "dia2", "model": str(model), "slots": 2}})
+    server = Server(Agent(config))
+
+    def figures() -> list[float | None]:
+        names = ("slots", "speaking", "waiting")
+        value = server.metrics.registry.get_sample_value
+        return [value(f"parley_voice_{name}") for name in names]
+
+    assert figures() == [0, 0, 0]
+    await server.load()
+    try:
+        with anyio.fail_after(60):
+            async with AsyncExitStack() as spoken:
+                for _ in range(3):
+                    utterance = await spoken.enter_async_context(server.agent.tts.open())
+                    await utterance.feed("Well, ")
+                # As many speak as are in real time here.
+                while figures() not in ([2, 2, 1], [2, 1, 2]):  # noqa: ASYNC110  (nobody tells)
+                    await anyio.sleep(0.01)
+            while figures() != [2, 0, 0]:  # noqa: ASYNC110  (nobody tells)
+                await anyio.sleep(0.01)
+    finally:
+        await server.aclose()

@@ -16,7 +16,7 @@ from tts.dia2.serving.graph_stepper import new_stepper
 from tts.dia2.serving.sequence import Status
 from tts.dia2.serving.utterance import PrefilledPrefix, UtteranceState, VoiceSettings
 from tts.dia2.serving.windows import Prefix, Window
-from tts.protocol import TextToSpeechError
+from tts.protocol import Occupancy, TextToSpeechError
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +102,11 @@ class Scheduler:
     def open_ones(self) -> list[UtteranceState]:
         """All utterances that are not over, those that wait for a slot first."""
         return [*self._waiting, *(slot.utterance for _, slot in self._occupied())]
+
+    def occupancy(self) -> Occupancy:
+        """Say how busy it is; from any thread."""
+        speaking = sum(slot is not None for slot in self._slots)
+        return Occupancy(len(self._slots), speaking, len(self._waiting))
 
     def due(self) -> float:
         """Say when `step` will have something to do by itself, by the clock; it may be never."""
