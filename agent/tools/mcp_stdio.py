@@ -62,6 +62,16 @@ class StdioServer:
         process = await anyio.open_process(
             self._command, env=environment, stderr=subprocess.PIPE, start_new_session=True
         )
+        try:
+            async with self._connected_to(process) as streams:
+                yield streams
+        finally:
+            with anyio.move_on_after(GRACE, shield=True):
+                await process.aclose()  # its pipes may hold more than could be read in time
+
+    @asynccontextmanager
+    async def _connected_to(self, process: Process) -> AsyncGenerator["TransportStreams", None]:
+        """Exchange messages with it, and end it."""
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
