@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agent.server.realtime.beta import BetaShape
@@ -73,7 +73,7 @@ async def test_a_key_of_the_beta(path: str) -> None:
     async with serving(an_agent([["Yes."]]), keys=("a-key-of-twenty-letters",)) as address:
         headers = {"authorization": "Bearer a-key-of-twenty-letters"}
         body = {"input_audio_format": "g711_ulaw", "input_audio_transcription": {"model": "x"}}
-        async with httpx.AsyncClient(base_url=f"http://{address}/v1/realtime/") as client:
+        async with httpx2.AsyncClient(base_url=f"http://{address}/v1/realtime/") as client:
             answer = await client.post(path, json=body, headers=headers)
             assert (await client.post(path, json=body)).status_code == 401
         assert answer.status_code == 200
