@@ -171,9 +171,9 @@ class _Run:
 
 
 async def put(send: MemoryObjectSendStream[I], item: I) -> None:
-    """Send an item, and wait only if there is no room: for many small ones, and who waits anyway.
+    """Send an item, and wait only if there is no room, where `send` goes round the loop each time.
 
-    `send` itself goes through the event loop each time.
+    For stages with many small items; they give others their turn where they receive.
     """
     try:
         send.send_nowait(item)

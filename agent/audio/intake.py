@@ -14,10 +14,10 @@ from agent.graph import put
 
 
 class Intake:
-    """A stage that makes the microphone's blocks sound, without the agent's, and the user's to say.
+    """An intake is the stage between a microphone and whoever listens.
 
-    Each is optional but the first: `inlet` guards the samples, `echo` takes the agent's voice out,
-    and `gate` mutes and marks what is left.
+    `inlet` guards the samples, `echo` takes the agent's voice out of them, and `gate` mutes and
+    marks what is left; the latter two are optional.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ class GuardedTextToSpeech:
         if isinstance(tts, ExpressiveSpeech):
             self.sounds = tts.sounds
         if isinstance(tts, SlottedSpeech):
-            self.occupancy = tts.occupancy
+            self.occupancy = self._occupancy
         if isinstance(tts, ScriptedSpeech):
             self.open_script = self._open_script
 
@@ -117,6 +117,15 @@ class GuardedTextToSpeech:
         async with self._border.use(opened) as (utterance, use):
             limit = max(self._patience * SOUND, self._border.own_patience)
             yield GuardedUtterance(utterance, use, self._border, self._samples, limit)
+
+    def _occupancy(self) -> Occupancy:
+        """How busy the voice is; one that cannot say has no slots."""
+        assert isinstance(self._tts, SlottedSpeech)
+        try:
+            with self._border.failing():
+                return self._tts.occupancy()
+        except TextToSpeechError:
+            return Occupancy(0, 0, 0)
 
     def _remember(self, turn: SpokenTurn) -> None:
         assert isinstance(self._tts, ConversationalSpeech)

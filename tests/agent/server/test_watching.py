@@ -35,8 +35,10 @@ from agent.server.security import Keys
 from agent.server.server import Server
 from agent.server.traces import tracing
 from agent.tools.events import ToolCalled, ToolReturned
+from tests.agent.fakes import FakeTts
 from tests.agent.server.http import get
 from tests.agent.server.realtime.served import an_agent
+from tts import Occupancy
 
 pytestmark = pytest.mark.anyio
 
@@ -232,3 +234,15 @@ async def test_an_exception_shows_neither_words_nor_secrets(
     assert "test_an_exception_shows" in line["traceback"]
     assert WORD not in line["message"]
     assert "sk-a-secret" not in line["message"]
+
+
+async def test_a_voice_that_cannot_say_how_busy_it_is_spoils_no_metrics() -> None:
+    class Broken(FakeTts):
+        def occupancy(self) -> Occupancy:
+            raise RuntimeError("lost count")
+
+    server = Server(Agent(Config(), tts=Broken()))
+    async with running(server, Place(port=0)) as address:
+        status, _, text = await get(f"{address}metrics")
+    assert status == 200
+    assert b"parley_voice_slots 0.0" in text
