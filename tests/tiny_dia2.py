@@ -13,9 +13,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from tts.codec.weights import Weights
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.mimi.config import MimiConfig
-from tts.dia2.mimi.weights import Weights
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Network
 

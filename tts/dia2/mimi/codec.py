@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tts.codec.layers import conv
+from tts.codec.weights import Weights
 from tts.dia2.mimi import seanet
 from tts.dia2.mimi.config import MimiConfig
-from tts.dia2.mimi.layers import Upsample, conv
 from tts.dia2.mimi.quantizer import Quantizer
 from tts.dia2.mimi.transformer import AttentionType, MaskedAttention, Transformer
-from tts.dia2.mimi.weights import Weights
+from tts.dia2.mimi.upsample import Upsample
 from tts.protocol import TextToSpeechError
 
 Window = int | Literal["codec"] | None

@@ -1,20 +1,14 @@
-"""A stranger's `config.json` of a codec: every key of `MimiConfig` with its kind and limits."""
+"""A stranger's `config.json` of Mimi: every key of `MimiConfig` with its kind and limits."""
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, create_model
+from pydantic import Field
 
+from tts.codec.config_json import Number, document, parse
 from tts.dia2.mimi.config import MimiConfig
-from tts.files import inside, read_json
-from tts.protocol import TextToSpeechError
-from tts.strict import InvalidValueError, Strict, check
-
-Count = Annotated[int, Field(gt=0, le=1 << 20)]
-Ratios = Annotated[list[Annotated[int, Field(gt=0, le=1 << 10)]], Field(min_length=1, max_length=8)]
-Number = Annotated[float, Field(gt=0, le=1e9)]
+from tts.strict import Strict
 
 
 class Rope(Strict):
@@ -22,35 +16,19 @@ class Rope(Strict):
     rope_theta: Number | None = None
 
 
-KINDS: dict[Any, Any] = {int: Count, float: Number, list[int]: Ratios, bool: bool, str: str}
-KEYS: dict[str, Any] = {each.name: (KINDS[each.type] | None, None) for each in fields(MimiConfig)}
-KEYS["rope_parameters"] = (Rope | None, None)
-KEYS["usual_frame_rate"] = (Number | None, Field(None, alias="_frame_rate"))
-Document = create_model("Document", __base__=Strict, **KEYS)
+Document = document(
+    MimiConfig,
+    rope_parameters=(Rope | None, None),
+    usual_frame_rate=(Number | None, Field(None, alias="_frame_rate")),
+)
 
 
 def read(folder: Path) -> MimiConfig:
     """Read and check a folder's `config.json`. Raises TextToSpeechError."""
-    path = inside(folder, "config.json")
-    try:
-        data = read_json(path)
-    except FileNotFoundError:
-        raise TextToSpeechError(f"{folder} is no Mimi codec: it has no config.json") from None
-    if not isinstance(data, dict) or data.get("model_type") != "mimi":
-        raise TextToSpeechError(f"{path} does not describe a Mimi codec (model_type mimi)")
-    try:
-        check(Document, data)
-        config = MimiConfig.from_json(data)
-        lacking = [need for need, given in _needs(config, data) if not given]
-        problem = f"it needs {', '.join(lacking)}" if lacking else ""
-    except InvalidValueError as fault:
-        problem = f"its {fault.key} is {fault.value}: it {fault.why}"
-    if problem:
-        raise TextToSpeechError(f"{path} describes a codec Parley has not: {problem}")
-    return config
+    return parse(folder, "Mimi", Document, MimiConfig.from_json, _needs)
 
 
-def _needs(config: MimiConfig, data: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+def _needs(config: MimiConfig, data: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """What the layers compute, and whether it is asked: nothing else is computed instead."""
     rope = (data.get("rope_parameters") or {}).get("rope_type") or "default"
     plain = rope == "default" and not data.get("rope_scaling")

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tts.codec.layers import Linear
+from tts.codec.weights import Weights
 from tts.dia2.mimi.config import MimiConfig
-from tts.dia2.mimi.layers import Linear
-from tts.dia2.mimi.weights import Weights
 
 SMALLEST_USAGE = 1e-5
 PARTS = ("semantic", "acoustic")

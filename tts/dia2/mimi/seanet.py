@@ -4,9 +4,12 @@ from typing import Protocol
 
 from torch import Tensor
 
+from tts.codec.layers import Conv, ConvState, Elu, conv, transposed
+from tts.codec.weights import Weights
 from tts.dia2.mimi.config import MimiConfig
-from tts.dia2.mimi.layers import Conv, ConvState, conv, transposed
-from tts.dia2.mimi.weights import Weights
+
+ELU = Elu()
+"""Before every convolution but the first ones."""
 
 
 class StreamingLayer(Protocol):
@@ -28,8 +31,10 @@ class Residual:
         hidden = channels // config.compress
         kernel = config.residual_kernel_size
         first, second = f"{name}.block.1.conv", f"{name}.block.3.conv"
-        self.first = conv(weights, first, channels, hidden, kernel, dilation=dilation, elu=True)
-        self.second = conv(weights, second, hidden, channels, 1, elu=True)
+        self.first = conv(
+            weights, first, channels, hidden, kernel, dilation=dilation, activation=ELU
+        )
+        self.second = conv(weights, second, hidden, channels, 1, activation=ELU)
         self.shortcut: Conv | None = None
         if config.use_conv_shortcut:
             self.shortcut = conv(weights, f"{name}.shortcut.conv", channels, channels, 1)
@@ -78,13 +83,13 @@ def encoder(weights: Weights, config: MimiConfig) -> Sequential:
             index += 1
         name = f"encoder.layers.{index + 1}.conv"
         layers.append(
-            conv(weights, name, channels, 2 * channels, 2 * ratio, stride=ratio, elu=True)
+            conv(weights, name, channels, 2 * channels, 2 * ratio, stride=ratio, activation=ELU)
         )
         index += 2
         channels *= 2
     name = f"encoder.layers.{index + 1}.conv"
     layers.append(
-        conv(weights, name, channels, config.hidden_size, config.last_kernel_size, elu=True)
+        conv(weights, name, channels, config.hidden_size, config.last_kernel_size, activation=ELU)
     )
     return Sequential(layers)
 
@@ -98,7 +103,7 @@ def decoder(weights: Weights, config: MimiConfig) -> Sequential:
     index = 1
     for ratio in config.upsampling_ratios:
         name = f"decoder.layers.{index + 1}.conv"
-        layers.append(transposed(weights, name, channels, channels // 2, ratio, elu=True))
+        layers.append(transposed(weights, name, channels, channels // 2, ratio, activation=ELU))
         channels //= 2
         index += 2
         for each in range(config.num_residual_layers):
@@ -106,5 +111,5 @@ def decoder(weights: Weights, config: MimiConfig) -> Sequential:
             layers.append(Residual(weights, f"decoder.layers.{index}", channels, dilation, config))
             index += 1
     name = f"decoder.layers.{index + 1}.conv"
-    layers.append(conv(weights, name, channels, 1, config.last_kernel_size, elu=True))
+    layers.append(conv(weights, name, channels, 1, config.last_kernel_size, activation=ELU))
     return Sequential(layers)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tts.codec.layers import FEW_ROWS, Linear
+from tts.codec.weights import Weights
 from tts.dia2.mimi.config import MimiConfig
-from tts.dia2.mimi.layers import FEW_ROWS, Linear
-from tts.dia2.mimi.weights import Weights
 
 
 class RingCache:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tts.codec.weights import Weights
 from tts.dia2.fast.select import select_attention
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.mimi.config import MimiConfig
-from tts.dia2.mimi.weights import Weights
 
 TINY: dict[str, Any] = {
     "hidden_size": 32,

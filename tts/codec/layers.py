@@ -1,17 +1,21 @@
-"""The one layer of Mimi's convolutional parts: a causal convolution, as a matrix product.
+"""The one layer of a codec's convolutional parts: a causal convolution, as a matrix product.
 
 Signals are [slots, time, channels], so that a window of time is one contiguous row and every
 convolution is one product of such rows with a matrix. A convolution with stride s and kernel a
 multiple of s sees blocks of s samples as one wide sample; a transposed one writes such blocks. Both
 are then plain convolutions over blocks with kernel / s taps, and the only thing to remember between
 two pieces of a signal is the last inputs: there is no overlap to add, and no length to trim.
+
+A convolution that pads on both sides is the same, begun in the middle of its first window.
 """
+
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2.mimi.weights import Weights
+from tts.codec.weights import Weights
 from tts.dia2.packed import Packed, can_pack
 
 FEW_ROWS = 4  # oneDNN multiplies fewer rows no faster than these: reading the matrix is the work
@@ -39,11 +43,32 @@ class Linear:
         return self.weight(padded, self.bias, then)[:rows].view(*x.shape[:-1], -1)
 
 
-class ConvState:
-    """The last inputs of a convolution, [slots, context, width]; silence at the start."""
+class Activation(Protocol):
+    """A unit between two layers, which leaves zeros as they are."""
 
-    def __init__(self, slots: int, context: int, width: int, like: Tensor) -> None:
-        self.tail = like.new_zeros(slots, context, width)
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """Give the unit of x, written into `out` if there is one."""
+
+
+class Elu:
+    """The exponential linear unit."""
+
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        return functional.elu(x) if out is None else torch.ops.aten.elu.out(x, out=out)
+
+
+class ConvState:
+    """The last inputs of a convolution, [slots, context, width].
+
+    At the start they are silence, and so many steps of it that the first output comes at once;
+    with a `lead` that is shorter it comes later.
+    """
+
+    def __init__(
+        self, slots: int, context: int, width: int, like: Tensor, lead: int | None = None
+    ) -> None:
+        self.context = context
+        self.tail = like.new_zeros(slots, context if lead is None else lead, width)
         self.fresh = True
 
     def reset(self, slot: int) -> None:
@@ -51,23 +76,28 @@ class ConvState:
         self.tail[slot].zero_()
         self.fresh = True
 
-    def join(self, x: Tensor, active: Tensor | None, *, elu: bool = False) -> Tensor:
+    def join(
+        self, x: Tensor, active: Tensor | None, activation: Activation | None = None
+    ) -> Tensor:
         """Put what is remembered before x [slots, time, width], and remember x's own end.
 
-        `active` [slots] is true where a slot moves on; the others keep what they have. With `elu`
-        x goes through that unit on the way, which saves a copy.
+        `active` [slots] is true where a slot moves on; the others keep what they have. Through the
+        `activation` x goes on the way, which saves a copy.
         """
-        if elu:
-            context = self.tail.shape[1]
-            joined = x.new_empty(x.shape[0], context + x.shape[1], x.shape[2])
-            joined[:, :context] = self.tail
-            torch.ops.aten.elu.out(x, out=joined[:, context:])
+        if activation is not None:
+            known = self.tail.shape[1]
+            joined = x.new_empty(x.shape[0], known + x.shape[1], x.shape[2])
+            joined[:, :known] = self.tail
+            activation(x, joined[:, known:])
         else:
             joined = torch.cat((self.tail, x), dim=1)
-        tail = joined[:, joined.shape[1] - self.tail.shape[1] :]
+        tail = joined[:, max(0, joined.shape[1] - self.context) :]
         if active is not None:
             tail = torch.where(active[:, None, None], tail, self.tail)
-        self.tail.copy_(tail)
+        if tail.shape == self.tail.shape:
+            self.tail.copy_(tail)
+        else:  # not all of the context has been there yet
+            self.tail = tail.clone()
         self.fresh = False
         return joined
 
@@ -76,8 +106,8 @@ class Conv:
     """A causal convolution over blocks of samples.
 
     `matrix` [wide outputs, taps * wide inputs] holds the oldest tap first; wide means all channels
-    of one block. With `elu`, the exponential linear unit comes before it, as everywhere in SEANet
-    but at its inputs. `repeat` says what stood before the first sample: it, repeated, or silence.
+    of one block. An `activation` comes before it. `repeat` says what stood before the first sample:
+    it, repeated, or silence. `tile` is how many numbers of windows are laid out at a time.
     """
 
     def __init__(
@@ -89,8 +119,9 @@ class Conv:
         dilation: int = 1,
         block: int = 1,
         channels: int,
-        elu: bool = False,
+        activation: Activation | None = None,
         repeat: bool = False,
+        tile: int = TILE,
     ) -> None:
         self.linear = Linear(matrix, bias)
         self.taps = taps
@@ -98,13 +129,19 @@ class Conv:
         self.block = block
         self.width = matrix.shape[1] // taps
         self.channels = channels
-        self.elu = elu
+        self.activation = activation
         self.repeat = repeat
+        self.tile = tile
         self.like = torch.empty_like(matrix[:0])
 
-    def new_state(self, slots: int) -> ConvState:
-        """The state of a new stream of `slots` signals."""
-        return ConvState(slots, (self.taps - 1) * self.dilation, self.width, self.like)
+    @property
+    def context(self) -> int:
+        """Blocks before an output's own that it depends on."""
+        return (self.taps - 1) * self.dilation
+
+    def new_state(self, slots: int, lead: int | None = None) -> ConvState:
+        """The state of a new stream of `slots` signals; of the context, `lead` is there."""
+        return ConvState(slots, self.context, self.width, self.like, lead)
 
     def __call__(
         self, x: Tensor, state: ConvState | None = None, active: Tensor | None = None
@@ -116,10 +153,10 @@ class Conv:
         """
         x = self._blocks(x)
         if state is None:
-            y = self.linear(functional.elu(x) if self.elu else x)
+            y = self.linear(x if self.activation is None else self.activation(x))
         else:
             windows = self._windows(x, state, active)
-            tiles = torch.split(windows, max(1, TILE // (self.taps * self.width)), 1)
+            tiles = torch.split(windows, max(1, self.tile // (self.taps * self.width)), 1)
             parts = [self.linear(tile.flatten(2)) for tile in tiles]
             y = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
         return y.view(x.shape[0], -1, self.channels)
@@ -133,11 +170,12 @@ class Conv:
         return x.reshape(x.shape[0], -1, self.width)
 
     def _windows(self, x: Tensor, state: ConvState, active: Tensor | None) -> Tensor:
-        """For each block, a view of its taps: [slots, blocks, taps, width]."""
-        slots, blocks, width = x.shape
+        """For each block whose taps are all there, a view of them: [slots, blocks, taps, width]."""
+        slots, _, width = x.shape
         if self.repeat and state.fresh:
             state.tail.copy_(x[:, :1, : width // self.block].repeat(1, 1, self.block))
-        joined = state.join(x, active, elu=self.elu)
+        joined = state.join(x, active, self.activation)
+        blocks = max(0, joined.shape[1] - state.context)
         per_slot, per_block, _ = joined.stride()
         return joined.as_strided(
             (slots, blocks, self.taps, width), (per_slot, per_block, self.dilation * per_block, 1)
@@ -154,8 +192,9 @@ def conv(
     stride: int = 1,
     dilation: int = 1,
     bias: bool = True,
-    elu: bool = False,
+    activation: Activation | None = None,
     repeat: bool = False,
+    tile: int = TILE,
 ) -> Conv:
     """Take an ordinary convolution: `name`.weight [outputs, inputs, kernel] and `name`.bias."""
     kernels = weights.take(f"{name}.weight", outputs, inputs, kernel)
@@ -167,13 +206,21 @@ def conv(
         dilation=dilation,
         block=stride,
         channels=outputs,
-        elu=elu,
+        activation=activation,
         repeat=repeat,
+        tile=tile,
     )
 
 
 def transposed(
-    weights: Weights, name: str, inputs: int, outputs: int, stride: int, *, elu: bool
+    weights: Weights,
+    name: str,
+    inputs: int,
+    outputs: int,
+    stride: int,
+    *,
+    activation: Activation | None = None,
+    tile: int = TILE,
 ) -> Conv:
     """Take a transposed convolution of kernel 2 * stride: `name`.weight [inputs, outputs, kernel].
 
@@ -187,26 +234,6 @@ def transposed(
         weights.take(f"{name}.bias", outputs).repeat(stride),
         taps=2,
         channels=outputs,
-        elu=elu,
+        activation=activation,
+        tile=tile,
     )
-
-
-class Upsample:
-    """A depthwise transposed convolution of kernel 2 * stride, without bias."""
-
-    def __init__(self, weights: Weights, name: str, channels: int, stride: int) -> None:
-        kernels = weights.take(f"{name}.weight", channels, 1, 2 * stride)
-        halves = kernels[:, 0].t().contiguous().view(2, stride, channels)
-        self.now: Tensor = halves[0]
-        self.before: Tensor = halves[1]
-        self.channels = channels
-
-    def new_state(self, slots: int) -> ConvState:
-        """The state of a new stream: each slot's last input."""
-        return ConvState(slots, 1, self.channels, self.now)
-
-    def __call__(self, x: Tensor, state: ConvState, active: Tensor | None = None) -> Tensor:
-        """[slots, time, channels] to [slots, stride * time, channels]."""
-        joined = state.join(x, active)
-        y = x.unsqueeze(2) * self.now + joined[:, :-1].unsqueeze(2) * self.before
-        return y.view(x.shape[0], -1, self.channels)

@@ -1,0 +1,1 @@
+"""What the neural codecs share: convolutions that keep their past, and checked files."""
