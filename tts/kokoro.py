@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -90,6 +90,13 @@ class Kokoro:
             str | None,
             Field(description="Of the text, as an espeak voice; null for the voice's own."),
         ] = None,
+        languages: Annotated[
+            dict[str, str],
+            Field(
+                description="Other voices for other languages: {es: ef_dora, fr: ff_siwis} answers "
+                "a turn in Spanish or French with these."
+            ),
+        ] = {},  # noqa: B006  (never changed)
         speed: Annotated[
             float, Field(ge=0.5, le=2, description="1 is the voice's own speed, 2 twice it.")
         ] = 1.0,
@@ -102,6 +109,7 @@ class Kokoro:
     ) -> None:
         self._voice, self._language, self._speed = voice, language, speed
         self._model, self._dtype = model, dtype
+        self._languages: Mapping[str, str] = languages
         self._loaded: _Loaded | None = None
 
     @property
@@ -137,6 +145,14 @@ class Kokoro:
         other._loaded = replace(loaded, language=language, styles=_blended(loaded.folder, voices))
         return other
 
+    def in_language(self, language: str) -> "Kokoro":
+        """Return the same in its voice for a language (`tts.Multilingual`)."""
+        if (voice := self._ready().others.get(language)) is None:
+            return self
+        other = copy(self)
+        other._loaded = voice
+        return other
+
     def _ready(self) -> "_Loaded":
         if self._loaded is None:
             raise TextToSpeechError("kokoro is not loaded: call load() first")
@@ -148,16 +164,23 @@ class Kokoro:
 
     def _load(self) -> "_Loaded":
         voices = _blend(self._voice)
+        others = {code: _blend(voice) for code, voice in self._languages.items()}
         language = self._language or _language(voices)
         network = NETWORKS[self._dtype]
-        files = [network, "tokenizer.json", *(f"voices/{voice}.bin" for voice in voices)]
+        named = {voice: 0 for blend in (voices, *others.values()) for voice in blend}
+        files = [network, "tokenizer.json", *(f"voices/{voice}.bin" for voice in named)]
         folder = find_folder(self._model, files)
         numbers = read_config(folder / "tokenizer.json", _Tokenizer).model.vocab
         styles = _blended(folder, voices)
         espeak = load_library()
         espeak.check(Settings(language, 175, 50))
         session = VoiceSession(folder / network, durations="Round")
-        return _Loaded(folder, session, espeak, language, numbers, styles, self._speed)
+        loaded = _Loaded(folder, session, espeak, language, numbers, styles, self._speed)
+        for code, blend in others.items():
+            spoken = _language(blend)
+            espeak.check(Settings(spoken, 175, 50))
+            loaded.others[code] = replace(loaded, language=spoken, styles=_blended(folder, blend))
+        return loaded
 
 
 @dataclass(frozen=True)
@@ -170,6 +193,8 @@ class _Loaded:
     styles: NDArray[np.float32]
     """[510, 256]."""
     speed: float
+    others: dict[str, "_Loaded"] = field(default_factory=dict)
+    """The voices for other languages."""
 
     def encode(self, phonemes: Phonemes) -> Encoded:
         """Number the phonemes, English ones in the network's own alphabet."""

@@ -16,9 +16,9 @@ reply of the agent's. In plain words:
   `patience`: the seconds within which any call goes on or fails.
 - What goes wrong is raised as `TextToSpeechError`, with a message that says what to do.
 
-`ConversationalSpeech`, `ExpressiveSpeech`, `ManyVoices` and `VoiceOfLanguage` are what an engine
-can do besides. It is registered by one line in `tts.ENGINES`, or as an entry point of group
-`parley.tts`.
+`ConversationalSpeech`, `ExpressiveSpeech`, `ManyVoices`, `Multilingual` and `VoiceOfLanguage` are
+what an engine can do besides. It is registered by one line in `tts.ENGINES`, or as an entry point
+of group `parley.tts`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -154,6 +154,17 @@ class ManyVoices(Protocol):
         """The same engine, loaded, in another voice, at no cost and for as long as it is loaded.
 
         Raises TextToSpeechError for a voice that it does not have.
+        """
+
+
+@runtime_checkable
+class Multilingual(Protocol):
+    """A synthesiser that has other voices for other languages."""
+
+    def in_language(self, language: str) -> TextToSpeech:
+        """The same engine, loaded, in its voice for a language, at no cost; itself without one.
+
+        `language`: a code such as es, as a recogniser tells it.
         """
 
 

@@ -23,7 +23,7 @@ from agent.conversation.request import ReplyOptions, Request
 from agent.events import ErrorEvent, Event, Hearing, nobody
 from agent.tools import Toolbox
 from llm_adapters import LanguageModel, Message, ToolCall, Usage
-from tts import ConversationalSpeech, SpokenTurn, TextToSpeech
+from tts import ConversationalSpeech, Multilingual, SpokenTurn, TextToSpeech
 
 MUTE = 3
 """Replies without any sound in a row after which the voice is said to be unusable."""
@@ -59,6 +59,8 @@ class Replies:
         self.config = config
         self.options = ReplyOptions()
         """What every reply begins with."""
+        self.language: str | None = None
+        """That of the user's last turn, where the recogniser tells."""
         self.current: Reply | None = None
         self.idle = anyio.Event()
         """Set when a reply is over, and none is under way."""
@@ -119,12 +121,13 @@ class Replies:
         options = request.options.over(self.options)
         messages = self._messages(None, options)
         source = self._source(number, 0, messages, floor, options=options, toolbox=None)
+        voice = self._voice(options)
         reply = self._beside[number] = Reply(
             number,
             0,
             source,
-            options.voice or self._tts,
-            RemotePlayback((options.voice or self._tts).sample_rate),
+            voice,
+            RemotePlayback(voice.sample_rate),
             report=nobody,
             watch=self._watch,
             tell=nobody,
@@ -217,6 +220,14 @@ class Replies:
                 return ""
         return self._history.truncate(key, heard_ms)
 
+    def _voice(self, options: ReplyOptions) -> TextToSpeech:
+        """The one that was chosen, or that of the user's language."""
+        if options.voice is not None:
+            return options.voice
+        if self.language is not None and isinstance(self._tts, Multilingual):
+            return self._tts.in_language(self.language)
+        return self._tts
+
     def _messages(
         self, asked: Sequence[Message] | None, options: ReplyOptions
     ) -> Sequence[Message]:
@@ -281,7 +292,7 @@ class Replies:
             number,
             turn,
             source,
-            options.voice or self._tts,
+            self._voice(options),
             self._playback,
             report=self._report,
             watch=self._watch,

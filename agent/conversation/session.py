@@ -85,6 +85,7 @@ from agent.events import (
     nobody,
 )
 from agent.turns.events import (
+    PreemptiveTranscript,
     SpeechEnded,
     SpeechStarted,
     TranscriptionFailed,
@@ -267,8 +268,11 @@ class Session:
                 if final:
                     self._turns[number].watch.mark("transcript")
                     self._turns[number].sound = item.sound
+                    self.replies.language = item.language or self.replies.language
                 self._watch(TurnWords(number, text, final))
                 self._report(UserTranscript(number, text, final))
+            case PreemptiveTranscript() if item.language:
+                self.replies.language = item.language
             case TranscriptionFailed(number, why):
                 self._turns.pop(number, None)
                 self._watch(TurnFailed(number, why))

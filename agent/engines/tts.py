@@ -15,6 +15,7 @@ from tts import (
     ConversationalSpeech,
     ExpressiveSpeech,
     ManyVoices,
+    Multilingual,
     Occupancy,
     ScriptedSpeech,
     SlottedSpeech,
@@ -90,6 +91,22 @@ class GuardedTextToSpeech:
         if other is None:
             raise ConfigError(f"the voice '{name}': the engine has but the one it was loaded with")
         return GuardedTextToSpeech(other, patience=self._patience)
+
+    def in_language(self, language: str) -> TextToSpeech:
+        """The engine, loaded, in its voice for a language; itself if it has none such."""
+        try:
+            with self._border.failing():
+                other = (
+                    self._tts.in_language(language) if isinstance(self._tts, Multilingual) else None
+                )
+        except TextToSpeechError as error:
+            self._border.warn("language", f"{self._border.name} stays as it is: {error}")
+            return self
+        if other is None or other is self._tts:
+            return self
+        guarded = GuardedTextToSpeech(other, patience=self._patience)
+        guarded._border = self._border  # of one engine: where that hangs it is loaded anew
+        return guarded
 
     async def load(self) -> None:
         """Load the voice. Raises TextToSpeechError."""

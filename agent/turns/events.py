@@ -117,13 +117,15 @@ UserSpeech = Signal | SpeechAudio
 class TurnTranscript:
     """What the recogniser makes of the turn so far; `final` when that is all.
 
-    `sound`: how it sounded, with the final words, where somebody wants to know.
+    `sound`: how it sounded, with the final words, where somebody wants to know. `language`: a code
+    such as en, where the recogniser tells.
     """
 
     turn: int
     text: str
     final: bool
     sound: SpokenTurn | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class PreemptiveTranscript:
     turn: int
     pause: int
     text: str
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,8 @@ class Transcriber:
             message = f"turn {turn} is not taken for speech: {transcript.rejected}"
             self._report(WarningEvent("stt", "stt.rejected", message))
         sound = listening.sound(transcript)
-        await send.send(TurnTranscript(turn, transcript.text.strip(), final=True, sound=sound))
+        text, language = transcript.text.strip(), transcript.language
+        await send.send(TurnTranscript(turn, text, final=True, sound=sound, language=language))
 
     async def _finish_ahead(
         self,
@@ -167,7 +168,8 @@ class Transcriber:
         if self._pause == (paused.turn, paused.pause):
             judgement = judge(text, punctuated=self._punctuated, language=transcript.language)
             self._judge(paused.turn, paused.pause, judgement)
-            await send.send(PreemptiveTranscript(paused.turn, paused.pause, text))
+            language = transcript.language
+            await send.send(PreemptiveTranscript(paused.turn, paused.pause, text, language))
 
 
 class _Listening:

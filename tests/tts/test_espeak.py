@@ -363,6 +363,19 @@ async def test_other_voices() -> None:
             voice.in_voice(unknown)
 
 
+async def test_voices_for_other_languages() -> None:
+    voice = Espeak(languages={"es": "es-419", "de": "de+f3"})
+    await voice.load()
+    languages = [voice.in_language(code).language for code in ("es", "de", "fr", "en")]
+    assert languages == ["es", "de", "en", "en"]
+    assert voice.in_language("fr") is voice
+
+
+def test_a_language_of_an_unknown_voice_is_told() -> None:
+    with pytest.raises(ConfigError, match="espeak has no voice 'nobody'"):
+        parse_config(b"tts: {engine: espeak, languages: {es: nobody}}", "my.yaml")
+
+
 async def loaded() -> Espeak:
     voice = Espeak()
     await voice.load()

@@ -3,7 +3,7 @@
 import bisect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from copy import copy
 from dataclasses import replace
@@ -53,8 +53,16 @@ class Espeak:
         ] = "en-us",
         speed: Annotated[int, Field(ge=80, le=450, description="Words per minute.")] = 175,
         pitch: Annotated[int, Field(ge=0, le=100, description="From low to high.")] = 50,
+        languages: Annotated[
+            dict[str, Annotated[str, AfterValidator(_known)]],
+            Field(
+                description="Other voices for other languages: {es: es, de: de+f3} answers a turn "
+                "in Spanish or German with these."
+            ),
+        ] = {},  # noqa: B006  (never changed)
     ) -> None:
         self._settings = Settings(voice, speed, pitch)
+        self._languages: Mapping[str, str] = languages
         self._library: EspeakLibrary | None = None
 
     @property
@@ -88,6 +96,10 @@ class Espeak:
         other = copy(self)
         other._settings = replace(self._settings, voice=name)
         return other
+
+    def in_language(self, language: str) -> "Espeak":
+        """Return the same in its voice for a language (`tts.Multilingual`)."""
+        return self.in_voice(self._languages[language]) if language in self._languages else self
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early stops it within a block of 60 ms of audio."""

@@ -267,6 +267,21 @@ async def test_kokoros_other_voices(tmp_path: Path, speak: Any) -> None:
             engine.in_voice(unknown)
 
 
+async def test_kokoros_voices_for_other_languages(tmp_path: Path, speak: Any) -> None:
+    folder = make_kokoro(tmp_path, {"am_toy": 1.0, "ef_otra": 2.0})
+    engine = Kokoro(model=str(folder), voice="am_toy", languages={"es": "ef_otra"})
+    await engine.load()
+    spanish = engine.in_language("es")
+    assert [engine.language, spanish.language] == ["en", "es"]
+    assert engine.in_language("fr") is engine
+    named = engine.in_voice("ef_otra")
+    one, other = [(await speak(each, ["one"])).pcm for each in (spanish, named)]
+    assert np.array_equal(one, other)
+    await fails(
+        Kokoro(model=str(folder), voice="am_toy", languages={"fr": "ff_siwis"}), "ff_siwis.bin"
+    )
+
+
 async def test_pipers_other_speakers(tmp_path: Path) -> None:
     engine = Piper(voice=str(make_piper(tmp_path, speakers=("ann", "bob"))))
     await engine.load()
