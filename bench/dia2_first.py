@@ -23,11 +23,11 @@ from bench import dia2_sizes as sizes
 from bench.dia2_bundle import make_bundle, voice
 from bench.dia2_published import Published
 from tts.dia2.bundle import Bundle
-from tts.dia2.fast.gpu.capture import synchronize
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.prefix_cache import block_size
 from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.utterance import Item, PrefilledPrefix, UtteranceState, VoiceSettings
+from tts.transformer.capture import synchronize
 
 REST = "and then some more of them follow "
 

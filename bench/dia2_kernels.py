@@ -36,9 +36,9 @@ from tts.dia2.fast.gpu.kernels.layer import KernelBlock, Seen
 from tts.dia2.fast.gpu.kernels.project import Matrix, project
 from tts.dia2.fast.gpu.model import KernelModel
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import FixedStep
-from tts.dia2.network.layers import ACTIVATIONS
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampling, random_numbers
+from tts.transformer.kv_cache import FixedStep
+from tts.transformer.layers import ACTIVATIONS
 
 H200 = 4.3e12  # bytes a second that a copy moves
 GAP = 2.0e-6  # seconds that a kernel costs beside its reading, in a graph: a guess
@@ -232,7 +232,7 @@ def _attention(model: KernelModel, entries: int) -> Case:
 
     def theirs(number: int) -> Tensor:
         layer = number % shape.layers
-        y = model.fused.blocks[layer].heads(qkv.clone(), rope)
+        y = model.fused.blocks[layer].attention.heads(qkv.clone(), rope)
         y = y.view(slots, branches, -1, shape.head_dim)
         parts = torch.split(y, [shape.heads, shape.kv_heads, shape.kv_heads], 2)
         return step.attend(layer, *parts)
@@ -260,7 +260,7 @@ def _stage_attention(model: KernelModel, rows: int, times: int) -> Case:
 
     def theirs(layer: int) -> Tensor:
         layer %= shape.layers
-        heads = fused.blocks[0][layer].heads(qkv.clone(), fused.ropes[stage])
+        heads = fused.blocks[0][layer].attention.heads(qkv.clone(), fused.ropes[stage])
         return frame.attend(layer, stage, heads)
 
     def ours(layer: int) -> Tensor:

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
-from tts.dia2 import torch_loading
+from tts.transformer import torch_loading
 
 BAR = 1.15
 _MAKE = "import sys; from pathlib import Path; from tests.tiny_dia2 import real_size; "

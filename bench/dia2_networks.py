@@ -8,7 +8,7 @@ from tts.dia2.fast.model import FastModel
 from tts.dia2.fast.select import kernel_model, select_model
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, ReferenceModel
-from tts.dia2.network.weights import Weights
+from tts.transformer.weights import Weights
 
 
 class FbgemmModel(FastModel):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2.network.config import Dia2Config, Transformer
-from tts.dia2.network.weights import Weights
+from tts.dia2.network.config import Dia2Config
+from tts.transformer.shape import Transformer
+from tts.transformer.weights import Weights
 
 Angles = tuple[Tensor, Tensor]
 

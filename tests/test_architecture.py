@@ -31,8 +31,7 @@ DIA2 = (
     {"serving"},
     {"bundle", "voices"},
     {"checkpoint", "fast", "result", "settings"},
-    {"mimi", "network", "text", "torch_loading"},
-    {"packed", "tensor_file"},
+    {"mimi", "network", "text"},
 )
 """Those of `tts/dia2`: the reference network and the codec stand below everything fast."""
 
@@ -84,6 +83,10 @@ def test_rooms_import_only_what_is_below_them(house: str, order: tuple[set[str],
         assert {room: below[room] - lower for room in floor} == {room: set() for room in floor}
 
 
+def test_what_both_dias_have_knows_neither() -> None:
+    assert not {name for name in _imported("tts/transformer") if name.startswith("tts.dia")}
+
+
 @pytest.mark.parametrize("package", LIBRARIES)
 def test_a_library_knows_neither_the_agent_nor_another(package: str) -> None:
     assert _packages(package) & {"agent", "configs", *LIBRARIES} <= {package}
@@ -102,5 +105,8 @@ def test_benches_use_no_tests_but_what_tests_are_made_of() -> None:
 
 def _packages(package: str) -> set[str]:
     """The top-level packages that `package` imports."""
-    found = {name for m, path in modules(ROOT, [package]).items() for name in imports(path, m)}
-    return {name.partition(".")[0] for name in found}
+    return {name.partition(".")[0] for name in _imported(package)}
+
+
+def _imported(folder: str) -> set[str]:
+    return {name for m, path in modules(ROOT, [folder]).items() for name in imports(path, m)}

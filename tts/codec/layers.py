@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tts.codec.weights import Weights
-from tts.dia2.packed import Packed, can_pack
+from tts.transformer.packed import Packed, can_pack
 
 FEW_ROWS = 4  # oneDNN multiplies fewer rows no faster than these: reading the matrix is the work
 TILE = 1 << 16  # numbers in the windows that are laid out at a time: they stay in a core's cache

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tts.dia2.tensor_file import SHOWN, TensorFile
 from tts.files import inside
 from tts.protocol import TextToSpeechError
+from tts.transformer.tensor_file import SHOWN, TensorFile
 
 
 class Weights:

@@ -16,14 +16,13 @@ from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
 from tts.dia2.fast.select import load_codec, select_model
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import entries
 from tts.dia2.network.model import Model, Network
-from tts.dia2.network.weights import NoInitialValues
 from tts.dia2.text.tokenizer import Tokenizer
 from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+from tts.transformer.kv_cache import entries
+from tts.transformer.placement import select_device, select_dtype
+from tts.transformer.weights import NoInitialValues
 
 SMALLER = "nari-labs/Dia2-1B"
 
@@ -85,8 +84,8 @@ class Bundle:
         which have never been timed on one. `mimi` and `tokenizer` are folders or repositories that
         replace those of the checkpoint. Raises TextToSpeechError.
         """
-        place = _device(device)
-        kind = _dtype(dtype, place)
+        place = select_device(device, "Dia2")
+        kind = select_dtype(dtype, place)
         found = Checkpoint.find(source, tokenizer=tokenizer, mimi=mimi)
         config = found.config
         words = Tokenizer.from_folder(found.tokenizer, config.new_word, config.text_vocab)
@@ -159,7 +158,7 @@ def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branche
     weights = sum(each.numel() * each.element_size() for each in network.parameters())
     shape = config.decoder
     entry = 2 * shape.layers * shape.kv_heads * shape.head_dim * dtype.itemsize
-    cache = entry * branches * (slots * entries(config) + config.max_steps)
+    cache = entry * branches * (slots * entries(config.max_steps) + config.max_steps)
     return weights + cache + _MIMI_BYTES + _WORK_BYTES
 
 
@@ -185,35 +184,3 @@ def _check_memory(
         f"the model needs {needed / 2**30:.1f} GiB of GPU memory and {free / 2**30:.1f} GiB are "
         f"free on {device}: use {' or '.join(ways)}"
     )
-
-
-def _device(wanted: str | torch.device) -> torch.device:
-    available = torch.cuda.is_available()
-    if wanted == "auto":
-        return torch.device("cuda" if available else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        raise TextToSpeechError(f"unknown device '{wanted}': use auto, cpu or cuda") from None
-    if device.type not in ("cpu", "cuda"):
-        raise TextToSpeechError(f"Dia2 does not run on '{wanted}': use auto, cpu or cuda")
-    if device.type == "cuda" and not available:
-        raise TextToSpeechError(
-            "device is cuda, but PyTorch finds no NVIDIA GPU with a working driver: "
-            "use device auto or cpu"
-        )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise TextToSpeechError(f"there is no {device}: use cuda")
-    return device
-
-
-def _dtype(wanted: str | torch.dtype, device: torch.device) -> torch.dtype:
-    if isinstance(wanted, torch.dtype):
-        dtype: torch.dtype | None = wanted if wanted in DTYPES.values() else None
-    elif wanted == "auto":
-        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    else:
-        dtype = DTYPES.get(wanted)
-    if dtype is None:
-        raise TextToSpeechError(f"unknown dtype '{wanted}': use auto, {' or '.join(DTYPES)}")
-    return dtype

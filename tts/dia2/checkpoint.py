@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Self
 
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.tensor_file import PICKLES, check_header, pickle_beside
 from tts.files import inside, one_line, read_json
 from tts.hub import fetch, find_folder, find_repository
 from tts.protocol import TextToSpeechError
+from tts.transformer.tensor_file import PICKLES, check_header, pickle_beside
 
 MIMI = "kyutai/mimi"
 MANIFEST = "dia2_assets.json"

@@ -14,16 +14,16 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from tts.clean import SOUNDS
-from tts.dia2 import torch_loading
-from tts.dia2.serving.mailbox import Mailbox
 from tts.dia2.settings import Settings
 from tts.extras import pip_install
 from tts.protocol import Occupancy, Speech, SpokenTurn, TextToSpeechError
+from tts.transformer import torch_loading
+from tts.transformer.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared
     from tts.dia2.serving.utterance import Item, PrefilledPrefix, UtteranceState, VoiceSettings
-    from tts.dia2.serving.worker import Worker
+    from tts.transformer.worker import Worker
 
 
 class Dia2Speech(Settings):
@@ -32,7 +32,7 @@ class Dia2Speech(Settings):
     sounds = SOUNDS
     language = "en"
 
-    _loaded: "tuple[Prepared, Worker] | None" = None
+    _loaded: "tuple[Prepared, Worker[UtteranceState]] | None" = None
 
     @property
     def sample_rate(self) -> int:
@@ -146,7 +146,7 @@ class Dia2Speech(Settings):
         if prepared.context_prefill is not None:
             worker.do(partial(prepared.context_prefill.remember, turn))
 
-    def _ready(self) -> "tuple[Prepared, Worker]":
+    def _ready(self) -> "tuple[Prepared, Worker[UtteranceState]]":
         if self._loaded is None:
             raise TextToSpeechError("Dia2 is not loaded: call load() first")
         return self._loaded
@@ -181,7 +181,12 @@ class Dia2InVoice:
 class Dia2Utterance:
     """Speaks one reply (`tts.protocol.Utterance`). Text without speaker tags is spoken as [S1]."""
 
-    def __init__(self, worker: "Worker", state: "UtteranceState", mailbox: "Mailbox[Item]") -> None:
+    def __init__(
+        self,
+        worker: "Worker[UtteranceState]",
+        state: "UtteranceState",
+        mailbox: "Mailbox[Item]",
+    ) -> None:
         self._worker = worker
         self._state = state
         self._mailbox = mailbox
@@ -217,17 +222,17 @@ def _import() -> None:
         torch_loading.link_torch()
         try:
             import_module("tts.dia2.serving.prepare")
-            import_module("tts.dia2.serving.worker")
+            import_module("tts.transformer.worker")
         except ImportError as error:
             install = pip_install("parley-voice[dia2]")
             raise TextToSpeechError(f"Dia2 needs PyTorch ({error}): {install}") from None
 
 
-def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker]]":
+def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker[UtteranceState]]]":
     from tts.dia2.serving.prepare import load
-    from tts.dia2.serving.worker import Worker
+    from tts.transformer.worker import Worker
 
     with torch_loading.loading():
         prepared = load(settings)
     idle_work = prepared.context_prefill.step if prepared.context_prefill else None
-    return prepared, partial(Worker, prepared.scheduler, idle_work)
+    return prepared, partial(Worker, prepared.scheduler, idle_work, name="Dia2")

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from tts.codec.weights import Weights
-from tts.dia2.network.weights import fill, open_weights
+from tts.transformer.weights import fill, open_weights
 
 tensors, side, folder = int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2.fast.layers import Block, HeadsNorm, Mlp, RMSScale, folded, interleaved, norm_weight
-from tts.dia2.fast.linear import Linear, pack
+from tts.dia2.fast.layers import make_heads, make_mlp, make_qkv
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import CacheView
-from tts.dia2.network.layers import Rotary
-from tts.dia2.network.weights import Weights
+from tts.transformer.fused import Attention, Block, RMSScale, folded, norm_weight
+from tts.transformer.kv_cache import CacheView
+from tts.transformer.layers import Rotary
+from tts.transformer.linear import Linear, pack
+from tts.transformer.weights import Weights
 
 
 class Backbone:
@@ -40,11 +41,12 @@ class Backbone:
     def _block(self, weights: Weights, layer: str, *, quantize: bool) -> Block:
         name, shape = f"{layer}.attn", self.shape
         q, k, v = (weights[f"{name}.{each}_proj.weight"] for each in "qkv")
-        qkv = torch.cat((interleaved(q, shape.head_dim), interleaved(k, shape.head_dim), v))
+        qkv = make_qkv(q, k, v, shape.head_dim)
         qkv = folded(qkv, norm_weight(weights, f"{layer}.pre_norm"))
-        heads = HeadsNorm(weights, name, shape, self.config.eps, self.audio)
-        mlp = Mlp(weights, layer, shape, self.norm, quantize=quantize)
-        return Block(qkv, heads, weights[f"{name}.o_proj.weight"], mlp, quantize=quantize)
+        heads = make_heads(weights, name, shape, self.config.eps)
+        out = weights[f"{name}.o_proj.weight"]
+        attention = Attention(qkv, heads, out, self.norm, quantize=quantize)
+        return Block(attention, make_mlp(weights, layer, shape, self.norm, quantize=quantize))
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Columns [rows, 2 + codebooks] to vectors [rows, width]."""

@@ -5,12 +5,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tts.dia2.fast.layers import Block, HeadsNorm, Mlp, RMSScale, folded, interleaved, norm_weight
-from tts.dia2.fast.linear import Linear, pack
+from tts.dia2.fast.layers import make_heads, make_mlp, make_qkv
 from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.layers import Rotary, TextEmbedding, attend
-from tts.dia2.network.weights import Weights, fill
+from tts.dia2.network.layers import TextEmbedding
+from tts.transformer.fused import Attention, Block, RMSScale, folded, norm_weight
+from tts.transformer.layers import Rotary, attend
+from tts.transformer.linear import Linear, pack
+from tts.transformer.weights import Weights, fill
 
 
 class Frame(reference.Frame):
@@ -67,14 +69,15 @@ class Depformer:
         """A layer, by weight set."""
         config, name = self.config, f"{layer}.self_attention"
         shape, before = config.depformer, norm_weight(weights, f"{layer}.pre_norm")
-        heads = HeadsNorm(weights, name, shape, config.eps, self.audio[0])
-        mlp = Mlp(weights, layer, shape, self.norm, quantize=quantize)
+        heads = make_heads(weights, name, shape, config.eps)
+        mlp = make_mlp(weights, layer, shape, self.norm, quantize=quantize)
         blocks = {}
         for each in self.inputs:
             q, k, v = weights[f"{name}.in_proj.{each}.weight"].chunk(3)
-            qkv = torch.cat((interleaved(q, shape.head_dim), interleaved(k, shape.head_dim), v))
-            out = weights[f"{name}.out_proj.{each}.weight"]
-            blocks[each] = Block(folded(qkv, before), heads, out, mlp, quantize=quantize)
+            qkv = make_qkv(q, k, v, shape.head_dim)
+            qkv, out = folded(qkv, before), weights[f"{name}.out_proj.{each}.weight"]
+            attention = Attention(qkv, heads, out, self.norm, quantize=quantize)
+            blocks[each] = Block(attention, mlp)
         return blocks
 
     def __call__(

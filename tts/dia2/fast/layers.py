@@ -1,126 +1,32 @@
-"""The parts of both transformers, fused for speed.
-
-Three things are folded into the matrices once: the weights of the norms into the matrix that comes
-next; the order of a head's halves, so that a rotation is one complex product; and the square root
-of a width, so that a norm is one division by a length.
-"""
-
-import math
-from collections.abc import Callable
+"""The parts of Dia2's two transformers, made of a checkpoint's tensors."""
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from tts.dia2.fast.linear import Linear, pack
-from tts.dia2.network.config import Transformer
-from tts.dia2.network.layers import ACTIVATIONS
-from tts.dia2.network.weights import Weights
+from tts.transformer.fused import Heads, Mlp, RMSScale, folded, interleaved, norm_weight
+from tts.transformer.shape import Transformer
+from tts.transformer.weights import Weights
 
 
-def interleaved(weight: Tensor, dim: int) -> Tensor:
-    """Rows [heads * dim, ...] of two halves per head, with the halves interleaved."""
-    return torch.unflatten(weight, 0, (-1, 2, dim // 2)).transpose(1, 2).flatten(0, 2)
+def make_mlp(
+    weights: Weights, layer: str, shape: Transformer, norm: RMSScale, *, quantize: bool
+) -> Mlp:
+    """The MLP of a layer, with the norm before it."""
+    wi = folded(weights[f"{layer}.mlp.wi.weight"], norm_weight(weights, f"{layer}.post_norm"))
+    return Mlp(wi, weights[f"{layer}.mlp.wo.weight"], shape, norm, quantize=quantize)
 
 
-class RMSScale:
-    """x / sqrt(x x + width eps): an RMS norm but for its weight and sqrt(width)."""
-
-    def __init__(self, width: int, eps: float, like: Tensor) -> None:
-        self.eps = eps
-        self.floor = torch.tensor(math.sqrt(width * eps), device=like.device)
-        self.share = torch.full((width,), 1 / math.sqrt(width), device=like.device).to(like.dtype)
-
-    def length(self, x: Tensor) -> Tensor:
-        """What to divide by, [..., 1]."""
-        return torch.hypot(torch.linalg.vector_norm(x, 2, -1, keepdim=True), self.floor)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if x.dtype == torch.float32:
-            return x / self.length(x)
-        return functional.rms_norm(x, self.share.shape, self.share, self.eps)
+def make_heads(weights: Weights, attention: str, shape: Transformer, eps: float) -> Heads:
+    """The norms of a layer's heads."""
+    weight = torch.cat(
+        [
+            interleaved(norm_weight(weights, f"{attention}.{name}"), shape.head_dim).expand(n, -1)
+            for name, n in (("q_norm", shape.heads), ("k_norm", shape.kv_heads))
+        ]
+    )
+    return Heads(shape, weight, eps)
 
 
-def norm_weight(weights: Weights, name: str) -> Tensor:
-    """What a `RMSScale` in a norm's place is to be multiplied with, in float32."""
-    weight = weights[f"{name}.weight"]
-    return weight * math.sqrt(weight.shape[0])
-
-
-def folded(weight: Tensor, norm: Tensor) -> Tensor:
-    """A matrix [outputs, inputs] that takes what comes before the norm's weights."""
-    return (weight * norm).to(weight.dtype)
-
-
-class Mlp:
-    """A pre-norm gated MLP with its residual: x + wo(first(gate) * second(up)) of x's norm."""
-
-    def __init__(
-        self, weights: Weights, layer: str, shape: Transformer, norm: RMSScale, *, quantize: bool
-    ) -> None:
-        self.norm = norm
-        wi = folded(weights[f"{layer}.mlp.wi.weight"], norm_weight(weights, f"{layer}.post_norm"))
-        self.wi: Linear = pack(wi, quantize=quantize)
-        self.wo: Linear = pack(weights[f"{layer}.mlp.wo.weight"], quantize=quantize)
-        self.hidden = shape.hidden
-        self.first, self.second = (ACTIVATIONS[name] for name in shape.activations)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        y = self.wi(self.norm(x))
-        gate, up = y[:, : self.hidden], y[:, self.hidden :]
-        return self.wo.add(self.first(gate).mul_(self.second(up)), x)
-
-
-class HeadsNorm:
-    """RMS norm and rotary positions of the query and key heads of a fused projection, in place."""
-
-    def __init__(
-        self, weights: Weights, attention: str, shape: Transformer, eps: float, like: Tensor
-    ) -> None:
-        self.count, self.dim = shape.heads + shape.kv_heads, shape.head_dim
-        self.scale = RMSScale(self.dim, eps, like.new_empty(0, dtype=torch.float32))
-        norms = (("q_norm", shape.heads), ("k_norm", shape.kv_heads))
-        self.weight = torch.cat(
-            [
-                interleaved(norm_weight(weights, f"{attention}.{name}"), self.dim).expand(count, -1)
-                for name, count in norms
-            ]
-        )
-
-    def __call__(self, y: Tensor, rope: Tensor | None) -> Tensor:
-        """y [rows, heads * dim] to [rows, heads, dim]; `rope` [..., 1, dim / 2] is complex."""
-        heads = y.view(len(y), -1, self.dim)
-        qk = heads[:, : self.count]
-        wide = qk if qk.dtype == torch.float32 else qk.float()
-        wide.mul_(self.weight.div(self.scale.length(wide)))
-        if rope is not None:
-            torch.view_as_complex(wide.view(len(y), self.count, -1, 2)).mul_(rope)
-        if wide is not qk:
-            qk.copy_(wide)
-        return heads
-
-
-class Block:
-    """A pre-norm transformer block: grouped-query attention with rotary positions, gated MLP.
-
-    Queries, keys and values are one projection (SPEC 3.1).
-    """
-
-    def __init__(
-        self, qkv: Tensor, heads: HeadsNorm, out: Tensor, mlp: Mlp, *, quantize: bool
-    ) -> None:
-        """`qkv` [heads * dim, width] has taken in the weights of the norm before it."""
-        self.qkv: Linear = pack(qkv, quantize=quantize)
-        self.heads = heads
-        self.out: Linear = pack(out, quantize=quantize)
-        self.mlp = mlp
-
-    def __call__(
-        self, x: Tensor, rope: Tensor | None, attend: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """x [rows, width] to the same.
-
-        `attend` takes all heads [rows, heads, dim] to what the queries read [rows, heads * dim].
-        """
-        read = attend(self.heads(self.qkv(self.mlp.norm(x)), rope))
-        return self.mlp(self.out.add(read, x))
+def make_qkv(q: Tensor, k: Tensor, v: Tensor, dim: int) -> Tensor:
+    """One projection [heads * dim, width] of three, its rotated heads interleaved."""
+    return torch.cat((interleaved(q, dim), interleaved(k, dim), v))

@@ -11,11 +11,11 @@ from tts.dia2.fast.backbone import Backbone
 from tts.dia2.fast.depformer import Depformer, Frame
 from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import CacheView
 from tts.dia2.network.model import Model, state_dict
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
-from tts.dia2.network.weights import Weights
 from tts.extras import pip_install
+from tts.transformer.kv_cache import CacheView
+from tts.transformer.weights import Weights
 
 if TYPE_CHECKING:
     from tts.dia2.fast.cpu import depformer as compiled

@@ -11,9 +11,9 @@ from tts.dia2.mimi.codec import Mimi
 from tts.dia2.mimi.transformer import AttentionType, MaskedAttention
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, ReferenceModel
-from tts.dia2.network.weights import Weights
 from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
+from tts.transformer.weights import Weights
 
 _log = logging.getLogger(__name__)
 

@@ -6,9 +6,11 @@ Parameters are named as in the checkpoint, so that the module tree is the list o
 import torch
 from torch import Tensor, nn
 
-from tts.dia2.network.config import Dia2Config, Transformer
-from tts.dia2.network.kv_cache import CacheView
-from tts.dia2.network.layers import Gated, Head, Linear, Norm, Rotary, TextEmbedding, rotate
+from tts.dia2.network.config import Dia2Config
+from tts.dia2.network.layers import Gated, Head, Linear, Norm, TextEmbedding
+from tts.transformer.kv_cache import CacheView
+from tts.transformer.layers import Rotary, rotate
+from tts.transformer.shape import Transformer
 
 
 class Attention(nn.Module):

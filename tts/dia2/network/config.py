@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tts.transformer.shape import Transformer
+
 ACTIVATIONS = {
     "silu": "silu",
     "swish": "silu",
@@ -16,22 +18,6 @@ ACTIVATIONS = {
 """By their names in `config.json`, in any case."""
 
 Said = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Transformer:
-    """The size of one transformer."""
-
-    layers: int
-    width: int
-    hidden: int
-    """Rows of one branch of the gated MLP."""
-    heads: int
-    """Query heads."""
-    kv_heads: int
-    head_dim: int
-    activations: tuple[str, str]
-    """Of the MLP's gate and of its other branch: "silu", "gelu" (exact), "relu" or "linear"."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.layers import Gated, Head, Linear, Norm, Rotary, TextEmbedding, attend, rotate
+from tts.dia2.network.layers import Gated, Head, Linear, Norm, TextEmbedding
+from tts.transformer.layers import Rotary, attend, rotate
 
 
 class Frame:

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from tts.dia2.network.backbone import Backbone
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.depformer import Depformer, Frame
-from tts.dia2.network.kv_cache import Cache, CacheView, Chunk, FixedStep, doubling, new_step
-from tts.dia2.network.layers import Rotary
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler
-from tts.dia2.network.weights import Weights, fill, open_weights
+from tts.transformer.kv_cache import Cache, CacheView, Chunk, FixedStep, doubling, new_step
+from tts.transformer.layers import Rotary
+from tts.transformer.shape import Transformer
+from tts.transformer.weights import Weights, fill, open_weights
 
 CHUNK = 256  # positions per pass of a prefill
 SHORTEST = 256  # entries of the cache that the smallest graph looks at
@@ -25,6 +26,11 @@ class Network(nn.Module):
         super().__init__()
         self.transformer = Backbone(config, dtype)
         self.depformer = Depformer(config, dtype)
+
+
+def rotary(config: Dia2Config, shape: Transformer, device: torch.device) -> Rotary:
+    """The rotary positions of one of the transformers."""
+    return Rotary(shape.head_dim, config.rope_max, device, config.rope_min)
 
 
 class Model(ABC):
@@ -50,9 +56,11 @@ class Model(ABC):
         self.config, self.dtype = config, dtype
         self.slots, self.branches = slots, branches
         self.device = torch.device(device)
-        self.cache = Cache(config, slots, branches, self.device, dtype)
-        self.rotary = Rotary(config, config.decoder.head_dim, self.device)
-        depth = Rotary(config, config.depformer.head_dim, self.device)
+        self.cache = Cache(
+            config.decoder, config.max_steps, slots, branches, device=self.device, dtype=dtype
+        )
+        self.rotary = rotary(config, config.decoder, self.device)
+        depth = rotary(config, config.depformer, self.device)
         self.depth_rotary = depth if config.depformer_rope else None
 
     @abstractmethod

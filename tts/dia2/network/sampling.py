@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tts.transformer.draws import pick, uniforms
+
 ACTION, FIRST_CODEBOOK = 0, 1  # the draws of a step: the action, then one per codebook
 
 
@@ -70,21 +72,9 @@ def distribution(logits: Tensor, temperature: Tensor, k: Tensor) -> Tensor:
     return torch.zeros_like(p).scatter(-1, order, kept)
 
 
-def pick(p: Tensor, uniform: Tensor) -> Tensor:
-    """Token [slots] at which the sum of p in order of ids passes `uniform` [slots] (float64)."""
-    sums = p.double().cumsum(-1)
-    passed = sums <= uniform[:, None] * sums[:, -1:]
-    return passed.sum(-1).clamp(max=p.shape[-1] - 1)
-
-
 def random_numbers(seed: int, steps: int, codebooks: int) -> Tensor:
-    """Uniforms [steps, 1 + codebooks] (float64, in [0, 1)) for a whole utterance, on the CPU.
-
-    Made in advance and on the CPU: one seed means the same numbers on every device, whichever
-    draws are skipped and whatever runs in the other slots.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand((steps, 1 + codebooks), generator=generator, dtype=torch.float64)
+    """Uniforms [steps, 1 + codebooks] for a whole utterance: those of each step's draws."""
+    return uniforms(seed, steps, 1 + codebooks)
 
 
 class Sampler:

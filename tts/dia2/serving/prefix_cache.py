@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.dia2.network.kv_cache import is_static
+from tts.transformer.kv_cache import is_static
 
 Saved = tuple[Tensor, Tensor]
 """Keys and values, [layers, branches, kv_heads, columns, head_dim]."""

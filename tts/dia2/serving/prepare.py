@@ -11,7 +11,6 @@ import numpy as np
 from tts import speed
 from tts.dia2.bundle import SMALLER, Bundle
 from tts.dia2.fast.model import FastModel
-from tts.dia2.network.kv_cache import doubling, is_static
 from tts.dia2.network.sampling import Sampling, random_numbers
 from tts.dia2.serving.admission import Admission
 from tts.dia2.serving.context import ContextPrefill, ConversationContext
@@ -25,6 +24,7 @@ from tts.dia2.text.script import parse_script
 from tts.dia2.voices import folder as voices
 from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
+from tts.transformer.kv_cache import doubling, is_static
 
 if TYPE_CHECKING:
     from tts.dia2.settings import Settings

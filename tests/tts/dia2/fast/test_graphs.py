@@ -17,7 +17,6 @@ from tests.tts.dia2.networks import load_model, make_sequence, words
 from tts.dia2 import bundle
 from tts.dia2.dia2 import Dia2
 from tts.dia2.fast.gpu import graphs
-from tts.dia2.fast.gpu.capture import Capture
 from tts.dia2.fast.gpu.graphs import Graphs, capture
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network import config_json
@@ -27,6 +26,7 @@ from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.graph_stepper import GraphStepper, new_stepper
 from tts.dia2.serving.sequence import Sequence, Status
 from tts.dia2.serving.stepper import Stepper
+from tts.transformer.capture import Capture
 
 
 @pytest.fixture(scope="module")

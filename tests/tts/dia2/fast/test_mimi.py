@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tests.tts.dia2.mimi.plain_mimi import TINY, random_mimi
 from tts.dia2.fast.gpu import mimi_graph
-from tts.dia2.fast.gpu.capture import Capture
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
+from tts.transformer.capture import Capture
 
 
 class Repeated(Capture):

@@ -18,7 +18,6 @@ from tests.tts.dia2.exact import watch
 from tests.tts.dia2.networks import load_model, make_sequence, words
 from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech
-from tts.dia2.fast import linear
 from tts.dia2.fast.model import FastModel
 from tts.dia2.fast.select import select_model
 from tts.dia2.network import config_json
@@ -26,6 +25,7 @@ from tts.dia2.network.model import Model, ReferenceModel
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 from tts.protocol import TextToSpeechError
+from tts.transformer import linear
 
 RECORDED = load_file(GOLDENS / "a32/net.safetensors")
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import pytest
 from tests.paths import GOLDENS
 from tts import TextToSpeechError
 from tts.dia2.network import config_json
-from tts.dia2.network.config import Transformer
+from tts.transformer.shape import Transformer
 
 
 def load(name: str) -> Any:

@@ -1,6 +1,7 @@
 """Tests of the layers against their formulas."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ from torch import Tensor
 
 from tests.paths import GOLDENS
 from tts.dia2.network import config_json
-from tts.dia2.network.config import Transformer
-from tts.dia2.network.layers import Gated, Norm, Rotary, TextEmbedding, attend, rotate
+from tts.dia2.network.layers import Gated, Norm, TextEmbedding
+from tts.dia2.network.model import rotary
+from tts.transformer.layers import attend, rotate
+from tts.transformer.shape import Transformer
 
 A32 = config_json.read(GOLDENS / "a32/config.json")
 
@@ -32,18 +35,18 @@ def test_norm() -> None:
 
 def test_rotary_is_the_published_table() -> None:
     recorded = load_file(GOLDENS / "a32/net.safetensors")
-    rotary = Rotary(A32, 16, torch.device("cpu"))
-    cos, sin = rotary.angles(torch.arange(64), torch.float32)
+    positions = rotary(A32, replace(A32.decoder, head_dim=16), torch.device("cpu"))
+    cos, sin = positions.angles(torch.arange(64), torch.float32)
     assert torch.equal(cos[:, 0], recorded["rope_cos"][:, :8])
     assert torch.equal(sin[:, 0], recorded["rope_sin"][:, :8])
 
 
 def test_rotation_turns_by_the_difference_of_positions() -> None:
-    rotary = Rotary(A32, 8, torch.device("cpu"))
+    positions = rotary(A32, replace(A32.decoder, head_dim=8), torch.device("cpu"))
     q, k = random(1, 1, 8), random(1, 1, 8, seed=1)
 
     def product(at: int, other: int) -> float:
-        places = (rotary.angles(torch.tensor([place]), torch.float32) for place in (at, other))
+        places = (positions.angles(torch.tensor([place]), torch.float32) for place in (at, other))
         return float((rotate(q, next(places)) * rotate(k, next(places))).sum())
 
     assert product(5, 3) == pytest.approx(product(1005, 1003), abs=1e-4)

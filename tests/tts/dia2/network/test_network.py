@@ -11,9 +11,9 @@ from bench.dia2_verify.network import NETWORK
 from tests.paths import GOLDENS
 from tests.tiny_dia2 import make
 from tests.tts.dia2.networks import load_model
-from tts.dia2.network import kv_cache as cache
 from tts.dia2.network import model
 from tts.dia2.network.model import Model
+from tts.transformer import kv_cache as cache
 
 RECORDED = load_file(GOLDENS / "a32/net.safetensors")
 TOKENS, POSITIONS = RECORDED["tokens_in"].long(), RECORDED["positions"][:, 0].long()

@@ -17,9 +17,9 @@ from tts.dia2.network.sampling import (
     distribution,
     forbid,
     guide,
-    pick,
     random_numbers,
 )
+from tts.transformer.draws import pick
 
 WARM = Sampling(0.6, 0, 0.8, 12, scale=2.0, filter_k=15)
 

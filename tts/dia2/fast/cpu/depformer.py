@@ -21,12 +21,12 @@ from tts.dia2.fast.cpu.draw_loops import CompiledSampler, Drawing
 from tts.dia2.fast.cpu.int8_loops import STOP, Team, help_out, new_team, to_bytes
 from tts.dia2.fast.cpu.loops import ACTIVATIONS, Floats
 from tts.dia2.fast.depformer import text_embedding
-from tts.dia2.fast.layers import norm_weight
 from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.layers import Rotary
 from tts.dia2.network.sampling import ACTION
-from tts.dia2.network.weights import Weights
+from tts.transformer.fused import norm_weight
+from tts.transformer.layers import Rotary
+from tts.transformer.weights import Weights
 
 LARGE = 1 << 20  # weights of an MLP's matrix: two threads read them faster than one
 _PROBE = 16  # frames from one try of the other way to the next

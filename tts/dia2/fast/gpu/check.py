@@ -15,9 +15,9 @@ from torch.nn import functional
 from tts.dia2.fast.gpu.kernels import attend, draw, embed, project
 from tts.dia2.fast.gpu.kernels.layer import KernelBlock
 from tts.dia2.fast.gpu.model import KernelModel
-from tts.dia2.network.kv_cache import doubling
-from tts.dia2.network.layers import ACTIVATIONS
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler, Sampling, random_numbers
+from tts.transformer.kv_cache import doubling
+from tts.transformer.layers import ACTIVATIONS
 
 DRAWS = 64  # of each kind; all but one must agree: one may fall between two roundings
 OFF = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the size of what is right

@@ -22,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.dia2.fast.gpu.capture import Capture, PinnedBuffer
-from tts.dia2.network.kv_cache import doubling
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampler
+from tts.transformer.capture import Capture, PinnedBuffer
+from tts.transformer.kv_cache import doubling
 
 _log = logging.getLogger(__name__)
 

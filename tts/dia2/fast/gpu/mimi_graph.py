@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tts.dia2.fast.gpu.capture import Capture, PinnedBuffer
 from tts.dia2.mimi.codec import Mimi
+from tts.transformer.capture import Capture, PinnedBuffer
 
 _log = logging.getLogger(__name__)
 

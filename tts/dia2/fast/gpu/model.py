@@ -20,10 +20,10 @@ from tts.dia2.fast.gpu.kernels.project import Matrix, project
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network import depformer
 from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.kv_cache import Cache, CacheView, FixedStep
 from tts.dia2.network.model import SHORTEST
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler
-from tts.dia2.network.weights import Weights
+from tts.transformer.kv_cache import Cache, CacheView, FixedStep
+from tts.transformer.weights import Weights
 
 
 class KernelModel(FastModel):

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from bench import dia2_kernels as bench
 from bench import dia2_sizes as sizes
-from tts.dia2.fast import linear
 from tts.dia2.fast.gpu.model import KernelModel
+from tts.transformer import linear
 
 CASES = 15
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from tts.dia2.fast.gpu.kernels.attend import Heads, attend
 from tts.dia2.fast.gpu.kernels.project import Matrix, project
-from tts.dia2.fast.layers import Block
-from tts.dia2.fast.linear import Linear, Plain
-from tts.dia2.network.config import Transformer
+from tts.transformer.fused import Block
+from tts.transformer.linear import Linear, Plain
+from tts.transformer.shape import Transformer
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class KernelBlock:
-    """The matrices of `tts.dia2.fast.layers`: they are shared, not copied."""
+    """The matrices of `tts.transformer.fused`: they are shared, not copied."""
 
     qkv: Matrix
     heads: Heads
@@ -41,10 +41,12 @@ class KernelBlock:
         narrow: Callable[[Matrix], Matrix],
     ) -> "KernelBlock":
         """From a fused block; `narrow` may quantise a matrix."""
-        norm, mlp = block.heads, block.mlp
+        attention, mlp = block.attention, block.mlp
+        norm = attention.heads
+        assert norm.weight is not None
         heads = Heads(shape.heads, shape.kv_heads, norm.dim, norm.weight, norm.scale.eps)
         wi = replace(narrow(matrix(mlp.wi)), activations=shape.activations)
-        qkv, out = narrow(matrix(block.qkv)), narrow(matrix(block.out))
+        qkv, out = narrow(matrix(attention.qkv)), narrow(matrix(attention.out))
         return cls(qkv, heads, out, wi, narrow(matrix(mlp.wo)))
 
     @property

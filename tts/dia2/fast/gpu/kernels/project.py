@@ -2,7 +2,7 @@
 
 With so few rows a product takes as long as reading its matrix, so what counts is that all of the
 GPU reads, in long pieces, and that nothing else is a kernel of its own. The norm's weight is in the
-matrix already (`tts.dia2.fast.layers`) and its length is a number per row, so rows are divided
+matrix already (`tts.transformer.fused`) and its length is a number per row, so rows are divided
 after the product: the squares are summed on the way. A gated MLP's two halves are computed by the
 same program, which is why its activation is free.
 
@@ -125,7 +125,7 @@ def project(
 
 @triton.jit
 def activate(x: tl.tensor, kind: tl.constexpr) -> tl.tensor:
-    """One of `tts.dia2.network.layers.ACTIVATIONS`."""
+    """One of `tts.transformer.layers.ACTIVATIONS`."""
     if kind == "silu":
         x = x / (1 + tl.exp(-x))
     elif kind == "gelu":

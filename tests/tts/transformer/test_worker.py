@@ -5,14 +5,12 @@ import queue
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from tts.dia2.serving.scheduler import Scheduler
-from tts.dia2.serving.utterance import UtteranceState
-from tts.dia2.serving.worker import Worker
 from tts.protocol import TextToSpeechError
+from tts.transformer.worker import Worker
 
 
 class FakeScheduler:
@@ -58,19 +56,21 @@ class FakeScheduler:
 
 
 @contextmanager
-def working(scheduler: FakeScheduler, aside: Callable[[], bool] | None = None) -> Iterator[Worker]:
-    worker = Worker(cast(Scheduler, scheduler), aside)
+def working(
+    scheduler: FakeScheduler, aside: Callable[[], bool] | None = None
+) -> Iterator[Worker[str]]:
+    worker = Worker[str](scheduler, aside, name="Dia2")
     try:
         yield worker
     finally:
         worker.stop()
 
 
-ONE = cast(UtteranceState, "one")
-OTHER = cast(UtteranceState, "other")
+ONE = "one"
+OTHER = "other"
 
 
-def done(worker: Worker, job: Callable[[], None] = lambda: None) -> None:
+def done(worker: Worker[str], job: Callable[[], None] = lambda: None) -> None:
     """Have the worker do a job, and wait until it has."""
     told: queue.SimpleQueue[None] = queue.SimpleQueue()
 

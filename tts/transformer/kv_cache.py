@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tts.dia2.network.config import Dia2Config
-from tts.dia2.network.layers import attend
+from tts.transformer.layers import attend
+from tts.transformer.shape import Transformer
 
 _ALIGNED = 16  # entries: a mask of another length is copied into one before it is used
 
@@ -30,9 +30,9 @@ def doubling(first: int, last: int) -> list[int]:
     return [*sizes, last]
 
 
-def entries(config: Dia2Config) -> int:
+def entries(steps: int) -> int:
     """For how many a slot has room, the one that does not count yet included."""
-    return -(-(config.max_steps + 2) // _ALIGNED) * _ALIGNED
+    return -(-(steps + 2) // _ALIGNED) * _ALIGNED
 
 
 class CacheView(Protocol):
@@ -55,14 +55,16 @@ class Cache:
 
     def __init__(
         self,
-        config: Dia2Config,
+        shape: Transformer,
+        steps: int,
         slots: int,
         branches: int,
+        *,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        shape = config.decoder
-        self.entries = entries(config)
+        """`steps` is how many the longest sequence takes."""
+        self.entries = entries(steps)
         size = (shape.layers, slots, branches, shape.kv_heads, self.entries, shape.head_dim)
         # What a mask hides is still multiplied by nought. Where only filled entries are ever read,
         # memory is taken as they fill.

@@ -9,12 +9,12 @@ import pytest
 
 from tests.paths import ROOT
 from tests.tts.dia2.serving.utterances import checkpoint
-from tts.dia2 import torch_loading
+from tts.transformer import torch_loading
 
 LINKED = """
 import sys
 from pathlib import Path
-from tts.dia2 import torch_loading as quiet
+from tts.transformer import torch_loading as quiet
 maps = Path("/proc/self/maps")
 print("libtorch_cpu" in maps.read_text())
 quiet.link_torch()
@@ -110,7 +110,7 @@ def test_who_collects_no_garbage_goes_on_so() -> None:
 
 UNFROZEN = """
 import atexit, gc
-from tts.dia2 import torch_loading as quiet
+from tts.transformer import torch_loading as quiet
 atexit.register(lambda: print(gc.get_freeze_count() == 0))
 with quiet.loading():
     pass

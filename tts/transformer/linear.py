@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tts.dia2.packed import Packed, can_pack
 from tts.protocol import TextToSpeechError
+from tts.transformer.packed import Packed, can_pack
 
 SMALL = 1 << 17  # numbers: to read fewer takes less time than to ask oneDNN for it
 INT8 = 127  # the largest weight: each row of a matrix has its own scale

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from tts.dia2.tensor_file import SHOWN, TensorFile
 from tts.protocol import TextToSpeechError
+from tts.transformer.tensor_file import SHOWN, TensorFile
 
 
 class NoInitialValues(TorchFunctionMode):
