@@ -29,7 +29,7 @@ class Linear:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> None:
-        self.bias, self.gelu = bias, gelu
+        self.bias, self.gelu, self.outputs = bias, gelu, weight.shape[0]
         self.weight = Packed(weight) if can_pack(weight) else weight
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -39,8 +39,10 @@ class Linear:
         then, rows = "gelu" if self.gelu else "none", x.shape[:-1].numel()
         if rows >= FEW_ROWS:
             return self.weight(x, self.bias, then)
+        if not rows:
+            return x.new_empty(*x.shape[:-1], self.outputs)
         padded = functional.pad(x.flatten(0, -2), (0, 0, 0, FEW_ROWS - rows))
-        return self.weight(padded, self.bias, then)[:rows].view(*x.shape[:-1], -1)
+        return self.weight(padded, self.bias, then)[:rows].view(*x.shape[:-1], self.outputs)
 
 
 class Activation(Protocol):
@@ -159,7 +161,8 @@ class Conv:
             tiles = torch.split(windows, max(1, self.tile // (self.taps * self.width)), 1)
             parts = [self.linear(tile.flatten(2)) for tile in tiles]
             y = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        return y.view(x.shape[0], -1, self.channels)
+        time = y.shape[1] * y.shape[2] // self.channels
+        return y.view(x.shape[0], time, self.channels)
 
     def _blocks(self, x: Tensor) -> Tensor:
         """[slots, time, channels] as [slots, blocks, block * channels]."""

@@ -1,0 +1,1 @@
+"""The Descript Audio Codec, whose codes Dia writes."""
