@@ -8,7 +8,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from agent.audio.gate import Gate
 from agent.config.load import Config
-from agent.conversation.events import Silenced, WordsAwaited
+from agent.conversation.events import ContextChanged, Silenced, WordsAwaited
 from agent.conversation.history import History
 from agent.conversation.request import Request
 from agent.conversation.session import Session
@@ -141,6 +141,7 @@ class Conversation:
             self.config = config
             self._session.configure(config)
             self._segmenter.configure(config.vad, config.turn)
+        self._session.tell(ContextChanged())
 
     def truncate(self, item: str, heard_ms: float) -> str:
         """Correct what was heard of a reply, by its key: its first `heard_ms`.

@@ -112,7 +112,17 @@ class WordsAwaited:
     """Somebody says that the user's turn is over: its words are on their way."""
 
 
-TimerName = Literal["idle", "filler", "tools"]
+@dataclass(frozen=True, slots=True)
+class ContextChanged:
+    """Somebody has changed what the model is told; `awaited`: more words of theirs are to come.
+
+    None: as before.
+    """
+
+    awaited: bool | None = None
+
+
+TimerName = Literal["idle", "filler", "tools", "words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +146,14 @@ ConversationEvent = (
 """What is about no turn or reply that there is."""
 
 RequestEvent = (
-    Announcement | Typed | ReplyWanted | RequestWithdrawn | ReplyStopped | Silenced | WordsAwaited
+    Announcement
+    | Typed
+    | ReplyWanted
+    | RequestWithdrawn
+    | ReplyStopped
+    | Silenced
+    | WordsAwaited
+    | ContextChanged
 )
 """What somebody asks for who does not speak."""
 

@@ -34,16 +34,17 @@ from agent.conversation.commands import (
     Answer,
     Backchannel,
     Command,
-    Discard,
     Explain,
     Ignore,
     Leave,
-    Prepare,
     Refuse,
     Say,
+    SetTimer,
+    StopTimer,
 )
 from agent.conversation.events import (
     Announcement,
+    ContextChanged,
     ConversationEnded,
     ConversationEvent,
     ConversationStarted,
@@ -62,22 +63,20 @@ from agent.conversation.events import (
     Typed,
     WordsAwaited,
 )
-from agent.conversation.requests import Requests
+from agent.conversation.preemptive import Preemptive
+from agent.conversation.requests import LONGEST_WAIT, Requests
 from agent.conversation.silence import Silence
 from agent.conversation.states import (
-    Preemptive,
     ReplyRecord,
     ReplyState,
     TurnRecord,
     committed,
-    plain,
 )
 from agent.events import Decision, What
 from agent.turns.events import (
     PreemptiveTranscript,
     SpeechCandidate,
     SpeechEnded,
-    SpeechPaused,
     SpeechProgress,
     SpeechRejected,
     SpeechResumed,
@@ -89,13 +88,13 @@ from agent.turns.events import (
 
 
 class Policy:
-    """The policy decides who speaks; its whole state is in its fields and its two parts'."""
+    """The policy decides who speaks; its whole state is in its fields and its parts'."""
 
     def __init__(self, config: Config) -> None:
         """`config` says what may interrupt, how far replies are prepared, and what is said."""
         self.barge_in = BargeIn(config.interruption, self._do)
         self.silence = Silence(config.idle, config.thinking, self._do)
-        self.prepared: Preemptive | None = None
+        self.prepared = Preemptive(self._do)
         self._config = config
         self._turns: dict[int, TurnRecord] = {}  # open
         self._latest = 0
@@ -144,6 +143,8 @@ class Policy:
                 self.silence.wake(number)
                 if not manual:
                     self.barge_in.start(turn)
+            case TimerRang("words"):
+                self._hold(False)
             case TimerRang(timer):
                 if text := self.silence.rang(timer, self._latest):
                     self._announce(Announcement(text))
@@ -164,6 +165,9 @@ class Policy:
                 self._rest()
             case WordsAwaited():
                 self.requests.words += 1
+            case ContextChanged(awaited):
+                self._discard("the conversation has changed")
+                self._hold(awaited)
             case RequestWithdrawn(request):
                 self._withdraw(request)
             case ReplyStopped(number):
@@ -182,8 +186,6 @@ class Policy:
             case SpeechProgress(voice=voice, level=level):
                 turn.voice, turn.level = max(turn.voice, voice), level
                 self.barge_in.decide(turn, self._now, final=False)
-            case SpeechPaused():
-                pass
             case SpeechResumed():
                 self._discard("the user goes on")
                 self.barge_in.duck(self._now)
@@ -241,11 +243,14 @@ class Policy:
         for earlier in self._waiting:
             self._do(committed(earlier, None))
         self._waiting.clear()
-        reply = self._fitting(turn)
+        reply = self.prepared.take(turn)
         if not answered:
             self._unanswered = False
         elif turn.cut:
             self._unanswered = self._unanswered or bool(turn.text)
+        elif self.requests.held:
+            self._unanswered = False
+            self.requests.want(request)
         else:
             self._unanswered = False
             reply = reply or self._new_reply(turn.number, ReplyState.PENDING, request)
@@ -262,6 +267,7 @@ class Policy:
         settings = self._config.turn
         meaning = self.barge_in.decide(turn, self._now, final=True)
         speculates = settings.respond and settings.speculate in ("llm", "all")
+        speculates = speculates and not self.requests.held
         if meaning != "stop" or not turn.text or not speculates:
             return
         if turn.attempts >= settings.max_guesses:
@@ -270,40 +276,17 @@ class Policy:
             return
         self._cancel()
         self._discard(f"it was '{turn.text}'")
-        turn.attempts += 1
-        reply = self._new_reply(turn.number, ReplyState.PREPARING)
-        self.prepared = Preemptive(reply, turn, turn.text)
-        self._do(Prepare(turn.number, f"'{turn.text}'", reply.number, turn.text))
-
-    def _fitting(self, turn: TurnRecord) -> ReplyRecord | None:
-        """The reply that was prepared for just these words, if there is one."""
-        if self.prepared is None:
-            return None
-        reply = self.prepared.reply
-        if self.prepared.turn is not turn or plain(self.prepared.text) != plain(turn.text):
-            self._discard(f"it was '{turn.text}'")
-        elif turn.cut or reply.progress.failure:
-            self._discard(reply.progress.failure or "the turn was cut")
-        else:
-            self.prepared = None
-            reply.state = ReplyState.PENDING
-            return reply
-        return None
+        self.prepared.prepare(turn, self._new_reply(turn.number, ReplyState.PREPARING))
 
     def _discard(self, why: str) -> None:
-        if self.prepared is not None:
-            turn, reply, self.prepared = self.prepared.turn, self.prepared.reply, None
-            tokens = reply.progress.tokens
-            turn.wasted_tokens += tokens
-            reply.state = ReplyState.DISCARDED
-            self._do(Discard(turn.number, f"{why}: {tokens} tokens wasted", reply.number))
+        self.prepared.discard(why)
 
     # The agent's replies
 
     def _on_reply(self, event: ReplyEvent) -> None:
         """Something about a reply; of one that is over it changes nothing."""
         current = self.barge_in.reply
-        known = (current, self.prepared.reply if self.prepared is not None else None)
+        known = (current, self.prepared.reply)
         reply = next((r for r in known if r is not None and r.number == event.reply), None)
         match event:
             case ReplyProgress() if reply is not None:
@@ -338,6 +321,7 @@ class Policy:
     def _answer(self) -> None:
         """Answer who wants it, as soon as all words that it may be about are known."""
         words = self.requests.words or any(turn.ended for turn in self._turns.values())
+        words = words or self.requests.held
         current = self.barge_in.reply
         if not self.requests.wanted or words:
             return
@@ -353,6 +337,13 @@ class Policy:
         self._give(reply)
         self._do(Answer(reply.turn, reply.number, request))
         self.silence.expect(reply)
+
+    def _hold(self, held: bool | None) -> None:
+        """Have answers wait for words that somebody puts in, though not for long."""
+        if held is not None and held != self.requests.held:
+            self.requests.held = held
+            self._do(SetTimer("words", LONGEST_WAIT) if held else StopTimer("words"))
+        self._rest()
 
     def _withdraw(self, request: int | None) -> None:
         """What was asked for is not said: by one request, or by anybody."""
@@ -385,7 +376,7 @@ class Policy:
         """If nobody speaks or is about to: what has waited for it is said, or time is watched."""
         self._answer()
         speaking = any(turn.ended or not turn.manual for turn in self._turns.values())
-        if self._over or speaking or self.prepared or self.barge_in.reply:
+        if self._over or speaking or self.prepared.reply or self.barge_in.reply:
             return
         if (said := self.requests.next_announcement()) is not None:
             self._say(said.text, said.request)

@@ -2,6 +2,9 @@
 
 from agent.conversation.events import Announcement
 
+LONGEST_WAIT = 10.0
+"""Seconds that a turn's answer waits for words that somebody else puts in."""
+
 
 class Requests:
     """Requests wait: what is to be said for a pause, answers for the words that they are about."""
@@ -9,6 +12,8 @@ class Requests:
     def __init__(self) -> None:
         self.words = 0
         """Turns that were committed, whose words are on their way."""
+        self.held = False
+        """Whether other words are, which every answer waits for."""
         self._announcements: list[Announcement] = []
         self._wanted: list[int] = []
 
@@ -22,8 +27,9 @@ class Requests:
         self._announcements.append(announcement)
 
     def want(self, request: int) -> None:
-        """Have the conversation answered."""
-        self._wanted.append(request)
+        """Have the conversation answered; a turn that is answered by itself is request 0."""
+        if request or request not in self._wanted:
+            self._wanted.append(request)
 
     def next_wanted(self) -> int:
         """Take the request that has waited longest for an answer."""

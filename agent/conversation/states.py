@@ -62,15 +62,6 @@ class TurnRecord:
     wasted_tokens: int = 0
 
 
-@dataclass(slots=True)
-class Preemptive:
-    """A reply to what may be all of a turn."""
-
-    reply: ReplyRecord
-    turn: TurnRecord
-    text: str
-
-
 def committed(turn: TurnRecord, reply: ReplyRecord | None, request: int = 0) -> Commit:
     """The commit of a turn, and of the reply that answers it."""
     number = reply.number if reply is not None else None

@@ -1,13 +1,12 @@
 """Client events: their fields, with limits. What is not known of a field is ignored."""
 
-import base64
-import binascii
-import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
 
 from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.formats import MAX_AUDIO, from_base64
 from agent.server.realtime.settings import (
     Choice,
     MaxTokens,
@@ -18,12 +17,8 @@ from agent.server.realtime.settings import (
     explained,
 )
 
-MAX_AUDIO = 15 << 20
-"""Bytes of sound in one event, before base64."""
 MAX_TEXT = 1_000_000
 """Characters of an item."""
-MAX_DEPTH = 100
-"""Objects and arrays within one another in an event."""
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 
@@ -37,7 +32,7 @@ class Sounding(BaseModel):
     def decode(self) -> bytes:
         """Return the bytes: read once, in a thread where there are many. Raises RealtimeError."""
         if self._data is None:
-            self._data = sound(self.audio or "")
+            self._data = from_base64(self.audio or "")
         return self._data
 
 
@@ -110,6 +105,11 @@ class ClientEvent(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
     event_id: str | None = Field(default=None, max_length=512)
 
+    @property
+    def sounds(self) -> Sequence[Sounding]:
+        """What has sound in it."""
+        return ()
+
 
 class SessionUpdate(ClientEvent):
     type: Literal["session.update"]
@@ -119,6 +119,11 @@ class SessionUpdate(ClientEvent):
 class Append(ClientEvent, Sounding):
     type: Literal["input_audio_buffer.append"]
     audio: str
+
+    @property
+    def sounds(self) -> Sequence[Sounding]:
+        """The event itself."""
+        return (self,)
 
 
 class Commit(ClientEvent):
@@ -133,6 +138,11 @@ class ItemCreate(ClientEvent):
     type: Literal["conversation.item.create"]
     item: Item
     previous_item_id: Id | None = None
+
+    @property
+    def sounds(self) -> Sequence[Sounding]:
+        """Parts of the item."""
+        return [part for part in self.item.content if part.audio]
 
 
 class ItemRetrieve(ClientEvent):
@@ -155,6 +165,12 @@ class ItemDelete(ClientEvent):
 class ResponseCreate(ClientEvent):
     type: Literal["response.create"]
     response: ResponseParams | None = None
+
+    @property
+    def sounds(self) -> Sequence[Sounding]:
+        """Parts of what this response alone is about."""
+        items = (self.response and self.response.input) or ()
+        return [part for item in items for part in item.content if part.audio]
 
 
 class ResponseCancel(ClientEvent):
@@ -183,29 +199,6 @@ _EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discrimin
 TYPES = tuple(sorted(get_type for get_type in _EVENTS.json_schema()["discriminator"]["mapping"]))
 
 
-def read(text: str | bytes) -> dict[str, Any]:
-    """What a frame holds. Raises RealtimeError for what is no JSON object."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RealtimeError(f"the frame is not JSON: {error}"[:300], code="invalid_json") from None
-    if not isinstance(value, dict):
-        raise RealtimeError("an event is a JSON object", code="invalid_json")
-    if _depth(value) > MAX_DEPTH:
-        message = f"the frame has more than {MAX_DEPTH} objects within one another"
-        raise RealtimeError(message, code="invalid_json")
-    return value
-
-
-def _depth(value: object) -> int:
-    """How many objects and arrays there are within one another, `value` included."""
-    depth, level = 0, [value]
-    while level := [each for each in level if isinstance(each, dict | list)]:
-        depth += 1
-        level = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
-    return depth
-
-
 def parse(event: dict[str, Any]) -> AnyEvent:
     """Check an event. Raises RealtimeError, with the event's own id."""
     given = event.get("event_id")
@@ -228,14 +221,3 @@ def parse(event: dict[str, Any]) -> AnyEvent:
         told.args = (str(told).replace(f"{kind}.", "", 1),)
         told.event_id = event_id
         raise told from None
-
-
-def sound(audio: str) -> bytes:
-    """The bytes of base64. Raises RealtimeError."""
-    if len(audio) > MAX_AUDIO * 4 // 3 + 4:
-        message = f"an event holds at most {MAX_AUDIO >> 20} MiB of audio: append it in pieces"
-        raise RealtimeError(message, param="audio")
-    try:
-        return base64.b64decode(audio, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RealtimeError(f"the audio is not base64: {error}"[:200], param="audio") from None

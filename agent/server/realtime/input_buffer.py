@@ -7,18 +7,22 @@ from typing import Any, Literal
 import anyio
 import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from numpy.typing import NDArray
 
 from agent.events import Audio
 from agent.graph import put
 from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.formats import Coded
 
-MAX_WAITING = 900.0
-"""Seconds of sound that may wait to be heard: it may be sent faster than it is spoken."""
+MAX_WAITING = 48 << 20
+"""Bytes of sound that may wait to be heard: it may be sent faster than it is spoken."""
 PIECE = 0.1
 """Seconds heard at once."""
+CATCH_UP = 0.1
+"""How much faster time goes by, for sound that is ahead of its time, until it is so no more."""
 SHORTEST = 100.0
 """Milliseconds that a client must have appended to commit them."""
+Mark = Literal["commit", "clear"]
+_NOTHING = Coded(np.zeros(0, np.int16), 16000)
 _PLACES = 5000
 """Pieces of which it is remembered when they were heard."""
 
@@ -26,33 +30,35 @@ _PLACES = 5000
 class InputBuffer:
     """A microphone: a stage that sends what is appended, each piece with its place in time.
 
-    Sound that comes as it is spoken is heard now; what comes faster is heard as if it were spoken
-    from now on, without a wait.
+    Sound that comes as it is spoken is heard now. What waits when it is heard came late, as after a
+    network's pause, and was spoken until now; if that cannot be, for there is more than there was
+    time, it was sent faster than it is spoken, and is heard as if it were spoken from now on,
+    without a wait. What follows is ahead of its time then, and catches up by and by.
     """
 
     def __init__(self) -> None:
         self.since_commit_ms = 0.0
         """What has been appended since the last commit."""
-        self._queue: deque[tuple[NDArray[np.int16], int, Literal["commit", "clear"] | None]] = (
-            deque()
-        )
+        self._queue: deque[tuple[Coded, Mark | None]] = deque()
         self._waiting = 0.0  # seconds
+        self._held = 0  # bytes
         self._more = anyio.Event()
         self._closed = False
         self._heard_ms = 0.0
-        self._end = 0.0  # of what has been heard, on the clock of the loop
+        # Of the latest piece heard, on the clock of the loop: and when it was.
+        self._begin = self._end = self._latest = 0.0
         self._times: deque[float] = deque(maxlen=_PLACES)
         self._places: deque[float] = deque(maxlen=_PLACES)
 
-    def append(self, pcm: NDArray[np.int16], sample_rate: int) -> None:
+    def append(self, sound: Coded) -> None:
         """Take more sound. Raises RealtimeError when too much waits already."""
-        seconds = len(pcm) / sample_rate
-        if self._waiting + seconds > MAX_WAITING:
-            message = f"{MAX_WAITING:g} s of audio wait already: append it more slowly"
+        if self._held + sound.codes.nbytes > MAX_WAITING:
+            message = f"{MAX_WAITING >> 20} MiB of audio wait already: append it more slowly"
             raise RealtimeError(message, code="input_audio_buffer_full", param="audio")
-        self._waiting += seconds
-        self.since_commit_ms += seconds * 1000
-        self._put(pcm, sample_rate, None)
+        self._held += sound.codes.nbytes
+        self._waiting += sound.seconds
+        self.since_commit_ms += sound.seconds * 1000
+        self._put(sound, None)
 
     def commit(self) -> None:
         """End the turn with what has been appended. Raises RealtimeError if that is too little."""
@@ -64,12 +70,12 @@ class InputBuffer:
             )
             raise RealtimeError(message, code="input_audio_buffer_commit_empty")
         self.since_commit_ms = 0.0
-        self._put(np.zeros(0, np.int16), 16000, "commit")
+        self._put(_NOTHING, "commit")
 
     def clear(self) -> None:
         """Forget what has been appended since the last commit."""
         self.since_commit_ms = 0.0
-        self._put(np.zeros(0, np.int16), 16000, "clear")
+        self._put(_NOTHING, "clear")
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -94,41 +100,57 @@ class InputBuffer:
         self, _: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
     ) -> None:
         """Be the microphone, until it is closed."""
+        self._begin = self._end = self._latest = anyio.current_time()  # nothing was spoken before
         while True:
             while self._queue:
-                pcm, rate, mark = self._next()
-                size = round(PIECE * rate)
-                for start in range(0, len(pcm), size):
-                    await put(send, self._heard(pcm[start : start + size], rate))
+                sound, mark = self._next()
+                size = round(PIECE * sound.rate)
+                for start in range(0, len(sound), size):
+                    await put(send, self._heard(sound[start : start + size]))
                 if mark is not None:
-                    await send.send(Audio(np.zeros(0, np.float32), rate, self._end or None, mark))
+                    nothing = np.zeros(0, np.float32)
+                    await send.send(Audio(nothing, sound.rate, self._end, mark))
             if self._closed:
                 return
             await self._more.wait()
             self._more = anyio.Event()
 
-    def _next(self) -> tuple[NDArray[np.int16], int, Literal["commit", "clear"] | None]:
+    def _next(self) -> tuple[Coded, Mark | None]:
         """Take what waits, small pieces as one: each costs as much on its way as a large one."""
-        pcm, rate, mark = self._queue.popleft()
-        parts, length, most = [pcm], len(pcm), PIECE * rate
-        while mark is None and self._queue and self._queue[0][1] == rate and length < most:
-            pcm, _, mark = self._queue.popleft()
-            parts.append(pcm)
-            length += len(pcm)
-        return (pcm if len(parts) == 1 else np.concatenate(parts)), rate, mark
+        sound, mark = self._queue.popleft()
+        parts, length, most = [sound], len(sound), PIECE * sound.rate
+        while mark is None and self._queue:
+            following = self._queue[0][0]
+            same = not len(following) or (following.rate, following.kind) == (
+                sound.rate,
+                sound.kind,
+            )
+            if not same or length + len(following) > most:
+                break
+            following, mark = self._queue.popleft()
+            parts.append(following)
+            length += len(following)
+        if len(parts) == 1:
+            return sound, mark
+        codes = np.concatenate([part.codes for part in parts if len(part)] or [sound.codes])
+        return Coded(codes, sound.rate, sound.kind), mark
 
-    def _heard(self, pcm: NDArray[np.int16], rate: int) -> Audio:
-        seconds = len(pcm) / rate
-        self._waiting -= seconds
-        begin = max(self._end, anyio.current_time() - seconds)
+    def _heard(self, sound: Coded) -> Audio:
+        now, seconds = anyio.current_time(), sound.seconds
+        # When it began if all that waits has just been spoken, and when if it follows what was.
+        begin = now - self._waiting
+        if begin < self._end:
+            back = CATCH_UP * min(seconds, now - self._latest)
+            begin = max(begin, self._end - back, self._begin)
+        self._waiting = max(0.0, self._waiting - seconds)
+        self._held -= sound.codes.nbytes
+        self._latest = now
         self._times.append(begin)
         self._places.append(self._heard_ms)
-        self._end = begin + seconds
+        self._begin, self._end = begin, begin + seconds
         self._heard_ms += seconds * 1000
-        return Audio(pcm.astype(np.float32) / np.float32(32768), rate, begin)
+        return Audio(sound.linear(), sound.rate, begin)
 
-    def _put(
-        self, pcm: NDArray[np.int16], rate: int, mark: Literal["commit", "clear"] | None
-    ) -> None:
-        self._queue.append((pcm, rate, mark))
+    def _put(self, sound: Coded, mark: Mark | None) -> None:
+        self._queue.append((sound, mark))
         self._more.set()

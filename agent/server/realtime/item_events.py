@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from agent.conversation.conversation import Conversation
+from agent.conversation.events import ContextChanged
 from agent.server.realtime.answers import heard_of
 from agent.server.realtime.client_events import (
     Item,
@@ -15,7 +16,7 @@ from agent.server.realtime.client_events import (
     ItemTruncate,
 )
 from agent.server.realtime.errors import RealtimeError
-from agent.server.realtime.formats import RATES, decode
+from agent.server.realtime.formats import Coded
 from agent.server.realtime.item_sound import ItemSound
 from agent.server.realtime.items import MAX_ITEMS, Items, Kept, body_of, message_of, new_id
 from agent.server.realtime.settings import Input
@@ -47,6 +48,7 @@ class ItemEvents:
         self._items = items
         self._send = send
         self._sends_audio = sends_audio
+        self._unheard: set[str] = set()  # items whose words are awaited
 
     def handle(self, event: ItemEvent, talk: Conversation) -> None:
         """Do what an event wants. Raises RealtimeError."""
@@ -61,8 +63,10 @@ class ItemEvents:
             case ItemDelete(item_id=item_id):
                 kept = self._known(item_id, "delet", "item_delete_invalid_item_id")
                 self._items.delete(item_id)
+                self._unheard.discard(item_id)
                 if kept.key:
                     talk.history.forget(kept.key)
+                self._changed(talk)
                 self._send({"type": "conversation.item.deleted", "item_id": item_id})
 
     def _create(self, event: ItemCreate, talk: Conversation) -> None:
@@ -73,7 +77,7 @@ class ItemEvents:
             message = "the sound of an assistant's message cannot be put in: send its text"
             raise RealtimeError(message, param="item.content")
         format_ = self._settings().format.type
-        unheard = [(place, decode(part.decode(), format_)) for place, part in item.unheard]
+        unheard = [(place, Coded.read(part.decode(), format_)) for place, part in item.unheard]
         if item.type == "function_call" and item.call_id is None:
             item = item.model_copy(update={"call_id": new_id("call")})
         told, body = message_of(item), body_of(item)
@@ -85,15 +89,16 @@ class ItemEvents:
         self._items.add(kept := Kept(body, key=f"item-{body['id']}"), after)
         behind = after if after is None else "" if after == "root" else self._key_of(after, talk)
         try:
-            for place, pcm in unheard:
-                seconds = len(pcm) / RATES[format_]
-                then = partial(self._heard, talk, (kept, place), seconds)
-                self._sound.hear(pcm, RATES[format_], then)
+            for place, sound in unheard:
+                self._sound.hear(sound, partial(self._heard, talk, (kept, place), sound.seconds))
         except RealtimeError:
             self._items.delete(kept.id)
             raise
-        if not unheard:
+        if unheard:
+            self._unheard.add(kept.id)
+        else:
             talk.history.insert(kept.key, told, behind)
+        self._changed(talk)
         for what in ("added", "done"):
             kind = f"conversation.item.{what}"
             self._send({"type": kind, "previous_item_id": before, "item": body})
@@ -107,12 +112,9 @@ class ItemEvents:
             return  # it has been deleted
         content = kept.body["content"]
         content[place]["transcript"] = text
-        message = message_of(Item.model_validate(kept.body))
-        if message.content and not any(p.get("transcript", "") is None for p in content):
-            before = self._items.before(kept.id)
-            last = self._items.last == kept.id
-            behind = None if last else self._key_of(before, talk) if before is not None else ""
-            talk.history.insert(kept.key, message, behind)
+        if not any(p.get("transcript", "") is None for p in content):
+            self._unheard.discard(kept.id)
+            self._tell_model(kept, talk)
         if self._settings().transcription is None:
             return
         kind = "conversation.item.input_audio_transcription"
@@ -123,6 +125,20 @@ class ItemEvents:
         else:
             usage = {"type": "duration", "seconds": round(seconds, 3)}
             self._send({"type": f"{kind}.completed", **part, "transcript": text, "usage": usage})
+
+    def _tell_model(self, kept: Kept, talk: Conversation) -> None:
+        """Put an item of which all words are known into the history, where it stands."""
+        message = message_of(Item.model_validate(kept.body))
+        if message.content:
+            before = self._items.before(kept.id)
+            last = self._items.last == kept.id
+            behind = None if last else self._key_of(before, talk) if before is not None else ""
+            talk.history.insert(kept.key, message, behind)
+        self._changed(talk)
+
+    def _changed(self, talk: Conversation) -> None:
+        """No answer is given to what the conversation was before, nor until all is heard of it."""
+        talk.session.tell(ContextChanged(awaited=bool(self._unheard)))
 
     def _key_of(self, item_id: str, talk: Conversation) -> str:
         """The last entry of the history that stands at or before an item; "" is its beginning."""
@@ -153,6 +169,7 @@ class ItemEvents:
             with suppress(KeyError):
                 heard = talk.truncate(kept.key, kept.begins_ms + end)
                 content[0]["transcript"] = heard_of(kept, heard)
+                self._changed(talk)
             kept.body["status"] = "incomplete"
             self._items.cut(kept, end)
         told = {"item_id": kept.id, "content_index": 0, "audio_end_ms": event.audio_end_ms}

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from agent.agent import Agent
 from agent.audio.resample import resample
 from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.formats import Coded
 from agent.transcription import transcribe
 from agent.turns.vad import SAMPLE_RATE
 from stt import SpeechToText, SpeechToTextError
 
-MAX_WAITING = 900.0
-"""Seconds of sound in items that may wait for the recogniser."""
+MAX_WAITING = 48 << 20
+"""Bytes of sound in items that may wait for the recogniser."""
 
 LONG = 10.0
 """Seconds of sound above which it is resampled in a thread: the loop is not held up (P2)."""
@@ -31,19 +32,18 @@ class ItemSound:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
-        self._waiting = 0.0
+        self._waiting = 0  # bytes
         self._under_way = 0
-        self._jobs: deque[tuple[NDArray[np.int16], int, Then] | Callable[[], None]] = deque()
+        self._jobs: deque[tuple[Coded, Then] | Callable[[], None]] = deque()
         self._more = anyio.Event()
 
-    def hear(self, pcm: NDArray[np.int16], sample_rate: int, then: Then) -> None:
-        """Have `then` told the words of samples [n]. Raises RealtimeError: too many wait."""
-        seconds = len(pcm) / sample_rate
-        if self._waiting + seconds > MAX_WAITING:
-            message = f"{MAX_WAITING:g} s of audio wait already: put it in more slowly"
+    def hear(self, sound: Coded, then: Then) -> None:
+        """Have `then` told the words of a sound. Raises RealtimeError: too many wait."""
+        if self._waiting + sound.codes.nbytes > MAX_WAITING:
+            message = f"{MAX_WAITING >> 20} MiB of audio wait already: put it in more slowly"
             raise RealtimeError(message, code="rate_limit_exceeded", param="item.content")
-        self._waiting += seconds
-        self._put((pcm, sample_rate, then))
+        self._waiting += sound.codes.nbytes
+        self._put((sound, then))
 
     def after(self, do: Callable[[], None]) -> None:
         """Do something once the words of all that is there are known: now, if they are."""
@@ -65,24 +65,24 @@ class ItemSound:
             await self._more.wait()
             self._more = anyio.Event()
 
-    def _put(self, job: tuple[NDArray[np.int16], int, Then] | Callable[[], None]) -> None:
+    def _put(self, job: tuple[Coded, Then] | Callable[[], None]) -> None:
         self._under_way += 1
         self._jobs.append(job)
         self._more.set()
 
-    async def _hear(self, pcm: NDArray[np.int16], rate: int, then: Then, stt: SpeechToText) -> None:
+    async def _hear(self, sound: Coded, then: Then, stt: SpeechToText) -> None:
         try:
-            text, failure = await self._words(pcm, rate, stt), ""
+            text, failure = await self._words(sound, stt), ""
         except SpeechToTextError as error:
             text, failure = "", str(error)
-        self._waiting -= len(pcm) / rate
+        self._waiting -= sound.codes.nbytes
         then(text, failure)
 
-    async def _words(self, pcm: NDArray[np.int16], rate: int, stt: SpeechToText) -> str:
+    async def _words(self, coded: Coded, stt: SpeechToText) -> str:
         def convert() -> NDArray[np.float32]:
-            return resample(pcm.astype(np.float32) / np.float32(32768), rate, SAMPLE_RATE)
+            return resample(coded.linear(), coded.rate, SAMPLE_RATE)
 
-        long = len(pcm) > LONG * rate
+        long = coded.seconds > LONG
         sound = await anyio.to_thread.run_sync(convert) if long else convert()
 
         async def seconds() -> AsyncGenerator[NDArray[np.float32]]:

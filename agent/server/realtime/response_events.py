@@ -16,7 +16,7 @@ from agent.server.realtime.client_events import (
     ResponseParams,
 )
 from agent.server.realtime.errors import RealtimeError
-from agent.server.realtime.formats import RATES, decode
+from agent.server.realtime.formats import Coded
 from agent.server.realtime.item_sound import ItemSound
 from agent.server.realtime.items import Items
 from agent.server.realtime.responses import Response, Shape
@@ -89,8 +89,8 @@ class ResponseEvents:
         """Have the sound in a response's own input made words. Raises RealtimeError."""
         kind = wishes.settings.audio.input.format.type
         parts = [part for item in items for _, part in item.unheard]
-        for part, pcm in [(part, decode(part.decode(), kind)) for part in parts]:
-            self._sound.hear(pcm, RATES[kind], part.heard)
+        for part, sound in [(part, Coded.read(part.decode(), kind)) for part in parts]:
+            self._sound.hear(sound, part.heard)
 
     def _ask(
         self, params: ResponseParams, talk: Conversation, number: int, response: Response

@@ -45,12 +45,10 @@ from agent.server.realtime.client_events import (
     ResponseCreate,
     ResponseParams,
     SessionUpdate,
-    parse,
-    read,
-    sound,
 )
 from agent.server.realtime.errors import RealtimeError
-from agent.server.realtime.formats import RATES, decode
+from agent.server.realtime.formats import Coded, from_base64
+from agent.server.realtime.frames import Translate, read_event
 from agent.server.realtime.input_buffer import InputBuffer
 from agent.server.realtime.item_events import ItemEvents
 from agent.server.realtime.item_sound import ItemSound
@@ -189,14 +187,10 @@ class RealtimeSession:
         """Wait until no response is under way."""
         await self._answers.idle.wait()
 
-    def receive(
-        self,
-        frame: str | bytes,
-        translate: Callable[[dict[str, Any]], dict[str, Any]] = lambda event: event,
-    ) -> None:
-        """Take a client event, as JSON; `translate` gives it today's shape."""
+    def receive(self, frame: str | bytes, translate: Translate = lambda event: event) -> None:
+        """Take a client event, as JSON."""
         try:
-            event = parse(translate(read(frame)))
+            event = read_event(frame, translate)
         except RealtimeError as error:
             self._send(error.event())
         else:
@@ -221,7 +215,7 @@ class RealtimeSession:
 
     def hear(self, pcm: NDArray[np.int16], sample_rate: int) -> None:
         """Take sound that came by another way than events. Raises RealtimeError."""
-        self._buffer.append(pcm, sample_rate)
+        self._buffer.append(Coded(pcm, sample_rate))
 
     # What the client wants
 
@@ -231,7 +225,7 @@ class RealtimeSession:
                 self._update(session)
             case Append():
                 kind = self._settings.audio.input.format.type
-                self._buffer.append(decode(event.decode(), kind), RATES[kind])
+                self._buffer.append(Coded.read(event.decode(), kind))
             case Commit():
                 self._turns.commit()
                 self._talk.session.tell(WordsAwaited())
@@ -351,6 +345,6 @@ class RealtimeSession:
     def _send(self, event: dict[str, Any]) -> None:
         if self.recording is not None and event["type"] == "response.output_audio.delta":
             kind = self._settings.audio.output.format.type
-            pcm = decode(sound(event["delta"]), kind).astype(np.float32) / np.float32(32768)
-            self.recording.sent(pcm, RATES[kind])
+            sent = Coded.read(from_base64(event["delta"]), kind)
+            self.recording.sent(sent.linear(), sent.rate)
         self._transport({"event_id": new_id("event"), **event})

@@ -6,6 +6,10 @@ import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agent.server.errors import ApiError
+from agent.server.realtime.beta import BetaShape, asks_for_beta
+from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.frames import take
+from agent.server.realtime.session import RealtimeSession
 from agent.server.realtime.websocket import STALLED, SUBPROTOCOL, Outbox, close, refuse
 from agent.server.server import Server
 
@@ -20,13 +24,14 @@ async def watch(server: Server, socket: WebSocket) -> None:
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     outbox = Outbox()
-    call.session.greet(outbox.put)
-    leave = call.watch(outbox.put)
+    shape = BetaShape(outbox.put, spoken=asks_for_beta(socket.headers), session={})
+    call.session.greet(shape.send)
+    leave = call.watch(shape.send)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_write, socket, outbox, tasks.cancel_scope)
             tasks.start_soon(_until_over, call, tasks.cancel_scope)
-            await _read(socket, call)
+            await _read(socket, call.session, shape)
             tasks.cancel_scope.cancel()
     finally:
         leave()
@@ -36,7 +41,7 @@ async def watch(server: Server, socket: WebSocket) -> None:
             await close(socket, 1000, "the call is over")
 
 
-async def _read(socket: WebSocket, call: Any) -> None:
+async def _read(socket: WebSocket, session: RealtimeSession, shape: BetaShape) -> None:
     while True:
         try:
             message = await socket.receive()
@@ -44,7 +49,12 @@ async def _read(socket: WebSocket, call: Any) -> None:
             return
         if message["type"] == "websocket.disconnect":
             return
-        call.session.receive(message.get("text") or message.get("bytes") or b"")
+        try:
+            event = await take(message.get("text") or message.get("bytes") or b"", shape.event)
+        except RealtimeError as error:
+            session.refuse(error)
+        else:
+            session.handle(event)
 
 
 async def _write(socket: WebSocket, outbox: Outbox, scope: anyio.CancelScope) -> None:

@@ -9,13 +9,12 @@ from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from agent.server.errors import ApiError
 from agent.server.realtime.beta import BetaShape, asks_for_beta
-from agent.server.realtime.client_events import AnyEvent, Append, ItemCreate, Sounding, parse, read
 from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.frames import take
 from agent.server.realtime.session import RealtimeSession
 from agent.server.recording import recorded
 from agent.server.security import key_of
@@ -24,8 +23,6 @@ from agent.server.server import Server
 log = logging.getLogger("parley.server")
 
 SUBPROTOCOL = "realtime"
-LARGE = 1 << 18
-"""Characters of a frame above which it is read in a thread: the loop is not held up (P2)."""
 MAX_UNSENT = 32 << 20
 """Characters that may wait for a client to read them."""
 STALLED = 30.0
@@ -161,28 +158,11 @@ class _Connection:
 
     async def _take(self, frame: str | bytes) -> None:
         try:
-            if len(frame) > LARGE:
-                event = await anyio.to_thread.run_sync(self._read_event, frame)
-            else:
-                event = self._read_event(frame)
+            event = await take(frame, self._shape.event)
         except RealtimeError as error:
             self._session.refuse(error)
         else:
             self._session.handle(event)
-
-    def _read_event(self, frame: str | bytes) -> AnyEvent:
-        """Read a frame, its sound included. Raises RealtimeError."""
-        event = parse(self._shape.event(read(frame)))
-        sounds: list[Sounding] = [event] if isinstance(event, Append) else []
-        if isinstance(event, ItemCreate):
-            sounds += [part for part in event.item.content if part.audio]
-        for sound in sounds:
-            try:
-                sound.decode()
-            except RealtimeError as error:
-                error.event_id = event.event_id
-                raise
-        return event
 
     async def _drain(self, ending: anyio.Event) -> None:
         """The server stops: the reply that is being made may end."""

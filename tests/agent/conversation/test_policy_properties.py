@@ -181,15 +181,15 @@ def test_no_sequence_of_events_raises_or_leaves_an_impossible_state(
             performer.timers.discard(event.timer)
         for command in policy.on(event, now):
             performer.do(command)
-        current, prepared = policy.barge_in.reply, policy.prepared
-        for record in (current, prepared.reply if prepared else None):
+        current, prepared = policy.barge_in.reply, policy.prepared.reply
+        for record in (current, prepared):
             if record is not None:
                 records.setdefault(record.number, (record, record.state))
         for number, (record, before) in records.items():
             assert record.state is before or record.state in CHART.get(before, ())
             records[number] = record, record.state
         assert current is None or current.state in (PENDING, SOUNDING, HELD)
-        assert prepared is None or prepared.reply.state is PREPARING
+        assert prepared is None or prepared.state is PREPARING
         assert performer.ducked == (current is not None and current.ducked)
         assert not performer.ducked or (current is not None and current.state in (SOUNDING, HELD))
 

@@ -87,7 +87,7 @@ class Row(NamedTuple):
 
 def current(policy: Policy) -> ReplyRecord | None:
     """The reply that is spoken or prepared."""
-    return policy.barge_in.reply or (policy.prepared.reply if policy.prepared else None)
+    return policy.barge_in.reply or policy.prepared.reply
 
 
 def check(row: Row) -> None:

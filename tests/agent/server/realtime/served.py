@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import numpy as np
+from numpy.typing import NDArray
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,7 +20,8 @@ from agent.server.realtime.session import RealtimeSession
 from agent.server.running import Place, running
 from agent.server.security import Keys
 from agent.server.server import Server
-from tests.agent.fakes import FakeLlm, FakeStt, FakeTts, LoudnessVad
+from stt import Transcript
+from tests.agent.fakes import RATE, FakeLlm, FakeRecognition, FakeStt, FakeTts, LoudnessVad
 
 LONGEST = 300.0
 """Seconds, mostly virtual, that a test's session may take."""
@@ -111,6 +113,34 @@ class Client:
         content = [{"type": "input_text", "text": text}]
         item = {"type": "message", "role": "user", "content": content, **fields}
         self.send("conversation.item.create", item=item)
+
+
+class PartialStt(FakeStt):
+    """Gives the next partial transcript with every quarter of a second of sound."""
+
+    def __init__(self, partials: list[str]) -> None:
+        super().__init__([partials[-1]])
+        self.partials = partials
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator[FakeRecognition]:
+        async with super().listen() as recognition:
+            yield PartialRecognition(self, recognition)  # type: ignore[misc]
+
+
+class PartialRecognition:
+    def __init__(self, stt: PartialStt, whole: FakeRecognition) -> None:
+        self._partials, self._whole, self._given = stt.partials, whole, 0
+
+    async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
+        await self._whole.feed(pcm)
+        if self._whole.samples < (self._given + 1) * RATE / 4:
+            return None
+        self._given += 1
+        return Transcript(self._partials[min(self._given, len(self._partials)) - 1])
+
+    async def finish(self) -> Transcript:
+        return await self._whole.finish()
 
 
 @asynccontextmanager

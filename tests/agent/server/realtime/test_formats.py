@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from agent.server.realtime.errors import RealtimeError
-from agent.server.realtime.formats import Encoder, Kind, decode, encode
+from agent.server.realtime.formats import Coded, Encoder, Kind, encode
+
+
+def decode(data: bytes, kind: Kind) -> NDArray[np.int16]:
+    return Coded.read(data, kind).pcm()
 
 
 def test_pcm_is_little_endian() -> None:

@@ -12,8 +12,9 @@ import anyio
 import pytest
 from trio.testing import MockClock
 
-from agent.server.realtime.client_events import TYPES, parse, read
+from agent.server.realtime.client_events import TYPES, parse
 from agent.server.realtime.errors import RealtimeError
+from agent.server.realtime.frames import read
 from tests.agent.fakes import FakeLlm
 from tests.agent.server.realtime.served import an_agent, base64_of, connected, sound
 

@@ -5,14 +5,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from stt import SpeechToTextError, Transcript
-from tests.agent.fakes import RATE, FakeRecognition, FakeStt
-from tests.agent.server.realtime.served import an_agent, connected
+from stt import SpeechToTextError
+from tests.agent.fakes import FakeRecognition, FakeStt
+from tests.agent.server.realtime.served import PartialStt, an_agent, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -114,31 +112,3 @@ async def test_deltas_hold_back_words_that_may_still_change() -> None:
     assert deltas
     assert completed["transcript"].startswith("".join(each["delta"] for each in deltas))
     assert {each["item_id"] for each in deltas} == {completed["item_id"]}
-
-
-class PartialStt(FakeStt):
-    """Gives the next partial transcript with every quarter of a second of sound."""
-
-    def __init__(self, partials: list[str]) -> None:
-        super().__init__([partials[-1]])
-        self.partials = partials
-
-    @asynccontextmanager
-    async def listen(self) -> AsyncGenerator[FakeRecognition]:
-        async with super().listen() as recognition:
-            yield PartialRecognition(self, recognition)  # type: ignore[misc]
-
-
-class PartialRecognition:
-    def __init__(self, stt: PartialStt, whole: FakeRecognition) -> None:
-        self._partials, self._whole, self._given = stt.partials, whole, 0
-
-    async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
-        await self._whole.feed(pcm)
-        if self._whole.samples < (self._given + 1) * RATE / 4:
-            return None
-        self._given += 1
-        return Transcript(self._partials[min(self._given, len(self._partials)) - 1])
-
-    async def finish(self) -> Transcript:
-        return await self._whole.finish()

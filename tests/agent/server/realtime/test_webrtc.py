@@ -1,15 +1,19 @@
 """Calls: the Realtime protocol on WebRTC, with aiortc as the browser."""
 
 import json
+import threading
 
 import anyio
 import anyio.to_thread
 import pytest
 from websockets.asyncio.client import connect
 
+from agent.server.realtime import frames
+from agent.server.realtime.client_events import AnyEvent
+from agent.server.realtime.frames import Translate
 from agent.server.realtime.webrtc import LARGEST, fitting
 from tests.agent.server.realtime.browser import SDP, Browser, an_agent, calling, post
-from tests.agent.server.realtime.served import STORY, serving
+from tests.agent.server.realtime.served import STORY, serving, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.realtime]
 
@@ -135,6 +139,52 @@ async def test_a_side_channel_sees_and_does_everything() -> None:
             with anyio.fail_after(5):
                 async for _ in socket:
                     pass
+
+
+async def test_a_side_channel_of_the_beta() -> None:
+    """It says so, or sends a flat session; what the call's own client is told stays as it is."""
+    async with (
+        serving(an_agent([["Hello ", "there."]])) as address,
+        calling(address) as (caller, at),
+    ):
+        url = f"ws://{address}/v1/realtime?call_id={at.rpartition('/')[2]}"
+        beta = {"OpenAI-Beta": "realtime=v1"}
+        async with connect(url, additional_headers=beta) as told, connect(url) as flat:
+            assert "modalities" in json.loads(await told.recv())["session"]
+            assert "output_modalities" in json.loads(await flat.recv())["session"]
+            session = {"modalities": ["audio", "text"], "voice": "alloy"}
+            await flat.send(json.dumps({"type": "session.update", "session": session}))
+            await flat.send(json.dumps({"type": "response.create"}))
+            for socket in (told, flat):
+                assert (await until(socket, "session.updated"))["session"]["voice"] == "alloy"
+                await until(socket, "response.audio_transcript.delta")
+                done = await until(socket, "response.done")
+                assert done["response"]["output"][0]["content"][0]["type"] == "audio"
+        await caller.until("response.done")
+        assert "response.output_audio_transcript.delta" in caller.types
+
+
+async def test_a_side_channel_sends_large_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read in a thread, as those of a WebSocket's session are."""
+    threads: set[int] = set()
+
+    def read_event(frame: str | bytes, translate: Translate) -> AnyEvent:
+        threads.add(threading.get_ident())
+        return read(frame, translate)
+
+    read = frames.read_event
+    monkeypatch.setattr(frames, "read_event", read_event)
+    async with serving(an_agent()) as address, calling(address) as (caller, at):
+        url = f"ws://{address}/v1/realtime?call_id={at.rpartition('/')[2]}"
+        async with connect(url) as socket:
+            text = "a" * 500_000
+            content = [{"type": "input_text", "text": text}]
+            item = {"type": "message", "role": "user", "content": content}
+            await socket.send(json.dumps({"type": "conversation.item.create", "item": item}))
+            assert (await until(socket, "conversation.item.added"))["item"]["content"] == content
+        await caller.until("conversation.item.added")
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_an_event_fits_a_data_channel() -> None:

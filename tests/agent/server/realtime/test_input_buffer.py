@@ -1,0 +1,131 @@
+"""The input buffer as a microphone: each piece of sound at its place in time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+import pytest
+from trio.testing import MockClock
+
+from agent.events import Audio
+from agent.server.realtime.formats import MAX_AUDIO, Coded, Kind
+from agent.server.realtime.input_buffer import PIECE, InputBuffer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "trio", {"clock": MockClock(autojump_threshold=0)}
+
+
+def block(seconds: float = 0.02) -> Coded:
+    return Coded(np.zeros(round(24000 * seconds), np.int16), 24000)
+
+
+async def heard(speak: Callable[[InputBuffer], Any]) -> list[tuple[Audio, float]]:
+    """What is heard of what `speak` appends, and how far ahead of its time each piece ends."""
+    buffer, pieces = InputBuffer(), []
+    send, receive = anyio.create_memory_object_stream[Audio](1)
+    closed, nothing = anyio.create_memory_object_stream[Any](0)
+    closed.close()
+
+    async def listen() -> None:
+        with receive:
+            async for piece in receive:
+                assert piece.time is not None
+                ahead = piece.time + piece.duration - anyio.current_time()
+                pieces.append((piece, ahead))
+
+    async def be_microphone() -> None:
+        with send, nothing:
+            await buffer(nothing, send)
+
+    with anyio.fail_after(300):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            tasks.start_soon(be_microphone)
+            await speak(buffer)
+            buffer.close()
+    times = [piece.time or 0.0 for piece, _ in pieces]
+    assert times == sorted(times)
+    return pieces
+
+
+async def speak_for(buffer: InputBuffer, seconds: float) -> None:
+    for _ in range(round(seconds / 0.02)):
+        await anyio.sleep(0.02)
+        buffer.append(block())
+
+
+async def test_what_a_network_held_back_was_spoken_meanwhile() -> None:
+    async def speak(buffer: InputBuffer) -> None:
+        await speak_for(buffer, 1)
+        await anyio.sleep(2)
+        for _ in range(100):
+            buffer.append(block())
+        await speak_for(buffer, 1)
+
+    pieces = await heard(speak)
+    assert max(ahead for _, ahead in pieces) < 0.001
+    (late,) = {round(piece.time or 0, 1) for piece, ahead in pieces if ahead < -1.85}
+    assert late == pytest.approx(1.0, abs=0.05)
+
+
+async def test_sound_ahead_of_its_time_catches_up() -> None:
+    """The same in frames that come one after the other: nobody can know that more is to come."""
+
+    async def speak(buffer: InputBuffer) -> None:
+        await speak_for(buffer, 1)
+        await anyio.sleep(2)
+        for _ in range(100):
+            buffer.append(block())
+            await anyio.sleep(0.0001)
+        await speak_for(buffer, 25)
+
+    pieces = await heard(speak)
+    assert max(ahead for _, ahead in pieces) == pytest.approx(1.97, abs=0.05)
+    assert pieces[-1][1] < 0.01
+
+
+async def test_what_is_sent_at_once_lasts_as_long_as_it_does() -> None:
+    """A file: the pauses in it are as long as they are, whenever it was spoken."""
+
+    async def speak(buffer: InputBuffer) -> None:
+        buffer.append(block(60))
+        await anyio.lowlevel.checkpoint()
+        for _ in range(500):
+            buffer.append(block())
+
+    pieces = [piece for piece, _ in await heard(speak)]
+    begin, end = pieces[0].time or 0.0, (pieces[-1].time or 0.0) + pieces[-1].duration
+    assert end - begin == pytest.approx(70)
+    assert begin == 0
+
+
+async def test_fifteen_mebibytes_of_either_kind_are_made_linear_piece_by_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lengths: list[float] = []
+    linear = Coded.linear
+
+    def measured(sound: Coded) -> Any:
+        lengths.append(sound.seconds)
+        return linear(sound)
+
+    monkeypatch.setattr(Coded, "linear", measured)
+    kinds: tuple[Kind, ...] = ("audio/pcm", "audio/pcmu")
+    for kind in kinds:
+        sound = Coded.read(bytes([0x80]) * MAX_AUDIO, kind)
+
+        async def speak(buffer: InputBuffer, sound: Coded = sound) -> None:
+            buffer.append(sound[:100])
+            buffer.append(sound)
+
+        pieces = await heard(speak)
+        assert sum(len(piece.pcm) for piece, _ in pieces) == len(sound) + 100
+        assert max(lengths) <= PIECE
+        expected = 32124 / 32768 if kind == "audio/pcmu" else -0x7F80 / 32768
+        assert pieces[-1][0].pcm[0] == pytest.approx(expected, abs=1e-6)
