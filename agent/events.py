@@ -159,9 +159,15 @@ class AssistantSpeechStarted(Event):
     turn: int
 
 
+How = Literal["cut", "unheard", "ended"]
+
+
 @dataclass(frozen=True, slots=True)
 class AssistantInterrupted(Event):
-    """The reply was stopped: the words that had left the speaker, and those that had not."""
+    """The reply was stopped: the words that had left the speaker, and those that had not.
+
+    `how`: `cut` while it sounded, `unheard` before it did, or `ended` with the session.
+    """
 
     type: ClassVar[str] = "assistant.interrupted"
     turn: int
@@ -169,6 +175,7 @@ class AssistantInterrupted(Event):
     unheard: str
     estimated: bool = False
     """Whether the voice did not say when its words were spoken, so that `heard` is an estimate."""
+    how: How = "cut"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ class Replies:
     ) -> None:
         """Have a reply answer the conversation: one that was prepared, or a new one."""
         reply = self._replies.get(number)
+        turn = request.turn if request is not None and request.turn is not None else turn
         if reply is None:
             options = request.options if request is not None else ReplyOptions()
             reply = self._generate(number, turn, None, options, asked)

@@ -40,17 +40,12 @@ from agent.events import (
     ErrorEvent,
     Event,
     Hearing,
+    How,
     nobody,
 )
 from agent.guards.foreign import only
 from llm_adapters import LanguageModelError, ToolCall
-from tts import (
-    ConversationalSpeech,
-    SpokenWord,
-    TextToSpeech,
-    TextToSpeechError,
-    Utterance,
-)
+from tts import ConversationalSpeech, SpokenWord, TextToSpeech, TextToSpeechError, Utterance
 from tts.spoken_text import SpokenText
 
 UNDERSTOOD = 1.0
@@ -186,7 +181,7 @@ class Reply:
             if not self._left:
                 self.track.stop()
             if self.committed.is_set():
-                self._settle(complete=False)
+                self._settle(complete=False, ended=True)
 
     def commit(self, watch: Stopwatch) -> None:
         """Play, and report, from now on. `watch` has the moments of the user's turn."""
@@ -364,8 +359,8 @@ class Reply:
         else:
             self._watch(event)
 
-    def _settle(self, *, complete: bool) -> None:
-        """Fix the outcome, once."""
+    def _settle(self, *, complete: bool, ended: bool = False) -> None:
+        """Fix the outcome, once; `ended`: nobody stopped it, the conversation is over."""
         if self.outcome is not None:
             return
         words = self.spoken.words if complete else self._heard()
@@ -378,13 +373,15 @@ class Reply:
         if complete:
             self._report(AssistantDone(self.turn, text))
         elif not self._cut:
-            self._tell_interrupted()
+            self._tell_interrupted(ended=ended)
         heard_ms = 1000 * self.track.furthest / self._tts.sample_rate
         self._report(ReplyOver(self.number, heard, self.outcome.interrupted, heard_ms))
 
-    def _tell_interrupted(self) -> None:
+    def _tell_interrupted(self, *, ended: bool = False) -> None:
         heard, unheard = self.spoken.split(self._heard())
-        self._report(AssistantInterrupted(self.turn, heard, unheard, self.spoken.estimated))
+        how: How = "ended" if ended else "unheard" if self._began is None else "cut"
+        estimated = self.spoken.estimated
+        self._report(AssistantInterrupted(self.turn, heard, unheard, estimated, how))
 
     def _heard(self) -> Sequence[SpokenWord]:
         return self.spoken.heard(self.track.furthest)

@@ -42,6 +42,8 @@ class Request:
     text: str | None = None
     """What is to be said as it is; None for an answer of the language model."""
     options: ReplyOptions = field(default_factory=ReplyOptions)
+    turn: int | None = None
+    """The number of the turn that it answers; None for the user's latest."""
     done: anyio.Event = field(default_factory=anyio.Event)
     reply: int | None = None
     """Its number, once it has begun."""

@@ -52,7 +52,9 @@ class Metrics:
         self.refused = Counter(
             "parley_sessions_refused", "Sessions refused", ["reason"], registry=registry
         )
-        self._turns = Counter("parley_turns", "Turns answered", registry=registry)
+        self._turns = Counter(
+            "parley_turns", "The user's turns, spoken or written", registry=registry
+        )
         self._latency = Histogram(
             "parley_turn_latency_seconds",
             "Where the time goes from the user's last sound to the agent's first",
@@ -61,10 +63,10 @@ class Metrics:
             registry=registry,
         )
         self._interruptions = Counter(
-            "parley_interruptions", "Replies that were cut", registry=registry
+            "parley_interruptions", "Replies that were cut while they sounded", registry=registry
         )
         self._false_interruptions = Counter(
-            "parley_false_interruptions", "Replies that went on after all", registry=registry
+            "parley_false_interruptions", "Those of them that went on", registry=registry
         )
         self._underruns = Counter(
             "parley_underruns", "Gaps in a reply, for its sound came too late", registry=registry
@@ -90,7 +92,7 @@ class Metrics:
                 for stage, part in STAGES.items():
                     if (ms := getattr(event, part)) is not None:
                         self._latency.labels(stage).observe(ms / 1000)
-            case AssistantInterrupted():
+            case AssistantInterrupted(how="cut"):
                 self._interruptions.inc()
             case AssistantResumed():
                 self._false_interruptions.inc()

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from agent.agent import Agent
 from agent.config.sections import ServerSettings
 from agent.errors import ParleyError
-from agent.events import Event, Report
+from agent.events import ErrorEvent, Event, Report
 from agent.server.errors import ApiError, ServerBusyError
 from agent.server.logs import log_event
 from agent.server.metrics import Metrics
@@ -36,6 +36,10 @@ class Session:
     ending: anyio.Event
     report: Report
     """To be told of the conversation's events: metrics, traces and the log live by them."""
+
+    def failed(self, stage: str, error: BaseException) -> None:
+        """Report that an engine failed at the job."""
+        self.report(ErrorEvent(stage, type(error).__name__, str(error), recovered=True))
 
 
 @dataclass(slots=True, eq=False)

@@ -142,7 +142,7 @@ class Studio:
             raise ServerBusyError("another script is being rendered")
         self._busy = True
         try:
-            with self._server.session("studio"):
+            with self._server.session("studio") as session:
                 engine = await self._engine()
                 options = {"cfg": script.cfg, "temperature": script.temperature}
                 opened = partial(engine.open_script, script.voices, seed=script.seed, **options)
@@ -152,7 +152,9 @@ class Studio:
                         async for piece in utterance:
                             yield pcm16(piece.pcm)
                 except* TextToSpeechError as errors:
-                    raise ApiError(str(next(iter(leaves_of(errors))))) from None
+                    error = next(iter(leaves_of(errors)))
+                    session.failed("tts", error)
+                    raise ApiError(str(error)) from None
         finally:
             self._busy = False
 

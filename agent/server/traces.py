@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 MOST_OPEN = 8
 """Turns of one session that may be open; the oldest end, for nothing was made of them."""
+OUTCOMES = {"cut": "interrupted", "unheard": "withdrawn", "ended": "session ended"}
+"""What became of a turn whose reply was stopped."""
 GOODBYE = 5.0
 """Seconds in which the last spans are sent."""
 
@@ -113,8 +115,8 @@ class SessionTrace:
                 self._tool(event)
             case AssistantResumed(turn=turn):
                 self._turn(turn).add_event("false interruption")
-            case AssistantInterrupted(turn=turn):
-                self._end(turn, "interrupted")
+            case AssistantInterrupted(turn=turn, how=how):
+                self._end(turn, OUTCOMES[how])
             case AssistantDone(turn=turn):
                 self._end(turn, "done")
             case UserBackchannel(turn=turn):

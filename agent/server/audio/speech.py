@@ -78,7 +78,7 @@ def voice_of(server: Server, name: str) -> TextToSpeech:
 async def _encoded(server: Server, wanted: SpeechRequest) -> AsyncGenerator[bytes, None]:
     """The file, as it comes to be; closed, it ends the speech. Raises ApiError."""
     encoder: Encoder | None = None
-    with server.session("speech"):
+    with server.session("speech") as session:
         voice = voice_of(server, wanted.voice_name)
         try:
             async with voice.open() as utterance, anyio.create_task_group() as tasks:
@@ -90,8 +90,9 @@ async def _encoded(server: Server, wanted: SpeechRequest) -> AsyncGenerator[byte
                     if data := await anyio.to_thread.run_sync(encoder.feed, piece.pcm):
                         yield data
         except* TextToSpeechError as errors:
-            reason = str(next(iter(leaves_of(errors))))
-            raise ApiError(reason, status=500, code="speech_failed") from None
+            error = next(iter(leaves_of(errors)))
+            session.failed("tts", error)
+            raise ApiError(str(error), status=500, code="speech_failed") from None
         if encoder is None:
             raise ApiError("nothing to say: the text has no words in it", param="input")
         yield await anyio.to_thread.run_sync(encoder.finish)

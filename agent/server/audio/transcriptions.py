@@ -98,7 +98,7 @@ async def _heard(
         if not isinstance(file, UploadFile):
             message = "file is missing: send the recording as multipart/form-data"
             raise ApiError(message, code="missing_required_parameter", param="file")
-        with server.session("transcription"), tempfile.NamedTemporaryFile() as kept:
+        with server.session("transcription") as session, tempfile.NamedTemporaryFile() as kept:
             await _copy(file, kept)
             vad = server.agent.detector()
             stt = _recogniser(server, wanted, task)
@@ -116,6 +116,7 @@ async def _heard(
                 param = "language" if wanted.language else None
                 raise ApiError(str(error), code="unsupported", param=param) from None
             except SpeechToTextError as error:
+                session.failed("stt", error)
                 raise ApiError(str(error), status=500, code="transcription_failed") from None
     finally:
         await form.close()

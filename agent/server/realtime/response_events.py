@@ -7,6 +7,7 @@ from typing import Any
 from agent.conversation.conversation import Conversation
 from agent.conversation.events import ReplyStopped
 from agent.conversation.request import Request
+from agent.events import Report, TurnCommitted
 from agent.server.realtime.answers import Answers
 from agent.server.realtime.client_events import (
     Item,
@@ -38,10 +39,12 @@ class ResponseEvents:
         wishes: Callable[[], Wishes],
         shape: Callable[[ResponseParams, bool], Shape],
         plays: bool,
+        report: Report,
     ) -> None:
         """`wishes` are the session's now; `shape` is a response's, beside the conversation or not.
 
-        `plays`: the agent's voice is played here, and does not go out in events.
+        `plays`: the agent's voice is played here, and does not go out in events. `report` is
+        told of the user's turns that are written.
         """
         self._answers = answers
         self._items = items
@@ -50,6 +53,8 @@ class ResponseEvents:
         self._wishes = wishes
         self._shape = shape
         self._plays = plays
+        self._report = report
+        self._latest = ""  # the entry of the history that was the end of the last such turn
 
     def handle(self, event: ResponseEvent, talk: Conversation) -> None:
         """Do what an event wants. Raises RealtimeError."""
@@ -103,7 +108,24 @@ class ResponseEvents:
             self._answers.refuse(number)
             self._send(error.event())
         else:
-            talk.session.request(Request(options=options), number=number)
+            turn = None if params.input is not None else self._written(talk)
+            talk.session.request(Request(options=options, turn=turn), number=number)
+
+    def _written(self, talk: Conversation) -> int | None:
+        """Tell of the user's turn that the client has put in; None if there is no new one."""
+        texts: list[str] = []
+        for entry in reversed(talk.history.entries):
+            if (message := entry.message) is None or message.role != "user" or entry.aside:
+                break
+            if not entry.key.startswith("item-") or entry.key == self._latest:
+                break
+            texts.insert(0, message.content)
+        if not texts:
+            return None
+        self._latest = talk.history.entries[-1].key
+        turn = next(talk.session.numbers)
+        self._report(TurnCommitted(turn, " ".join(texts)))
+        return turn
 
     def _ask_beside(
         self, params: ResponseParams, talk: Conversation, shape: Shape, event_id: str | None

@@ -130,6 +130,7 @@ class RealtimeSession:
             wishes=lambda: self._wishes,
             shape=self._shape,
             plays=speaker is not None,
+            report=self._event,
         )
         self._conversation: Conversation | None = None
         self.begun = anyio.Event()

@@ -47,6 +47,7 @@ TEXT = 20_000
 """Characters to be spoken, or answered, at once."""
 LOADING = 300.0
 """Seconds that a request waits for the models; Home Assistant starts when we do."""
+_STAGES = {SpeechToTextError: "stt", TextToSpeechError: "tts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +199,22 @@ class Connection:
         try:
             with anyio.move_on_after(LOADING):
                 await self._server.loaded.wait()
-            with self._server.session("wyoming"):
-                await job.work()
+            with self._server.session("wyoming") as session:
+                try:
+                    await job.work()
+                except Exception as error:
+                    cause = only(error)
+                    for kind, stage in _STAGES.items():
+                        if isinstance(cause, kind):
+                            session.failed(stage, cause)
+                    raise
         except EventError as error:
             await self._refuse(str(error), "bad_event")
         except ApiError as error:
             await self._refuse(str(error), error.code or "refused")
         except Exception as error:  # noqa: BLE001  (P6: an engine ends a request at most)
             cause = only(error)
-            known = isinstance(cause, (SpeechToTextError, TextToSpeechError))
+            known = isinstance(cause, (*_STAGES,))
             await self._refuse(str(cause) if known else explained(error), "failed")
         else:
             return True

@@ -1,9 +1,10 @@
 """The conversations that Home Assistant holds with the agent: how many, and for how long."""
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Self
 
 import anyio
@@ -12,7 +13,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from agent.agent import Agent
 from agent.errors import ParleyError
-from agent.events import Report
+from agent.events import AssistantDone, ErrorEvent, Report, SessionEnded
 from agent.guards.foreign import describe, only
 from agent.server.errors import ServerBusyError
 from agent.server.wyoming.writing import WrittenConversation
@@ -52,18 +53,19 @@ class _Kept:
 class Conversations:
     """All conversations in writing by their ids; made by `Conversations.open`."""
 
-    def __init__(self, agent: Agent, report: Report, tasks: TaskGroup) -> None:
+    def __init__(self, agent: Agent, reporter: Callable[[str], Report], tasks: TaskGroup) -> None:
         self._agent = agent
-        self._report = report
+        self._reporter = reporter
+        self._numbers = count(1)
         self._tasks = tasks
         self._kept: dict[str, _Kept] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, agent: Agent, report: Report) -> AsyncGenerator[Self]:
-        """Conversations for the block."""
+    async def open(cls, agent: Agent, reporter: Callable[[str], Report]) -> AsyncGenerator[Self]:
+        """Conversations for the block; `reporter` gives what one, by its name, is reported to."""
         async with anyio.create_task_group() as tasks:
-            yield cls(agent, report, tasks)
+            yield cls(agent, reporter, tasks)
             tasks.cancel_scope.cancel()
 
     async def answer(self, conversation: str, text: str) -> AsyncGenerator[str]:
@@ -103,9 +105,10 @@ class Conversations:
     ) -> None:
         """Hold a conversation until nobody asks any more."""
         why = "the conversation was too long, and begins anew: ask again"
+        report = self._reporter(f"written-{next(self._numbers)}")
         with kept.scope, kept.questions, questions:
             try:
-                async with WrittenConversation.open(self._agent, self._report) as conversation:
+                async with WrittenConversation.open(self._agent, report) as conversation:
                     while conversation.turns < TURNS:
                         with anyio.fail_after(KEPT):
                             question = await questions.receive()
@@ -117,6 +120,7 @@ class Conversations:
             finally:
                 if self._kept.get(name) is kept:
                     del self._kept[name]
+                report(SessionEnded("finished"))
                 _fail(questions, why)
 
 
@@ -129,8 +133,12 @@ async def _answer(conversation: WrittenConversation, question: _Question) -> Non
         except anyio.BrokenResourceError:
             pass  # nobody waits for it any more
         except Exception as error:  # noqa: BLE001  (P6: it ends an answer, never more)
-            known = isinstance(only(error), LanguageModelError)
-            question.failure = str(only(error)) if known else describe(error)
+            cause = only(error)
+            known = isinstance(cause, LanguageModelError)
+            question.failure = str(cause) if known else describe(error)
+            code = type(cause).__name__
+            conversation.report(ErrorEvent("llm", code, question.failure, recovered=True))
+            conversation.report(AssistantDone(conversation.turns, ""))
 
 
 def _fail(questions: MemoryObjectReceiveStream[_Question], why: str) -> None:

@@ -17,8 +17,9 @@ from agent.conversation.controls import Controls
 from agent.conversation.floor import Floor
 from agent.conversation.generation import Generation
 from agent.conversation.history import History
+from agent.conversation.latency import Stopwatch
 from agent.conversation.prompt import system_message
-from agent.events import Report
+from agent.events import AssistantDone, Report, TurnCommitted
 from agent.tools import Toolbox
 from llm_adapters import LanguageModel, LanguageModelError
 
@@ -33,12 +34,13 @@ class WrittenConversation:
         toolbox: Toolbox,
         report: Report,
     ) -> None:
+        self.report = report
+        """Is told what happens."""
         self.turns = 0
         """How many questions have been answered, or not."""
         self._llm = llm
         self._history = history
         self._toolbox = toolbox
-        self._report = report
 
     @classmethod
     @asynccontextmanager
@@ -68,9 +70,12 @@ class WrittenConversation:
             self._history.messages,
             self._toolbox,
             turn=self.turns,
-            report=self._report,
+            report=self.report,
             floor=floor,
         )
+        self.report(TurnCommitted(self.turns, text))
+        watch = Stopwatch()
+        watch.mark("transcript")
         said = ""
         try:
             for announced in self._announced():
@@ -78,10 +83,13 @@ class WrittenConversation:
                 yield f"{announced} "
             async with aclosing(generation.text()) as deltas:
                 async for delta in deltas:
+                    watch.mark("first_token")
                     said += delta.text
                     yield delta.text
             if not said.strip() and not generation.silent:
                 raise LanguageModelError("the language model gave an empty reply")
+            self.report(watch.latency(self.turns))
+            self.report(AssistantDone(self.turns, said.strip()))
         finally:
             now = anyio.current_time()
             confirmation.said(generation.question, whole=True, now=now)

@@ -25,6 +25,7 @@ async def test_one_line_per_event_as_it_happens(tmp_path: Path) -> None:
         "heard": "Grüße",
         "unheard": "an alle",
         "estimated": False,
+        "how": "cut",
     }
     last = json.loads(path.read_text(encoding="utf-8").splitlines()[1])
     assert set(last) == {"t", "type", "turn", "total_ms"}

@@ -2,15 +2,18 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import numpy as np
 import openai
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agent.agent import Agent
+from agent.audio.wav import wav_header
 from agent.config.load import Config
 from agent.config.sections import ServerSettings
 from agent.errors import ConfigError
@@ -35,10 +38,11 @@ from agent.server.security import Keys
 from agent.server.server import Server
 from agent.server.traces import tracing
 from agent.tools.events import ToolCalled, ToolReturned
-from tests.agent.fakes import FakeTts
+from stt import SpeechToTextError
+from tests.agent.fakes import FakeLlm, FakeStt, FakeTts, LoudnessVad
 from tests.agent.server.http import get
-from tests.agent.server.realtime.served import an_agent
-from tts import Occupancy
+from tests.agent.server.realtime.served import STORY, an_agent, connected, raw, until
+from tts import Occupancy, TextToSpeechError
 
 pytestmark = pytest.mark.anyio
 
@@ -135,6 +139,81 @@ async def test_a_turn_over_the_wire_is_counted() -> None:
     count = "parley_turn_latency_seconds_count"
     assert value(server, count, stage="tts") == 1
     assert value(server, "parley_sessions_begun_total", protocol="realtime") == 1
+    assert value(server, "parley_turns_total") == 1
+
+
+async def test_who_leaves_before_the_reply_was_played_has_not_interrupted_it() -> None:
+    server = Server(an_agent(llm=FakeLlm([STORY, STORY], between=0.05)))
+    await server.load()
+    for interrupted, cancel in enumerate((False, True)):
+        with anyio.fail_after(20):
+            async with running(server, Place(port=0)) as address:
+                await ask_and_leave(address, cancel=cancel)
+        assert not server.sessions
+        assert value(server, "parley_interruptions_total") == interrupted
+        server.draining = False
+
+
+async def ask_and_leave(address: str, *, cancel: bool = False) -> None:
+    """Write a question, and go when the answer has begun to sound."""
+    async with raw(address.removeprefix("http://").rstrip("/")) as socket:
+        content = [{"type": "input_text", "text": "a story"}]
+        item = {"type": "message", "role": "user", "content": content}
+        created = {"type": "conversation.item.create", "item": item}
+        for event in (created, {"type": "response.create"}):
+            await socket.send(json.dumps(event))
+        await until(socket, "response.output_audio.delta")
+        if cancel:
+            await socket.send(json.dumps({"type": "response.cancel"}))
+            await until(socket, "response.done")
+
+
+async def test_what_is_written_is_a_turn_once() -> None:
+    """Whatever comes with it: earlier words, a second try, a tool's result, an idle client."""
+    events: list[Event] = []
+    async with connected(
+        an_agent([["One."], ["Two."], ["Three."]]), report=events.append
+    ) as client:
+        client.say("hello")
+        client.say("are you there")
+        client.send("response.create")
+        await client.until("response.done")
+        client.send("response.create")  # nothing new
+        await client.until("response.done", 2)
+        client.say("and now")
+        client.send("response.create", response={"input": []})  # about nothing of it
+        await client.until("response.done", 3)
+        client.send("response.create")
+        await client.until("response.done", 4)
+    turns = [(event.turn, event.text) for event in events if isinstance(event, TurnCommitted)]
+    assert turns == [(1, "hello are you there"), (2, "and now")]
+    timed = [event.turn for event in events if isinstance(event, TurnLatency)]
+    assert timed[0] == 1
+    assert timed[-1] == 2
+
+
+async def test_engines_that_fail_at_requests_are_counted() -> None:
+    class Silent(FakeTts):
+        @asynccontextmanager
+        async def open(self) -> AsyncGenerator[Any, None]:
+            raise TextToSpeechError("out of order")
+            yield
+
+    deaf = FakeStt([SpeechToTextError("out of order")])
+    server = Server(Agent(Config(), stt=deaf, llm=FakeLlm([]), tts=Silent(), vad=LoudnessVad()))
+    await server.load()
+    recording = wav_header(16000, 1, 32000) + np.full(16000, 16000, "<i2").tobytes()
+    with anyio.fail_after(30):
+        async with (
+            running(server, Place(port=0)) as address,
+            openai.AsyncOpenAI(base_url=f"{address}v1", api_key="none", max_retries=0) as client,
+        ):
+            with pytest.raises(openai.InternalServerError, match="out of order"):
+                await client.audio.speech.create(model="any", voice="any", input="Hello.")
+            with pytest.raises(openai.InternalServerError, match="out of order"):
+                await client.audio.transcriptions.create(model="any", file=("a.wav", recording))
+    for stage in ("tts", "stt"):
+        assert value(server, "parley_errors_total", stage=stage) == 1
 
 
 async def test_a_span_for_each_turn_with_its_stages_and_no_word(loaded: Server) -> None:

@@ -183,6 +183,21 @@ async def test_no_answer_is_an_apology_and_the_conversation_goes_on(serving: Ser
         assert events[-2].data["text"] == "Better."
 
 
+async def test_what_is_asked_in_writing_is_counted(serving: Serving) -> None:
+    llm = FakeLlm([["Hello."], [LanguageModelError("no such model")], ["Yes."]])
+    stt = FakeStt([SpeechToTextError("no ears")])
+    server = Server(Agent(Config(), stt=stt, llm=llm, tts=FakeTts(), vad=LoudnessVad()))
+    async with serving(server=server) as port, client(port) as home:
+        for name in ("one", "one", "two"):
+            await ask(home, question("Hello?", name), until="handled-stop")
+        await ask(home, *sound(1.0), until="error")
+    value = server.metrics.registry.get_sample_value
+    assert value("parley_turns_total") == 3
+    assert value("parley_turn_latency_seconds_count", {"stage": "llm"}) == 2
+    assert value("parley_errors_total", {"stage": "llm"}) == 1
+    assert value("parley_errors_total", {"stage": "stt"}) == 1
+
+
 async def test_the_oldest_conversation_makes_room(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
