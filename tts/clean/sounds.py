@@ -36,6 +36,7 @@ _FORMS = {
     "claps": "clap clapping",
     "singing": "sings",
     "burps": "burp burping",
+    "beep": "beeps beeping",
 }
 _MADE = {form: sound for sound, forms in _FORMS.items() for form in (sound, *forms.split())} | {
     "applause": "applause"
@@ -75,7 +76,8 @@ _CLOSING = {"(": ")", "[": "]"}
 def as_sound(text: str, sounds: Collection[str], *, tag: bool = False) -> str | None:
     """What an engine that makes `sounds` is given for a stage direction; None if it is none.
 
-    `tag`: it stands in brackets in which nothing but directions stands.
+    It is the engine's own form: of one that makes `chuckle`, `(chuckles)` is that. `tag`: it stands
+    in brackets in which nothing but directions stands.
     """
     direction = (_TAG if tag else _DIRECTION).fullmatch(text.lower())
     if direction is None:
@@ -83,8 +85,10 @@ def as_sound(text: str, sounds: Collection[str], *, tag: bool = False) -> str | 
     if _PAUSES.match(direction[0]):
         return CELL
     verb = direction["verb"] or ""
-    sound = "clears throat" if verb.startswith("clear") else _MADE.get(verb)
-    return f"({sound})" if sound in sounds else GAP
+    sound = "clears throat" if verb.startswith("clear") else _MADE.get(verb, "")
+    forms = (verb, sound, *_FORMS.get(sound, "").split())
+    made = next((form for form in forms if form in sounds), None)
+    return GAP if made is None else f"({made})"
 
 
 def read_sound(source: Source, sounds: Collection[str]) -> str | None:

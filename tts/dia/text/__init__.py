@@ -1,0 +1,1 @@
+"""What Dia is given to say: its users' guidelines, kept for them."""
