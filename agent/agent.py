@@ -186,16 +186,16 @@ class Agent:
                 answers=answers,
             )
             gate = Gate()
-            segmenter = self._segmenter(config, echo, session, tell)
+            intake = Intake(Inlet(tell), echo, gate)
+            segmenter = self._segmenter(config, echo, session, intake, tell)
             stt = self.stt.conversation()
             conversation = Conversation(
                 session, gate, segmenter, stt, config=config, voice=self.voice
             )
             told.append(conversation.tell)
-            intake = Intake(Inlet(tell), echo, gate)
-            heard = Graph(microphone, name="microphone").then(intake, name="audio")
             transcribe = self._transcriber(stt, config, segmenter, tell, keep_sound=remembered)
-            graph = heard.then(segmenter).then(transcribe).then(session)
+            heard = Graph(gate.before(microphone), name="microphone").then(segmenter, buffer=32)
+            graph = heard.then(transcribe).then(session)
             controls = Controls(speaker.playback, session.history)
             language = getattr(config.stt, "language", None)
             async with (
@@ -204,6 +204,7 @@ class Agent:
                 ) as session.replies.toolbox,
                 task_group() as running,
             ):
+                await running.start(echo.follow)
                 running.start_soon(self._run, graph, session, conversation)
                 await session.begun.wait()
                 yield conversation
@@ -262,7 +263,7 @@ class Agent:
                 await self.converse(hear, speaker, report)
 
     def _segmenter(
-        self, config: Config, echo: EchoStage, session: Session, report: Report
+        self, config: Config, echo: EchoStage, session: Session, intake: Intake, report: Report
     ) -> TurnSegmenter:
         return TurnSegmenter(
             self._vad.another(),
@@ -271,6 +272,7 @@ class Agent:
             progress=decision_points(config.interruption),
             model=self._turn_model,
             words=True,
+            intake=intake,
             threshold=echo.threshold,
             report=report,
             numbers=session.numbers,

@@ -16,7 +16,7 @@ The rules, the same for every stage:
 """
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -179,6 +179,19 @@ async def put(send: MemoryObjectSendStream[I], item: I) -> None:
         send.send_nowait(item)
     except anyio.WouldBlock:
         await send.send(item)
+
+
+def each(function: Callable[[I], Iterable[O]]) -> Stage[I, O]:
+    """Return the stage that sends all that `function` makes of each item."""
+
+    async def stage(
+        receive: MemoryObjectReceiveStream[I], send: MemoryObjectSendStream[O], /
+    ) -> None:
+        async for item in receive:
+            for made in function(item):
+                await put(send, made)
+
+    return stage
 
 
 @asynccontextmanager

@@ -1,19 +1,19 @@
 """The gate: the user's own say over what is heard of them."""
 
-from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 import numpy as np
-from anyio.streams.memory import MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from agent.events import MICROPHONE_RATE, Audio
+from agent.graph import Stage, task_group
 
 _NOTHING = np.zeros(0, np.float32)
 
 
 class Gate:
-    """A gate makes the microphone's blocks silent while muted, and puts marks between them."""
+    """A gate says that nothing is to be heard while muted, and puts marks between the blocks."""
 
     def __init__(self) -> None:
         self.muted = False
@@ -25,12 +25,20 @@ class Gate:
         self._marks.append(mark)
         self._marked.set()
 
-    def pass_on(self, block: Audio) -> Audio:
-        """Return a block as it may be heard."""
-        return replace(block, pcm=np.zeros_like(block.pcm)) if self.muted else block
+    def before(self, microphone: Stage[Any, Audio]) -> Stage[Any, Audio]:
+        """Return a microphone, with each mark after what it had sent when it was made."""
 
-    async def send_marks(self, send: MemoryObjectSendStream[Audio]) -> None:
-        """Send each mark when it is made, until cancelled."""
+        async def marked(
+            receive: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
+        ) -> None:
+            async with task_group() as tasks:
+                tasks.start_soon(self._send_marks, send)
+                await microphone(receive, send)
+                tasks.cancel_scope.cancel()
+
+        return marked
+
+    async def _send_marks(self, send: MemoryObjectSendStream[Audio]) -> None:
         while True:
             await self._marked.wait()
             self._marked = anyio.Event()

@@ -1,44 +1,39 @@
-"""The intake: what is done to each block of the microphone before anybody listens to it.
+"""The intake: what is done to each block of the microphone before anybody listens to it."""
 
-Three things in one stage: each by itself would cost more in handing on than in doing.
-"""
+from dataclasses import replace
 
-import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+import numpy as np
 
 from agent.audio.echo.stage import EchoStage
 from agent.audio.gate import Gate
 from agent.audio.inlet import Inlet
 from agent.events import Audio
-from agent.graph import put
 
 
 class Intake:
-    """An intake is the stage between a microphone and whoever listens.
+    """An intake takes the microphone's blocks in, for whoever listens.
 
-    `inlet` guards the samples, `echo` takes the agent's voice out of them, and `gate` mutes and
-    marks what is left; the latter two are optional.
+    It is no stage of its own, for handing on would cost more than what is done: `inlet` guards the
+    samples, `echo` (while its `follow` runs) takes the agent's voice out of them, and `gate` mutes
+    what is left.
     """
 
-    def __init__(
-        self, inlet: Inlet, echo: EchoStage | None = None, gate: Gate | None = None
-    ) -> None:
+    def __init__(self, inlet: Inlet, echo: EchoStage, gate: Gate | None = None) -> None:
         self._inlet = inlet
         self._echo = echo
         self._gate = gate
 
-    async def __call__(
-        self, receive: MemoryObjectReceiveStream[Audio], send: MemoryObjectSendStream[Audio], /
-    ) -> None:
-        """Run until the microphone ends."""
-        async with anyio.create_task_group() as tasks:
-            if self._echo is not None:
-                await tasks.start(self._echo.follow)
-            if self._gate is not None:
-                tasks.start_soon(self._gate.send_marks, send)
-            async for block in receive:
-                guarded = self._inlet.guard(block)
-                cleaned = [guarded] if self._echo is None else self._echo.clean(guarded)
-                for each in cleaned:
-                    await put(send, each if self._gate is None else self._gate.pass_on(each))
-            tasks.cancel_scope.cancel()
+    def __call__(self, block: Audio) -> list[Audio]:
+        """Return what can be said of the microphone now; a mark stays where it is."""
+        mark = block.mark
+        if mark is None:
+            return self._hear(block)
+        end = None if block.time is None else block.time + block.duration
+        nothing = Audio(block.pcm[:0], block.sample_rate, end, mark)
+        return [*self._hear(replace(block, mark=None)), nothing]
+
+    def _hear(self, block: Audio) -> list[Audio]:
+        cleaned = self._echo.clean(self._inlet.guard(block))
+        if self._gate is None or not self._gate.muted:
+            return cleaned
+        return [replace(each, pcm=np.zeros_like(each.pcm)) for each in cleaned]

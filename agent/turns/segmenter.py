@@ -6,7 +6,7 @@ it was noticed), its progress, pauses and resumptions, and its end.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from statistics import mean
 
@@ -62,6 +62,7 @@ class TurnSegmenter:
         progress: tuple[float, ...] = (0.25, 1.0),
         model: TurnModel | None = None,
         words: bool = False,
+        intake: Callable[[Audio], Sequence[Audio]] = lambda block: (block,),
         threshold: Callable[[float, float], float] = lambda _time, start: start,
         report: Callable[[Event], None] = lambda _: None,
         numbers: Iterator[int] | None = None,
@@ -69,8 +70,9 @@ class TurnSegmenter:
         """`vad` gives voice probabilities; the settings say what they mean.
 
         `progress`: see `TurnDetector`. `model` judges how finished a turn sounds. `words`: `read`
-        is called in every pause. `threshold` gives the probability at which speech begins, from a
-        time and the settings' own. `report` is told of failures.
+        is called in every pause. `intake` is what each block passes first. `threshold` gives the
+        probability at which speech begins, from a time and the settings' own. `report` is told of
+        failures.
         """
         self._vad = vad
         self._detector = TurnDetector(vad_settings, turn, progress, numbers, words=words)
@@ -80,6 +82,7 @@ class TurnSegmenter:
         self._asked: tuple[int, int] | None = None  # in which pause
         self._ask_at: list[float] = []  # at these lengths of its silence, yet
         self._answers: list[float] = []  # so far, in log odds
+        self._intake = intake
         self._threshold = threshold
         self._report = report
         self._level = VoiceLevel()
@@ -125,12 +128,13 @@ class TurnSegmenter:
                     await self._tell(self._detector.flush(), send)
                     continue
                 patience = max(patience, 2 * block.duration)
-                if self._manual:
-                    await self._keep(block, send)
-                else:
-                    await self._hear(block, send, tasks)
-                if block.mark is not None:
-                    await self._mark(block, send)
+                for each in self._intake(block):
+                    if self._manual:
+                        await self._keep(each, send)
+                    else:
+                        await self._hear(each, send, tasks)
+                    if each.mark is not None:
+                        await self._mark(each, send)
             await self._take(np.concatenate((self._window, self._resampler.flush())), send)
             await self._tell(self._detector.flush(), send)
             tasks.cancel_scope.cancel()
@@ -143,7 +147,8 @@ class TurnSegmenter:
         pcm = self._at_16k(block)
         self._received += len(pcm)
         self._window = np.concatenate((self._window, pcm))
-        probabilities = await self._vad.feed(pcm)
+        whole = len(self._window) // WINDOW * WINDOW
+        probabilities = await self._vad.feed(self._window[:whole]) if whole else []
         # What others have judged since the last block may be enough by itself.
         await self._tell(self._detector.check(), send)
         # Window by window, however long the block: each is before, in or after a turn.
@@ -256,11 +261,11 @@ class TurnSegmenter:
             self._report(Decision(self._detector.turn, "wait", why, certainty))
 
     def _at_16k(self, block: Audio) -> NDArray[np.float32]:
-        rest = np.zeros(0, np.float32)
-        if block.sample_rate != self._rate:
-            rest = self._resampler.flush()
-            self._rate = block.sample_rate
-            self._resampler = Resampler(block.sample_rate, SAMPLE_RATE, "quick")
+        if block.sample_rate == self._rate:
+            return self._resampler.process(block.pcm)
+        rest = self._resampler.flush()
+        self._rate = block.sample_rate
+        self._resampler = Resampler(block.sample_rate, SAMPLE_RATE, "quick")
         return np.concatenate((rest, self._resampler.process(block.pcm)))
 
 

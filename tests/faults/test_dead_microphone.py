@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from agent.audio.inlet import DEAD_AT_FIRST, DEAD_LATER, Inlet
-from agent.audio.intake import Intake
 from agent.events import Audio, Event
-from agent.graph import Graph
+from agent.graph import Graph, each
 
 pytestmark = pytest.mark.anyio
 
@@ -28,8 +27,11 @@ async def listen(*stretches: tuple[float, float]) -> list[Any]:
                 at += 0.02
                 await send.send(Audio(np.full(320, level, np.float32), 16000))
 
+    inlet = Inlet(report)
     async with (
-        Graph(microphone).then(Intake(Inlet(report)), buffer=0).open(buffer=0) as (_, passed)
+        Graph(microphone)
+        .then(each(lambda block: [inlet.guard(block)]), buffer=0)
+        .open(buffer=0) as (_, passed)
     ):
         assert [block async for block in passed]
     return told

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from agent.audio.echo.canceller import FRAME, EchoCanceller
 from agent.audio.echo.timeline import Timeline
 from agent.audio.inlet import Inlet
-from agent.audio.intake import Intake
 from agent.audio.wav import read_audio
 from agent.errors import StageError
 from agent.events import Audio, Event
-from agent.graph import Graph
+from agent.graph import Graph, each
 from agent.guards.audio import SampleGuard
 from agent.turns.vad import SileroVad
 from tests.paths import AUDIO
@@ -188,7 +187,10 @@ async def test_a_microphones_bad_samples_are_told_once_and_stop_here() -> None:
         for _block in range(3):
             await send.send(Audio(np.array([0.1, np.nan, 0.2]), RATE))
 
-    async with Graph(microphone).then(Intake(Inlet(told.append))).open() as (_, heard):
+    inlet = Inlet(told.append)
+    async with (
+        Graph(microphone).then(each(lambda block: [inlet.guard(block)])).open() as (_, heard)
+    ):
         blocks = [block.pcm async for block in heard]
     assert np.array_equal(blocks, np.array([[0.1, 0, 0.2]] * 3, np.float32))
     assert [event.record()["code"] for event in told] == ["microphone.samples"]

@@ -77,7 +77,7 @@ class EchoStage:
         self._frames = Framer(FRAME)
         self._pending: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._behind = np.zeros(DELAY, np.float32)  # the canceller's delay
-        self._tasks: TaskGroup  # of `follow`
+        self._tasks: TaskGroup | None = None  # of `follow`
         self._wet = 0.0  # how much of the output is the cleaned signal: all or nothing, faded
         self._begin()
 
@@ -125,19 +125,22 @@ class EchoStage:
         if self._setting == "off":
             task_status.started()
             return
-        async with anyio.create_task_group() as self._tasks:
-            with closing(self._playback.monitor()) as monitor:
-                task_status.started()
-                async for block in monitor:
-                    self.activity.add(block)
-                    self._reference.add(block)
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                with closing(self._playback.monitor()) as monitor:
+                    task_status.started()
+                    async for block in monitor:
+                        self.activity.add(block)
+                        self._reference.add(block)
+        finally:
+            self._tasks = None
 
     def clean(self, block: Audio) -> list[Audio]:
         """Return what can be said of the microphone now, while `follow` runs."""
         if self._setting == "off":
             return [block]
         cleaned = self._process(block)
-        if sample := self._meter.sample():
+        if self._tasks is not None and (sample := self._meter.sample()):
             self._tasks.start_soon(self._measure, sample)
         return cleaned
 

@@ -1,9 +1,10 @@
 """Client events: their fields, with limits. What is not known of a field is ignored."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.formats import MAX_AUDIO, from_base64
@@ -27,13 +28,11 @@ class Sounding(BaseModel):
     """Something with sound in it, as base64."""
 
     audio: str | None = None
-    _data: bytes | None = PrivateAttr(default=None)
 
-    def decode(self) -> bytes:
-        """Return the bytes: read once, in a thread where there are many. Raises RealtimeError."""
-        if self._data is None:
-            self._data = from_base64(self.audio or "")
-        return self._data
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes: read once, in a thread where there are many. Raises RealtimeError."""
+        return from_base64(self.audio or "")
 
 
 class Content(Part, Sounding):

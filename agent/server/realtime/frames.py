@@ -38,7 +38,7 @@ def read_event(frame: str | bytes, translate: Translate = lambda event: event) -
     event = parse(translate(read(frame)))
     for each in event.sounds:
         try:
-            each.decode()
+            _ = each.data
         except RealtimeError as error:
             error.event_id = event.event_id
             raise

@@ -8,7 +8,7 @@ import anyio
 import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from agent.events import Audio
+from agent.events import MICROPHONE_RATE, Audio
 from agent.graph import put
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.formats import Coded
@@ -22,7 +22,6 @@ CATCH_UP = 0.1
 SHORTEST = 100.0
 """Milliseconds that a client must have appended to commit them."""
 Mark = Literal["commit", "clear"]
-_NOTHING = Coded(np.zeros(0, np.int16), 16000)
 _PLACES = 5000
 """Pieces of which it is remembered when they were heard."""
 
@@ -39,7 +38,10 @@ class InputBuffer:
     def __init__(self) -> None:
         self.since_commit_ms = 0.0
         """What has been appended since the last commit."""
-        self._queue: deque[tuple[Coded, Mark | None]] = deque()
+        self._queue: deque[Coded | Mark] = deque()
+        self._late: deque[Audio] = deque()  # heard, and then there was no room
+        self._send: MemoryObjectSendStream[Audio] | None = None
+        self._busy = False  # with what waited
         self._waiting = 0.0  # seconds
         self._held = 0  # bytes
         self._more = anyio.Event()
@@ -58,7 +60,7 @@ class InputBuffer:
         self._held += sound.codes.nbytes
         self._waiting += sound.seconds
         self.since_commit_ms += sound.seconds * 1000
-        self._put(sound, None)
+        self._put(sound)
 
     def commit(self) -> None:
         """End the turn with what has been appended. Raises RealtimeError if that is too little."""
@@ -70,12 +72,12 @@ class InputBuffer:
             )
             raise RealtimeError(message, code="input_audio_buffer_commit_empty")
         self.since_commit_ms = 0.0
-        self._put(_NOTHING, "commit")
+        self._put("commit")
 
     def clear(self) -> None:
         """Forget what has been appended since the last commit."""
         self.since_commit_ms = 0.0
-        self._put(_NOTHING, "clear")
+        self._put("clear")
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -99,41 +101,60 @@ class InputBuffer:
     async def __call__(
         self, _: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Audio], /
     ) -> None:
-        """Be the microphone, until it is closed."""
+        """Be the microphone, until it is closed: send what found no room when it was appended."""
         self._begin = self._end = self._latest = anyio.current_time()  # nothing was spoken before
-        while True:
-            while self._queue:
-                sound, mark = self._next()
-                size = round(PIECE * sound.rate)
-                for start in range(0, len(sound), size):
-                    await put(send, self._heard(sound[start : start + size]))
-                if mark is not None:
-                    nothing = np.zeros(0, np.float32)
-                    await send.send(Audio(nothing, sound.rate, self._end, mark))
-            if self._closed:
-                return
-            await self._more.wait()
-            self._more = anyio.Event()
+        self._send = send
+        try:
+            while not self._closed or self._waits:
+                await self._more.wait()
+                self._more = anyio.Event()
+                self._busy = True
+                while self._waits:
+                    await put(send, self._late.popleft() if self._late else self._next())
+                self._busy = False
+        finally:
+            self._send = None
 
-    def _next(self) -> tuple[Coded, Mark | None]:
-        """Take what waits, small pieces as one: each costs as much on its way as a large one."""
-        sound, mark = self._queue.popleft()
-        parts, length, most = [sound], len(sound), PIECE * sound.rate
-        while mark is None and self._queue:
-            following = self._queue[0][0]
-            same = not len(following) or (following.rate, following.kind) == (
-                sound.rate,
-                sound.kind,
-            )
-            if not same or length + len(following) > most:
+    @property
+    def _waits(self) -> bool:
+        return bool(self._queue or self._late)
+
+    def _put(self, what: Coded | Mark) -> None:
+        """Send it at once where there is room: to wake a task for it would cost more."""
+        follows = self._send is None or self._busy or self._waits
+        self._queue.append(what)
+        if not follows:
+            self._send_now()
+        if self._waits:
+            self._more.set()
+
+    def _send_now(self) -> None:
+        assert self._send is not None
+        piece = self._next()
+        try:
+            self._send.send_nowait(piece)
+        except anyio.WouldBlock:
+            self._late.append(piece)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            pass  # the conversation is over
+
+    def _next(self) -> Audio:
+        """Take a piece of what waits, small ones as one: each costs as much as a large one."""
+        sound = self._queue.popleft()
+        if isinstance(sound, str):
+            return Audio(np.zeros(0, np.float32), MICROPHONE_RATE, self._end, sound)
+        most = round(PIECE * sound.rate)
+        if len(sound) > most:
+            self._queue.appendleft(sound[most:])
+            return self._heard(sound[:most])
+        parts, length, form = [sound.codes], len(sound), (sound.rate, sound.kind)
+        while self._queue and not isinstance(more := self._queue[0], str):
+            if (more.rate, more.kind) != form or length + len(more) > most:
                 break
-            following, mark = self._queue.popleft()
-            parts.append(following)
-            length += len(following)
-        if len(parts) == 1:
-            return sound, mark
-        codes = np.concatenate([part.codes for part in parts if len(part)] or [sound.codes])
-        return Coded(codes, sound.rate, sound.kind), mark
+            self._queue.popleft()
+            parts.append(more.codes)
+            length += len(more)
+        return self._heard(sound if len(parts) == 1 else Coded(np.concatenate(parts), *form))
 
     def _heard(self, sound: Coded) -> Audio:
         now, seconds = anyio.current_time(), sound.seconds
@@ -150,7 +171,3 @@ class InputBuffer:
         self._begin, self._end = begin, begin + seconds
         self._heard_ms += seconds * 1000
         return Audio(sound.linear(), sound.rate, begin)
-
-    def _put(self, sound: Coded, mark: Mark | None) -> None:
-        self._queue.append((sound, mark))
-        self._more.set()

@@ -77,7 +77,7 @@ class ItemEvents:
             message = "the sound of an assistant's message cannot be put in: send its text"
             raise RealtimeError(message, param="item.content")
         format_ = self._settings().format.type
-        unheard = [(place, Coded.read(part.decode(), format_)) for place, part in item.unheard]
+        unheard = [(place, Coded.read(part.data, format_)) for place, part in item.unheard]
         if item.type == "function_call" and item.call_id is None:
             item = item.model_copy(update={"call_id": new_id("call")})
         told, body = message_of(item), body_of(item)

@@ -94,7 +94,7 @@ class ResponseEvents:
         """Have the sound in a response's own input made words. Raises RealtimeError."""
         kind = wishes.settings.audio.input.format.type
         parts = [part for item in items for _, part in item.unheard]
-        for part, sound in [(part, Coded.read(part.decode(), kind)) for part in parts]:
+        for part, sound in [(part, Coded.read(part.data, kind)) for part in parts]:
             self._sound.hear(sound, part.heard)
 
     def _ask(

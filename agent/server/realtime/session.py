@@ -226,7 +226,7 @@ class RealtimeSession:
                 self._update(session)
             case Append():
                 kind = self._settings.audio.input.format.type
-                self._buffer.append(Coded.read(event.decode(), kind))
+                self._buffer.append(Coded.read(event.data, kind))
             case Commit():
                 self._turns.commit()
                 self._talk.session.tell(WordsAwaited())

@@ -35,7 +35,7 @@ from agent.audio.intake import Intake
 from agent.audio.speaker import Speaker
 from agent.config.load import Config
 from agent.events import MICROPHONE_RATE, Audio, Report
-from agent.graph import Graph, Stage, task_group
+from agent.graph import Graph, Stage, each, task_group
 from agent.server.wyoming.description import PROJECT, URL
 from agent.server.wyoming.listening import accepting, announced
 from agent.server.wyoming.mouth import Mouth
@@ -92,9 +92,9 @@ class Satellite:
                 await tasks.start(self._speaker.run)
                 tasks.start_soon(self._mouth.run)
                 echo = EchoStage(self._config.echo, self._speaker.playback, self._report)
-                heard = Graph(self._microphone, name="microphone").then(
-                    Intake(Inlet(self._report), echo)
-                )
+                await tasks.start(echo.follow)
+                intake = Intake(Inlet(self._report), echo)
+                heard = Graph(self._microphone, name="microphone").then(each(intake), name="audio")
                 async with (
                     accepting(self._serve, host, port) as taken,
                     announced(f"{self._config.agent.name} satellite", host, taken),
