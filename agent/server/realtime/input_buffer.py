@@ -121,15 +121,20 @@ class InputBuffer:
 
     def _put(self, what: Coded | Mark) -> None:
         """Send it at once where there is room: to wake a task for it would cost more."""
-        follows = self._send is None or self._busy or self._waits
+        first = not (self._busy or self._waits)
         self._queue.append(what)
-        if not follows:
+        if first and (isinstance(what, str) or self._in_time(what)):
             self._send_now()
         if self._waits:
             self._more.set()
 
+    def _in_time(self, sound: Coded) -> bool:
+        """Whether it follows what was heard; behind sound that comes late there may be more."""
+        return anyio.current_time() - self._latest < 2 * sound.seconds
+
     def _send_now(self) -> None:
-        assert self._send is not None
+        if self._send is None:
+            return
         piece = self._next()
         try:
             self._send.send_nowait(piece)

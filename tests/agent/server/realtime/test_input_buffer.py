@@ -7,6 +7,7 @@ import anyio
 import anyio.lowlevel
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from trio.testing import MockClock
 
 from agent.events import Audio
@@ -14,6 +15,8 @@ from agent.server.realtime.formats import MAX_AUDIO, Coded, Kind
 from agent.server.realtime.input_buffer import PIECE, InputBuffer
 
 pytestmark = pytest.mark.anyio
+
+RATE = 24000
 
 
 @pytest.fixture
@@ -129,3 +132,57 @@ async def test_fifteen_mebibytes_of_either_kind_are_made_linear_piece_by_piece(
         assert max(lengths) <= PIECE
         expected = 32124 / 32768 if kind == "audio/pcmu" else -0x7F80 / 32768
         assert pieces[-1][0].pcm[0] == pytest.approx(expected, abs=1e-6)
+
+
+def numbered(first: int, count: int) -> NDArray[np.int16]:
+    return np.arange(first, first + count, dtype=np.int16)
+
+
+@pytest.mark.parametrize("room", [0, 1, 3, 1000])
+async def test_whatever_room_there_is_all_is_heard_in_order(room: int) -> None:
+    buffer, done = InputBuffer(), 0
+    outlet, nothing = anyio.create_memory_object_stream[Audio](0)
+    send, receive = anyio.create_memory_object_stream[Audio](room)
+    heard: list[Audio] = []
+
+    async def run() -> None:
+        with send:
+            await buffer(nothing, send)
+
+    async def listen() -> None:
+        heard.extend([block async for block in receive])
+
+    with anyio.fail_after(10), outlet, nothing, receive:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
+            for count in (480, 480, 7000, 1):  # nobody listens yet
+                buffer.append(Coded(numbered(done, count), RATE))
+                done += count
+            buffer.commit()
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(listen)
+            await anyio.wait_all_tasks_blocked()
+            for count in (480, 9000, 240):
+                buffer.append(Coded(numbered(done, count), RATE))
+                done += count
+                await anyio.lowlevel.checkpoint()
+            buffer.clear()
+            buffer.close()
+    samples = np.concatenate([block.pcm for block in heard]) * 32768
+    assert np.array_equal(samples, numbered(0, done))
+    assert max(block.duration for block in heard) <= PIECE
+    marks = [(block.mark, sum(len(b.pcm) for b in heard[:at])) for at, block in enumerate(heard)]
+    assert [mark for mark in marks if mark[0]] == [("commit", 7961), ("clear", done)]
+
+
+async def test_where_there_is_room_it_is_heard_before_anybody_else_has_had_a_turn() -> None:
+    buffer = InputBuffer()
+    outlet, nothing = anyio.create_memory_object_stream[Audio](0)
+    send, receive = anyio.create_memory_object_stream[Audio](4)
+    with outlet, nothing, send, receive:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(buffer, nothing, send)
+            await anyio.wait_all_tasks_blocked()
+            buffer.append(Coded(numbered(0, 480), RATE))
+            assert len(receive.receive_nowait().pcm) == 480
+            tasks.cancel_scope.cancel()
