@@ -42,7 +42,7 @@ async def test_who_is_muted_gives_silence_of_the_same_length() -> None:
     block = sound(0.1)
     assert take(block)[0] is block
     gate.muted = True
-    assert [(len(each.pcm), each.pcm.any()) for each in take(block)] == [(1600, False)]
+    assert [(len(each.pcm), bool(each.pcm.any())) for each in take(block)] == [(1600, False)]
 
 
 async def test_marks_come_between_the_blocks_and_end_with_the_microphone() -> None:
