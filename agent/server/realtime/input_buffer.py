@@ -7,6 +7,7 @@ from typing import Any, Literal
 import anyio
 import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from numpy.typing import NDArray
 
 from agent.events import MICROPHONE_RATE, Audio
 from agent.graph import put
@@ -159,7 +160,8 @@ class InputBuffer:
             self._queue.popleft()
             parts.append(more.codes)
             length += len(more)
-        return self._heard(sound if len(parts) == 1 else Coded(np.concatenate(parts), *form))
+        codes: NDArray[Any] = sound.codes if len(parts) == 1 else np.concatenate(parts)
+        return self._heard(Coded(codes, *form))
 
     def _heard(self, sound: Coded) -> Audio:
         now, seconds = anyio.current_time(), sound.seconds
