@@ -9,6 +9,7 @@ import torch
 from bench.dia2_verify.goldens import read_json, read_tensors
 from bench.dia2_verify.replay import pick_native
 from bench.dia2_verify.table import Row, exact, not_run, same, within
+from tts.transformer.wave_file import pcm16
 from tts.dia2.network import delays as grid
 from tts.dia2.network.sampling import distribution, forbid, guide
 
@@ -90,4 +91,4 @@ def _grid(root: Path) -> Iterator[Row]:
             wrong += got.tolist() != wanted
     yield exact("grid", "what the network hears", wrong, 2 * len(data["fill"]))
     wave = np.array(data["wav16"]["x"], np.float32)
-    yield same("grid", "int16 samples", grid.pcm16(wave), data["wav16"]["pcm"])
+    yield same("grid", "int16 samples", pcm16(wave), data["wav16"]["pcm"])

@@ -1,1 +1,33 @@
 """Dia, the first generation: a dialogue in one pass, heard while it is made."""
+
+from typing import TYPE_CHECKING, Any
+
+from tts.extras import pip_install
+from tts.protocol import TextToSpeechError
+
+if TYPE_CHECKING:
+    from tts.dia.dia import Dia as Dia
+    from tts.dia.network.sampling import Sampling as Sampling
+    from tts.dia.result import Result as Result
+
+_HOMES = {"Dia": "dia", "Result": "result", "Sampling": "network.sampling"}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported (and PyTorch with them) when they are first used.
+
+    Raises TextToSpeechError if PyTorch or what else Dia needs is not installed.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ImportError as error:
+        install = pip_install("parley-voice[dia]")
+        raise TextToSpeechError(
+            f"Dia needs {error.name or 'PyTorch'} ({error}): {install}"
+        ) from error

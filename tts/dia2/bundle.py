@@ -1,9 +1,5 @@
 """A checkpoint loaded onto a device: network, tokenizer, codec, and who may use its slots."""
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -21,6 +17,7 @@ from tts.dia2.text.tokenizer import Tokenizer
 from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
 from tts.transformer.kv_cache import entries
+from tts.transformer.lease import Lease
 from tts.transformer.placement import select_device, select_dtype
 from tts.transformer.weights import NoInitialValues
 
@@ -58,8 +55,8 @@ class Bundle:
         """Of the waveform, in Hz."""
         self.frame_rate: float = mimi.frame_rate
         """Steps and frames a second."""
-        self._used = threading.Lock()
-        self._process = os.getpid()
+        self.exclusively = Lease(source)
+        """Lends the model's slots, all free, to one user at a time."""
 
     @classmethod
     def load(
@@ -130,25 +127,6 @@ class Bundle:
     def decoder(self) -> FrameDecoder:
         """The codec's streams, one for each of the model's slots, for whoever steps those."""
         return FrameDecoder(self.mimi, self.model.slots)
-
-    @contextmanager
-    def exclusively(self) -> Iterator[None]:
-        """Lend the model's slots, all free, to one user at a time.
-
-        Raises TextToSpeechError if somebody else has them, or in a process forked after `load`,
-        where neither CUDA nor PyTorch's threads would answer.
-        """
-        if os.getpid() != self._process:
-            raise TextToSpeechError(
-                f"{self.source} was loaded before this process was forked: load it in here, "
-                "or start processes by spawn"
-            )
-        if not self._used.acquire(blocking=False):
-            raise TextToSpeechError(f"{self.source} is in use: load it a second time, or wait")
-        try:
-            yield
-        finally:
-            self._used.release()
 
 
 def memory_needed(config: Dia2Config, dtype: torch.dtype, *, slots: int, branches: int) -> int:

@@ -15,9 +15,9 @@ from typing import Self
 
 from tts.dia2.network.config import Dia2Config
 from tts.files import inside, one_line, read_json
-from tts.hub import fetch, find_folder, find_repository
+from tts.hub import find_folder, find_repository
 from tts.protocol import TextToSpeechError
-from tts.transformer.tensor_file import PICKLES, check_header, pickle_beside
+from tts.transformer.tensor_file import check_header, find_weights
 
 MIMI = "kyutai/mimi"
 MANIFEST = "dia2_assets.json"
@@ -61,7 +61,7 @@ class Checkpoint:
         and `mimi` beside it, then the model's own folder and kyutai/mimi. Raises TextToSpeechError.
         """
         folder, config_file, config, names = _open(source)
-        weights = _weights(source, folder, names.get("weights", "model.safetensors"))
+        weights = find_weights(source, folder, names.get("weights", "model.safetensors"))
         words = names.get("tokenizer") or config.tokenizer
         return cls(
             config,
@@ -135,18 +135,6 @@ def _part(
 def _codec(folder: Path, names: Mapping[str, str], config: Dia2Config) -> Path:
     named = names.get("mimi") or config.mimi
     return _part(folder, named, "mimi", _CODEC) or find_folder(MIMI, _CODEC)
-
-
-def _weights(source: str | Path, folder: Path, name: str) -> Path:
-    path = inside(folder, name)
-    if not Path(source).expanduser().is_dir():
-        # The same revision as the rest, which may have been in the cache for a long time.
-        path = inside(fetch(str(source), (name,), revision=folder.name), name)
-    if path.suffix in PICKLES:
-        raise TextToSpeechError(f"{path} is a pickle file, which is never loaded")
-    if not path.is_file():
-        raise TextToSpeechError(f"{source} has no {name}{pickle_beside(path)}")
-    return path
 
 
 def _fingerprint(config: Path, weights: Path) -> str:

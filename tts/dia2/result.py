@@ -1,14 +1,13 @@
 """The result of offline generation."""
 
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.dia2.network.delays import Codes, pcm16
-from tts.protocol import TextToSpeechError
+from tts.dia2.network.delays import Codes
+from tts.transformer.wave_file import save_wave
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +26,4 @@ class Result:
 
     def save(self, path: str | Path) -> None:
         """Write a WAV file (16 bit). Raises TextToSpeechError."""
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            with Path(path).open("wb") as opened, wave.open(opened, "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(self.sample_rate)
-                file.writeframes(pcm16(self.waveform).astype("<i2").tobytes())
-        except OSError as error:
-            raise TextToSpeechError(f"{path} cannot be written: {error.strerror}") from None
+        save_wave(path, self.waveform, self.sample_rate)

@@ -5,21 +5,40 @@ more memory than the weights, also when they change their type or order.
 """
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from tts.files import one_line, open_file
+from tts.files import inside, one_line, open_file, read_json
+from tts.hub import fetch
 from tts.protocol import TextToSpeechError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 SHOWN = 4  # names of tensors in a message
 HEADER_LIMIT = 2 << 20  # bytes; that of the published 2B has some 200 KB
 LARGE = 1 << 20  # bytes of a tensor after which freed memory is given back
+
+
+Shape = tuple[int, ...]
+
+
+class Tensors(Protocol):
+    """Tensors by name, each read when it is asked for."""
+
+    @property
+    def path(self) -> Path:
+        """Where they are, for messages."""
+
+    @property
+    def shapes(self) -> Mapping[str, Shape]:
+        """Of all of them."""
+
+    def read(self, name: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """Read one of them. Raises TextToSpeechError."""
 
 
 class TensorFile:
@@ -32,7 +51,7 @@ class TensorFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._opened() as file:
-            self.shapes: dict[str, tuple[int, ...]] = {
+            self.shapes: dict[str, Shape] = {
                 name: tuple(file.get_slice(name).get_shape())
                 for name in file.keys()  # noqa: SIM118
             }
@@ -65,6 +84,59 @@ class TensorFile:
             raise unreadable(self.path, error) from None
         except OSError as error:
             raise TextToSpeechError(f"cannot read {self.path}: {one_line(error)}") from None
+
+
+class Shards:
+    """The tensors of a checkpoint in several files, as its index names them.
+
+    Raises TextToSpeechError: as `TensorFile`, an index that is none, or names a file outside of its
+    folder or with other tensors.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self.path = index
+        found = self._index(index)
+        files = {name: TensorFile(inside(index.parent, name)) for name in set(found.values())}
+        self._files = {name: files[file] for name, file in found.items()}
+        for file in files.values():
+            named = {name for name, its in self._files.items() if its is file}
+            if odd := sorted(named ^ set(file.shapes)):
+                raise TextToSpeechError(f"{index} and {file.path.name} differ: {odd[0]}")
+        self.shapes = {name: file.shapes[name] for name, file in self._files.items()}
+
+    @classmethod
+    def names(cls, index: Path) -> list[str]:
+        """The files that an index names. Raises TextToSpeechError."""
+        return sorted(set(cls._index(index).values()))
+
+    @staticmethod
+    def _index(path: Path) -> dict[str, str]:
+        """Which file each tensor is in."""
+        said = read_json(path)
+        found = said.get("weight_map") if isinstance(said, dict) else None
+        if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+            raise TextToSpeechError(f"{path} has no weight_map from tensors to files")
+        return found
+
+    def read(self, name: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """Read one of them. Raises TextToSpeechError."""
+        return self._files[name].read(name, device, dtype)
+
+
+def find_weights(source: str | Path, folder: Path, name: str) -> Path:
+    """Find a file of weights in a model's folder; if `source` is a repository, download it.
+
+    Raises TextToSpeechError.
+    """
+    path = inside(folder, name)
+    if not Path(source).expanduser().is_dir():
+        # The same revision as the rest, which may have been in the cache for a long time.
+        path = inside(fetch(str(source), (name,), revision=folder.name), name)
+    if path.suffix in PICKLES:
+        raise TextToSpeechError(f"{path} is a pickle file, which is never loaded")
+    if not path.is_file():
+        raise TextToSpeechError(f"{source} has no {name}{pickle_beside(path)}")
+    return path
 
 
 def check_header(path: Path) -> None:

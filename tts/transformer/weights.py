@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from tts.protocol import TextToSpeechError
-from tts.transformer.tensor_file import SHOWN, TensorFile
+from tts.transformer.tensor_file import SHOWN, Shape, TensorFile, Tensors
 
 
 class NoInitialValues(TorchFunctionMode):
@@ -40,30 +40,33 @@ Weights = Mapping[str, Tensor]
 class StateDict(Weights):
     """The tensors of a file, each read when it is asked for.
 
-    They come in the types of `like` (parameters, which may be on the meta device), on a device.
+    They come in given types, on a device.
     """
 
-    def __init__(self, file: TensorFile, like: Weights, device: torch.device) -> None:
-        self._file, self._like, self._device = file, like, device
+    def __init__(
+        self, file: Tensors, dtypes: Mapping[str, torch.dtype], device: torch.device
+    ) -> None:
+        self._file, self._dtypes, self._device = file, dtypes, device
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._file.read(name, self._device, self._like[name].dtype)
+        return self._file.read(name, self._device, self._dtypes[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._like)
+        return iter(self._dtypes)
 
     def __len__(self) -> int:
-        return len(self._like)
+        return len(self._dtypes)
 
 
 def open_weights(path: Path, like: Weights, device: torch.device) -> StateDict:
-    """Open a safetensors file that holds the tensors of `like`, and no others.
+    """Open a safetensors file that holds the tensors of `like` (parameters, which may be on the
+    meta device), and no others, in the same types.
 
     Raises TextToSpeechError as `TensorFile` does, and for other tensors or other shapes.
     """
     file = TensorFile(path)
-    _check({name: tuple(each.shape) for name, each in like.items()}, file.shapes, path)
-    return StateDict(file, like, device)
+    check_tensors({name: tuple(each.shape) for name, each in like.items()}, file)
+    return StateDict(file, {name: each.dtype for name, each in like.items()}, device)
 
 
 def fill(module: nn.Module, weights: Weights, prefix: str = "") -> None:
@@ -74,9 +77,9 @@ def fill(module: nn.Module, weights: Weights, prefix: str = "") -> None:
         setattr(module.get_submodule(owner), leaf, value)
 
 
-def _check(
-    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], path: Path
-) -> None:
+def check_tensors(expected: Mapping[str, Shape], file: Tensors) -> None:
+    """Raise TextToSpeechError if a file has other tensors or other shapes than expected."""
+    found = file.shapes
     missing = [name for name in expected if name not in found]
     unknown = [name for name in found if name not in expected]
     shapes = [
@@ -95,9 +98,9 @@ def _check(
     ]
     if parts:
         raise TextToSpeechError(
-            f"{path} does not hold the tensors its config.json describes; {'; '.join(parts)}"
+            f"{file.path} does not hold the tensors its config.json describes; {'; '.join(parts)}"
         )
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _shape(shape: Shape) -> str:
     return "x".join(str(size) for size in shape)

@@ -38,8 +38,3 @@ def column(grid: Codes, step: int, delays: Sequence[int], bos: int) -> NDArray[n
     if step >= grid.shape[1]:
         return np.full(len(grid), bos, np.int32)
     return np.where(step >= np.asarray(delays), grid[:, step], bos).astype(np.int32)
-
-
-def pcm16(wave: NDArray[np.float32]) -> NDArray[np.int16]:
-    """float32 in [-1, 1] (clipped) to int16, rounded toward zero."""
-    return (np.clip(wave, -1.0, 1.0) * np.float32(32767)).astype(np.int16)

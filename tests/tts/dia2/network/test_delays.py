@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.paths import GOLDENS
+from tts.transformer.wave_file import pcm16
 from tts.dia2.network import delays as grid
 
 RECORDED = json.loads((GOLDENS / "grid.json").read_text())
@@ -45,6 +46,6 @@ def test_what_the_network_hears(case: dict[str, object]) -> None:
 
 def test_int16_samples() -> None:
     wave = np.array(RECORDED["wav16"]["x"], np.float32)
-    assert grid.pcm16(wave).tolist() == RECORDED["wav16"]["pcm"]
-    loud = grid.pcm16(np.array([-9, 9, np.float32(0.99999)], np.float32))
+    assert pcm16(wave).tolist() == RECORDED["wav16"]["pcm"]
+    loud = pcm16(np.array([-9, 9, np.float32(0.99999)], np.float32))
     assert loud.tolist() == [-32767, 32767, 32766]
