@@ -9,9 +9,9 @@ import torch
 from bench.dia2_verify.goldens import read_json, read_tensors
 from bench.dia2_verify.replay import pick_native
 from bench.dia2_verify.table import Row, exact, not_run, same, within
-from tts.transformer.wave_file import pcm16
 from tts.dia2.network import delays as grid
 from tts.dia2.network.sampling import distribution, forbid, guide
+from tts.transformer.wave_file import pcm16
 
 VARIATION = 1e-6  # total variation between two distributions of the same logits
 

@@ -176,8 +176,8 @@ class Dia:
         """Raise TextToSpeechError if a codec is not the one that the model writes for."""
         if (codec.codebooks, codec.config.codebook_size) != (config.codebooks, config.eos):
             raise TextToSpeechError(
-                f"the model writes {config.codebooks} codebooks of {config.eos} codes, the codec in "
-                f"{folder} has {codec.codebooks} of {codec.config.codebook_size}: they do not "
+                f"the model writes {config.codebooks} codebooks of {config.eos} codes, the codec "
+                f"in {folder} has {codec.codebooks} of {codec.config.codebook_size}: they do not "
                 "belong together"
             )
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.paths import GOLDENS
-from tts.transformer.wave_file import pcm16
 from tts.dia2.network import delays as grid
+from tts.transformer.wave_file import pcm16
 
 RECORDED = json.loads((GOLDENS / "grid.json").read_text())
 
