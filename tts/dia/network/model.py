@@ -43,7 +43,7 @@ class Model:
         with torch.inference_mode():
             self.encoder = Encoder(config, weights, quantize=quantize)
             self.decoder = Decoder(config, weights, quantize=quantize)
-            self.decoder.hear_nothing(self.encoder(self._tensor([0])), self.texts)
+            self.decoder.hear_nothing(self.encoder(self.tensor([0])), self.texts)
 
     @property
     def heard(self) -> list[bool]:
@@ -53,7 +53,7 @@ class Model:
     @torch.inference_mode()
     def hear(self, slot: int, text: bytes) -> None:
         """Give a slot its text, of at most `max_text` bytes."""
-        self.decoder.hear(self.encoder(self._tensor(list(text))), self.texts, slot)
+        self.decoder.hear(self.encoder(self.tensor(list(text))), self.texts, slot)
 
     def release(self, slot: int) -> None:
         """Forget a slot's text and what it was speaking."""
@@ -111,5 +111,6 @@ class Model:
         """How many entries of the cache a `fixed_step` may look at: those worth a graph each."""
         return doubling(SHORTEST, self.cache.entries)
 
-    def _tensor(self, numbers: list[int]) -> Tensor:
+    def tensor(self, numbers: list[int]) -> Tensor:
+        """Whole numbers on the model's device."""
         return torch.tensor(numbers, device=self.device)

@@ -1,0 +1,1 @@
+"""Dia against recordings of what others make of the same weights."""

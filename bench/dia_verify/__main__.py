@@ -1,0 +1,90 @@
+"""Check this implementation of Dia against golden data.
+
+    python -m bench.dia_verify DIR [--device cpu|cuda] [--original] [--only PART ...]
+
+DIR holds recordings of Transformers' Dia, and of the original runtime (what lies where:
+`goldens.py`). One line for every comparison; the exit status is 1 if any of them missed. Where the
+two differ Parley does as Transformers; `--original` checks the takes that the original runtime made
+by its own rules (`original.py`). Needs torch, numpy and safetensors.
+"""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from bench.dia2_verify.table import HEADING, Row, missed, summary
+from bench.dia_verify.codec import check_codec, check_voice
+from bench.dia_verify.goldens import Golden, Loading, goldens
+from bench.dia_verify.network import check_network, check_training
+from bench.dia_verify.original import check_original
+from bench.dia_verify.runs import check_runs
+from bench.dia_verify.text import check_files, check_text
+
+CHECKS: dict[str, Callable[[Golden], Iterator[Row]]] = {
+    "text": check_text,
+    "network": check_network,
+    "training": check_training,
+    "runs": check_runs,
+    "codec": check_codec,
+    "voice": check_voice,
+    "original": check_original,
+}
+FILES = "files"
+PARTS = (FILES, *(name for name in CHECKS if name != "original"))
+"""What is checked by default."""
+
+
+def verify(
+    root: Path, device: torch.device | str = "cpu", parts: Sequence[str] = PARTS
+) -> Iterator[Row]:
+    """Every comparison with the golden data in `root`; what raises an error is a miss."""
+    load = Loading(torch.device(device))
+    if FILES in parts:
+        yield from _guarded(FILES, partial(check_files, root))
+    for golden in goldens(root, load):
+        for part in parts:
+            if part in CHECKS:
+                yield from _guarded(f"{golden.name}/{part}", partial(CHECKS[part], golden))
+
+
+def _guarded(name: str, check: Callable[[], Iterator[Row]]) -> Iterator[Row]:
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001 - whatever a broken recording leads to
+        traceback.print_exc()
+        yield missed(name, f"stopped by {type(error).__name__}: {error}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.dia_verify", description="Check Dia against golden data."
+    )
+    parser.add_argument("folder", type=Path, help="golden data")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--original", action="store_true", help="the original runtime's takes, too")
+    parser.add_argument(
+        "--only", nargs="+", choices=[FILES, *CHECKS], default=PARTS, metavar="PART"
+    )
+    options = parser.parse_args(arguments)
+    if not options.folder.is_dir():
+        parser.error(f"there is no folder {options.folder}")
+    parts = [*options.only, *(["original"] if options.original else [])]
+    rows: list[Row] = []
+    print(HEADING)
+    for row in verify(options.folder, options.device, parts):
+        rows.append(row)
+        print(row, flush=True)
+    print(summary(rows) if rows else f"no golden data in {options.folder}")
+    return int(not rows or any(row.verdict == "MISS" for row in rows))
+
+
+if __name__ == "__main__":
+    # The recordings' networks are too small to share out: on a busy machine a second thread makes
+    # this several times slower.
+    torch.set_num_threads(1)
+    sys.exit(main())
