@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tts.dia.network.sampling import Sampling as Sampling
     from tts.dia.result import Result as Result
 
-_HOMES = {"Dia": "dia", "Result": "result", "Sampling": "network.sampling"}
+_HOMES = {"Dia": "dia", "Result": "dia", "Sampling": "network.sampling"}
 
 __all__ = list(_HOMES)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tts.dia2.network.sampling import Sampling as Sampling
     from tts.dia2.result import Result as Result
 
-_HOMES = {"Dia2": "dia2", "Result": "result", "Sampling": "network.sampling"}
+_HOMES = {"Dia2": "dia2", "Result": "generate", "Sampling": "network.sampling"}
 
 __all__ = list(_HOMES)
 
