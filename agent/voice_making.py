@@ -25,7 +25,7 @@ from tts.extras import pip_install
 if TYPE_CHECKING:
     from tts.dia2.mimi.codec import Mimi
     from tts.dia2.settings import Settings
-    from tts.dia2.text.prefix import Word
+    from tts.voices.word import Word
 
 CANDIDATES = "candidates"
 """The folder beside the voices with what there was to choose from."""
@@ -65,8 +65,8 @@ def need_dia2() -> None:
 
 def keep_voices_private(tell: Callable[[str], None]) -> None:
     """Take the voices that there are from all others: each is somebody's, or may be."""
-    from tts.dia2.voices import folder as voices
-    from tts.dia2.voices.voice import SUFFIX
+    from tts.voices import folder as voices
+    from tts.voices.voice import SUFFIX
 
     folder = voices.folder()
     if folder.is_dir():
@@ -76,7 +76,7 @@ def keep_voices_private(tell: Callable[[str], None]) -> None:
 
 async def heard_words(pcm: NDArray[np.float32], rate: int, config: Config) -> "tuple[Word, ...]":
     """The words that Whisper hears, with their times. Raises SpeechToTextError."""
-    from tts.dia2.text.prefix import Word
+    from tts.voices.word import Word
 
     section = config.stt
     if section.engine_name != "whisper":
@@ -108,8 +108,8 @@ async def from_upload(name: str, clip: IO[bytes], config: Config, consent: str) 
     `consent` says how the speaker's was confirmed. Raises ParleyError, AudioError,
     SpeechToTextError or TextToSpeechError.
     """
-    from tts.dia2.voices import folder as voices
-    from tts.dia2.voices.making import check_recording, from_recording, trim
+    from tts.voices import folder as voices
+    from tts.voices.making import check_recording, from_recording, trim
 
     keep_voices_private(lambda _message: None)
     path = voices.path_of(name)
@@ -147,7 +147,7 @@ async def from_upload(name: str, clip: IO[bytes], config: Config, consent: str) 
 
 def listed() -> list[dict[str, Any]]:
     """Return the voices that there are and can be read: name, seconds, text."""
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     found = []
     for name in voices.names():
@@ -159,7 +159,7 @@ def listed() -> list[dict[str, Any]]:
 
 def sound_of(name: str, config: Config) -> tuple[NDArray[np.float32], int]:
     """Decode a voice: its samples [n], and their rate in Hz. Raises TextToSpeechError."""
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     voice = voices.load(_kept(name))
     codec = load_codec(None, config)
@@ -169,14 +169,14 @@ def sound_of(name: str, config: Config) -> tuple[NDArray[np.float32], int]:
 
 def remove(name: str) -> None:
     """Delete a voice. Raises TextToSpeechError if there is none of that name."""
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     voices.find(_kept(name)).unlink(missing_ok=True)
 
 
 def _kept(name: str) -> str:
     """Return a name that is no path. Raises TextToSpeechError."""
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     voices.path_of(name)
     return name

@@ -19,9 +19,10 @@ from tts.dia2.mimi.codec import Mimi
 from tts.dia2.mimi.config import MimiConfig
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.serving.windows import Prefix
-from tts.dia2.text.prefix import Part, Word, plan
+from tts.dia2.text.prefix import Part, plan
 from tts.dia2.text.script import TAGS
 from tts.dia2.text.tokenizer import Tokenizer
+from tts.voices.word import Word
 
 
 @dataclass(frozen=True)

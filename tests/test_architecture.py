@@ -29,7 +29,7 @@ DIA2 = (
     {"dia2", "engine"},
     {"generate"},
     {"serving"},
-    {"bundle", "voices"},
+    {"bundle"},
     {"checkpoint", "fast", "result", "settings"},
     {"mimi", "network", "text"},
 )

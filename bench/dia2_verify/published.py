@@ -18,11 +18,12 @@ from tts.dia2.network.sampling import random_numbers
 from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.serving.windows import Prefix
-from tts.dia2.text.prefix import SHIFT, Part, PrefixPlan, Word, lay_out
+from tts.dia2.text.prefix import SHIFT, Part, PrefixPlan, lay_out
 from tts.dia2.text.script import Entry
 from tts.dia2.text.tokenizer import Tokenizer
-from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
+from tts.voices.voice import Voice
+from tts.voices.word import Word
 
 
 class PublishedSequence(Sequence):

@@ -10,11 +10,12 @@ import numpy as np
 from bench.dia2_verify.goldens import Trace, entries, read_json, read_tensors, sets, traces
 from bench.dia2_verify.published import published_plan, words_to_entries
 from bench.dia2_verify.table import Row, exact, not_run, same
-from tts.dia2.text.prefix import Part, Word
+from tts.dia2.text.prefix import Part
 from tts.dia2.text.script import Entry, ScriptParser, parse_script
 from tts.dia2.text.state_machine import StateMachine
 from tts.dia2.text.tokenizer import Tokenizer
 from tts.protocol import TextToSpeechError
+from tts.voices.word import Word
 
 
 def check_text(root: Path) -> Iterator[Row]:

@@ -11,8 +11,8 @@ from tests import tiny_dia2
 from tests.faults.hostile_files import GIB, WRONG, Write, bounded, header, replace
 from tts import TextToSpeechError
 from tts.dia2.bundle import Bundle
-from tts.dia2.voices import folder as folder_of_voices
-from tts.dia2.voices.voice import Voice
+from tts.voices import folder as folder_of_voices
+from tts.voices.voice import Voice
 
 MIB = 1 << 20
 NEEDED = ["config.json", "model.safetensors", "tokenizer.json", "mimi/config.json"]

@@ -18,7 +18,7 @@ from agent.errors import AudioError, ParleyError
 from agent.events import Event, TurnCommitted, UserTranscript, WarningEvent
 from agent.guards.files import writable_by_others
 from tests.faults.disk import codes
-from tts.dia2.voices.voice import Voice
+from tts.voices.voice import Voice
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from tts.dia2.bundle import Bundle
 from tts.dia2.generate import Generation, Progress
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.result import Result
-from tts.dia2.voices.voice import Voice
+from tts.voices.voice import Voice
 
 
 class Dia2(Bundle):

@@ -126,13 +126,13 @@ class Dia2Speech(Settings):
     @property
     def voices(self) -> Sequence[str]:
         """Those that `parley voice` made."""
-        from tts.dia2.voices import folder
+        from tts.voices import folder
 
         return folder.names()
 
     def in_voice(self, name: str) -> "Dia2InVoice":
         """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
-        from tts.dia2.voices import folder
+        from tts.voices import folder
 
         return Dia2InVoice(self, str(folder.find(name)))
 

@@ -18,8 +18,8 @@ from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.stepper import Stepper
 from tts.dia2.serving.windows import Prefix, Window, check_length
 from tts.dia2.text.script import parse_script
-from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
+from tts.voices.voice import Voice
 
 Progress = Callable[[int, int | None], None]
 Words = list[tuple[str, int]]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tts.dia2 import Sampling
     from tts.dia2.generate import Progress
     from tts.dia2.settings import Settings
-    from tts.dia2.voices.voice import Voice
+    from tts.voices.voice import Voice
 
 ENGINE = "dia2"
 _OWN = ("model", "voice_1", "voice_2", "cfg", "temperature", "top_k", "seed", "include_prefix")
@@ -121,7 +121,7 @@ def _voices(first: str | None, second: str | None) -> "list[Voice]":
         return []
     if first is None:
         raise ParleyError("--voice-2 needs --voice-1: [S1] opens every script")
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     return [voices.load(name) for name in (first, second) if name is not None]
 

@@ -103,7 +103,7 @@ def _add_options(parser: argparse.ArgumentParser, *, speaker: bool) -> None:
 
 def run_list(_: argparse.Namespace) -> int:
     """One voice a line: name, length, words, where it comes from."""
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     keep_voices_private(warn)
     names = voices.names()
@@ -125,7 +125,7 @@ def run_list(_: argparse.Namespace) -> int:
 
 def run_play(args: argparse.Namespace) -> int:
     """Decode a voice and play it. Raises TextToSpeechError, AudioError or ConfigError."""
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     voice = voices.load(args.name)
     config = settings(args)
@@ -142,7 +142,7 @@ def run_remove(args: argparse.Namespace) -> int:
     """Delete a voice of the folder, and the candidates it was chosen from."""
     import shutil
 
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     path = voices.path_of(args.name)
     if not path.is_file():

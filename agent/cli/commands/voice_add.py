@@ -23,7 +23,7 @@ from agent.voice_making import LONGEST_CLIP, heard_words, load_codec, now
 from tts import TextToSpeechError
 
 if TYPE_CHECKING:
-    from tts.dia2.text.prefix import Word
+    from tts.voices.word import Word
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises ParleyError, ConfigError, AudioError, SpeechToTextError or TextToSpeechError.
     """
-    from tts.dia2.voices.making import check_recording, from_recording, trim
+    from tts.voices.making import check_recording, from_recording, trim
 
     path = free_name(args.name, replace=args.yes)
     config = settings(args)
@@ -86,7 +86,7 @@ def read_words(path: Path) -> "tuple[Word, ...]":
 
     Raises ParleyError, naming the file and what is wrong in it.
     """
-    from tts.dia2.text.prefix import Word
+    from tts.voices.word import Word
 
     try:
         data = valid_json(json.loads(read_whole(path)))

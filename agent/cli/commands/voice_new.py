@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tts.dia2.dia2 import Dia2
     from tts.dia2.result import Result
-    from tts.dia2.voices.voice import Voice
+    from tts.voices.voice import Voice
 
 SEEDS = 1_000_000
 """Random seeds are below this: short enough to be typed again."""
@@ -74,8 +74,8 @@ def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> d
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from agent.cli.console import SafeConsole
-    from tts.dia2.voices import folder as voices
-    from tts.dia2.voices.making import from_result
+    from tts.voices import folder as voices
+    from tts.voices.making import from_result
 
     dia2 = load_model(args.model, config)
     folder = voices.folder() / CANDIDATES / args.name

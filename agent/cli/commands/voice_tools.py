@@ -44,7 +44,7 @@ def free_name(name: str, *, replace: bool) -> Path:
 
     Where there is such a voice, it is asked on a terminal whether to replace it.
     """
-    from tts.dia2.voices import folder as voices
+    from tts.voices import folder as voices
 
     keep_voices_private(warn)
     path = voices.path_of(name)

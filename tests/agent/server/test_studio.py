@@ -24,7 +24,7 @@ from tests.tts.dia2.serving.utterances import checkpoint
 from tts import TextToSpeechError
 from tts.dia2.dia2 import Dia2
 from tts.dia2.network.sampling import Sampling
-from tts.dia2.text.prefix import Word
+from tts.voices.word import Word
 
 pytestmark = [pytest.mark.anyio]
 SCRIPT = "[S1] One two three. [S2] Four, five six."

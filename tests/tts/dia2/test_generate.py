@@ -21,9 +21,9 @@ from tts import TextToSpeechError
 from tts.dia2 import Dia2, Sampling
 from tts.dia2.generate import LARGEST_SEED, Generation
 from tts.dia2.serving.prepare import load
-from tts.dia2.text.prefix import Word
-from tts.dia2.voices.making import from_result
-from tts.dia2.voices.voice import Voice, signature
+from tts.voices.making import from_result
+from tts.voices.voice import Voice, signature
+from tts.voices.word import Word
 
 SCRIPT = "[S1] Hello there, how are you? [S2] Fine (laughs) and you?"
 WORDS = ["Hello", "there,", "how", "are", "you?", "Fine", "(laughs)", "and", "you?"]

@@ -21,10 +21,11 @@ from tts.dia2.serving.prompt import with_tail
 from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.utterance import PrefilledPrefix, VoiceSettings
 from tts.dia2.serving.windows import Prefix, last_frame
-from tts.dia2.text.prefix import Part, Word, frames_needed, plan
-from tts.dia2.voices.making import trim
-from tts.dia2.voices.voice import Voice
+from tts.dia2.text.prefix import Part, frames_needed, plan
 from tts.protocol import SpokenTurn, TextToSpeechError
+from tts.voices.making import trim
+from tts.voices.voice import Voice
+from tts.voices.word import Word
 
 RESERVED = 400
 """Steps of a window for the reply: 32 seconds; in a small window, half of it."""

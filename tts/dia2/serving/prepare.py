@@ -21,10 +21,10 @@ from tts.dia2.serving.sequence import Sequence
 from tts.dia2.serving.utterance import PrefilledPrefix, VoiceSettings
 from tts.dia2.serving.windows import Prefix
 from tts.dia2.text.script import parse_script
-from tts.dia2.voices import folder as voices
-from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
 from tts.transformer.kv_cache import doubling, is_static
+from tts.voices import folder as voices
+from tts.voices.voice import Voice
 
 if TYPE_CHECKING:
     from tts.dia2.settings import Settings

@@ -8,8 +8,8 @@ from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.delays import Codes
 from tts.dia2.text.prefix import Part, PrefixPlan, frames_needed, plan
 from tts.dia2.text.tokenizer import Tokenizer
-from tts.dia2.voices.voice import Voice
 from tts.protocol import TextToSpeechError
+from tts.voices.voice import Voice
 
 SPEAKERS = 2
 

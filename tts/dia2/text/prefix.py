@@ -15,24 +15,12 @@ from tts.dia2.text.script import NORMAL, Entry, encode_word
 from tts.dia2.text.state_machine import StateMachine
 from tts.dia2.text.tokenizer import Tokenizer
 from tts.protocol import TextToSpeechError
+from tts.voices.word import Word
 
 SHIFT = 3
 """Steps by which words are taken later than they are said."""
 
 _TAIL_S = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a recording; `start` and `end` in seconds from the recording's beginning."""
-
-    text: str
-    start: float
-    end: float
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.start) and math.isfinite(self.end)):
-            raise TextToSpeechError(f"the word {self.text!r} has no time")
 
 
 @dataclass(frozen=True, slots=True)

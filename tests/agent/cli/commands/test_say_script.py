@@ -18,7 +18,7 @@ from agent.errors import AudioError, ConfigError, ParleyError
 from tests import tiny_dia2
 from tts import TextToSpeechError
 from tts.dia2 import Dia2, Sampling
-from tts.dia2.voices.making import from_result
+from tts.voices.making import from_result
 
 torch.set_num_threads(1)  # these networks are too small to share out
 

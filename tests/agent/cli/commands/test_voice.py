@@ -16,7 +16,7 @@ from agent.audio.wav import WavWriter, read_audio
 from agent.cli import main as cli
 from tests import tiny_dia2
 from tests.paths import ASSETS, AUDIO
-from tts.dia2.voices.voice import Voice
+from tts.voices.voice import Voice
 
 WHISPER = ASSETS / "tiny_whisper"
 CLIP = AUDIO / "dia2_speaker_1.wav"

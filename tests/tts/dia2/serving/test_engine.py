@@ -21,10 +21,10 @@ from tts.dia2.dia2 import Dia2
 from tts.dia2.engine import Dia2Speech, Dia2Utterance
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.prepare import load
-from tts.dia2.voices import folder
-from tts.dia2.voices.voice import Voice
 from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
+from tts.voices import folder
+from tts.voices.voice import Voice
 
 pytestmark = pytest.mark.anyio
 torch.set_num_threads(1)  # these networks are too small to share out

@@ -13,9 +13,9 @@ from tests.tiny_dia2 import make
 from tts.dia2.serving.prepare import Prepared
 from tts.dia2.serving.utterance import Item, UtteranceState
 from tts.dia2.settings import Settings
-from tts.dia2.text.prefix import Word
-from tts.dia2.voices.voice import Voice, signature
 from tts.protocol import Speech, SpokenWord
+from tts.voices.voice import Voice, signature
+from tts.voices.word import Word
 
 TEXT = "Well, this is a text: it has 12 words, (laughs) and some more of them at the end."
 

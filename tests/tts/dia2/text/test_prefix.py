@@ -18,16 +18,11 @@ from bench.dia2_verify.published import published_plan, words_to_entries
 from tests.paths import GOLDENS
 from tts import TextToSpeechError
 from tts.dia2.network import config_json
-from tts.dia2.text.prefix import (
-    Part,
-    Word,
-    frames_needed,
-    plan,
-    prefill_text,
-)
+from tts.dia2.text.prefix import Part, frames_needed, plan, prefill_text
 from tts.dia2.text.script import Entry, parse_script
 from tts.dia2.text.state_machine import StateMachine
 from tts.dia2.text.tokenizer import Tokenizer
+from tts.voices.word import Word
 
 SETS = ["a32", "b8", "c6"]
 TOKENIZERS = {name: Tokenizer.from_folder(GOLDENS / name / "tokenizer", 2) for name in SETS}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from tts.dia2.voices.voice import SUFFIX, Voice
 from tts.protocol import TextToSpeechError
+from tts.voices.voice import SUFFIX, Engine, Voice
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _SHOWN = 20
@@ -55,9 +55,12 @@ def find(name: str) -> Path:
     raise TextToSpeechError(f"there is no voice '{name}': {_hint(name, names())}")
 
 
-def load(name: str) -> Voice:
-    """Load a voice by its name, or from a path. Raises TextToSpeechError."""
-    return Voice.load(find(name))
+def load(name: str, engine: Engine | None = "dia2") -> Voice:
+    """Load a voice by its name, or from a path, for an engine (`Voice.load`).
+
+    Raises TextToSpeechError.
+    """
+    return Voice.load(find(name), engine)
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

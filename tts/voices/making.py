@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.dia2.text.prefix import Word
-from tts.dia2.voices.voice import Voice, signature
 from tts.protocol import TextToSpeechError
+from tts.voices.voice import NAMES, Engine, Voice, signature
+from tts.voices.word import Word
 
 if TYPE_CHECKING:
-    from tts.dia2.mimi.codec import Mimi
     from tts.dia2.result import Result
+    from tts.voices.codec import Codec
 
-LONGEST_S = 60.0
+LONGEST_S: Mapping[Engine, float] = {"dia2": 60.0, "dia": 20.0}
 SHORTEST_S = 1.0
-GOOD_S = (3.0, 20.0)
+GOOD_S: Mapping[Engine, tuple[float, float]] = {"dia2": (3.0, 20.0), "dia": (5.0, 10.0)}
 """Less does not say much about a voice; more takes time and leaves less room for the reply."""
 
 _LEAD = 2
 """Frames after a word's beginning at which a prompt takes it."""
 
-_TAIL_S = 0.6  # of silence after the last word, so that it is not cut, and the prompt can end
+_TAIL_S: Mapping[Engine, float] = {"dia2": 0.6, "dia": 0.1}
+"""Of silence after the last word, so that it is not cut, and the prompt can end."""
 _BEFORE_S, _AFTER_S = 0.1, 0.25  # kept around the sound
 _WINDOW_S = 0.02
 _SILENT = 0.003  # the loudest window of a silent recording: -50 dBFS
@@ -32,25 +33,26 @@ _BELOW = 0.01  # a window this much below the loudest is silence: -40 dB
 
 
 def from_result(
-    name: str, result: "Result", mimi: "Mimi", provenance: Mapping[str, str] | None = None
+    name: str, result: "Result", codec: "Codec", provenance: Mapping[str, str] | None = None
 ) -> Voice:
     """Make a voice from what the model said by itself, without a voice.
 
     A word's time is such that a prompt takes it just where the model took it up.
     Raises TextToSpeechError if no word was said, or so many that it took too long.
     """
-    rate = mimi.frame_rate
+    rate = codec.frame_rate
     seconds = len(result.waveform) / result.sample_rate
-    if seconds > LONGEST_S:
+    longest = LONGEST_S["dia2"]
+    if seconds > longest:
         raise TextToSpeechError(
-            f"it took {seconds:.0f} s to say that, the limit is {LONGEST_S:.0f} s: shorten the text"
+            f"it took {seconds:.0f} s to say that, the limit is {longest:.0f} s: shorten the text"
         )
     sound = _sound(result.waveform, result.sample_rate)
     if not result.words or sound is None:
         raise TextToSpeechError("the model said nothing: try another seed")
     steps = [round(at * rate) for _, at in result.words]
     early = max(0, _LEAD + 1 - steps[0])  # no prompt can take a word that soon: a bit of silence
-    silence = mimi.encode(np.zeros(early * mimi.frame_size, np.float32)).cpu().numpy()
+    silence = codec.encode(np.zeros(early * codec.frame_size, np.float32)).cpu().numpy()
     codes = np.concatenate((silence, result.audio_tokens), 1).astype(np.int32)
     starts = [(step + early - _LEAD) / rate for step in steps]
     end = max(starts[-1] + 1 / rate, sound[1] / result.sample_rate + early / rate)
@@ -58,10 +60,12 @@ def from_result(
         Word(text, start, stop)
         for (text, _), (start, stop) in zip(result.words, pairwise([*starts, end]), strict=True)
     )
-    return Voice(name, codes, words, signature(mimi), rate, provenance=dict(provenance or {}))
+    return Voice(name, codes, words, signature(codec), rate, provenance=dict(provenance or {}))
 
 
-def check_recording(pcm: NDArray[np.float32], sample_rate: int) -> list[str]:
+def check_recording(
+    pcm: NDArray[np.float32], sample_rate: int, engine: Engine = "dia2"
+) -> list[str]:
     """Say what is less than good about a recording, in sentences; nothing if all is well.
 
     Raises TextToSpeechError if no voice can be made from it: silence, too short, too long.
@@ -70,22 +74,17 @@ def check_recording(pcm: NDArray[np.float32], sample_rate: int) -> list[str]:
     if sound is None:
         raise TextToSpeechError("there is only silence in the recording: record it again, louder")
     seconds = (sound[1] - sound[0]) / sample_rate
-    if seconds > LONGEST_S:
+    least, most = GOOD_S[engine]
+    best = f"{least:.0f} to {most:.0f} s are best for {NAMES[engine]}"
+    if seconds > LONGEST_S[engine]:
         raise TextToSpeechError(
-            f"the recording is {seconds:.0f} s long, the limit is {LONGEST_S:.0f} s: "
-            f"{GOOD_S[0]:.0f} to {GOOD_S[1]:.0f} s are best"
+            f"the recording is {seconds:.0f} s long, the limit is {LONGEST_S[engine]:.0f} s: {best}"
         )
     if seconds < SHORTEST_S:
-        raise TextToSpeechError(
-            f"there are only {seconds:.1f} s of sound in the recording: "
-            f"{GOOD_S[0]:.0f} to {GOOD_S[1]:.0f} s are best"
-        )
+        raise TextToSpeechError(f"there are only {seconds:.1f} s of sound in the recording: {best}")
     warnings = []
-    if not GOOD_S[0] <= seconds <= GOOD_S[1]:
-        warnings.append(
-            f"the recording has {seconds:.1f} s of sound, "
-            f"{GOOD_S[0]:.0f} to {GOOD_S[1]:.0f} s are best"
-        )
+    if not least <= seconds <= most:
+        warnings.append(f"the recording has {seconds:.1f} s of sound, {best}")
     if sample_rate < 16_000:
         warnings.append(
             f"the recording has {sample_rate} Hz, and the voice will sound like a telephone: "
@@ -123,8 +122,10 @@ def from_recording(
     name: str,
     pcm: NDArray[np.float32],
     words: Sequence[Word],
-    mimi: "Mimi",
+    codec: "Codec",
     provenance: Mapping[str, str] | None = None,
+    *,
+    engine: Engine = "dia2",
 ) -> Voice:
     """Make a voice from a recording [n] at the codec's rate, as `trim` gives it, and its words.
 
@@ -133,13 +134,18 @@ def from_recording(
     """
     if not words:
         raise TextToSpeechError("there are no words in the recording: say a few sentences in it")
-    _check_words(words, len(pcm) / mimi.sample_rate)
-    missing = round((words[-1].end + _TAIL_S) * mimi.sample_rate) - len(pcm)
+    _check_words(words, len(pcm) / codec.sample_rate)
+    missing = round((words[-1].end + _TAIL_S[engine]) * codec.sample_rate) - len(pcm)
     wave = np.pad(pcm, (0, max(0, missing)))
-    codes = mimi.encode(wave).cpu().numpy().astype(np.int32)
-    words = tuple(words)
+    codes = codec.encode(wave).cpu().numpy().astype(np.int32)
     return Voice(
-        name, codes, words, signature(mimi), mimi.frame_rate, provenance=dict(provenance or {})
+        name,
+        codes,
+        tuple(words),
+        signature(codec),
+        codec.frame_rate,
+        provenance=dict(provenance or {}),
+        engine=engine,
     )
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, Json
 
-from tts.dia2.text.prefix import Word
 from tts.strict import Strict, check
+from tts.voices.word import Word
 
 
 class Said(Strict):

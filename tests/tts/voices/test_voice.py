@@ -22,12 +22,13 @@ from tts import TextToSpeechError
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network import config_json
 from tts.dia2.serving.prompt import prompt
-from tts.dia2.text.prefix import Part, Word, plan, prefill_text
+from tts.dia2.text.prefix import Part, plan, prefill_text
 from tts.dia2.text.state_machine import StateMachine
 from tts.dia2.text.tokenizer import Tokenizer
-from tts.dia2.voices import folder as voices
-from tts.dia2.voices.making import check_recording, from_recording, from_result, trim
-from tts.dia2.voices.voice import Voice
+from tts.voices import folder as voices
+from tts.voices.making import check_recording, from_recording, from_result, trim
+from tts.voices.voice import Voice
+from tts.voices.word import Word
 
 CLIP = AUDIO / "dia2_speaker_1.wav"
 

@@ -1,1 +1,0 @@
-"""Voices: prefixes that say what a speaker sounds like."""
