@@ -10,6 +10,9 @@ measured is when the agent speaks and when it does not:
 - interruption: in the middle of a long answer; is the agent softer, then silent, and how soon?
 - backchannel, noise (cough, keyboard, door, fan), no words (a laugh), side talk: the same, and
   the agent should go on;
+- steady noise (fan, hum, rain …), from before the question, switched on in the reply, in bursts:
+  the same, with `side_talk: hear`, or its level would decide; over noise: an interruption that
+  is 5 dB louder than one of them;
 - monologue, with an echo: nobody says anything; does the agent interrupt itself?
 
 Turns end by the words alone, or with an oracle besides that errs as often as Smart-Turn v3. An
@@ -55,23 +58,34 @@ def tasks(
         "interruption": scenes.interruptions,
         "backchannel": scenes.backchannels,
         "noise": scenes.noises,
+        "steady noise": scenes.steady_noises,
+        "over noise": scenes.over_noise,
         "no words": scenes.wordless,
         "side talk": scenes.side_talk,
     }
-    settings = [
-        Setting("words"),
-        *(Setting("smart_turn", seed=seed) for seed in range(SEEDS)),
-        *(Setting("words", echo) for echo in echoes),
-    ]
     for kind, make in sets.items():
-        for setting in settings:
-            # More draws of the oracle change nothing where it is not what matters.
-            if kind in kinds and (setting.seed == 0 or kind in ("turn", "pause")):
+        if kind in kinds:
+            for setting in _settings(kind, echoes):
                 yield from ((scene, setting) for scene in make()[:items])
     if "monologue" in kinds:
         for echo in echoes:
             setting = Setting("words", echo)
             yield from ((scene, setting) for scene in scenes.monologues(60 * minutes))
+
+
+def _settings(kind: str, echoes: Sequence[EchoPath]) -> list[Setting]:
+    """What a set is played with, where that may change what comes of it: each takes minutes."""
+    if kind == "steady noise":  # its level, below the user's, is not to decide
+        hear = (("interruption.side_talk", "hear"),)
+        return [Setting("words", partials=partials, config=hear) for partials in (True, False)]
+    if kind == "over noise":
+        return [Setting("words", partials=partials) for partials in (True, False)]
+    seeds = range(SEEDS if kind in ("turn", "pause") else 1)
+    return [
+        Setting("words"),
+        *(Setting("smart_turn", seed=seed) for seed in seeds),
+        *(Setting("words", echo) for echo in echoes),
+    ]
 
 
 def on_devices(todo: Sequence[Task]) -> list[Scored]:
@@ -133,7 +147,7 @@ def main() -> None:
     else:
         echoes = () if args.no_echo else ECHOES
         todo = list(tasks(args.sets, args.items, echoes, args.minutes))
-    todo = [(scene, replace(setting, config=config)) for scene, setting in todo]
+    todo = [(scene, replace(setting, config=setting.config + config)) for scene, setting in todo]
     if args.devices:
         scored = on_devices(todo)
     else:

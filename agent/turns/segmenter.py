@@ -34,6 +34,7 @@ from agent.turns.events import (
 from agent.turns.gathering import Gathering
 from agent.turns.side_talk import VoiceLevel
 from agent.turns.smart_turn import TurnModel
+from agent.turns.steady_noise import SteadyNoise
 from agent.turns.vad import SAMPLE_RATE, WINDOW, Vad
 
 STALLED = 1.0
@@ -85,6 +86,7 @@ class TurnSegmenter:
         self._intake = intake
         self._threshold = threshold
         self._report = report
+        self._noise = SteadyNoise()
         self._level = VoiceLevel()
         self._turn = _Latest(round(JUDGED * SAMPLE_RATE))
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE, "light")
@@ -151,8 +153,10 @@ class TurnSegmenter:
         probabilities = await self._vad.feed(self._window[:whole]) if whole else []
         # What others have judged since the last block may be enough by itself.
         await self._tell(self._detector.check(), send)
+        noise = self._noise.hear(self._window[: len(probabilities) * WINDOW])
+        voices = [0.0 if steady else p for p, steady in zip(probabilities, noise, strict=True)]
         # Window by window, however long the block: each is before, in or after a turn.
-        for voiced in probabilities:
+        for voiced in voices:
             window, self._window = self._window[:WINDOW], self._window[WINDOW:]
             await self._take(window, send)
             self._judged += WINDOW

@@ -46,14 +46,17 @@ class ScriptedStt:
     """Understands whatever is loud enough in what it is given, word by word.
 
     `words` are all that have been said so far, in seconds of the clock; sound comes `latency`
-    seconds after it was made.
+    seconds after it was made. Without `partials` it tells no words before the end.
     """
 
     sample_rate = RATE
 
-    def __init__(self, words: Callable[[], Sequence[Word]], latency: float = 0.0) -> None:
+    def __init__(
+        self, words: Callable[[], Sequence[Word]], latency: float = 0.0, *, partials: bool = True
+    ) -> None:
         self._words = words
         self._latency = latency
+        self._partials = partials
 
     async def load(self) -> None:
         """Nothing to load."""
@@ -64,15 +67,18 @@ class ScriptedStt:
     @asynccontextmanager
     async def listen(self) -> AsyncGenerator["ScriptedRecognition", None]:
         """One utterance."""
-        yield ScriptedRecognition(self._words, self._latency)
+        yield ScriptedRecognition(self._words, self._latency, partials=self._partials)
 
 
 class ScriptedRecognition:
     """What has been understood of one utterance."""
 
-    def __init__(self, words: Callable[[], Sequence[Word]], latency: float) -> None:
+    def __init__(
+        self, words: Callable[[], Sequence[Word]], latency: float, *, partials: bool
+    ) -> None:
         self._words = words
         self._latency = latency
+        self._partials = partials
         self._pcm = np.zeros(0, np.float32)
         self._start = 0.0
         self._told = ""
@@ -85,7 +91,7 @@ class ScriptedRecognition:
         # The latest block is of now, whatever was left out before it.
         self._start = anyio.current_time() - self._latency - len(self._pcm) / RATE
         transcript = self._understand(RECOGNISED)
-        if transcript.text == self._told:
+        if transcript.text == self._told or not self._partials:
             return None
         self._told = transcript.text
         return transcript

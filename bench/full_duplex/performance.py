@@ -28,19 +28,23 @@ from llm_adapters import Message
 class Setting:
     """What the scenes are played with: what judges the end of a turn, and the echo.
 
-    `config`: values of the agent's configuration by their dotted names, for tuning.
+    `partials`: the recogniser gives words while they are spoken. `config`: values of the agent's
+    configuration by their dotted names, for tuning.
     """
 
     judge: Literal["smart_turn", "words"]
     echo: EchoPath | None = None
     seed: int = 0
     devices: bool = False
+    partials: bool = True
     config: tuple[tuple[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
         """For tables."""
         name = f"{self.judge}, devices" if self.devices else self.judge
+        if not self.partials:
+            name += ", no partials"
         if self.echo is None:
             return name
         return f"{name}, echo {1000 * self.echo.delay:.0f} ms {self.echo.decibels:.0f} dB"
@@ -74,7 +78,7 @@ class Show:
         judge = Oracle(room.pause, f"{room.scene.kind} {room.scene.name} {setting.seed}")
         self.agent = Agent(
             _config(setting),
-            stt=ScriptedStt(lambda: room.words, latency),
+            stt=ScriptedStt(lambda: room.words, latency, partials=setting.partials),
             llm=ScriptedLlm(room.scene.answers),
             tts=self._tts,
             vad=vad,

@@ -1,22 +1,36 @@
 """The scenes: who makes which sound when, and what the agent is given to say."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, product
 from typing import Literal, get_args
 
 from bench.full_duplex import texts
 from bench.full_duplex.sounds import NOISES, VOCAL, noise
+from bench.full_duplex.steady import STEADY, steady
 from bench.full_duplex.voices import VOICES, Clip, murmur, pausing, speak
 
 Kind = Literal[
-    "turn", "pause", "interruption", "backchannel", "noise", "no words", "side talk", "monologue"
+    "turn",
+    "pause",
+    "interruption",
+    "backchannel",
+    "noise",
+    "steady noise",
+    "over noise",
+    "no words",
+    "side talk",
+    "monologue",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 USER = -26.0
 """The level of the user's speech at the microphone, in dBFS."""
 
+OVER_NOISE = 5.0
+"""Decibels by which a user is louder than a steady noise."""
+
+_BURSTS = (0.5, 0.7, 0.9, 0.5, 1.2, 0.9, 0.4, 0.6, 0.8)
 _STRETCHES = (1.0, 1.15, 0.95, 1.3)
 
 
@@ -113,6 +127,38 @@ def interruptions() -> list[Scene]:
 def noises() -> list[Scene]:
     """Something makes a noise, 10 or 20 dB below the user's voice."""
     return _noisy("noise", NOISES)
+
+
+def steady_noises() -> list[Scene]:
+    """A steady noise from before the question on, switched on in the reply, and in bursts."""
+    scenes = []
+    kinds = product(STEADY, (10, 20), ("before", "during", "bursts"))
+    for number, (name, below, when) in enumerate(kinds):
+        seconds = {"before": 15.0, "during": 6.0, "bursts": sum(_BURSTS)}[when]
+        bursts = _BURSTS if when == "bursts" else ()
+        sound = steady(name, number, seconds=seconds, level=USER - below, bursts=bursts)
+        trait = f"{name} {when} −{below} dB"
+        at = 0.1 if when == "before" else 1.5 + 0.25 * (number % 7)
+        scene = _disturbed("steady noise", number, sound, at=at, trait=trait)
+        scenes.append(_first(scene, Act(sound, at)) if when == "before" else scene)
+    return scenes
+
+
+def over_noise() -> list[Scene]:
+    """The user asks and interrupts while a steady noise is 5 dB softer than they are."""
+    scenes = []
+    for number, (name, scene) in enumerate(product(STEADY, interruptions()[::3])):
+        sound = steady(name, number, seconds=18, level=USER - OVER_NOISE)
+        noisy = _first(scene, Act(sound, 0.1), scene.acts[-1])
+        scenes.append(
+            replace(noisy, kind="over noise", name=f"{number:02d} {name} {scene.name}", trait=name)
+        )
+    return scenes
+
+
+def _first(scene: Scene, act: Act, *last: Act) -> Scene:
+    """The scene with another act before its question, and then only those given."""
+    return replace(scene, acts=(act, scene.acts[0], *last))
 
 
 def wordless() -> list[Scene]:

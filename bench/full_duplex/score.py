@@ -52,7 +52,7 @@ def score(performance: Performance) -> Score:
     match performance.scene.kind:
         case "pause" | "turn":
             return _turn(performance)
-        case "interruption":
+        case "interruption" | "over noise":
             return _interruption(performance)
         case _:
             return _disturbance(performance)
@@ -97,7 +97,7 @@ def _disturbance(performance: Performance) -> Score:
     rest = max(s.position + s.length for s in performance.heard if s.clip is sounding.clip)
     return Score(
         takeover=len(replies(performance.heard)) > 1,
-        duck=_since(begin, sounding.quieter_than(DUCKED, begin)) if act else None,
+        duck=_since(begin, sounding.quieter_than(DUCKED, begin)),
         stop=_since(begin, stop),
         stopped=stop is not None,
         lost=rest < len(sounding.clip.pcm) - _COMPLETE * RATE,
@@ -107,7 +107,7 @@ def _disturbance(performance: Performance) -> Score:
 
 def _disturbed(performance: Performance) -> tuple[Placed | None, Stretch | None]:
     """What disturbs the agent, if it came to that, and what the agent was saying then."""
-    if performance.scene.kind == "monologue":
+    if not any(act.in_reply for act in performance.scene.acts):
         return None, next(iter(performance.heard), None)
     act = next((p for p in performance.placed if p.act.in_reply), None)
     if act is None:

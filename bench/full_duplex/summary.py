@@ -168,6 +168,14 @@ _RESPONSE = (
     _Measure("response p95", "ms", _percentile("response", 95)),
 )
 
+_INTERRUPTED = (
+    _Measure("duck p50", "ms", _percentile("duck", 50), _soon(80)),
+    _Measure("duck p95", "ms", _percentile("duck", 95)),
+    _Measure("stop p50", "ms", _percentile("stop", 50), _soon(300)),
+    _Measure("stop p95", "ms", _percentile("stop", 95)),
+    *_RESPONSE,
+)
+
 _MEASURES: dict[Kind, tuple[_Measure, ...]] = {
     "turn": (
         _Measure("takeover", "%", _share("takeover")),
@@ -180,16 +188,14 @@ _MEASURES: dict[Kind, tuple[_Measure, ...]] = {
         _RESPONSE[1],
     ),
     "pause": (_Measure("takeover", "%", _share("takeover"), _pauses), *_RESPONSE),
-    "interruption": (
-        _Measure("takeover", "%", _share("takeover"), _interruptions),
-        _Measure("duck p50", "ms", _percentile("duck", 50), _soon(80)),
-        _Measure("duck p95", "ms", _percentile("duck", 95)),
-        _Measure("stop p50", "ms", _percentile("stop", 50), _soon(300)),
-        _Measure("stop p95", "ms", _percentile("stop", 95)),
-        *_RESPONSE,
+    "interruption": (_Measure("takeover", "%", _share("takeover"), _interruptions), *_INTERRUPTED),
+    "over noise": (
+        _Measure("takeover", "%", _share("takeover"), lambda _: _at_least(90)),
+        *_INTERRUPTED,
     ),
     "backchannel": _undisturbed(_dry(_at_most(0))),
     "noise": _undisturbed(_dry(_at_most(0))),
+    "steady noise": _undisturbed(_dry(_at_most(0))),
     "no words": (
         _Measure("stops", "", _count("stopped")),
         *_undisturbed(_dry(_at_most(0)))[1:],

@@ -251,3 +251,52 @@ async def test_the_level_of_the_voice_is_told_with_its_progress_and_its_end() ->
     levels = [each.level for each in items if isinstance(each, SpeechProgress | SpeechEnded)]
     assert len(levels) > 1
     assert levels == pytest.approx([-6.0] * len(levels), abs=0.5)
+
+
+def humming(stretches: list[tuple[float, bool]]) -> Any:
+    """A microphone with a steady hum that the detector takes for a voice; the rest is silence."""
+
+    async def microphone(_: Any, send: Any, /) -> None:
+        began = anyio.current_time()
+        at = 0
+        for seconds, on in stretches:
+            for _block in range(round(seconds / 0.02)):
+                await anyio.sleep_until(began + (at + 320) / 16000)
+                phase = 2 * np.pi * 150 * np.arange(at, at + 320) / 16000
+                hum = (0.5 + 0.1 * np.sin(phase) + 0.03 * np.sin(3 * phase)) * on
+                await send.send(Audio(hum.astype(np.float32), 16000, began + at / 16000))
+                at += 320
+
+    return microphone
+
+
+async def test_a_steady_noise_is_a_candidate_at_most_and_the_next_time_not_even_that() -> None:
+    items = await listen(humming([(0.5, False), (5, True), (1.2, False), (5, True), (1, False)]))
+    kinds = [type(item) for item in items if not isinstance(item, SpeechAudio)]
+    assert kinds[:2] == [SpeechCandidate, SpeechStarted]
+    assert SpeechProgress not in kinds  # less than what stops an agent
+    assert [SpeechPaused, SpeechEnded] == kinds[2:4]
+    assert SpeechStarted not in kinds[4:]
+
+
+async def test_a_noise_that_stays_does_not_keep_a_turn_from_ending() -> None:
+    """Nor does it resume one: it is heard before, in and after the turn."""
+
+    def voice(at: int) -> NDArray[np.float64]:
+        """Every 60 ms something else."""
+        time = np.arange(at, at + 320) / 16000
+        return 0.2 * np.sin(2 * np.pi * (300, 900, 1700, 500)[at // 960 % 4] * time)
+
+    async def microphone(_: Any, send: Any, /) -> None:
+        began = anyio.current_time()
+        for at in range(0, 5 * 16000, 320):
+            await anyio.sleep_until(began + (at + 320) / 16000)
+            phase = 2 * np.pi * 150 * np.arange(at, at + 320) / 16000
+            pcm = 0.5 + 0.03 * np.sin(phase) + (voice(at) if 32000 <= at < 48000 else 0)
+            await send.send(Audio(pcm.astype(np.float32), 16000, began + at / 16000))
+
+    began = anyio.current_time()
+    ended = [item for item in await listen(microphone) if isinstance(item, SpeechEnded)]
+    assert len(ended) == 2  # the noise's own beginning, and the turn
+    assert ended[1].start - began == pytest.approx(2.0, abs=0.07)
+    assert ended[1].stop - began == pytest.approx(3.0, abs=0.1)
