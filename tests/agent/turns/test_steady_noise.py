@@ -24,7 +24,7 @@ def seconds(length: float) -> int:
 
 
 def level(sound: NDArray[np.float64], decibels: float) -> Sound:
-    return (sound / sound.std() * 10 ** (decibels / 20)).astype(np.float32)
+    return np.asarray(sound / sound.std() * 10 ** (decibels / 20), np.float32)
 
 
 def hum(size: int, decibels: float = -36, hertz: float = 120) -> Sound:
@@ -49,7 +49,7 @@ def speech(name: str, decibels: float) -> Sound:
     pcm, rate = read_audio(AUDIO / f"{name}.wav")
     assert rate == RATE
     loud = np.abs(pcm) > 0.1 * np.abs(pcm).max()
-    return (pcm / pcm[loud].std() * 10 ** (decibels / 20)).astype(np.float32)
+    return np.asarray(pcm / pcm[loud].std() * 10 ** (decibels / 20), np.float32)
 
 
 def louder_than(pcm: Sound, decibels: float) -> NDArray[np.bool_]:
