@@ -1,22 +1,23 @@
 """The public model: a text in, speech out."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 import torch
 
+from tts.dia import memory
 from tts.dia.checkpoint import Checkpoint
 from tts.dia.codec.codec import Dac
+from tts.dia.graphs import Graphs, capture, new_stepper
 from tts.dia.network.config import DiaConfig
 from tts.dia.network.delays import Codes
 from tts.dia.network.model import Model
 from tts.dia.network.sampling import Sampling
 from tts.dia.network.tensors import open_weights
 from tts.dia.result import Result, Turn
-from tts.dia.stepper import Stepper
 from tts.dia.take import Take
 from tts.dia.tokenizer import TAGS, to_bytes
 from tts.extras import pip_install
@@ -31,10 +32,20 @@ LARGEST_SEED = (1 << 63) - 1
 class Dia:
     """Holds a loaded model and its codec. Blocking: it computes in the thread that calls it."""
 
-    def __init__(self, model: Model, codec: Dac, *, sampling: Sampling, source: str) -> None:
+    def __init__(
+        self,
+        model: Model,
+        codec: Dac,
+        *,
+        sampling: Sampling,
+        source: str,
+        graphs: Graphs | None = None,
+    ) -> None:
         self.config: DiaConfig = model.config
         self.model = model
         self.codec = codec
+        self.graphs = graphs
+        """The model's steps as captured graphs, on a GPU."""
         self.sampling = sampling
         """The checkpoint's own, if no other is wanted."""
         self.source = source
@@ -72,6 +83,9 @@ class Dia:
             raise TextToSpeechError("int8 weights are for a CPU and dtype float32")
         found = Checkpoint.find(source, dac=dac)
         weights = open_weights(found.weights, found.config, place, kind)
+        branches, small = 2 if guidance else 1, quantize == "int8"
+        wanted = memory.needed(found.config, kind, slots=slots, branches=branches, quantize=small)
+        memory.check(wanted, kind, place, slots=slots, quantize=small)
         try:
             model = Model(
                 found.config,
@@ -79,9 +93,10 @@ class Dia:
                 device=place,
                 dtype=kind,
                 slots=slots,
-                branches=2 if guidance else 1,
-                quantize=quantize == "int8",
+                branches=branches,
+                quantize=small,
             )
+            graphs = capture(model)
             codec = Dac.load(found.dac, place)
         except ImportError as error:
             install = pip_install("parley-voice[dia]")
@@ -90,7 +105,7 @@ class Dia:
             reason = str(error).partition("\n")[0]
             raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error
         cls._check_codec(found.config, codec, found.dac)
-        return cls(model, codec, sampling=found.sampling, source=str(source))
+        return cls(model, codec, sampling=found.sampling, source=str(source), graphs=graphs)
 
     def generate(
         self,
@@ -155,14 +170,14 @@ class Dia:
             longest=longest,
         )
 
-    def frames(self, take: Take) -> Iterator[Codes]:
+    def frames(self, take: Take) -> Generator[Codes]:
         """Step a take to its end; each step gives the frames it completes, [0 or more, codebooks].
 
         Whoever closes the iterator ends the take. Raises TextToSpeechError if somebody else uses
         the model.
         """
         with self.exclusively():
-            stepper = Stepper(self.model)
+            stepper = new_stepper(self.model, self.graphs)
             slot = stepper.admit(take)
             try:
                 while not take.finished:

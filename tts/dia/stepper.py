@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tts.dia.network.model import CHUNK, Model
@@ -93,18 +94,31 @@ class Stepper:
         rows = take.grid[start : min(take.row, start + CHUNK)]
         if not len(rows):
             return False
-        self.model.prefill(slot, self._tensor(rows), logits=False)
+        known = torch.from_numpy(rows.astype(np.int64)).to(self.model.device)
+        self.model.prefill(slot, known, logits=False)
         return True
 
     def _advance(self, active: list[bool]) -> None:
         """Step the active slots."""
+        drawn = self._draw(active)
+        for slot, take in self._chosen(active):
+            take.write(drawn[slot].astype(np.int32))
+
+    def _draw(self, active: list[bool]) -> NDArray[np.int64]:
+        """The next columns [slots, codebooks] of the active slots."""
+        device = self.model.device
+        logits = self.model.step(self._columns(active).to(device), active)
+        drawn: NDArray[np.int64] = (
+            self.sampler.sample(logits, self._steps().to(device)).cpu().numpy()
+        )
+        return drawn
+
+    def _columns(self, active: list[bool]) -> Tensor:
+        """What the active slots are fed, [slots, codebooks]."""
         columns = np.zeros((len(active), self.model.config.codebooks), np.int64)
         for slot, take in self._chosen(active):
             columns[slot] = take.grid[take.row]
-        logits = self.model.step(self._tensor(columns), active)
-        drawn = self.sampler.sample(logits, self._steps()).cpu().numpy().astype(np.int32)
-        for slot, take in self._chosen(active):
-            take.write(drawn[slot])
+        return torch.from_numpy(columns)
 
     def _chosen(self, slots: list[bool]) -> Iterator[tuple[int, Take]]:
         """The takes in the chosen slots, each with its slot."""
@@ -114,7 +128,4 @@ class Stepper:
 
     def _steps(self) -> Tensor:
         """Each slot's steps since its start, which number its draws."""
-        return self._tensor(np.array([take.step if take else 0 for take in self.takes]))
-
-    def _tensor(self, array: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> Tensor:
-        return torch.from_numpy(array.astype(np.int64)).to(self.model.device)
+        return torch.tensor([take.step if take else 0 for take in self.takes])

@@ -1,13 +1,24 @@
 """CUDA graphs: what a function does to tensors that stay where they are, to be launched as one."""
 
-from collections.abc import Callable
-from typing import Any
+import logging
+import sys
+import time
+from collections.abc import Callable, Sized
+from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Graph = Callable[[], object]
+Progress = Callable[[int, int], None]
+"""Is told how many graphs are captured, and how many there are."""
+Captured = TypeVar("Captured", bound=Sized)
+
 WARM_UPS = 2  # PyTorch chooses its kernels, and takes their working memory, in the first calls
+
+
+_log = logging.getLogger(__name__)
 
 
 class Capture:
@@ -24,7 +35,7 @@ class Capture:
             # Working memory is shared, and found again, by stream.
             self._stream = self._cuda.Stream(device)
 
-    def __call__(self, run: Callable[[], object]) -> Callable[[], object]:
+    def __call__(self, run: Graph) -> Graph:
         """Call a function a few times, and capture it: what replays it.
 
         Nobody else may be using the tensors. Raises RuntimeError.
@@ -47,7 +58,7 @@ class Capture:
                 finally:
                     graph.capture_end()
             cuda.current_stream().wait_stream(stream)
-        replay: Callable[[], object] = graph.replay
+        replay: Graph = graph.replay
         return replay
 
 
@@ -79,3 +90,38 @@ def synchronize(tensor: Tensor) -> None:
     """Wait until all that was launched on a tensor's device has been done."""
     if tensor.is_cuda:
         torch.cuda.current_stream(tensor.device).synchronize()
+
+
+def capture_all(
+    name: str, device: torch.device, make: Callable[[Progress], Captured]
+) -> Captured | None:
+    """Capture a model's graphs, if it is on a GPU; if that fails, warn, and give None.
+
+    `name` is the model's, for messages.
+    """
+    if device.type != "cuda":
+        return None
+
+    def show(done: int, count: int) -> None:
+        """A line on the terminal, as downloads have it: with many slots it takes a while."""
+        if sys.stderr.isatty():
+            end = "\n" if done == count else ""
+            print(f"\r{name}: {done} of {count} CUDA graphs captured", end=end, file=sys.stderr)
+
+    begun = time.monotonic()
+    try:
+        graphs = make(show)
+    except RuntimeError as error:  # PyTorch's own: no memory, a driver that cannot
+        reason = str(error).partition("\n")[0]
+        _log.warning(
+            "%s runs without CUDA graphs, several times slower: they cannot be captured (%s); "
+            "if memory is short, use fewer slots",
+            name,
+            reason,
+        )
+        return None
+    else:
+        _log.info("%s: captured %d graphs in %.1f s", name, len(graphs), time.monotonic() - begun)
+        return graphs
+    finally:
+        torch.cuda.empty_cache()  # what only the first calls took

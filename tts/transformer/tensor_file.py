@@ -18,6 +18,10 @@ from tts.hub import fetch
 from tts.protocol import TextToSpeechError
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_CONVERT = (
+    "if it is from somebody you trust, `from safetensors.torch import save_file; "
+    "save_file(torch.load(FILE, weights_only=True), 'model.safetensors')` converts it"
+)
 SHOWN = 4  # names of tensors in a message
 HEADER_LIMIT = 2 << 20  # bytes; that of the published 2B has some 200 KB
 LARGE = 1 << 20  # bytes of a tensor after which freed memory is given back
@@ -164,7 +168,7 @@ def pickle_beside(path: Path) -> str:
     with suppress(OSError):
         for other in sorted(path.parent.iterdir()):
             if other.suffix in PICKLES:
-                return f" ({other.name} is a pickle file, which is never loaded)"
+                return f" ({other.name} is a pickle file, which is never loaded: {_CONVERT})"
     return ""
 
 

@@ -106,6 +106,12 @@ class Model:
         view.commit()
         return self.decoder.logits(hidden)
 
+    def blank(self) -> None:
+        """Make numbers of all that a mask will hide: it is still multiplied by nought."""
+        for each in (self.cache, self.texts):
+            each.keys.zero_()
+            each.values.zero_()
+
     @property
     def spans(self) -> list[int]:
         """How many entries of the cache a `fixed_step` may look at: those worth a graph each."""

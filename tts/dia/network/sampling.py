@@ -15,6 +15,7 @@ from torch import Tensor
 from tts.dia.network.config import DiaConfig
 from tts.protocol import TextToSpeechError
 from tts.transformer.draws import pick
+from tts.transformer.kv_cache import is_static
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Sampling:
 class Sampler:
     """The settings and random numbers of every slot, on the device."""
 
-    def __init__(self, config: DiaConfig, slots: int, device: torch.device) -> None:
+    def __init__(
+        self, config: DiaConfig, slots: int, device: torch.device, *, fixed: bool | None = None
+    ) -> None:
+        """`fixed`: shapes do not depend on settings, as a graph wants it; so always on a GPU."""
         self.eos, vocabulary = config.eos, config.audio_vocab
         self.vocabulary = vocabulary
         self.slots = torch.arange(slots, device=device)
@@ -60,8 +64,8 @@ class Sampler:
         self.forbidden = torch.zeros((config.codebooks, vocabulary), device=device)
         self.forbidden[0, self.eos + 1 :] = -math.inf
         self.forbidden[1:, self.eos :] = -math.inf
-        # How many candidates there are at most, on the host. In a graph it must not change.
-        self._fixed = device.type != "cpu"
+        self._fixed = is_static(device) if fixed is None else fixed
+        # How many candidates there are at most, on the host.
         self._most = [vocabulary if self._fixed else 1] * slots
 
     def assign(self, slot: int, sampling: Sampling, uniforms: Tensor) -> None:

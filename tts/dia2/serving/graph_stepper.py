@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tts.dia2.fast.gpu.graphs import Graph, Graphs, Inputs, inputs
+from tts.dia2.fast.gpu.graphs import Graphs, Inputs, inputs
 from tts.dia2.network.model import Model
 from tts.dia2.serving.stepper import Stepper
+from tts.transformer.capture import Graph
 
 Numbers = NDArray[np.int64]
 

@@ -10,10 +10,6 @@ There is a graph for every number of slots and for every length of the cache tha
 one for; all are captured at once.
 """
 
-import logging
-import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
@@ -24,12 +20,9 @@ from torch import Tensor
 
 from tts.dia2.network.model import Model
 from tts.dia2.network.sampling import Sampler
-from tts.transformer.capture import Capture, PinnedBuffer
+from tts.transformer.capture import Capture, Graph, PinnedBuffer, Progress, capture_all
 from tts.transformer.kv_cache import doubling
 
-_log = logging.getLogger(__name__)
-
-Graph = Callable[[], object]
 T = TypeVar("T", Tensor, NDArray[np.int64])
 
 
@@ -76,7 +69,7 @@ class Graphs:
         self,
         model: Model,
         sampler: Sampler | None = None,
-        progress: Callable[[int, int], None] = lambda _done, _all: None,
+        progress: Progress = lambda _done, _all: None,
     ) -> None:
         """Captures all of them; every slot must be free. A `sampler` must look at no value.
 
@@ -143,29 +136,4 @@ class Graphs:
 
 def capture(model: Model) -> Graphs | None:
     """Capture a model's graphs, if it is on a GPU; if that fails, warn, and give None."""
-    if model.device.type != "cuda":
-        return None
-    begun = time.monotonic()
-    try:
-        graphs = Graphs(model, progress=_show)
-    except RuntimeError as error:  # PyTorch's own: no memory, a driver that cannot
-        reason = str(error).partition("\n")[0]
-        _log.warning(
-            "Dia2 runs without CUDA graphs, several times slower: they cannot be captured (%s); "
-            "if memory is short, use fewer slots",
-            reason,
-        )
-        return None
-    else:
-        seconds = time.monotonic() - begun
-        _log.info("Dia2: captured %d graphs in %.1f s", len(graphs), seconds)
-        return graphs
-    finally:
-        torch.cuda.empty_cache()  # what only the first calls took
-
-
-def _show(done: int, count: int) -> None:
-    """A line on the terminal, as downloads have it: with many slots it takes a while."""
-    if sys.stderr.isatty():
-        end = "\n" if done == count else ""
-        print(f"\rDia2: {done} of {count} CUDA graphs captured", end=end, file=sys.stderr)
+    return capture_all("Dia2", model.device, lambda progress: Graphs(model, progress=progress))

@@ -1,0 +1,251 @@
+"""Dia: milliseconds a step beside Transformers' in the same run, host cost, memory of loading.
+
+    python -m bench.dia [--only step|host|load ...] [--device cpu|cuda] [--rounds N] [--steps N]
+                        [--size full|mid] [--json FILE]
+
+`step`: the real dimensions with random weights, guidance on; Parley's int8 (on a GPU bfloat16, as
+a graph) and Transformers' `generate` in bfloat16, turn and turn about, medians of each and of their
+ratio. Needs Transformers and 8 GB. Real time is 11.6 ms a step.
+`host`: the real depth with tiny widths, one thread: what a step costs beside its arithmetic.
+`load`: the most memory that loading takes (`VmHWM`), in a process that does nothing else, against
+the files' size; `--size full` writes 6.5 GB to the disk for that.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.dia2_load import memory
+from tts.dia.graphs import capture, new_stepper
+from tts.dia.network.config import DiaConfig
+from tts.dia.network.model import Model
+from tts.dia.network.sampling import Sampling
+from tts.dia.network.tensors import places
+from tts.dia.take import Take
+from tts.transformer.weights import Weights
+
+FRAME = 512 / 44.1  # ms
+BARS = {"step": 2.2, "host": 4.0, "load": 1.15}
+TEXT = b"\x01 Dia makes whole dialogues, and they are heard meanwhile. \x02 Are they? (laughs)"
+SAMPLING = Sampling()
+
+
+class RandomWeights(Weights):
+    """The tensors of a model, each made when it is asked for."""
+
+    def __init__(self, config: DiaConfig, device: torch.device, dtype: torch.dtype) -> None:
+        self._places, self._device, self._dtype = places(config), device, dtype
+
+    def __getitem__(self, name: str) -> Tensor:
+        shape = self._places[name].shape
+        if len(shape) == 1:
+            return torch.ones(shape, device=self._device)
+        made = torch.empty(shape, device=self._device, dtype=self._dtype)
+        return made.normal_(std=shape[1] ** -0.5)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def published() -> DiaConfig:
+    """The dimensions of Dia 1.6B."""
+    return DiaConfig.from_json({})
+
+
+def tiny() -> DiaConfig:
+    """The same depth with tiny widths."""
+    config = published()
+    return replace(
+        config,
+        encoder=replace(config.encoder, width=32, hidden=64, heads=4, kv_heads=4, head_dim=8),
+        decoder=replace(config.decoder, width=32, hidden=64, heads=4, kv_heads=1, head_dim=8),
+        cross=replace(config.cross, heads=4, kv_heads=4, head_dim=8),
+    )
+
+
+def random_model(config: DiaConfig, device: torch.device, *, quantize: bool = False) -> Model:
+    """A network with random weights, in what it speaks in on its device."""
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    weights = RandomWeights(config, device, dtype)
+    return Model(config, weights, device=device, dtype=dtype, quantize=quantize)
+
+
+def our_steps(model: Model) -> Callable[[int], list[float]]:
+    """What makes so many steps of one take, and says what each took, in ms."""
+    graphs = capture(model)
+
+    def run(steps: int) -> list[float]:
+        stepper = new_stepper(model, graphs)
+        slot = stepper.admit(Take(model.config, TEXT, sampling=SAMPLING))
+        stepper.step()  # the text is encoded with the first
+        took = []
+        for _ in range(steps):
+            begun = time.perf_counter()
+            stepper.step()
+            took.append(1000 * (time.perf_counter() - begun))
+        stepper.release(slot)
+        return took
+
+    return run
+
+
+def their_steps(device: torch.device) -> Callable[[int], list[float]]:
+    """The same for Transformers' `generate`, with random weights in bfloat16."""
+    import transformers
+
+    theirs: Any = transformers
+    theirs.logging.set_verbosity_error()
+    made = theirs.DiaForConditionalGeneration._from_config(theirs.DiaConfig(), dtype=torch.bfloat16)
+    model = made.to(device).eval()
+    config = published()
+    rows = torch.full((1, 1 + config.max_delay, config.codebooks), config.pad)
+    for codebook, lag in enumerate(config.delays):
+        rows[:, : 1 + lag, codebook] = config.bos
+    given = {
+        "input_ids": torch.tensor([list(TEXT)], device=device),
+        "decoder_input_ids": rows.to(device),
+        "decoder_attention_mask": torch.ones(rows.shape[:2], dtype=torch.int64, device=device),
+    }
+    settings = {
+        "do_sample": True,
+        "guidance_scale": SAMPLING.scale,
+        "temperature": SAMPLING.temperature,
+        "top_k": SAMPLING.top_k,
+        "top_p": SAMPLING.top_p,
+        "bos_token_id": config.bos,
+        "eos_token_id": config.eos,
+        "pad_token_id": config.pad,
+    }
+    times: list[float] = []
+    model.register_forward_pre_hook(lambda *_: times.append(time.perf_counter()))
+
+    def run(steps: int) -> list[float]:
+        times.clear()
+        model.generate(**given, **settings, max_new_tokens=steps + 2)
+        # The first is the prefill's.
+        return [1000 * (b - a) for a, b in pairwise(times[1:])]
+
+    return run
+
+
+def bench_step(options: argparse.Namespace) -> dict[str, float]:
+    """Both in turn; the ratio is that of each turn's medians."""
+    device = torch.device(options.device)
+    ours = our_steps(random_model(published(), device, quantize=device.type == "cpu"))
+    theirs = their_steps(device)
+    ours(2)
+    theirs(2)
+    pairs = [
+        (statistics.median(ours(options.steps)), statistics.median(theirs(options.steps)))
+        for _ in range(options.rounds)
+    ]
+    ratio = statistics.median(b / a for a, b in pairs)
+    mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
+    kind = "int8" if device.type == "cpu" else "bfloat16, graph"
+    print(f"step: Parley ({kind}) {mine:.1f} ms, Transformers (bfloat16) {other:.1f} ms: ", end="")
+    print(f"{ratio:.2f} times (bar: {BARS['step']}); real time is {FRAME:.1f} ms", flush=True)
+    return {"ours": mine, "theirs": other, "step": ratio}
+
+
+def bench_host(options: argparse.Namespace) -> dict[str, float]:
+    """Tiny widths, one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    run = our_steps(random_model(tiny(), torch.device(options.device)))
+    run(20)
+    took = statistics.median(run(max(200, options.steps)))
+    torch.set_num_threads(threads)
+    print(f"host: {took:.2f} ms a step (bar: {BARS['host']:.0f})", flush=True)
+    return {"host": took}
+
+
+_SAVE = "import sys; from pathlib import Path; from bench.dia import save; "
+_SAVE += "save(Path(sys.argv[1]), sys.argv[2])"
+_LOAD = "import sys; from bench.dia import peak; print(peak(sys.argv[1]))"
+
+
+def save(folder: Path, size: str) -> None:
+    """Write a checkpoint with random weights; `mid` is a quarter as deep."""
+    from safetensors.torch import save_file
+
+    layers = {"full": (12, 18), "mid": (3, 4)}[size]
+    said = {
+        "model_type": "dia",
+        "encoder_config": {"num_hidden_layers": layers[0]},
+        "decoder_config": {"num_hidden_layers": layers[1]},
+    }
+    (folder / "config.json").write_text(json.dumps(said))
+    config = DiaConfig.from_json(said)
+    weights = RandomWeights(config, torch.device("cpu"), torch.float32)
+    save_file(dict(weights), folder / "model.safetensors")
+
+
+def peak(folder: str) -> int:
+    """Load a model and say the most bytes that were in memory at a time."""
+    from bench.dia2_bare import without_pydantic
+    from tts.dia.network.config_json import read
+    from tts.dia.network.tensors import open_weights
+    from tts.transformer.tensor_file import TensorFile
+
+    without_pydantic()
+    config, path = read(Path(folder) / "config.json"), Path(folder) / "model.safetensors"
+    device = torch.device("cpu")
+    model = Model(config, open_weights(TensorFile(path), config, device, torch.float32))
+    assert model.slots
+    return memory("VmHWM")
+
+
+def bench_load(options: argparse.Namespace) -> dict[str, float]:
+    """A process of its own writes the files, another one loads them."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", _SAVE, folder, options.size], check=True)
+        weights = (Path(folder) / "model.safetensors").stat().st_size
+        done = subprocess.run(
+            [sys.executable, "-c", _LOAD, folder], check=True, capture_output=True, text=True
+        )
+    most = int(done.stdout)
+    print(f"load: weights {weights >> 20} MiB, peak {most >> 20} MiB: ", end="")
+    print(f"{most / weights:.3f} times (bar: {BARS['load']})", flush=True)
+    return {"load": most / weights}
+
+
+PARTS = {"step": bench_step, "host": bench_host, "load": bench_load}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=12, help="of each in a round")
+    parser.add_argument("--size", choices=("full", "mid"), default="full", help="of what is loaded")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
+    found: dict[str, float] = {}
+    with torch.inference_mode():
+        for part in options.only:
+            found.update(PARTS[part](options))
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
