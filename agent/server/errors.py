@@ -28,7 +28,8 @@ class ApiError(ParleyError):
 
     def body(self) -> dict[str, Any]:
         """Return the error as the body of an answer."""
-        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        ours = self.status >= 500 or self.status == 429
+        kind = "server_error" if ours else "invalid_request_error"
         error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
         return {"error": error}
 
@@ -40,10 +41,11 @@ class ApiError(ParleyError):
 class ServerBusyError(ApiError):
     """There is no room for one more now; whoever talks is not disturbed."""
 
-    def __init__(self, what: str, retry_s: int = 5) -> None:
+    def __init__(self, what: str, *, status: int = 503, retry_s: int = 5) -> None:
+        """`status` is 429 for a request, which clients try again by themselves."""
         message = f"{what}; try again in {retry_s} s"
         headers = {"Retry-After": str(retry_s)}
-        super().__init__(message, status=503, code="server_busy", headers=headers)
+        super().__init__(message, status=status, code="server_busy", headers=headers)
 
 
 async def on_api_error(_: Request, error: Exception) -> JSONResponse:

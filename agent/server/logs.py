@@ -41,6 +41,7 @@ TOLD = (
 """The events that are logged."""
 WORDS = ("text", "heard", "unheard", "message")
 """Their fields that are, or may quote, what is said."""
+REFUSED = "ASGI callable returned without completing handshake."
 LEVELS = {ErrorEvent: logging.ERROR, WarningEvent: logging.WARNING}
 
 
@@ -51,6 +52,11 @@ def log_event(session: str, event: Event, *, words: bool) -> None:
     fields = {k: v for k, v in event.record().items() if k != "type" and (words or k not in WORDS)}
     extra = {"session": session, "fields": fields}
     log.log(LEVELS.get(type(event), logging.INFO), event.type, extra=extra)
+
+
+def no_refusal(record: logging.LogRecord) -> bool:
+    """Whether it is worth a line: uvicorn takes a WebSocket that was refused for an error."""
+    return record.getMessage() != REFUSED
 
 
 class JsonFormatter(logging.Formatter):
@@ -83,6 +89,7 @@ def logging_to_stderr(*, words: bool) -> Iterator[None]:
     """Write the logs of the server and of its HTTP library to stderr for the block."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(words=words))
+    handler.addFilter(no_refusal)
     loggers = {"parley": logging.INFO, "uvicorn": logging.WARNING, "asyncio": logging.ERROR}
     for name, level in loggers.items():
         logger = logging.getLogger(name)

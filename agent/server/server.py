@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("parley.server")
 
+REQUESTS = ("speech", "transcription", "studio")
+"""Kinds of sessions that are one request and its answer."""
+
 
 @dataclass(slots=True, eq=False)
 class Session:
@@ -94,13 +97,14 @@ class Server:
                 await engine.aclose()
 
     @contextmanager
-    def session(self, kind: str) -> Iterator[Session]:
-        """Count one more session until the block ends.
+    def session(self, kind: str, *, speaks: bool = False) -> Iterator[Session]:
+        """Count one more session until the block ends; `speaks`: in the agent's voice.
 
-        Raises ApiError: nothing is loaded yet, the server is about to stop, or it is full.
+        Raises ApiError: nothing is loaded yet, the server is about to stop, or it is full, as it is
+        for one that speaks when others have all of the voice's slots.
         """
         try:
-            self._need_room()
+            self._need_room(429 if kind in REQUESTS else 503, speaks=speaks)
         except ApiError as error:
             self.metrics.refused.labels(error.code).inc()
             raise
@@ -135,7 +139,7 @@ class Server:
 
         return report
 
-    def _need_room(self) -> None:
+    def _need_room(self, status: int, *, speaks: bool) -> None:
         if not self.loaded.is_set():
             reason = self.problem or "the models are being loaded"
             headers = {"Retry-After": "2"}
@@ -144,7 +148,16 @@ class Server:
             raise ServerBusyError("the server is about to stop")
         if len(self.sessions) >= self.settings.sessions:
             limit = self.settings.sessions
-            raise ServerBusyError(f"there are {limit} conversations already (server.sessions)")
+            message = f"there are {limit} conversations already (server.sessions)"
+            raise ServerBusyError(message, status=status)
+        if speaks and isinstance(self.agent.tts, SlottedSpeech):
+            voice = self.agent.tts.occupancy()
+            # One that waits has found none free: it may speak fewer at a time than it has slots.
+            if voice.waiting or 0 < voice.slots <= voice.speaking:
+                message = (
+                    f"the voice speaks in {voice.speaking} conversations, and has no slot free"
+                )
+                raise ServerBusyError(message, status=status)
 
     async def drain(self, seconds: float) -> None:
         """Take nobody new, tell who is there, and let them end within `seconds`."""

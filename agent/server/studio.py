@@ -139,10 +139,11 @@ class Studio:
     async def _rendered(self, script: Script) -> AsyncGenerator[bytes, None]:
         """The samples of a script, as bytes. Raises ApiError."""
         if self._busy:
-            raise ServerBusyError("another script is being rendered")
+            raise ServerBusyError("another script is being rendered", status=429)
         self._busy = True
         try:
-            with self._server.session("studio") as session:
+            speaks = isinstance(self._server.agent.tts, ScriptedSpeech)  # and not one of our own
+            with self._server.session("studio", speaks=speaks) as session:
                 engine = await self._engine()
                 options = {"cfg": script.cfg, "temperature": script.temperature}
                 opened = partial(engine.open_script, script.voices, seed=script.seed, **options)

@@ -78,7 +78,7 @@ def voice_of(server: Server, name: str) -> TextToSpeech:
 async def _encoded(server: Server, wanted: SpeechRequest) -> AsyncGenerator[bytes, None]:
     """The file, as it comes to be; closed, it ends the speech. Raises ApiError."""
     encoder: Encoder | None = None
-    with server.session("speech") as session:
+    with server.session("speech", speaks=True) as session:
         voice = voice_of(server, wanted.voice_name)
         try:
             async with voice.open() as utterance, anyio.create_task_group() as tasks:

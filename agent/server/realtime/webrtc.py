@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from agent.errors import ParleyError
 from agent.events import Event, Report, nobody
 from agent.guards.foreign import describe
-from agent.server.errors import ApiError
+from agent.server.errors import ApiError, ServerBusyError
 from agent.server.realtime.beta import BetaShape
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.gathering import gather_at
@@ -108,7 +108,7 @@ class Call:
         """
         rate, folder = self._server.agent.tts.sample_rate, self._server.settings.record
         with (
-            self._server.session("call") as counted,
+            self._server.session("call", speaks=True) as counted,
             recorded(folder, counted.id, rate, counted.report) as self.session.recording,
         ):
             self._report = counted.report
@@ -146,7 +146,7 @@ class Call:
                     gather_at(peer, settings.ports, settings.webrtc_address)
                     await peer.setLocalDescription(await peer.createAnswer())
         except ParleyError as error:
-            raise ApiError(str(error), status=503, code="server_busy") from None
+            raise ServerBusyError(str(error)) from None
         except Exception as error:  # noqa: BLE001  (the package raises anything for what is no SDP)
             message = f"the offer is no SDP that can be answered ({describe(error):.200})"
             raise ApiError(message, code="invalid_offer") from None

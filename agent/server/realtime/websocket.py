@@ -68,7 +68,7 @@ async def serve(server: Server, socket: WebSocket) -> None:
     try:
         rate = server.agent.tts.sample_rate
         with (
-            server.session("realtime") as counted,
+            server.session("realtime", speaks=kind == "realtime") as counted,
             recorded(server.settings.record, counted.id, rate, counted.report) as recording,
         ):
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)

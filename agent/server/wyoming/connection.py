@@ -56,6 +56,7 @@ class _Job:
 
     work: Callable[[], Awaitable[None]]
     takes: AbstractContextManager[object] = field(default_factory=nullcontext)
+    speaks: bool = False
 
 
 class Connection:
@@ -145,7 +146,8 @@ class Connection:
     async def _begin_text(self, voice: SynthesizeVoice | None) -> None:
         self._end_text()
         self._text = Text(TEXT)
-        await self._start(partial(self._speak_as_written, self._text, voice), self._text)
+        speak = partial(self._speak_as_written, self._text, voice)
+        await self._start(speak, self._text, speaks=True)
 
     def _end_text(self) -> None:
         if self._text is not None:
@@ -162,7 +164,7 @@ class Connection:
         whole = Text(TEXT)
         whole.add(words)
         whole.end()
-        await self._start(partial(self._speak, whole, given.voice), whole)
+        await self._start(partial(self._speak, whole, given.voice), whole, speaks=True)
 
     async def _on_question(self, question: Transcript) -> None:
         question.text = checked(question.text, TEXT)
@@ -172,9 +174,11 @@ class Connection:
         self,
         work: Callable[[], Awaitable[None]],
         takes: AbstractContextManager[object] | None = None,
+        *,
+        speaks: bool = False,
     ) -> None:
         """Have a request done once those before it have been; until then nothing more is read."""
-        job = _Job(work, takes or nullcontext())
+        job = _Job(work, takes or nullcontext(), speaks)
         try:
             await self._jobs.send(job)
         except BaseException:
@@ -199,7 +203,7 @@ class Connection:
         try:
             with anyio.move_on_after(LOADING):
                 await self._server.loaded.wait()
-            with self._server.session("wyoming") as session:
+            with self._server.session("wyoming", speaks=job.speaks) as session:
                 try:
                     await job.work()
                 except Exception as error:

@@ -11,6 +11,7 @@ import numpy as np
 import openai
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from websockets.exceptions import InvalidStatus
 
 from agent.agent import Agent
 from agent.audio.wav import wav_header
@@ -32,7 +33,7 @@ from agent.events import (
 )
 from agent.guards.secrets import learn
 from agent.server.errors import ApiError
-from agent.server.logs import JsonFormatter
+from agent.server.logs import JsonFormatter, logging_to_stderr
 from agent.server.running import Place, running
 from agent.server.security import Keys
 from agent.server.server import Server
@@ -325,3 +326,13 @@ async def test_a_voice_that_cannot_say_how_busy_it_is_spoils_no_metrics() -> Non
         status, _, text = await get(f"{address}metrics")
     assert status == 200
     assert b"parley_voice_slots 0.0" in text
+
+
+async def test_who_is_refused_is_no_error_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    server = Server(an_agent(), Keys(("a-key-that-is-long-enough",)))
+    with logging_to_stderr(words=False):
+        async with running(server, Place(port=0)) as address:
+            with pytest.raises(InvalidStatus):
+                async with raw(address.removeprefix("http://").rstrip("/")):
+                    pass
+    assert capsys.readouterr().err == ""
