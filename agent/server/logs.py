@@ -86,11 +86,16 @@ class JsonFormatter(logging.Formatter):
 
 @contextmanager
 def logging_to_stderr(*, words: bool) -> Iterator[None]:
-    """Write the logs of the server and of its HTTP library to stderr for the block."""
+    """Write the logs of the server and of its libraries to stderr for the block."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(words=words))
     handler.addFilter(no_refusal)
-    loggers = {"parley": logging.INFO, "uvicorn": logging.WARNING, "asyncio": logging.ERROR}
+    loggers = {
+        "parley": logging.INFO,
+        "uvicorn": logging.WARNING,
+        "opentelemetry": logging.WARNING,  # such as a collector that is away
+        "asyncio": logging.ERROR,
+    }
     for name, level in loggers.items():
         logger = logging.getLogger(name)
         logger.setLevel(level)

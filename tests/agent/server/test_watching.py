@@ -336,3 +336,11 @@ async def test_who_is_refused_is_no_error_in_the_log(capsys: pytest.CaptureFixtu
                 async with raw(address.removeprefix("http://").rstrip("/")):
                     pass
     assert capsys.readouterr().err == ""
+
+
+def test_a_collector_that_is_away_is_a_line_like_all_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with logging_to_stderr(words=False):
+        logging.getLogger("opentelemetry.exporter").warning("no collector at %s", "localhost")
+    assert json.loads(capsys.readouterr().err)["message"] == "no collector at localhost"
