@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,20 @@ def with_devices(config: "Config", mic: str | None, speaker: str | None) -> "Con
         if device is not None
     }
     return config.model_copy(update=changes)
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """Add where a server listens: --host, --port, --tls-cert, --tls-key."""
+    parser.add_argument("--host", default="127.0.0.1", help="the address (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=whole(0, 65535),
+        default=8765,
+        metavar="N",
+        help="0 for any (default: %(default)s)",
+    )
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="a certificate, for https")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:

@@ -1,16 +1,17 @@
 """A server that runs: its socket, its certificate, and an end in which replies end."""
 
+import errno
 import logging
 import socket
-import ssl
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio
 import uvicorn
 
+from agent.doctor.certificate import problem
+from agent.doctor.checks_server import Address
 from agent.errors import ConfigError
 from agent.server.app import create_app
 from agent.server.security import is_loopback
@@ -18,6 +19,11 @@ from agent.server.server import ServeError, Server
 
 DRAIN = 6.0
 """Seconds that replies have to end in when the server is asked to stop."""
+HINTS = {
+    errno.EADDRINUSE: "is another server there? --port chooses another",
+    errno.EACCES: "ports below 1024 are the administrator's; --port chooses another",
+}
+"""What to do where one cannot listen."""
 PING = 20.0
 """Seconds between a WebSocket's pings, and until its answer must have come."""
 MAX_MESSAGE = 24 << 20
@@ -25,13 +31,8 @@ MAX_MESSAGE = 24 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a server listens: port 0 is any that is free; with a certificate it speaks TLS."""
-
-    host: str = "127.0.0.1"
-    port: int = 8765
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
+class Place(Address):
+    """The address of a server that is to run."""
 
     def address(self, port: int) -> str:
         """Return the address of the page."""
@@ -43,16 +44,9 @@ class Place:
         """Raise ConfigError if the certificate and its key are not one that can be used."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("a certificate needs its key: give both of --tls-cert and --tls-key")
-        if self.tls_cert is None:
-            return
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            # A password cannot be asked for: an empty one fails at once.
-            context.load_cert_chain(self.tls_cert, self.tls_key, password=lambda: "")
-        except OSError as error:  # ssl's errors are of this kind, too
-            reason = error.strerror or getattr(error, "reason", None) or error
-            what = f"{self.tls_cert} and {self.tls_key}"
-            raise ConfigError(f"{what} are no certificate and its key ({reason})") from None
+        told = problem(self.tls_cert, self.tls_key) if self.tls_cert and self.tls_key else ""
+        if told:
+            raise ConfigError(told)
 
 
 def listen(place: Place) -> socket.socket:
@@ -72,9 +66,9 @@ def listen(place: Place) -> socket.socket:
     except (OSError, OverflowError, UnicodeError) as error:
         where = f"{place.host} port {place.port}"
         reason = getattr(error, "strerror", None) or error
-        raise ServeError(
-            f"cannot listen at {where} ({reason}): is another server there? --port chooses another"
-        ) from None
+        hint = HINTS.get(error.errno or 0) if isinstance(error, OSError) else None
+        hint = hint or "--host is an address of this computer"
+        raise ServeError(f"cannot listen at {where} ({reason}): {hint}") from None
     opened.setblocking(False)
     return opened
 

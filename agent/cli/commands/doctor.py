@@ -2,7 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
+
+from agent.cli.options import add_address
 
 if TYPE_CHECKING:
     from agent.doctor.finding import Finding
@@ -14,6 +17,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", metavar="CONFIG", help="a YAML file, or the name of a preset"
     )
+    add_address(parser)
     parser.set_defaults(run=run)
 
 
@@ -22,10 +26,14 @@ def run(args: argparse.Namespace) -> int:
     from agent.cli import ending
     from agent.config.load import Config, load_config, locate, place_name
     from agent.doctor.checks import OF_ENGINES, OF_MACHINE, examine
+    from agent.doctor.checks_server import Address, server
     from agent.doctor.finding import Finding
     from agent.errors import ConfigError
 
-    checks = [*OF_MACHINE, *OF_ENGINES]
+    address = Address(host=args.host, port=args.port, tls_cert=args.tls_cert, tls_key=args.tls_key)
+    serving = partial(server, address=address)
+    machine = [serving if check is server else check for check in OF_MACHINE]
+    checks = [*machine, *OF_ENGINES]
     try:
         place = locate(args.config)
         config = load_config(args.config)
@@ -33,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         findings = [Finding("missing", "config", line) for line in str(error).split("\n")]
         # What the engines need is unknown; the machine can be looked at all the same.
-        config, checks = Config(), [*OF_MACHINE]
+        config, checks = Config(), machine
     findings += ending.run(examine, config, checks)
     print("\n".join(lines(findings)))
     missing = sum(finding.state == "missing" for finding in findings)

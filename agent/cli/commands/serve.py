@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli import ending
-from agent.cli.options import whole
+from agent.cli.options import add_address, whole
 from agent.errors import ConfigError, ParleyError
 from tts.extras import NAME, pip_install
 
@@ -24,16 +24,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", help="a YAML file or a preset's name (default: yours, else offline)"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="the address (default: %(default)s)")
-    parser.add_argument(
-        "--port",
-        type=whole(0, 65535),
-        default=8765,
-        metavar="N",
-        help="0 for any (default: %(default)s)",
-    )
-    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="a certificate, for https")
-    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
+    add_address(parser)
     parser.add_argument(
         "--wyoming",
         type=_address,
@@ -104,6 +95,7 @@ async def _serve(
 
     from agent.agent import Agent
     from agent.cli.console import SafeConsole
+    from agent.doctor.certificate import examine
     from agent.server.logs import logging_to_stderr
     from agent.server.running import Place, running
     from agent.server.security import Keys, is_loopback
@@ -118,6 +110,11 @@ async def _serve(
         console.print("INSECURE: whoever reaches this computer can talk to the agent: no key")
     if wyoming is not None and not is_loopback(wyoming[0]):
         console.print("INSECURE: whoever reaches the Wyoming port can use it: it has no keys")
+    if place.tls_cert is not None and place.tls_key is not None:
+        place.check()
+        for finding in examine(place.tls_cert, place.tls_key, place.host):
+            if finding.state != "ok":
+                console.print(f"certificate: {finding.detail}: {finding.fix}")
     try:
         async with AsyncExitStack() as stack:
             stack.enter_context(logging_to_stderr(words=config.server.log_words))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from agent.server import running as module
 from agent.server.errors import ApiError
 from agent.server.running import Place, listen, running
 from agent.server.server import ServeError, Server
+from tests.agent.doctor.test_checks_server import make
 from tests.paths import ROOT
 from tests.processes import ended
 
@@ -150,6 +152,37 @@ def test_what_it_does_not_start_with(
 ) -> None:
     assert main(["serve", *arguments]) == 1
     assert told in capfd.readouterr().err
+
+
+def test_one_clear_line_for_what_it_cannot_start_with(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A port in use, a certificate that does not fit, one that has expired, no language model."""
+
+    def told(*arguments: str) -> str:
+        assert main(["serve", "--port", "0", *arguments]) == 1
+        error = capfd.readouterr().err
+        assert error.startswith("parley: ")
+        assert error.count("\n") == 1
+        return error
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert "is another server there? --port chooses another" in told("--port", port)
+        assert "choose another port for Wyoming" in told("--wyoming", port)
+        (tmp_path / "other").mkdir()
+        _, key = make(tmp_path)
+        other, _ = make(tmp_path / "other", end=datetime.now(UTC) - timedelta(hours=1))
+        files = ["--tls-cert", str(other), "--tls-key", str(key)]
+        assert "it is the key of another certificate" in told(*files)
+        files = ["--tls-cert", str(other), "--tls-key", str(other.with_name("key.pem"))]
+        assert main(["serve", "--port", port, *files]) == 1
+        assert "has expired" in capfd.readouterr().out
+    told("--host", "192.0.2.1", "--insecure").index("--host is an address of this computer")
+    without = tmp_path / "without.yaml"
+    without.write_text("llm: {adapter: openai, model: gpt-x}\n")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert "OpenAI needs an API key" in told(str(without))
 
 
 @pytest.mark.realtime
