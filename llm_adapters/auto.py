@@ -10,9 +10,11 @@ from llm_adapters.discover import SERVERS, Server, discover
 from llm_adapters.openai.adapter import MaxTokens, OpenAI, Temperature
 from llm_adapters.openai.client import NO_KEY
 from llm_adapters.protocol import (
+    AS_CONFIGURED,
     PATIENCE,
     LanguageModelError,
     Message,
+    ModelOptions,
     Notice,
     ReplyItem,
     ToolSpec,
@@ -87,12 +89,20 @@ class Auto:
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises LanguageModelError."""
+        async with aclosing(self.reply_with(messages, tools, AS_CONFIGURED)) as reply:
+            async for item in reply:
+                yield item
+
+    async def reply_with(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], options: ModelOptions
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """As the adapter `openai` does. Raises LanguageModelError."""
         await self.load()
         assert self._llm is not None
         if self._notice is not None:
             notice, self._notice = self._notice, None
             yield notice
-        async with aclosing(self._llm.reply(messages, tools)) as reply:
+        async with aclosing(self._llm.reply_with(messages, tools, options)) as reply:
             async for item in reply:
                 yield item
 

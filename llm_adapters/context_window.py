@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from llm_adapters.protocol import Message, ToolSpec
+from llm_adapters.protocol import Message, ToolSpec, Truncation
 
 BYTES_PER_TOKEN = 3.5
 """UTF-8 bytes: English has about four and a half, German four, Chinese three; better too few."""
@@ -21,6 +21,9 @@ LONG = 300
 """Tokens, a minute of speech: what is not longer is not shortened while turns can be left out."""
 SHORTEST = 32
 """Tokens that are kept of every message of the last turn."""
+
+
+USUAL = Truncation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,19 @@ def estimate_tool_tokens(tools: Sequence[ToolSpec]) -> int:
     return sum(MESSAGE_TOKENS + round(len(text) / BYTES_PER_TOKEN) for text in texts)
 
 
-def fit(messages: Sequence[Message], window: int) -> Fitted:
-    """Make `messages` cost `window` tokens or less.
+def fit(messages: Sequence[Message], window: int, truncation: Truncation = USUAL) -> Fitted:
+    """Make `messages` cost `window` tokens or less, and no more than `truncation` has it.
 
     The system messages at the beginning are always kept, and the last turn, if shortened. A turn
     is left out whole, its tool calls with their results. More is left out at a time than is
-    needed, half a window: what is sent begins alike for many turns, so that a server's prompt
-    cache holds.
+    needed, half a window as a rule: what is sent begins alike for many turns, so that a server's
+    prompt cache holds.
     """
     start = next((i for i, m in enumerate(messages) if m.role != "system"), len(messages))
     system, rest = messages[:start], messages[start:]
     room = window - sum(estimate_tokens(message) for message in system)
+    if truncation.limit is not None:
+        room = min(room, truncation.limit)
     costs = [estimate_tokens(message) for message in rest]
     if sum(costs) <= room:
         return Fitted(tuple(messages), system=start)
@@ -67,7 +72,7 @@ def fit(messages: Sequence[Message], window: int) -> Fitted:
         shortened = [shorten(m, most) if c > most else m for m, c in zip(rest, costs, strict=True)]
         if sum(map(estimate_tokens, shortened)) <= room:
             return Fitted((*system, *shortened), system=start)
-    cut = _cut(shortened, room)
+    cut = _cut(shortened, room, truncation.keep)
     last = shortened[cut:]
     while sum(map(estimate_tokens, last)) > room and most > SHORTEST:
         most = max(SHORTEST, most // 2)
@@ -75,11 +80,11 @@ def fit(messages: Sequence[Message], window: int) -> Fitted:
     return Fitted((*system, *last), tuple(rest[:cut]), system=start)
 
 
-def _cut(rest: Sequence[Message], room: int) -> int:
+def _cut(rest: Sequence[Message], room: int, keep: float) -> int:
     """Where the turns begin that are kept."""
     before = [0, *accumulate(estimate_tokens(message) for message in rest)]  # index: tokens so far
     excess = before[-1] - room
-    step = max(1, room // 2)
+    step = max(1, round(room * (1 - keep)))
     least = -(-excess // step) * step
     turns = [i for i, message in enumerate(rest) if message.role == "user"]
     return next((i for i in turns if before[i] >= least), turns[-1] if turns else 0)

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import anyio
 
 from llm_adapters.protocol import (
+    AS_CONFIGURED,
     PATIENCE,
+    ContextTooLongError,
     FailsFast,
     KeepsTime,
     LanguageModel,
     LanguageModelError,
     Message,
+    ModelOptions,
     Notice,
     ReplyItem,
     Summarises,
@@ -20,6 +23,7 @@ from llm_adapters.protocol import (
     ToolCall,
     ToolSpec,
     WarmsUp,
+    reply_with,
 )
 
 COOLDOWN = 30.0
@@ -119,11 +123,19 @@ class Fallback:
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises the last one's LanguageModelError."""
+        async with aclosing(self.reply_with(messages, tools, AS_CONFIGURED)) as reply:
+            async for item in reply:
+                yield item
+
+    async def reply_with(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], options: ModelOptions
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """As `reply`, in this way by those that take any. One that is too small is not broken."""
         order = self._order()
         for breaker in order:
             begun = False
             try:
-                async with aclosing(breaker.llm.reply(messages, tools)) as reply:
+                async with aclosing(reply_with(breaker.llm, messages, tools, options)) as reply:
                     async for item in reply:
                         if not begun and isinstance(item, TextDelta | ToolCall):
                             begun = True
@@ -131,7 +143,8 @@ class Fallback:
                                 yield notice
                         yield item
             except LanguageModelError as error:
-                breaker.trip(error)
+                if not isinstance(error, ContextTooLongError):
+                    breaker.trip(error)
                 if begun or breaker is order[-1]:
                     raise
             else:

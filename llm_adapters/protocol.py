@@ -12,8 +12,8 @@ An adapter is a class with the three methods of `LanguageModel`. In plain words:
 - Whatever computes runs in a worker thread or a process, never on the event loop.
 - What goes wrong is raised as `LanguageModelError`, with a message that says what to do.
 
-Parley waits `PATIENCE` seconds for the first word of a reply. `WarmsUp`, `FailsFast`, `KeepsTime`
-and `Summarises` are what an adapter can do besides. It is registered by one line in
+Parley waits `PATIENCE` seconds for the first word of a reply. `WarmsUp`, `FailsFast`, `KeepsTime`,
+`Summarises` and `TakesOptions` are what an adapter can do besides. It is registered by one line in
 `llm_adapters.ADAPTERS`, or as an entry point of group `parley.llm`.
 """
 
@@ -28,6 +28,10 @@ prompt of some thousand tokens on a laptop's processor in half of that."""
 
 class LanguageModelError(Exception):
     """A language model cannot be reached or failed; the message says what to do."""
+
+
+class ContextTooLongError(LanguageModelError):
+    """A conversation is longer than the model takes, and nothing of it may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,38 @@ class Notice:
     level: Literal["info", "warning"] = "warning"
 
 
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+"""How much a model thinks before it answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncation:
+    """What becomes of a conversation that is too long: its oldest turns are left out.
+
+    As much is kept then as is the share `keep` of what there may be, so that what is sent begins
+    alike for many turns. `limit`: tokens of the conversation without its system messages and tools;
+    None for what the model takes.
+    """
+
+    keep: float = 0.5
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """How one reply is wanted; None and what is not given are as the adapter is configured."""
+
+    effort: Effort | None = None
+    truncation: Truncation | None = Truncation()
+    """None: nothing is left out, it is a ContextTooLongError."""
+    parallel_calls: bool = True
+    """Whether several tools may be called at once."""
+
+
+AS_CONFIGURED = ModelOptions()
+"""Nothing else is wanted."""
+
+
 ReplyItem: TypeAlias = TextDelta | ToolCall | Usage | Notice
 """What a reply is made of. Text is spoken as it comes; the tool calls are complete when given."""
 
@@ -111,6 +147,31 @@ class LanguageModel(Protocol):
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises LanguageModelError; closing it cancels it."""
+
+
+@runtime_checkable
+class TakesOptions(Protocol):
+    """A language model of which one reply can be wanted otherwise than it was configured."""
+
+    def reply_with(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], options: ModelOptions
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """As `LanguageModel.reply`, in this way. What the model does not know is told by a Notice.
+
+        Raises ContextTooLongError where nothing may be left out and all of it is too much.
+        """
+
+
+def reply_with(
+    llm: LanguageModel,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSpec],
+    options: ModelOptions,
+) -> AsyncGenerator[ReplyItem, None]:
+    """Stream an answer as `options` have it, where the model takes any."""
+    if isinstance(llm, TakesOptions):
+        return llm.reply_with(messages, tools, options)
+    return llm.reply(messages, tools)
 
 
 @runtime_checkable

@@ -116,12 +116,14 @@ class ReplyCost:
 class ReplyMade:
     """All of it has been made, and given to whoever plays it.
 
-    `failure`: what failed; `cut`: it was as long as it may be.
+    `failure`: what failed; `cut`: it was as long as it may be; `too_long`: the conversation was,
+    which is what failed.
     """
 
     reply: int
     failure: str = ""
     cut: bool = False
+    too_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from agent.events import Event, NoticeEvent, WarningEvent, nobody
 from agent.tools import Toolbox
 from agent.tools.confirmation import Question
 from llm_adapters import (
+    AS_CONFIGURED,
     LanguageModel,
     LanguageModelError,
     Message,
+    ModelOptions,
     Notice,
     Summarises,
     TextDelta,
@@ -24,6 +26,7 @@ from llm_adapters import (
     ToolSpec,
     Usage,
     WarmsUp,
+    reply_with,
 )
 
 MUST_CALL = "Your next step has to be a call of one of your functions: make it now."
@@ -116,12 +119,14 @@ class Generation:
         cost: Callable[[Usage], None] = nobody,
         longest: int | None = None,
         must_call: bool = False,
+        options: ModelOptions = AS_CONFIGURED,
     ) -> None:
         """`messages` end with the user's; `waiting` is told when tools begin to take long.
 
         `others` are tools that somebody else runs: `called` is told of their calls, with which it
         ends. `cost` is told what a request cost. After `longest` fragments it is cut. It
         `must_call` a tool first: a model that does not is asked twice, and then left its words.
+        `options` are for a model that takes any.
         """
         self.cut = False
         """Whether it ended because it was as long as it may be."""
@@ -130,6 +135,7 @@ class Generation:
         self._cost = cost
         self._left = longest
         self._must_call = must_call
+        self._options = options
         self._ended = False  # with a call that somebody else answers
         self._llm = llm
         self._asked = tuple(messages)
@@ -227,7 +233,8 @@ class Generation:
         most = max(most, CALLS if self._others else 0)
         tools = (*(t for t in own if t.name not in self._others), *self._others.values())
         asked = demanding(self._asked, demand) if demand and tools else self._asked
-        async with aclosing(self._llm.reply((*asked, *told), tools)) as reply:
+        answer = reply_with(self._llm, (*asked, *told), tools, self._options)
+        async with aclosing(answer) as reply:
             async for item in reply:
                 match item:
                     case TextDelta():

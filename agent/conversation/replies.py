@@ -22,7 +22,7 @@ from agent.conversation.reply import Reply
 from agent.conversation.request import ReplyOptions, Request
 from agent.events import ErrorEvent, Event, Hearing, nobody
 from agent.tools import Toolbox
-from llm_adapters import LanguageModel, Message, ToolCall, Usage
+from llm_adapters import AS_CONFIGURED, LanguageModel, Message, ToolCall, Usage
 from tts import ConversationalSpeech, Multilingual, SpokenTurn, TextToSpeech
 
 MUTE = 3
@@ -277,6 +277,7 @@ class Replies:
             cost=partial(self._cost, number),
             longest=options.longest,
             must_call=bool(options.must_call),
+            options=options.model or AS_CONFIGURED,
         )
 
     def _begin(

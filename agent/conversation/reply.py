@@ -44,7 +44,7 @@ from agent.events import (
     nobody,
 )
 from agent.guards.foreign import only
-from llm_adapters import LanguageModelError, ToolCall
+from llm_adapters import ContextTooLongError, LanguageModelError, ToolCall
 from tts import ConversationalSpeech, SpokenWord, TextToSpeech, TextToSpeechError, Utterance
 from tts.spoken_text import SpokenText
 
@@ -100,6 +100,7 @@ class Reply:
         self.watch = Stopwatch()
         self.tokens = 0  # fragments that the model gave
         self.failure = ""  # what an engine said that failed
+        self._too_long = False  # because the conversation is
         self.handed_over: tuple[ToolCall, ...] = ()  # calls that somebody else answers
         self._calls: tuple[ToolCall, ...] = ()  # that are still to be handed over
         self.mute = False  # there were words, and no sound came of them
@@ -172,7 +173,8 @@ class Reply:
                     complete = await self._speak_or_apologise()
                     self._all_spoken = True
                     self.hand_over()
-                    self._report(ReplyMade(self.number, self.failure, self.source.cut))
+                    made = self.number, self.failure, self.source.cut, self._too_long
+                    self._report(ReplyMade(*made))
                     await self.track.drain()
                     await self.committed.wait()
                     tasks.cancel_scope.cancel()
@@ -345,6 +347,7 @@ class Reply:
     def _fail(self, stage: str, error: Exception) -> None:
         cause = only(error)
         self.failure = f"{stage}: {cause}"
+        self._too_long = isinstance(cause, ContextTooLongError)
         self._report(ErrorEvent(stage, type(cause).__name__, str(cause), recovered=True))
 
     def _report(self, event: Event | Activity) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import anyio
 
-from llm_adapters import Message, ToolSpec
+from llm_adapters import Message, ModelOptions, ToolSpec
 from tts import TextToSpeech
 
 
@@ -27,10 +27,21 @@ class ReplyOptions:
     """Whether there is a voice at all, or text alone."""
     longest: int | None = None
     """Fragments of the language model's after which the reply is cut short."""
+    model: ModelOptions | None = None
+    """What the language model is asked for besides, if it takes any."""
 
     def over(self, other: "ReplyOptions") -> "ReplyOptions":
         """These options, where they say nothing those of `other`."""
-        names = ("instructions", "tools", "own_tools", "must_call", "voice", "speaks", "longest")
+        names = (
+            "instructions",
+            "tools",
+            "own_tools",
+            "must_call",
+            "voice",
+            "speaks",
+            "longest",
+            "model",
+        )
         unsaid = {name: getattr(other, name) for name in names if getattr(self, name) is None}
         return replace(self, **unsaid)
 

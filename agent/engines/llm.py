@@ -11,19 +11,23 @@ from anyio.lowlevel import checkpoint
 from agent.engines.border import Border
 from agent.guards.text import ValidText, valid
 from llm_adapters import (
+    AS_CONFIGURED,
     PATIENCE,
     FailsFast,
     LanguageModel,
     LanguageModelError,
     Message,
+    ModelOptions,
     Notice,
     ReplyItem,
     Summarises,
+    TakesOptions,
     TextDelta,
     ToolCall,
     ToolSpec,
     Usage,
     WarmsUp,
+    reply_with,
 )
 
 FAST = 10.0
@@ -39,6 +43,9 @@ class GuardedLanguageModel:
 
     warm_up: Callable[[Sequence[Message], Sequence[ToolSpec]], Awaitable[None]]
     summarise: Callable[[], Awaitable[None]]
+    reply_with: Callable[
+        [Sequence[Message], Sequence[ToolSpec], ModelOptions], AsyncGenerator[ReplyItem, None]
+    ]
 
     def __init__(self, llm: LanguageModel) -> None:
         self._llm = llm
@@ -49,6 +56,8 @@ class GuardedLanguageModel:
             self.warm_up = self._warm_up
         if isinstance(llm, Summarises):
             self.summarise = self._summarise
+        if isinstance(llm, TakesOptions):
+            self.reply_with = self._reply
 
     @property
     def patience(self) -> float:
@@ -69,15 +78,18 @@ class GuardedLanguageModel:
         """Close it; what fails is told."""
         await self._border.aclose()
 
-    async def reply(
+    def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
         """Stream the answer to `messages`. Raises LanguageModelError, also when it hangs."""
+        return self._reply(messages, tools, AS_CONFIGURED)
+
+    async def _reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], options: ModelOptions
+    ) -> AsyncGenerator[ReplyItem, None]:
         text = ValidText()
-        async with self._border.use(lambda: aclosing(self._llm.reply(messages, tools))) as (
-            items,
-            use,
-        ):
+        answer = partial(reply_with, self._llm, messages, tools, options)
+        async with self._border.use(lambda: aclosing(answer())) as (items, use):
             limit, spent = self.patience, 0.0
             while True:
                 began = anyio.current_time()

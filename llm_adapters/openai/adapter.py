@@ -17,8 +17,10 @@ from llm_adapters.openai.request import Request
 from llm_adapters.openai.stream import DRAIN, BadReplyError, Delta, DeltaReader, body_errors, parse
 from llm_adapters.openai.summary import TOKENS
 from llm_adapters.protocol import (
+    AS_CONFIGURED,
     LanguageModelError,
     Message,
+    ModelOptions,
     Notice,
     ReplyItem,
     TextDelta,
@@ -187,10 +189,19 @@ class OpenAI:
         A failure that may pass is tried again, but only before the first fragment: nothing is
         ever said twice. Raises LanguageModelError.
         """
+        async with aclosing(self.reply_with(messages, tools, AS_CONFIGURED)) as reply:
+            async for item in reply:
+                yield item
+
+    async def reply_with(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], options: ModelOptions
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """As `reply`, in this way. Raises ContextTooLongError, too."""
         await self.load()
         while self._notices:
             yield self._notices.pop(0)
-        async with aclosing(self._reply(messages, tools, self._first_token_timeout)) as reply:
+        timeout = self._first_token_timeout
+        async with aclosing(self._reply(messages, tools, timeout, options)) as reply:
             async for item in reply:
                 yield item
 
@@ -199,6 +210,7 @@ class OpenAI:
         messages: Sequence[Message],
         tools: Sequence[ToolSpec],
         timeout: float,
+        options: ModelOptions = AS_CONFIGURED,
         *,
         longest: int | None = None,
     ) -> AsyncGenerator[ReplyItem, None]:
@@ -209,7 +221,7 @@ class OpenAI:
         notices: dict[str, Notice] = {}  # told with the reply that they are about
         while True:
             begun = False
-            body = self._request.body(messages, tools, longest=longest)
+            body = self._request.body(messages, tools, options, longest=longest)
             size = self._request.size
             try:
                 async with aclosing(self._attempt(body, timeout)) as items:
@@ -223,8 +235,9 @@ class OpenAI:
             except RequestError as error:
                 if begun:
                     raise
-                less = self._request.relent(error.refusal, size, tools=bool(tools))
-                if less is None and not guessed and not error.passes:
+                less = self._request.relent(error.refusal, size, options, tools=bool(tools))
+                whole = options.truncation is None
+                if less is None and not (guessed or whole or error.passes):
                     less = self._request.guess(error.refusal, size)
                     guessed = less is not None
                 if less is None:

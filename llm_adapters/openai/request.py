@@ -8,7 +8,15 @@ from typing import Any
 from llm_adapters.context_window import estimate_tokens, estimate_tool_tokens, fit
 from llm_adapters.openai.refusal import Refusal
 from llm_adapters.openai.summary import Summary
-from llm_adapters.protocol import Message, Notice, ToolSpec
+from llm_adapters.protocol import (
+    AS_CONFIGURED,
+    ContextTooLongError,
+    Message,
+    ModelOptions,
+    Notice,
+    ToolSpec,
+    Truncation,
+)
 
 SMALLEST_CONTEXT = 256
 """Tokens below which a request is not cut any further."""
@@ -35,12 +43,20 @@ class Request:
     _without: set[str] = field(default_factory=set)
 
     def body(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, longest: int | None = None
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        options: ModelOptions = AS_CONFIGURED,
+        *,
+        longest: int | None = None,
     ) -> dict[str, Any]:
-        """The arguments of a streamed chat completion of at most `longest` tokens."""
+        """The arguments of a streamed chat completion of at most `longest` tokens.
+
+        Raises ContextTooLongError.
+        """
         tools = () if "tools" in self._without else tools
         tool_tokens = estimate_tool_tokens(tools)
-        shown = self.summary.insert(fit(messages, self.context - tool_tokens))
+        shown = self._shown(messages, self.context - tool_tokens, options.truncation)
         self.size = tool_tokens + sum(map(estimate_tokens, shown))
         body: dict[str, Any] = {
             "model": self.model,
@@ -53,6 +69,10 @@ class Request:
             body["extra_body"] = dict(self.extra)
         if tools:
             body["tools"] = [_tool(tool) for tool in tools]
+            if not options.parallel_calls and "parallel_tool_calls" not in self._without:
+                body["parallel_tool_calls"] = False
+        if options.effort is not None and _effort(options) not in self._without:
+            body["reasoning_effort"] = options.effort
         if self.temperature is not None:
             body["temperature"] = self.temperature
         if (longest := longest or self.max_tokens) is not None:
@@ -60,14 +80,41 @@ class Request:
             body["max_completion_tokens" if self.is_openai else "max_tokens"] = longest
         return body
 
-    def relent(self, refusal: Refusal, size: int, *, tools: bool) -> Notice | None:
+    def _shown(
+        self, messages: Sequence[Message], window: int, truncation: Truncation | None
+    ) -> Sequence[Message]:
+        if truncation is not None:
+            return self.summary.insert(fit(messages, window, truncation))
+        if (size := sum(map(estimate_tokens, messages))) > window:
+            raise ContextTooLongError(
+                f"the conversation has about {size} tokens, and {self.model} takes {window} "
+                "(llm.context): nothing of it may be left out"
+            )
+        return messages
+
+    def relent(
+        self, refusal: Refusal, size: int, options: ModelOptions = AS_CONFIGURED, *, tools: bool
+    ) -> Notice | None:
         """Ask for less, after a `refusal`; None if that is not what it is about.
 
-        `size`: tokens of what was refused; `tools`: whether there were any in it.
+        `size`: tokens of what was refused; `tools`: whether there were any in it. Raises
+        ContextTooLongError.
         """
         if "stream_options" in refusal.words and "stream_options" not in self._without:
             self._without.add("stream_options")
             return Notice("llm.no_usage", f"{self.model} does not count its tokens for us")
+        if "parallel_tool_calls" in refusal.words and "parallel_tool_calls" not in self._without:
+            self._without.add("parallel_tool_calls")
+            return Notice("llm.parallel_calls", f"{self.model} calls as many tools as it likes")
+        if "reasoning_effort" in refusal.words and _effort(options) not in self._without:
+            self._without.add(_effort(options))
+            message = f"{self.model} takes no reasoning effort {options.effort} ({refusal.words})"
+            return Notice("llm.effort", message)
+        if refusal.too_long and options.truncation is None:
+            raise ContextTooLongError(
+                f"the conversation is too long for {self.model} ({refusal.words}): nothing of it "
+                "may be left out"
+            )
         if refusal.too_long:
             return self._shorten(size) if size > SMALLEST_CONTEXT else None
         if tools and refusal.about_tools and "tools" not in self._without:
@@ -88,6 +135,10 @@ class Request:
             f"the conversation is too long for {self.model}: it is shown {self.context} "
             "tokens of it from now on (llm.context)",
         )
+
+
+def _effort(options: ModelOptions) -> str:
+    return f"reasoning_effort={options.effort}"
 
 
 def _message(message: Message) -> dict[str, Any]:

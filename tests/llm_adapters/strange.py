@@ -156,6 +156,17 @@ async def toolless(x: Exchange) -> None:
         await BEHAVIOURS["good"](x)
 
 
+async def unreasoning(x: Exchange) -> None:
+    """Takes no effort but a low one, and tells not how many tools it calls."""
+    if x.body.get("reasoning_effort") not in (None, "low"):
+        message = "Unsupported value: 'reasoning_effort' does not support that with this model."
+        await x.fail(400, message)
+    elif "parallel_tool_calls" in x.body:
+        await x.fail(400, "Unrecognized request argument supplied: parallel_tool_calls")
+    else:
+        await BEHAVIOURS["good"](x)
+
+
 async def forgetful(x: Exchange) -> None:
     """Takes no more than 2,000 characters."""
     if len(json.dumps(x.body["messages"])) > 2000:
@@ -215,6 +226,7 @@ BEHAVIOURS |= {
     "uncounted": uncounted,
     "toolless": toolless,
     "forgetful": forgetful,
+    "unreasoning": unreasoning,
     "busy-until": busy_until,
     "timer": timer,
     "warm": warm,

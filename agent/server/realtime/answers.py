@@ -176,15 +176,18 @@ class Answers:
                 response.cost = Cost(
                     cost.prompt + prompt, cost.completion + completion, cost.cached + cached
                 )
-            case ReplyMade(failure=failure, cut=cut):
-                self._made(response, failure, cut=cut)
+            case ReplyMade():
+                self._made(event, response)
 
-    def _made(self, response: Response, failure: str, *, cut: bool) -> None:
-        if failure:
-            stage, _, message = failure.partition(": ")
-            error = {"type": "server_error", "code": f"{stage}_failed", "message": message}
+    def _made(self, event: ReplyMade, response: Response) -> None:
+        if event.failure:
+            stage, _, message = event.failure.partition(": ")
+            kind, code = "server_error", f"{stage}_failed"
+            if event.too_long:
+                kind, code = "invalid_request_error", "context_length_exceeded"
+            error = {"type": kind, "code": code, "message": message}
             self._finish(response, "failed", {"error": error})
-        elif cut:
+        elif event.cut:
             self._finish(response, "incomplete", {"reason": "max_output_tokens"})
         else:
             self._finish(response, "completed")

@@ -8,15 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.formats import MAX_AUDIO, from_base64
-from agent.server.realtime.settings import (
+from agent.server.realtime.session_parts import (
     Choice,
     MaxTokens,
     Modalities,
     Output,
     Part,
+    Reasoning,
     Tools,
-    explained,
 )
+from agent.server.realtime.settings import explained
 
 MAX_TEXT = 1_000_000
 """Characters of an item."""
@@ -95,6 +96,8 @@ class ResponseParams(Part):
     tools: Tools | None = None
     tool_choice: Choice | None = None
     max_output_tokens: MaxTokens | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning: Reasoning | None = None
     metadata: Annotated[dict[str, Any], Field(max_length=64)] | None = None
 
 

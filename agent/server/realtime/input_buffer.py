@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections import deque
+from dataclasses import replace
 from typing import Any, Literal
 
 import anyio
@@ -9,6 +10,7 @@ import numpy as np
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
+from agent.audio.noise_reduction import NoiseReduction
 from agent.events import MICROPHONE_RATE, Audio
 from agent.graph import put
 from agent.server.realtime.errors import RealtimeError
@@ -39,6 +41,8 @@ class InputBuffer:
     def __init__(self) -> None:
         self.since_commit_ms = 0.0
         """What has been appended since the last commit."""
+        self.noise_reduction: NoiseReduction | None = None
+        """What takes the noise out of it, if it is wanted."""
         self._queue: deque[Coded | Mark] = deque()
         self._late: deque[Audio] = deque()  # heard, and then there was no room
         self._send: MemoryObjectSendStream[Audio] | None = None
@@ -148,7 +152,7 @@ class InputBuffer:
         """Take a piece of what waits, small ones as one: each costs as much as a large one."""
         sound = self._queue.popleft()
         if isinstance(sound, str):
-            return Audio(np.zeros(0, np.float32), MICROPHONE_RATE, self._end, sound)
+            return self._marked(sound)
         most = round(PIECE * sound.rate)
         if len(sound) > most:
             self._queue.appendleft(sound[most:])
@@ -177,4 +181,11 @@ class InputBuffer:
         self._places.append(self._heard_ms)
         self._begin, self._end = begin, begin + seconds
         self._heard_ms += seconds * 1000
-        return Audio(sound.linear(), sound.rate, begin)
+        heard = Audio(sound.linear(), sound.rate, begin)
+        return heard if self.noise_reduction is None else self.noise_reduction(heard)
+
+    def _marked(self, mark: Mark) -> Audio:
+        """A mark, with what is still held back of the sound before it."""
+        if self.noise_reduction is None:
+            return Audio(np.zeros(0, np.float32), MICROPHONE_RATE, self._end, mark)
+        return replace(self.noise_reduction.flush(self._end), mark=mark)

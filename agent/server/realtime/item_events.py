@@ -19,7 +19,7 @@ from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.formats import Coded
 from agent.server.realtime.item_sound import ItemSound
 from agent.server.realtime.items import MAX_ITEMS, Items, Kept, body_of, message_of, new_id
-from agent.server.realtime.settings import Input
+from agent.server.realtime.session_parts import Input
 
 ROUNDING = 100.0
 """Milliseconds by which a client may be beyond an item's end: it rounds, and its clock is its."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.agent import Agent
+from agent.audio.noise_reduction import NoiseReduction
 from agent.audio.remote import RemoteSpeaker
 from agent.audio.speaker import Speaker
 from agent.audio.tap import Tap, TappedSpeaker
@@ -27,7 +28,7 @@ from agent.conversation.activity import (
 )
 from agent.conversation.conversation import Conversation
 from agent.conversation.events import WordsAwaited
-from agent.errors import ConfigError
+from agent.errors import AudioError, ConfigError
 from agent.events import AssistantSpeechStarted, Audio, Decision, Event, TurnLatency, nobody
 from agent.graph import Graph, Stage
 from agent.server.realtime.answers import Answers
@@ -55,11 +56,13 @@ from agent.server.realtime.item_sound import ItemSound
 from agent.server.realtime.items import Items, new_id
 from agent.server.realtime.response_events import ResponseEvents
 from agent.server.realtime.responses import Shape
-from agent.server.realtime.settings import SessionSettings, Transcription, defaults
+from agent.server.realtime.session_parts import Input, Transcription
+from agent.server.realtime.settings import SessionSettings, defaults
 from agent.server.realtime.speed import AtSpeed
 from agent.server.realtime.user_turns import UserTurns
 from agent.server.realtime.wishes import Wishes
 from agent.server.recording import SessionRecording
+from llm_adapters import TakesOptions
 from stt import AdjustableRecogniser, SpeechToTextError
 from tts import TextToSpeech
 
@@ -262,6 +265,9 @@ class RealtimeSession:
             talk.recogniser, AdjustableRecogniser
         ):
             heard.transcription = heard.transcription.untold()
+        if not isinstance(self._agent.llm, TakesOptions):
+            settings = settings.without_model_options()
+        reduce_noise = self._noise_reduction(heard)
         wishes = Wishes(settings, self._voice)
         try:
             talk.update(
@@ -277,6 +283,20 @@ class RealtimeSession:
         talk.session.replies.options = wishes.options
         self._settings, self._wishes = settings, wishes
         self._turns.settings = heard
+        self._buffer.noise_reduction = reduce_noise
+
+    def _noise_reduction(self, wanted: Input) -> NoiseReduction | None:
+        """The one that there is, if it is the same that is wanted. Raises RealtimeError."""
+        reduction, before = wanted.noise_reduction, self._turns.settings.noise_reduction
+        if reduction is None or reduction == before:
+            return self._buffer.noise_reduction if reduction is not None else None
+        try:
+            return NoiseReduction(
+                reduction.type, 1.0 if reduction.strength is None else reduction.strength
+            )
+        except AudioError as error:
+            where = "session.audio.input.noise_reduction"
+            raise RealtimeError(str(error), param=where) from None
 
     def _voice(self, name: str, speed: float) -> TextToSpeech:
         try:

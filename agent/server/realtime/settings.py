@@ -1,152 +1,30 @@
 """The session object: its defaults, what an update changes, and what it means for the agent."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from agent.config.load import Config
 from agent.server.realtime.errors import RealtimeError
-from agent.server.realtime.formats import Kind
-from llm_adapters import ToolSpec
+from agent.server.realtime.session_parts import (
+    MAX_TEXT,
+    AudioSettings,
+    Choice,
+    Format,
+    MaxTokens,
+    Modalities,
+    Part,
+    Reasoning,
+    RetentionRatio,
+    ServerVad,
+    Tools,
+    Transcription,
+)
+from llm_adapters import ModelOptions, Truncation
 
-MAX_TEXT = 200_000
-"""Characters of instructions."""
-MAX_TOOLS = 128
 LONGEST_COMMIT = 600.0
 """Seconds of a turn that the client commits."""
-
-
-class Part(BaseModel):
-    """A part of the session object; what is not known is ignored."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
-
-
-class Format(Part):
-    """How samples are written."""
-
-    type: Kind = "audio/pcm"
-    rate: Literal[24000, 8000] | None = None
-
-
-class Transcription(Part):
-    """What the user's words are wanted for; the agent's own recogniser gives them."""
-
-    model: str | None = Field(default=None, max_length=256)
-    language: str | None = Field(default=None, max_length=64)
-    prompt: str | None = Field(default=None, max_length=MAX_TEXT)
-    languages: list[str] | None = Field(default=None, max_length=64)
-    keywords: list[str] | None = Field(default=None, max_length=1000)
-    delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
-
-    @property
-    def recognition(self) -> dict[str, str | None]:
-        """What the recogniser is told: the one language, and the words that are likely."""
-        languages = [self.language] if self.language else self.languages or []
-        code = languages[0].replace("_", "-").partition("-")[0] if len(languages) == 1 else ""
-        words = [self.prompt or "", *(self.keywords or ())]
-        return {"language": code.lower() or None, "prompt": " ".join(filter(None, words))}
-
-    def untold(self) -> "Transcription":
-        """Return what is left of it where the recogniser can be told nothing."""
-        nothing = dict.fromkeys(("language", "prompt", "languages", "keywords"))
-        return self.model_copy(update=nothing)
-
-
-class ServerVad(Part):
-    """Silence of a fixed length ends a turn."""
-
-    type: Literal["server_vad"]
-    threshold: float = Field(default=0.5, ge=0, le=1)
-    prefix_padding_ms: int = Field(default=300, ge=0, le=10_000)
-    silence_duration_ms: int = Field(default=500, ge=0, le=10_000)
-    idle_timeout_ms: int | None = Field(default=None, ge=1, le=3_600_000)
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
-class SemanticVad(Part):
-    """The agent's own turn detector: how finished a turn reads and sounds."""
-
-    type: Literal["semantic_vad"] = "semantic_vad"
-    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
-    create_response: bool = True
-    interrupt_response: bool = True
-
-
-def _off(value: object) -> object:
-    """pipecat cannot send null, and sends false; a detector without a type is the usual one."""
-    if value is False:
-        return None
-    return {"type": "server_vad", **value} if isinstance(value, Mapping) else value
-
-
-TurnDetection = Annotated[
-    Annotated[ServerVad | SemanticVad, Field(discriminator="type")] | None, BeforeValidator(_off)
-]
-
-
-class NoiseReduction(Part):
-    """Taken, and left to the client's own."""
-
-    type: Literal["near_field", "far_field"]
-
-
-class Input(Part):
-    """What comes from the user."""
-
-    format: Format = Format()
-    transcription: Transcription | None = None
-    noise_reduction: NoiseReduction | None = None
-    turn_detection: TurnDetection = SemanticVad()
-
-
-class VoiceId(Part):
-    """A voice by its id."""
-
-    id: str = Field(max_length=256)
-
-
-class Output(Part):
-    """What goes to the user."""
-
-    format: Format = Format()
-    voice: Annotated[str, Field(max_length=256)] | VoiceId = "default"
-    speed: float = Field(default=1.0, ge=0.25, le=1.5)
-
-
-class AudioSettings(Part):
-    """Both ways."""
-
-    input: Input = Input()
-    output: Output = Output()
-
-
-class FunctionTool(Part):
-    """A function that the client runs."""
-
-    type: Literal["function"] = "function"
-    name: str = Field(min_length=1, max_length=64)
-    description: str = Field(default="", max_length=MAX_TEXT)
-    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
-
-    def spec(self) -> ToolSpec:
-        """Return it as a language model is told it."""
-        return ToolSpec(self.name, self.description, self.parameters)
-
-
-class ToolChoice(Part):
-    """One function that is to be called."""
-
-    type: Literal["function"] = "function"
-    name: str = Field(max_length=64)
-
-
-Tools = Annotated[list[FunctionTool], Field(max_length=MAX_TOOLS)]
-Choice = Literal["auto", "none", "required"] | ToolChoice
-Modalities = Annotated[list[Literal["text", "audio"]], Field(min_length=1, max_length=2)]
-MaxTokens = Annotated[int, Field(ge=1, le=4096)] | Literal["inf"]
 
 
 class SessionSettings(Part):
@@ -154,15 +32,15 @@ class SessionSettings(Part):
 
     type: Literal["realtime", "transcription"] = "realtime"
     model: str = Field(default="parley", max_length=256)
-    output_modalities: Modalities = ["audio"]
+    output_modalities: Modalities = Field(default=["audio"])
     instructions: str = Field(default="", max_length=MAX_TEXT)
     prompt: dict[str, Any] | None = None
-    tools: Tools = []
+    tools: Tools = Field(default=[])
     tool_choice: Choice = "auto"
     parallel_tool_calls: bool = True
     max_output_tokens: MaxTokens = "inf"
-    reasoning: dict[str, Any] | None = None
-    truncation: Literal["auto", "disabled"] | dict[str, Any] = "auto"
+    reasoning: Reasoning | None = None
+    truncation: Literal["auto", "disabled"] | RetentionRatio = "auto"
     tracing: Literal["auto"] | dict[str, Any] | None = None
     include: list[str] | None = Field(default=None, max_length=16)
     audio: AudioSettings = AudioSettings()
@@ -171,6 +49,22 @@ class SessionSettings(Part):
     def speaks(self) -> bool:
         """Whether answers have a voice."""
         return "audio" in self.output_modalities
+
+    @property
+    def model_options(self) -> ModelOptions:
+        """What the language model is asked for besides an answer."""
+        truncation: Truncation | None = Truncation()
+        if self.truncation != "auto":
+            truncation = None if self.truncation == "disabled" else self.truncation.truncation
+        effort = self.reasoning.effort if self.reasoning is not None else None
+        return ModelOptions(
+            effort=effort, truncation=truncation, parallel_calls=self.parallel_tool_calls
+        )
+
+    def without_model_options(self) -> "SessionSettings":
+        """Return what is left of it where the language model can be told nothing."""
+        unsaid = {"reasoning": None, "truncation": "auto", "parallel_tool_calls": True}
+        return self.model_copy(update=unsaid)
 
     def merged(self, update: Mapping[str, Any]) -> "SessionSettings":
         """This session after an update: what is absent stays. Raises RealtimeError."""
@@ -191,9 +85,11 @@ class SessionSettings(Part):
         }
         for way in ("input", "output"):
             body["audio"][way]["format"] = wire_format(getattr(self.audio, way).format)
-        transcription = body["audio"]["input"]["transcription"]
-        if transcription is not None:
-            body["audio"]["input"]["transcription"] = _said(transcription)
+        for part in ("transcription", "noise_reduction"):
+            if (given := body["audio"]["input"][part]) is not None:
+                body["audio"]["input"][part] = _said(given)
+        if isinstance(self.truncation, RetentionRatio):
+            body["truncation"] = self.truncation.model_dump(exclude_none=True)
         if self.type == "transcription":
             kept = ("id", "object", "type", "expires_at", "include")
             audio = {"input": body["audio"]["input"]}
@@ -261,7 +157,16 @@ def explained(error: ValidationError, param: str) -> RealtimeError:
     return RealtimeError(message, code=code, param=where)
 
 
-_WHOLE = ("format", "transcription", "noise_reduction", "voice", "prompt", "tool_choice")
+_WHOLE = (
+    "format",
+    "transcription",
+    "noise_reduction",
+    "voice",
+    "prompt",
+    "tool_choice",
+    "truncation",
+    "reasoning",
+)
 """Objects that are replaced and not merged."""
 
 

@@ -19,7 +19,7 @@ from agent.conversation.activity import (
 )
 from agent.server.realtime.input_buffer import InputBuffer
 from agent.server.realtime.items import Items, Kept, new_id
-from agent.server.realtime.settings import Input, ServerVad
+from agent.server.realtime.session_parts import Input, ServerVad
 
 
 @dataclass(slots=True)

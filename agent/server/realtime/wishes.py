@@ -8,7 +8,8 @@ from agent.server.realtime.client_events import ResponseParams
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.items import Items
 from agent.server.realtime.responses import Shape
-from agent.server.realtime.settings import FunctionTool, SessionSettings, ToolChoice
+from agent.server.realtime.session_parts import FunctionTool, ToolChoice
+from agent.server.realtime.settings import SessionSettings
 from tts import TextToSpeech
 
 ENDLESS = 1 << 30
@@ -28,7 +29,15 @@ class Wishes:
     def over(self, params: ResponseParams) -> "Wishes":
         """Return these with what one response asks for. Raises RealtimeError."""
         settings = self.settings
-        names = ("instructions", "output_modalities", "tools", "tool_choice", "max_output_tokens")
+        names = (
+            "instructions",
+            "output_modalities",
+            "tools",
+            "tool_choice",
+            "max_output_tokens",
+            "parallel_tool_calls",
+            "reasoning",
+        )
         changes = {name: v for name in names if (v := getattr(params, name)) is not None}
         if params.audio is not None and params.audio.output is not None:
             given = params.audio.output
@@ -59,6 +68,7 @@ class Wishes:
             voice=self.voices(voice, output.speed),
             speaks=settings.speaks,
             longest=ENDLESS if longest == "inf" else longest,
+            model=settings.model_options,
         )
 
     def options_of(self, params: ResponseParams, items: Items) -> ReplyOptions:
