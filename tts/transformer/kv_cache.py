@@ -110,17 +110,31 @@ class Step:
     def __init__(self, cache: Cache, active: list[bool]) -> None:
         self.cache = cache
         self.active = active
+        self._views = [
+            (slot, self._by_layer(slot, n, n + 1), self._by_layer(slot, 0, n + 1))
+            for slot, (runs, n) in enumerate(zip(active, cache.filled, strict=True))
+            if runs
+        ]
+        """Of each active slot the new entry, and all of them."""
+
+    def _by_layer(self, slot: int, first: int, end: int) -> list[tuple[Tensor, Tensor]]:
+        """Entries of a slot, keys and values [branches, kv_heads, entries, dim] of each layer."""
+        those = (slice(None), slot, slice(None), slice(None), slice(first, end))
+        keys, values = self.cache.keys[those], self.cache.values[those]
+        return list(zip(keys.unbind(), values.unbind(), strict=True))
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        keys, values = self.cache.keys[layer], self.cache.values[layer]
-        y = torch.zeros_like(q)
-        for slot, (runs, n) in enumerate(zip(self.active, self.cache.filled, strict=True)):
-            if runs:
-                keys[slot, :, :, n] = k[slot]
-                values[slot, :, :, n] = v[slot]
-                seen = keys[slot, :, :, : n + 1], values[slot, :, :, : n + 1]
-                y[slot] = attend(q[slot, :, None], *seen)[:, 0]
-        return y
+        reads = None if len(self._views) == len(q) == 1 else torch.zeros_like(q)
+        for slot, new, seen in self._views:
+            keys, values = new[layer]
+            keys.copy_(k[slot].unsqueeze(2))
+            values.copy_(v[slot].unsqueeze(2))
+            y = attend(q[slot].unsqueeze(1), *seen[layer]).transpose(0, 1)
+            if reads is None:
+                return y
+            reads[slot] = y[0]
+        assert reads is not None
+        return reads
 
     def commit(self) -> None:
         active = torch.tensor(self.active, dtype=torch.int64, device=self.cache.lengths.device)

@@ -47,15 +47,27 @@ class TextCache:
         heads = (cross.heads, cross.head_dim)
         self.reads = torch.zeros((layers, slots, branches, *heads), device=device, dtype=dtype)
         """What each row reads; of those without text always the same."""
+        self.rows = [reads.flatten(0, 1).flatten(1) for reads in self.reads.unbind()]
+        """The same, [slots * branches, heads * dim] for each layer."""
+        self._views: dict[int, list[tuple[Tensor, ...]]] = {}
 
     def put(self, slot: int, layer: int, keys: Tensor, values: Tensor) -> None:
         """A slot's new text in one of the layers: [kv_heads, bytes, dim]."""
         length = keys.shape[1]
+        self._views.pop(slot, None)
         self.keys[layer, slot, :, :length] = keys
         self.values[layer, slot, :, :length] = values
         self.lengths[slot] = length
         self.mask[slot, :, :length] = 0
         self.mask[slot, :, length:] = -math.inf
+
+    def views(self, slot: int) -> list[tuple[Tensor, ...]]:
+        """Where a slot's query is to read to, and its keys and values, of each layer."""
+        if slot not in self._views:
+            those = (slice(None), slice(slot, slot + 1), slice(None), slice(self.lengths[slot]))
+            parts = self.reads[:, slot, None, :1], self.keys[those], self.values[those]
+            self._views[slot] = list(zip(*(part.unbind() for part in parts), strict=True))
+        return self._views[slot]
 
     def put_nothing(self, layer: int, values: Tensor) -> None:
         """What the branch without text reads in one of the layers: values [kv_heads, dim]."""
@@ -67,17 +79,14 @@ class TextStep:
     """A query of every row of all slots, q [slots, branches, heads, dim], in any shapes."""
 
     def __init__(self, cache: TextCache, active: list[bool]) -> None:
-        self.cache = cache
-        self.slots = [(n, cache.lengths[n]) for n, runs in enumerate(active) if runs]
+        self._rows = cache.rows
+        self._heard = [(slot, cache.views(slot)) for slot, runs in enumerate(active) if runs]
 
     def attend(self, layer: int, q: Tensor) -> Tensor:
-        reads, keys, values = (
-            each[layer] for each in (self.cache.reads, self.cache.keys, self.cache.values)
-        )
-        for slot, length in self.slots:
-            heard = keys[slot, None, :, :length], values[slot, None, :, :length]
-            reads[slot, 0] = attend(q[slot, None, :1], *heard)[0, 0]
-        return reads.view(-1, reads.shape[-2] * reads.shape[-1])
+        for slot, views in self._heard:
+            read, keys, values = views[layer]
+            read.copy_(attend(q[slot, :1].unsqueeze(0), keys, values))
+        return self._rows[layer]
 
 
 class FixedTextStep:
