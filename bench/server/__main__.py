@@ -47,8 +47,8 @@ async def desktop(turns: int, rate: int) -> list[float]:
     answered: dict[int, float] = {}
 
     async def microphone(_: Any, send: Any) -> None:
-        async for loud, due in talking(turns):
-            await send.send(Audio(block(loud=loud, rate=rate), rate, due - BLOCK))
+        async for number, loud, due in talking(turns):
+            await send.send(Audio(block(number, rate, loud=loud), rate, due - BLOCK))
             note(spoken, loud=loud)
 
     def watch(activity: Any) -> None:

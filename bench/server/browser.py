@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from playwright.async_api import async_playwright
 
-from bench.server.speech import hum, stretches
+from bench.server.speech import stretches, voice
 
 MICROPHONE = 48000
 """Hz."""
@@ -81,7 +81,7 @@ async def call(page: str, turns: int) -> Call:
             file.setsampwidth(2)
             file.setframerate(MICROPHONE)
             for length, loud in said:
-                pcm = hum(length, MICROPHONE, 0.8 if loud else 0.0)
+                pcm = voice(length, MICROPHONE) * loud
                 file.writeframes((pcm * 32767).astype("<i2").tobytes())
         arguments = [
             "--no-sandbox",

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.server.speech import RATE, SILENCE, SPEECH, between, block, note, talking
+from bench.server.speech import RATE, SILENCE, SPEECH, TONES, between, block, note, talking
 
 
 @dataclass(slots=True)
@@ -48,16 +48,17 @@ async def converse(address: str, turns: int) -> Heard:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen)
-            frames = {loud: append(loud=loud) for loud in (False, True)}
-            async for loud, _ in talking(turns):
-                await socket.send(frames[loud])
+            kinds = range(len(TONES))
+            frames = {loud: [append(k, loud=loud) for k in kinds] for loud in (False, True)}
+            async for number, loud, _ in talking(turns):
+                await socket.send(frames[loud][number % len(TONES)])
                 note(spoken, loud=loud)
             tasks.cancel_scope.cancel()
     return Heard(between(spoken, answers), late, len(answers))
 
 
-def append(*, loud: bool) -> str:
-    pcm = (block(loud=loud, rate=RATE) * 32767).astype("<i2").tobytes()
+def append(number: int, *, loud: bool) -> str:
+    pcm = (block(number, RATE, loud=loud) * 32767).astype("<i2").tobytes()
     audio = base64.b64encode(pcm).decode()
     return json.dumps({"type": "input_audio_buffer.append", "audio": audio})
 

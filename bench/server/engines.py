@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agent.agent import Agent
 from agent.config.load import Config
-from bench.server.speech import RATE, hum
+from bench.server.speech import RATE, voice
 from llm_adapters import Message, TextDelta, ToolSpec
 from stt import Transcript
 from tts import Speech, SpokenWord
@@ -101,7 +101,7 @@ class InstantUtterance:
             self._receive.close()
             raise StopAsyncIteration from None
         word = SpokenWord(text.strip(), self._samples)
-        pcm = hum(0.2, RATE)
+        pcm = voice(0.2, RATE)
         self._samples += len(pcm)
         return Speech(pcm, (word,))
 

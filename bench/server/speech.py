@@ -9,23 +9,25 @@ from numpy.typing import NDArray
 
 RATE = 24000
 BLOCK = 0.02
-TONE = 300
-"""Hz."""
+TONES = (300, 800, 2000)
+"""Hz, a block each in turn: what stays the same is taken for noise, and no constant gets through
+Opus."""
 SPEECH, SILENCE = 0.6, 1.4
 """Seconds of a turn: voice, then nothing, in which the answer comes."""
 PHASES = 8
 """Turns after which their ends have fallen everywhere in the detector's windows of 32 ms."""
 
 
-def hum(seconds: float, rate: int, level: float = 0.8) -> NDArray[np.float32]:
-    """A tone, whose pieces of 20 ms follow each other: Opus lets no constant through."""
-    time_s = np.arange(round(rate * seconds)) / rate
-    return (level * np.sin(2 * np.pi * TONE * time_s)).astype(np.float32)
+def block(number: int, rate: int, *, loud: bool = True) -> NDArray[np.float32]:
+    """Block `number` of a voice, or nearly nothing."""
+    time_s = np.arange(round(rate * BLOCK)) / rate
+    tone = np.sin(2 * np.pi * TONES[number % len(TONES)] * time_s)
+    return ((0.8 if loud else 1e-4) * tone).astype(np.float32)
 
 
-def block(*, loud: bool, rate: int) -> NDArray[np.float32]:
-    """20 ms of the user."""
-    return hum(BLOCK, rate, 0.8 if loud else 1e-4)
+def voice(seconds: float, rate: int) -> NDArray[np.float32]:
+    """So much of it."""
+    return np.concatenate([block(number, rate) for number in range(round(seconds / BLOCK))])
 
 
 def stretches(turns: int) -> list[tuple[float, bool]]:
@@ -36,15 +38,15 @@ def stretches(turns: int) -> list[tuple[float, bool]]:
     return said
 
 
-async def talking(turns: int) -> AsyncGenerator[tuple[bool, float], None]:
-    """Blocks of the user, loud or not, each when it is due."""
+async def talking(turns: int) -> AsyncGenerator[tuple[int, bool, float], None]:
+    """Blocks of the user by number, loud or not, each when it is due."""
     began, sent = anyio.current_time(), 0
     for seconds, loud in stretches(turns):
         for _ in range(round(seconds / BLOCK)):
             sent += 1
             due = began + sent * BLOCK
             await anyio.sleep_until(due)
-            yield loud, due
+            yield sent, loud, due
 
 
 def note(ends: list[float], *, loud: bool) -> None:
