@@ -60,6 +60,8 @@ class BetaShape:
             return
         told = {**event, "type": _NAMES.get(kind, kind)}
         if "session" in told:
+            if told["session"]["type"] == "transcription":
+                told["type"] = f"transcription_{kind}"
             told["session"] = _beta_session(told["session"])
         if "item" in told:
             told["item"] = _beta_item(told["item"])
@@ -67,6 +69,9 @@ class BetaShape:
             response = dict(told["response"])
             response["output"] = [_beta_item(item) for item in response.get("output", ())]
             response["modalities"] = _modalities(response)
+            said = response.get("audio", {}).get("output", {})
+            response["voice"] = said.get("voice")
+            response["output_audio_format"] = _format_of(said)
             told["response"] = response
         self._send(told)
 
@@ -97,7 +102,7 @@ def session_of_beta(session: Mapping[str, Any]) -> Event:
     for way in ("input", "output"):
         name = session.get(f"{way}_audio_format")
         if name is not None:
-            given[way]["format"] = {"type": _FORMATS.get(str(name), str(name))}
+            given[way]["format"] = _format(name)
     for ours, theirs in (
         ("transcription", "input_audio_transcription"),
         ("noise_reduction", "input_audio_noise_reduction"),
@@ -131,7 +136,23 @@ def _response(params: Mapping[str, Any]) -> Event:
         told["output_modalities"] = ["audio"] if "audio" in told.pop("modalities") else ["text"]
     if "max_response_output_tokens" in told:
         told["max_output_tokens"] = told.pop("max_response_output_tokens")
-    return told
+    said: Event = {}
+    if (name := told.pop("output_audio_format", None)) is not None:
+        said["format"] = _format(name)
+    if (voice := told.pop("voice", None)) is not None:
+        said["voice"] = voice
+    return {**told, "audio": {"output": said}} if said else told
+
+
+def _format(name: Any) -> Event:
+    """A format by its name in the beta; one that is none is refused where all are checked."""
+    return {"type": _FORMATS.get(str(name), str(name))}
+
+
+def _format_of(way: Mapping[str, Any]) -> str:
+    """The beta's name of the format that one way has."""
+    kind = way.get("format", {}).get("type", "audio/pcm")
+    return next(old for old, new in _FORMATS.items() if new == kind)
 
 
 def _modalities(body: Mapping[str, Any]) -> list[str]:
@@ -140,18 +161,22 @@ def _modalities(body: Mapping[str, Any]) -> list[str]:
 
 def _beta_session(session: Mapping[str, Any]) -> Event:
     audio = session.get("audio", {})
-    back = {new: old for old, new in _FORMATS.items()}
     told = {key: value for key, value in session.items() if key not in ("audio", "type")}
     for way in ("input", "output"):
         if way in audio:
-            told[f"{way}_audio_format"] = back[audio[way]["format"]["type"]]
+            told[f"{way}_audio_format"] = _format_of(audio[way])
     heard, said = audio.get("input", {}), audio.get("output", {})
+    told |= {
+        "input_audio_transcription": heard.get("transcription"),
+        "input_audio_noise_reduction": heard.get("noise_reduction"),
+        "turn_detection": heard.get("turn_detection"),
+    }
+    if session.get("type") == "transcription":
+        return {**told, "object": "realtime.transcription_session"}
     return {
         **told,
         "modalities": _modalities(session),
         "voice": said.get("voice"),
-        "input_audio_transcription": heard.get("transcription"),
-        "turn_detection": heard.get("turn_detection"),
         "max_response_output_tokens": session.get("max_output_tokens", "inf"),
         "temperature": 0.8,
     }

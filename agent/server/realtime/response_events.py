@@ -88,7 +88,7 @@ class ResponseEvents:
             return
         number = talk.session.new_request()
         response = self._answers.ask(number, shape)
-        self._sound.after(partial(self._ask, params, talk, number, response))
+        self._sound.after(partial(self._ask, params, talk, number, response, event_id))
 
     def _hear(self, items: Sequence[Item], wishes: Wishes) -> None:
         """Have the sound in a response's own input made words. Raises RealtimeError."""
@@ -98,7 +98,12 @@ class ResponseEvents:
             self._sound.hear(sound, part.heard)
 
     def _ask(
-        self, params: ResponseParams, talk: Conversation, number: int, response: Response
+        self,
+        params: ResponseParams,
+        talk: Conversation,
+        number: int,
+        response: Response,
+        event_id: str | None,
     ) -> None:
         if response.done:
             return  # it has been cancelled while its words were recognised
@@ -106,6 +111,7 @@ class ResponseEvents:
             options = self._wishes().options_of(params, self._items)
         except RealtimeError as error:  # such as an item that has been deleted meanwhile
             self._answers.refuse(number)
+            error.event_id = event_id
             self._send(error.event())
         else:
             turn = None if params.input is not None else self._written(talk)

@@ -57,7 +57,7 @@ from agent.server.realtime.items import Items, new_id
 from agent.server.realtime.response_events import ResponseEvents
 from agent.server.realtime.responses import Shape
 from agent.server.realtime.session_parts import Input, Transcription
-from agent.server.realtime.settings import SessionSettings, defaults
+from agent.server.realtime.settings import LATENCY, SessionSettings, defaults
 from agent.server.realtime.speed import AtSpeed
 from agent.server.realtime.user_turns import UserTurns
 from agent.server.realtime.wishes import Wishes
@@ -67,9 +67,6 @@ from stt import AdjustableRecogniser, SpeechToTextError
 from tts import TextToSpeech
 
 log = logging.getLogger("parley.server")
-
-LATENCY = "parley.latency"
-"""What a client includes to be told where the time of each turn went."""
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -108,9 +105,7 @@ class RealtimeSession:
         self._seconds = seconds
         self._expires_at = int(time.time() + seconds)
         self._conversation_id = new_id("conv")
-        settings = defaults(agent.config, kind)
-        if model:
-            settings.model = model
+        settings = defaults(agent.config, kind, model)
         self._settings = settings.merged(session or {})
         self._wishes = Wishes(self._settings, self._voice)
         self._items = Items()

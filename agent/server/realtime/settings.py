@@ -23,6 +23,8 @@ from agent.server.realtime.session_parts import (
 )
 from llm_adapters import ModelOptions, Truncation
 
+LATENCY = "parley.latency"
+"""What a client includes to be told where the time of each turn went; it is all that there is."""
 LONGEST_COMMIT = 600.0
 """Seconds of a turn that the client commits."""
 
@@ -90,6 +92,7 @@ class SessionSettings(Part):
                 body["audio"]["input"][part] = _said(given)
         if isinstance(self.truncation, RetentionRatio):
             body["truncation"] = self.truncation.model_dump(exclude_none=True)
+        body["include"] = [each for each in self.include or () if each == LATENCY] or None
         if self.type == "transcription":
             kept = ("id", "object", "type", "expires_at", "include")
             audio = {"input": body["audio"]["input"]}
@@ -132,11 +135,15 @@ class SessionSettings(Part):
         return sections
 
 
-def defaults(config: Config, kind: Literal["realtime", "transcription"]) -> SessionSettings:
-    """The session of an agent before a client has said anything."""
+def defaults(
+    config: Config, kind: Literal["realtime", "transcription"], model: str | None = None
+) -> SessionSettings:
+    """The session of an agent before a client has said anything but, perhaps, its model."""
     settings = SessionSettings(type=kind, instructions=config.agent.instructions)
+    if model:
+        settings.model = model
     if kind == "transcription":
-        settings.audio.input.transcription = Transcription(model="default")
+        settings.audio.input.transcription = Transcription(model=model or "default")
         settings.audio.input.turn_detection = ServerVad(type="server_vad")
     return settings
 

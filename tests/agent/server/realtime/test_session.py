@@ -171,6 +171,16 @@ async def test_a_transcription_session() -> None:
     assert "response.created" not in client.types
 
 
+async def test_a_transcription_session_is_called_what_its_client_calls_it() -> None:
+    """LiveKit names the recogniser in the address; nobody gives log probabilities."""
+    async with connected(an_agent(), kind="transcription", model="gpt-transcribe") as client:
+        include = ["item.input_audio_transcription.logprobs"]
+        client.send("session.update", session={"type": "transcription", "include": include})
+        (told,) = [event["session"] for event in client.of("session.updated")]
+    assert told["audio"]["input"]["transcription"] == {"model": "gpt-transcribe"}
+    assert told["include"] is None
+
+
 async def test_a_transcription_session_greets_nobody_and_asks_no_model() -> None:
     """LiveKit's recogniser opens such sessions; each asked the model to warm up."""
     for kind, said in (("transcription", 0), ("realtime", 1)):
