@@ -15,6 +15,8 @@ BYTES_PER_TOKEN = 3.5
 """UTF-8 bytes: English has about four and a half, German four, Chinese three; better too few."""
 MESSAGE_TOKENS = 5
 """What a message costs besides its words: role and marks."""
+IMAGE_TOKENS = 1000
+"""What an image costs, whatever its size: more than most servers count."""
 SHARES = (2, 4, 8)
 """What part of the window one message may take: less and less while that makes room for all."""
 LONG = 300
@@ -41,7 +43,8 @@ def estimate_tokens(message: Message) -> int:
     """Estimate carefully what `message` costs: nobody here has the model's own tokenizer."""
     calls = "".join(call.id + call.name + call.arguments for call in message.calls)
     size = len((message.content + calls + (message.call_id or "")).encode(errors="replace"))
-    return MESSAGE_TOKENS + round(size / BYTES_PER_TOKEN)
+    pictures = IMAGE_TOKENS * len(message.images)
+    return MESSAGE_TOKENS + pictures + round(size / BYTES_PER_TOKEN)
 
 
 def estimate_tool_tokens(tools: Sequence[ToolSpec]) -> int:

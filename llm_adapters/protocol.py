@@ -59,7 +59,8 @@ class Message:
     An `interrupted` answer holds just the words that were heard before the user cut in, by an
     estimate if `estimated`: the voice did not say when it spoke them. `calls`
     are the tools that an assistant's message asks for; each is answered by a message of role
-    `tool`, whose `call_id` names it and whose content is the result.
+    `tool`, whose `call_id` names it and whose content is the result. `images` of a user's message
+    are addresses, `https:` or `data:`; a model that sees none goes by the words.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -68,6 +69,7 @@ class Message:
     calls: tuple[ToolCall, ...] = ()
     call_id: str | None = None
     estimated: bool = False
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,8 @@ def as_told(entries: Sequence[Entry]) -> list[Message]:
         elif message is not None and message.calls:
             calling = message
         elif message is not None and open_ and message.role == "user" and not entry.aside:
-            told[-1] = replace(told[-1], content=f"{told[-1].content} {message.content}")
+            words = " ".join(filter(None, (told[-1].content, message.content)))
+            told[-1] = replace(told[-1], content=words, images=told[-1].images + message.images)
         elif message is not None:
             told.append(message)
         open_ = message is not None and message.role == "user" and not entry.aside

@@ -235,7 +235,7 @@ class OpenAI:
             except RequestError as error:
                 if begun:
                     raise
-                less = self._request.relent(error.refusal, size, options, tools=bool(tools))
+                less = self._request.relent(error.refusal, size, body, options)
                 whole = options.truncation is None
                 if less is None and not (guessed or whole or error.passes):
                     less = self._request.guess(error.refusal, size)

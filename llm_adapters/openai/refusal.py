@@ -26,6 +26,7 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _OUTPUT = re.compile(r"max_(?:completion_)?tokens (?:is|must be|should be)", re.IGNORECASE)
+_IMAGES = re.compile(r"\bimages?\b|image_url|\bvision\b|multi-?modal|mmproj", re.IGNORECASE)
 _TOOLS = re.compile(r"\btools?\b|tool_choice|--jinja", re.IGNORECASE)
 
 
@@ -54,6 +55,11 @@ class Refusal:
     def about_tools(self) -> bool:
         """Whether it is that there are tools."""
         return bool(_TOOLS.search(self.words))
+
+    @property
+    def about_images(self) -> bool:
+        """Whether it is that there are pictures."""
+        return bool(_IMAGES.search(self.words))
 
     @property
     def unclear(self) -> bool:

@@ -18,6 +18,7 @@ from llm_adapters.protocol import (
     Truncation,
 )
 
+UNSEEN = "(The user shows you a picture that you cannot see.)"
 SMALLEST_CONTEXT = 256
 """Tokens below which a request is not cut any further."""
 
@@ -60,7 +61,7 @@ class Request:
         self.size = tool_tokens + sum(map(estimate_tokens, shown))
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [_message(message) for message in shown],
+            "messages": [_message(m, sees="images" not in self._without) for m in shown],
             "stream": True,
         }
         if "stream_options" not in self._without:
@@ -93,23 +94,14 @@ class Request:
         return messages
 
     def relent(
-        self, refusal: Refusal, size: int, options: ModelOptions = AS_CONFIGURED, *, tools: bool
+        self, refusal: Refusal, size: int, body: Mapping[str, Any], options: ModelOptions
     ) -> Notice | None:
         """Ask for less, after a `refusal`; None if that is not what it is about.
 
-        `size`: tokens of what was refused; `tools`: whether there were any in it. Raises
-        ContextTooLongError.
+        `body` was refused, of `size` tokens. Raises ContextTooLongError.
         """
-        if "stream_options" in refusal.words and "stream_options" not in self._without:
-            self._without.add("stream_options")
-            return Notice("llm.no_usage", f"{self.model} does not count its tokens for us")
-        if "parallel_tool_calls" in refusal.words and "parallel_tool_calls" not in self._without:
-            self._without.add("parallel_tool_calls")
-            return Notice("llm.parallel_calls", f"{self.model} calls as many tools as it likes")
-        if "reasoning_effort" in refusal.words and _effort(options) not in self._without:
-            self._without.add(_effort(options))
-            message = f"{self.model} takes no reasoning effort {options.effort} ({refusal.words})"
-            return Notice("llm.effort", message)
+        if (notice := self._without_what_is_unknown(refusal, body, options)) is not None:
+            return notice
         if refusal.too_long and options.truncation is None:
             raise ContextTooLongError(
                 f"the conversation is too long for {self.model} ({refusal.words}): nothing of it "
@@ -117,9 +109,34 @@ class Request:
             )
         if refusal.too_long:
             return self._shorten(size) if size > SMALLEST_CONTEXT else None
-        if tools and refusal.about_tools and "tools" not in self._without:
+        if "tools" in body and refusal.about_tools and "tools" not in self._without:
             self._without.add("tools")
             return Notice("llm.no_tools", f"{self.model} takes no tools ({refusal.words})")
+        return None
+
+    def _without_what_is_unknown(
+        self, refusal: Refusal, body: Mapping[str, Any], options: ModelOptions
+    ) -> Notice | None:
+        words, model = refusal.words, self.model
+        images = any(isinstance(message["content"], list) for message in body["messages"])
+        effort = f"takes no reasoning effort {options.effort} ({words})"
+        many = "may call several tools at once"
+        unseen = f"sees no images ({words})"
+        known = (
+            (
+                "stream_options",
+                "stream_options",
+                "llm.no_usage",
+                "does not count its tokens for us",
+            ),
+            ("parallel_tool_calls", "parallel_tool_calls", "llm.parallel_calls", many),
+            ("reasoning_effort", _effort(options), "llm.effort", effort),
+            ("", "images" * (images and refusal.about_images), "llm.no_images", unseen),
+        )
+        for name, what, code, message in known:
+            if what and name in words and what not in self._without:
+                self._without.add(what)
+                return Notice(code, f"{model} {message}")
         return None
 
     def guess(self, refusal: Refusal, size: int) -> Notice | None:
@@ -141,12 +158,18 @@ def _effort(options: ModelOptions) -> str:
     return f"reasoning_effort={options.effort}"
 
 
-def _message(message: Message) -> dict[str, Any]:
-    """A message as the API has it; the dash tells the model where it was cut short."""
-    body: dict[str, Any] = {
-        "role": message.role,
-        "content": message.content + (" —" if message.interrupted else ""),
-    }
+def _message(message: Message, *, sees: bool) -> dict[str, Any]:
+    """A message as the API has it; the dash tells the model where it was cut short.
+
+    A model that `sees` no images is told where there is one.
+    """
+    content: Any = message.content + (" —" if message.interrupted else "")
+    if message.images and sees:
+        images = [{"type": "image_url", "image_url": {"url": url}} for url in message.images]
+        content = [*([{"type": "text", "text": content}] if content else ()), *images]
+    elif message.images:
+        content = f"{content} {UNSEEN}".strip()
+    body: dict[str, Any] = {"role": message.role, "content": content}
     if message.calls:
         body["tool_calls"] = [
             {

@@ -167,6 +167,14 @@ async def unreasoning(x: Exchange) -> None:
         await BEHAVIOURS["good"](x)
 
 
+async def blind(x: Exchange) -> None:
+    """Sees no images; as llama.cpp says it."""
+    if any(isinstance(message["content"], list) for message in x.body["messages"]):
+        await x.fail(500, "image input is not supported - hint: you may need to provide the mmproj")
+    else:
+        await BEHAVIOURS["good"](x)
+
+
 async def forgetful(x: Exchange) -> None:
     """Takes no more than 2,000 characters."""
     if len(json.dumps(x.body["messages"])) > 2000:
@@ -226,6 +234,7 @@ BEHAVIOURS |= {
     "uncounted": uncounted,
     "toolless": toolless,
     "forgetful": forgetful,
+    "blind": blind,
     "unreasoning": unreasoning,
     "busy-until": busy_until,
     "timer": timer,

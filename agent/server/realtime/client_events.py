@@ -45,7 +45,10 @@ class Content(Part, Sounding):
     text: Text | None = None
     transcript: Text | None = None
     audio: str | None = Field(default=None, max_length=MAX_AUDIO * 4 // 3 + 4)
-    image_url: str | None = Field(default=None, max_length=MAX_AUDIO * 4 // 3)
+    image_url: (
+        Annotated[str, Field(max_length=MAX_AUDIO * 4 // 3, pattern="^(https?:|data:image/)")]
+        | None
+    ) = None
     detail: str | None = Field(default=None, max_length=16)
 
     def heard(self, text: str, failure: str) -> None:

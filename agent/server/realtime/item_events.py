@@ -129,7 +129,7 @@ class ItemEvents:
     def _tell_model(self, kept: Kept, talk: Conversation) -> None:
         """Put an item of which all words are known into the history, where it stands."""
         message = message_of(Item.model_validate(kept.body))
-        if message.content:
+        if message.content or message.images:
             before = self._items.before(kept.id)
             last = self._items.last == kept.id
             behind = None if last else self._key_of(before, talk) if before is not None else ""

@@ -14,6 +14,9 @@ MAX_ITEMS = 10_000
 """Items of a conversation; then the client puts in no more until it has deleted some."""
 MAX_AUDIO = 64 << 20
 """Bytes of sound that are kept for the items; of the oldest the sound is forgotten first."""
+MAX_IMAGES = 64 << 20
+"""Characters of pictures in a conversation; then the client puts in no more until it has deleted
+some."""
 
 
 def new_id(prefix: str) -> str:
@@ -51,6 +54,11 @@ class Kept:
         return {**self.body, "content": [{**part, "audio": audio}, *rest]}
 
     @property
+    def images(self) -> int:
+        """Characters of its pictures."""
+        return sum(len(part.get("image_url") or "") for part in self.body.get("content", ()))
+
+    @property
     def audio_ms(self) -> float:
         """How long it sounds."""
         return len(self.audio) * self.byte_ms
@@ -63,6 +71,7 @@ class Items:
         self._items: dict[str, Kept] = {}
         self._order: list[str] = []
         self._audio = 0
+        self._images = 0
 
     def __len__(self) -> int:
         return len(self._items)
@@ -89,6 +98,9 @@ class Items:
 
         Raises RealtimeError: there is one of that name, or none to put it behind.
         """
+        if self._images + item.images > MAX_IMAGES:
+            message = f"the conversation has {MAX_IMAGES >> 20} MiB of images: delete some"
+            raise RealtimeError(message, param="item.content")
         if item.id in self._items:
             message = f"Error adding item: an item with ID '{item.id}' already exists."
             raise RealtimeError(message, code="item_create_duplicate_item_id", param="item.id")
@@ -101,6 +113,7 @@ class Items:
             place = len(self._order)
         else:
             place = 0 if after == "root" else self._order.index(after) + 1
+        self._images += item.images
         self._items[item.id] = item
         self._order.insert(place, item.id)
 
@@ -109,6 +122,7 @@ class Items:
         self._order.remove(item_id)
         item = self._items.pop(item_id)
         self._audio -= len(item.audio)
+        self._images -= item.images
         return item
 
     def keep_audio(self, item: Kept, data: bytes) -> None:
@@ -156,7 +170,8 @@ def message_of(item: Item) -> Message:
     """An item as a language model is told it. Raises RealtimeError for what is none."""
     match item.type:
         case "message" if item.role is not None:
-            return Message(item.role, text_of(item))
+            images = [part.image_url for part in item.content if part.image_url]
+            return Message(item.role, text_of(item), images=tuple(images))
         case "function_call" if item.name:
             call = ToolCall(item.call_id or "", item.name, item.arguments or "{}")
             return Message("assistant", "", calls=(call,))

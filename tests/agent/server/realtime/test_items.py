@@ -6,7 +6,7 @@ import anyio
 import pytest
 from trio.testing import MockClock
 
-from agent.server.realtime import item_events
+from agent.server.realtime import item_events, items
 from llm_adapters import Message
 from tests.agent.fakes import FakeLlm
 from tests.agent.server.realtime.served import STORY, an_agent, connected
@@ -113,6 +113,25 @@ async def test_clients_may_call_their_items_as_the_agent_calls_its_own() -> None
         await client.until("response.done", 2)
     assert not client.of("error")
     assert [m.content for m in llm.asked[-1][1:]] == ["first second"]
+
+
+async def test_pictures_are_shown_to_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(items, "MAX_IMAGES", 60)
+    llm = FakeLlm([["A cat."]])
+    cat = "data:image/png;base64,AAAA"
+    async with connected(an_agent(llm=llm)) as client:
+        image = {"type": "input_image", "image_url": cat}
+        for content in ([image], [{"type": "input_text", "text": "What is this?"}, image]):
+            client.say("", content=content)
+        assert client.of("conversation.item.added")[0]["item"]["content"][0]["image_url"] == cat
+        client.say("", content=[image], id="third", event_id="much")
+        client.say("", content=[{"type": "input_image", "image_url": "file:///etc/passwd"}])
+        much, other = [event["error"] for event in client.of("error")]
+        assert "images" in much["message"]
+        assert other["param"].startswith("item.content")
+        client.send("response.create")
+        await client.until("response.done")
+    assert llm.asked[0][1:] == (Message("user", "What is this?", images=(cat, cat)),)
 
 
 async def test_a_call_without_a_call_id_is_given_one() -> None:
