@@ -1,33 +1,28 @@
-"""Greedy decoding with a Whisper model: what blocks, and runs in a worker thread.
+"""Decoding with a Whisper model: what blocks, and runs in a worker thread.
 
 faster-whisper pads everything to 30 seconds. Up to that length, this calls CTranslate2 itself,
-with as much padding as the words need: most of an utterance's time is the encoder's.
+with as much padding as the words need: most of an utterance's time is the encoder's. Greedily, for
+where a beam writes anything else the words are unsure: then all of the window is encoded, and the
+text chosen from as many as in faster-whisper.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.hallucinations import (
-    MAX_CHAR_RATE,
-    REPEATED_UNSURE,
-    Hypothesis,
-    decoding_fault,
-    repetitions,
-)
+from stt.hallucinations import REPEATED_UNSURE, Hypothesis, decoding_fault, repetitions
 from stt.protocol import Word
 from stt.vad import SAMPLE_RATE
 from stt.whisper.hotwords import MAX_TOKENS as MAX_LIST
 from stt.whisper.hotwords import Hotwords
+from stt.whisper.writing import BEAM, Writer
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-    from faster_whisper.tokenizer import Tokenizer
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +35,6 @@ MIN_WINDOW, TAIL, WINDOW_STEP = 800, 260, 100
 With less, Whisper begins to repeat itself.
 """
 
-STEP, DRAFT_STEP, TOKEN_RATE = 32, 8, 10
-"""Tokens that are generated between two looks whether to go on: of a final text, at least, and of a
-draft; and those of a final text for each second, which hardly anybody says. Each look costs the
-decoder a pass over all it has written.
-"""
-
 LONGEST_TRIMMED = 2200
 """Frames of the longest window that is trimmed. A longer one would save too little to pay for those
 that have to be decoded again in full.
@@ -54,25 +43,9 @@ that have to be decoded again in full.
 UNSURE = -0.7
 """Log-probability per token below which a trimmed window may have lost a word."""
 
-MAX_TOKENS, MARGIN = 224, 20
-"""Tokens at most, as Whisper was trained; characters besides those that fit into the time."""
-
-PUNCTUATION = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
-"""Punctuation that belongs to the word after it, and to the word before it."""
-
-
-@dataclass(slots=True)
-class _Sequence:
-    """The tokens generated so far; `score` is the sum of their log-probabilities."""
-
-    tokens: list[int]
-    score: float = 0.0
-    no_speech: float = 0.0
-    ended: bool = False
-
 
 class Decoder:
-    """Decoder of a loaded model: greedy, or sampled at temperatures, without time stamps."""
+    """Decoder of a loaded model."""
 
     def __init__(
         self,
@@ -97,7 +70,7 @@ class Decoder:
         self._word_times = word_times
         self._any_language = any_language
         self._task = "translate" if translate else "transcribe"
-        self._tokenizer = cache(self._make_tokenizer)
+        self._writer = Writer(model, task=self._task, temperatures=temperatures)
         self._list = self._told()
 
     @property
@@ -157,24 +130,26 @@ class Decoder:
             detected = self._model.model.detect_language(encoded)[0]
             language = language or detected[0][0][2:-2]
             probability = dict(detected)[f"<|{language}|>"]
-        language = language or "en"
-        hypothesis = self._write(encoded, frames, language, (), wanted)
+        sound = (encoded, frames, language or "en")
+        beam = BEAM if size == WINDOW and wanted is None else 1
+        hypothesis = self._writer.write(*sound, beam=beam, wanted=wanted)
         if hypothesis and self._list and wanted is None:
-            hypothesis = self._with_list(hypothesis, encoded, frames, language)
+            hypothesis = self._with_list(hypothesis, *sound, beam)
         if hypothesis is None:
             return None
-        words = () if wanted else self._words(language, hypothesis.tokens, encoded, frames)
+        timed = self._word_times and wanted is None
+        words = self._writer.times(*sound, hypothesis.tokens) if timed else ()
         return replace(hypothesis, language_probability=probability, words=words)
 
-    def _with_list(self, plain: Hypothesis, encoded: Any, frames: int, language: str) -> Hypothesis:
+    def _with_list(
+        self, plain: Hypothesis, encoded: Any, frames: int, language: str, beam: int
+    ) -> Hypothesis:
         """Decode again, told the hot words; `plain` if the sound does not bear them out."""
-        told = self._write(encoded, frames, language, self._list)
+        told = self._writer.write(encoded, frames, language, told=self._list, beam=beam)
         if told is None or not self._hotwords.count(told.text):
             return plain
-        tokenizer = self._tokenizer(language)[0]
-        aligned = self._model.model.align(
-            encoded, tokenizer.sot_sequence, [list(told.tokens)], frames
-        )
+        start = self._writer.tokenizer(language).sot_sequence
+        aligned = self._model.model.align(encoded, start, [list(told.tokens)], frames)
         score = float(np.log(np.maximum(aligned[0].text_token_probs, 1e-9)).sum())
         plain_score = plain.log_probability * (len(plain.tokens) + 1)
         if not self._hotwords.explained(told.text, score, plain.text, plain_score):
@@ -182,79 +157,13 @@ class Decoder:
         # Told of anything at all, Whisper takes everything for speech.
         return replace(told, no_speech=plain.no_speech)
 
-    def _write(
-        self,
-        encoded: Any,
-        frames: int,
-        language: str,
-        told: Sequence[int],
-        wanted: Callable[[], bool] | None = None,
-    ) -> Hypothesis | None:
-        """Write what is heard, with the tokens `told` before; None if it is not wanted any more."""
-        tokenizer, suppressed, sequence_start = self._tokenizer(language)
-        prompt = [*told, *sequence_start]
-        step = max(STEP, TOKEN_RATE * frames // 100) if wanted is None else DRAFT_STEP
-        # What the model holds, and what anybody can say in the time.
-        limit = min(MAX_TOKENS, self._model.max_length - len(prompt))
-        most_characters = MARGIN + MAX_CHAR_RATE * frames / 100
-        for temperature in self._temperatures:
-            sampling = {
-                "suppress_tokens": suppressed,
-                "sampling_topk": 0 if temperature else 1,
-                "sampling_temperature": temperature or 1.0,
-            }
-            sequence = _Sequence([])
-            while not sequence.ended and (count := len(sequence.tokens)) < limit:
-                if len(tokenizer.decode(sequence.tokens)) > most_characters:
-                    break
-                if wanted is not None and not wanted():
-                    return None
-                self._generate(sequence, encoded, prompt, sampling, min(count + step, limit))
-            hypothesis = Hypothesis(
-                text=tokenizer.decode(sequence.tokens).strip(),
-                tokens=tuple(sequence.tokens),
-                log_probability=sequence.score / (len(sequence.tokens) + 1),
-                no_speech=sequence.no_speech,
-                language=tokenizer.language_code,
-                ended=sequence.ended,
-            )
-            if wanted or (hypothesis.log_probability > -1 and not decoding_fault(hypothesis)):
-                break
-        return hypothesis
-
-    def _generate(
-        self,
-        sequence: _Sequence,
-        encoded: Any,
-        prompt: list[int],
-        sampling: dict[str, Any],
-        most: int,
-    ) -> None:
-        """Go on with a sequence until its end, or until it has `most` tokens."""
-        (result,) = self._model.model.generate(
-            encoded,
-            [[*prompt, *sequence.tokens]],
-            beam_size=1,
-            # Of this, CTranslate2 gives at most half to the text.
-            max_length=max(2 * most, len(prompt) + most),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=not sequence.tokens,
-            **sampling,
-        )
-        # What was given is there again, but its probability is not.
-        sequence.tokens = result.sequences_ids[0]
-        sequence.score += result.scores[0] * len(sequence.tokens)
-        sequence.no_speech = result.no_speech_prob
-        sequence.ended = len(sequence.tokens) < most
-
     def _decode_long(self, pcm: NDArray[np.float32], language: str | None) -> list[Hypothesis]:
         """Decode by windows with time stamps: the next begins where the last sentence ended."""
         segments, info = self._model.transcribe(
             pcm,
             language=language,
             task=self._task,
-            beam_size=1,
+            beam_size=BEAM,
             temperature=self._temperatures,
             condition_on_previous_text=False,
             hotwords=self._model.hf_tokenizer.decode(self._list[1:]) or None,
@@ -269,8 +178,9 @@ class Decoder:
                 no_speech=segment.no_speech_prob,
                 language=info.language,
                 language_probability=info.language_probability,
-                words=_words(
-                    (word.word, float(word.start), float(word.end)) for word in segment.words or ()
+                words=tuple(
+                    Word(word.word.strip(), float(word.start), float(word.end))
+                    for word in segment.words or ()
                 ),
             )
             if self._hotwords.count(hypothesis.text):
@@ -292,7 +202,7 @@ class Decoder:
         """The tokens that tell the hot words, as many as are told."""
         if not self._hotwords:
             return []
-        tokenizer = self._tokenizer("en")[0]
+        tokenizer = self._writer.tokenizer("en")
         tokens = tokenizer.encode(self._hotwords.prompt())
         if len(tokens) > MAX_LIST:
             kept = tokenizer.decode(tokens[:MAX_LIST]).split()
@@ -304,40 +214,6 @@ class Decoder:
                 len(tokens),
             )
         return [tokenizer.sot_prev, *tokens[:MAX_LIST]]
-
-    def _make_tokenizer(self, language: str) -> tuple["Tokenizer", list[int], list[int]]:
-        """The tokenizer for a language, the tokens never to be generated, and the prompt."""
-        from faster_whisper.tokenizer import Tokenizer
-        from faster_whisper.transcribe import get_suppressed_tokens
-
-        multilingual = self._model.model.is_multilingual
-        tokenizer = Tokenizer(
-            self._model.hf_tokenizer, multilingual, task=self._task, language=language
-        )
-        prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        return tokenizer, list(get_suppressed_tokens(tokenizer, [-1])), prompt
-
-    def _words(
-        self, language: str, tokens: Sequence[int], encoded: Any, frames: int
-    ) -> tuple[Word, ...]:
-        """Align the words in time by the attention that the decoder gave the sound."""
-        if not self._word_times or not tokens:
-            return ()
-        from faster_whisper.transcribe import merge_punctuations
-
-        tokenizer = self._tokenizer(language)[0]
-        (words,) = self._model.find_alignment(tokenizer, [list(tokens)], encoded, frames)
-        merge_punctuations(words, *PUNCTUATION)
-        end = frames / 100
-        return _words(
-            (word["word"], min(float(word["start"]), end), min(float(word["end"]), end))
-            for word in words
-            if word["word"].strip()
-        )
-
-
-def _words(timed: Iterable[tuple[str, float, float]]) -> tuple[Word, ...]:
-    return tuple(Word(text.strip(), start, end) for text, start, end in timed)
 
 
 def window_size(frames: int) -> int:

@@ -148,15 +148,15 @@ def test_a_draft_that_is_not_wanted_any_more_is_given_up(
 def test_steps_change_nothing(
     whisper: WhisperModel, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    monkeypatch.setattr("stt.whisper.decoder.decoding_fault", lambda _: None)
+    monkeypatch.setattr("stt.whisper.decoder._may_be_trimmed_wrong", lambda _: False)
     pcm = np.tile(PCM, 5)[: seconds * 16000]
     written = {}
     for step in (4, 224):
-        monkeypatch.setattr("stt.whisper.decoder.STEP", step)
+        monkeypatch.setattr("stt.whisper.writing.STEP", step)
         monkeypatch.setattr(
-            "stt.whisper.decoder.MAX_CHAR_RATE", 1e9
+            "stt.whisper.writing.MAX_CHAR_RATE", 1e9
         )  # as much as there is room for
-        (written[step],) = Decoder(whisper, trim=False).decode(pcm, "en")
+        (written[step],) = Decoder(whisper).decode(pcm, "en")
     assert written[4].tokens == written[224].tokens
     assert len(written[4].tokens) == 224
     assert written[4].log_probability == pytest.approx(written[224].log_probability, rel=1e-3)
@@ -173,12 +173,22 @@ def test_babbling_ends_when_nobody_could_say_more_and_has_no_end(
     assert 20 + 50 * seconds < len(hypothesis.text) < 20 + 50 * seconds + step * 8
 
 
-def test_it_is_greedy_and_tries_no_other_temperature(
+def test_a_trimmed_window_is_read_greedily_and_a_whole_one_as_faster_whisper_reads_it(
     whisper: WhisperModel, seen: list[tuple[Any, ...]]
 ) -> None:
-    Decoder(whisper, trim=False).decode(PCM, "en")
-    _, options = work(seen, "generate")[0]
-    assert (options["beam_size"], options["sampling_topk"]) == (1, 1)
+    """And no other temperature is tried."""
+    Decoder(whisper).decode(PCM, "en")
+    tried = [
+        (options["beam_size"], options["sampling_topk"])
+        for prompt, options in work(seen, "generate")
+        if len(prompt) == 4
+    ]
+    assert tried == [(1, 1), (5, 1)]
+
+
+def test_a_draft_is_greedy(whisper: WhisperModel, seen: list[tuple[Any, ...]]) -> None:
+    Decoder(whisper, trim=False).decode(PCM, "en", lambda: True)
+    assert {options["beam_size"] for _, options in work(seen, "generate")} == {1}
 
 
 def test_a_ladder_of_temperatures_if_one_is_wanted(
@@ -188,6 +198,7 @@ def test_a_ladder_of_temperatures_if_one_is_wanted(
     tried = [options for prompt, options in work(seen, "generate") if len(prompt) == 4]
     assert [options["sampling_temperature"] for options in tried] == [1.0, 0.4, 0.8]
     assert [options["sampling_topk"] for options in tried] == [1, 0, 0]
+    assert [options["beam_size"] for options in tried] == [5, 1, 1]
 
 
 def test_hotwords_stand_before_the_transcript(
@@ -234,10 +245,10 @@ def test_hotwords_are_written_where_the_sound_bears_them_out(
     plain = Hypothesis("Call she want under me.", (1, 2, 3), -0.4, 0.3, "en")
     decoder = Decoder(whisper, hotwords=["Siobhan", "Vandermeer"])
 
-    def write(_encoded: Any, _frames: int, _language: str, told: Any, *_: Any) -> Hypothesis:
+    def write(*_: Any, told: Any = (), **_options: Any) -> Hypothesis:
         return replace(plain, text=text, log_probability=-0.1, no_speech=0.1) if told else plain
 
-    monkeypatch.setattr(decoder, "_write", write)
+    monkeypatch.setattr(decoder._writer, "write", write)
     monkeypatch.setattr(whisper, "model", Aligning(whisper.model, score))
     (hypothesis,) = decoder.decode(PCM, "en")
     assert hypothesis.text == written
@@ -302,6 +313,7 @@ def test_longer_sound_than_a_window_goes_on_where_a_sentence_ended(
     assert asked[0]["language"] == "de"
     assert asked[0]["temperature"] == (0.0,)
     assert asked[0]["condition_on_previous_text"] is False
+    assert asked[0]["beam_size"] == 5
     assert "without_timestamps" not in asked[0]
     in_order([word for hypothesis in hypotheses for word in hypothesis.words], 32.0)
 
