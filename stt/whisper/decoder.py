@@ -1,9 +1,9 @@
 """Decoding with a Whisper model: what blocks, and runs in a worker thread.
 
 faster-whisper pads everything to 30 seconds. Up to that length, this calls CTranslate2 itself,
-with as much padding as the words need: most of an utterance's time is the encoder's. Greedily, for
-where a beam writes anything else the words are unsure: then all of the window is encoded, and the
-text chosen from as many as in faster-whisper.
+with as much padding as the words need: most of an utterance's time is the encoder's. What is
+written of such a trimmed window, greedily, has to be borne out: by its probability, or else by a
+beam, which writes the same. Otherwise all of the window is encoded, and read by the beam.
 """
 
 import logging
@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stt.hallucinations import REPEATED_UNSURE, Hypothesis, decoding_fault, repetitions
+from stt.hallucinations import (
+    REPEATED_UNSURE,
+    Hypothesis,
+    decoding_fault,
+    normalized,
+    repetitions,
+)
 from stt.protocol import Word
 from stt.vad import SAMPLE_RATE
 from stt.whisper.hotwords import MAX_TOKENS as MAX_LIST
@@ -40,8 +46,11 @@ LONGEST_TRIMMED = 2200
 that have to be decoded again in full.
 """
 
-UNSURE = -0.7
-"""Log-probability per token below which a trimmed window may have lost a word."""
+SURE, UNSURE = -0.2, -0.6
+"""Log-probability per token from which on a trimmed window is enough to go by, and below which it
+is not, for it may have lost a word. With these, people's words are as well understood as of whole
+windows, clean, at 10 dB and × 1.3, for a third of the work.
+"""
 
 
 class Decoder:
@@ -109,12 +118,22 @@ class Decoder:
         """
         if len(pcm) > WINDOW * SAMPLE_RATE // 100:
             return self._decode_long(pcm, language)
+        hypothesis = self._decode_short(pcm, language, wanted)
+        return [hypothesis] if hypothesis and hypothesis.text else []
+
+    def _decode_short(
+        self,
+        pcm: NDArray[np.float32],
+        language: str | None,
+        wanted: Callable[[], bool] | None = None,
+    ) -> Hypothesis | None:
+        """Decode up to a window, trimmed if that will do; None if not wanted any more."""
         features = self._model.feature_extractor(pcm)[:, :WINDOW]
         size = window_size(features.shape[1]) if self._trim else WINDOW
         hypothesis = self._decode_window(features, size, language, wanted)
-        if hypothesis and wanted is None and size < WINDOW and _may_be_trimmed_wrong(hypothesis):
+        if hypothesis is None and wanted is None:
             hypothesis = self._decode_window(features, WINDOW, language)
-        return [hypothesis] if hypothesis and hypothesis.text else []
+        return hypothesis
 
     def _decode_window(
         self,
@@ -123,6 +142,7 @@ class Decoder:
         language: str | None,
         wanted: Callable[[], bool] | None = None,
     ) -> Hypothesis | None:
+        """Decode a window of a size; None if not wanted any more, or not borne out by so little."""
         frames = features.shape[1]
         encoded = self._model.encode(np.pad(features, ((0, 0), (0, size - frames))))
         probability = 1.0
@@ -131,15 +151,36 @@ class Decoder:
             language = language or detected[0][0][2:-2]
             probability = dict(detected)[f"<|{language}|>"]
         sound = (encoded, frames, language or "en")
-        beam = BEAM if size == WINDOW and wanted is None else 1
-        hypothesis = self._writer.write(*sound, beam=beam, wanted=wanted)
-        if hypothesis and self._list and wanted is None:
-            hypothesis = self._with_list(hypothesis, *sound, beam)
-        if hypothesis is None:
+        if wanted is not None:
+            draft = self._writer.write(*sound, wanted=wanted)
+            return draft and replace(draft, language_probability=probability)
+        beam = BEAM if size == WINDOW else 1
+        plain = hypothesis = self._writer.write(*sound, beam=beam)
+        if plain and self._list:
+            hypothesis = self._with_list(plain, *sound, beam)
+        if hypothesis is None or (
+            size < WINDOW
+            and not self._borne_out(hypothesis, *sound, listed=hypothesis is not plain)
+        ):
             return None
-        timed = self._word_times and wanted is None
-        words = self._writer.times(*sound, hypothesis.tokens) if timed else ()
+        words = self._writer.times(*sound, hypothesis.tokens) if self._word_times else ()
         return replace(hypothesis, language_probability=probability, words=words)
+
+    def _borne_out(
+        self, hypothesis: Hypothesis, encoded: Any, frames: int, language: str, *, listed: bool
+    ) -> bool:
+        """Whether a trimmed window is enough to go by. `listed`: hot words were borne out."""
+        if (
+            decoding_fault(hypothesis) is not None
+            or repetitions(hypothesis.tokens) >= REPEATED_UNSURE
+            or hypothesis.log_probability < UNSURE
+        ):
+            return False
+        # That nothing was said is nothing a beam can say.
+        if listed or not hypothesis.text or hypothesis.log_probability >= SURE:
+            return True
+        other = self._writer.write(encoded, frames, language, beam=BEAM)
+        return other is not None and _letters(other.text) == _letters(hypothesis.text)
 
     def _with_list(
         self, plain: Hypothesis, encoded: Any, frames: int, language: str, beam: int
@@ -191,8 +232,7 @@ class Decoder:
 
     def _checked(self, told: Hypothesis, pcm: NDArray[np.float32], start: float) -> Hypothesis:
         """Decode a segment with hot words by itself, which tells whether the sound has them."""
-        features = self._model.feature_extractor(pcm)[:, :WINDOW]
-        alone = self._decode_window(features, window_size(features.shape[1]), told.language)
+        alone = self._decode_short(pcm, told.language)
         if alone is None or self._hotwords.count(alone.text) >= self._hotwords.count(told.text):
             return told
         words = tuple(Word(w.text, start + w.start, start + w.end) for w in alone.words)
@@ -223,10 +263,5 @@ def window_size(frames: int) -> int:
     return size if size <= LONGEST_TRIMMED else WINDOW
 
 
-def _may_be_trimmed_wrong(hypothesis: Hypothesis) -> bool:
-    """Whether a trimmed window may have lost words, or repeats them."""
-    return (
-        decoding_fault(hypothesis) is not None
-        or repetitions(hypothesis.tokens) >= REPEATED_UNSURE
-        or hypothesis.log_probability < UNSURE
-    )
+def _letters(text: str) -> str:
+    return normalized(text).replace(" ", "")

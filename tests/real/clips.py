@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,9 @@ from tests.real.kit import KitError
 SAMPLE_RATE = 16000
 POCKETSPHINX = Path("/usr/share/pocketsphinx/test/data")
 ALSA = Path("/usr/share/sounds/alsa")
+ASTERISK = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
+PROMPTS = Path(__file__).with_name("prompts.txt")
+"""What the announcements of a telephone exchange say, by their files' names."""
 
 Pcm = NDArray[np.float32]
 
@@ -38,17 +42,25 @@ class Clip:
 
 @cache
 def people() -> tuple[Clip, ...]:
-    """English by several speakers: five sentences of a novel, cards, commands, names of channels.
+    """English by several speakers: a novel's sentences, announcements, cards, commands, channels.
 
-    Raises KitError.
+    Of one to eight seconds. Raises KitError.
     """
-    return (*novel(), *_cards(), *_commands(), *_channels())
+    return (*novel(), *announcements(), *_cards(), *_commands(), *_channels())
 
 
 @cache
 def novel() -> tuple[Clip, ...]:
     """Five sentences of 3 to 8 s that a volunteer of LibriVox reads. Raises KitError."""
     return _listed("librivox", "transcription")
+
+
+@cache
+def announcements() -> tuple[Clip, ...]:
+    """Sentences of a telephone exchange, by the voice of Asterisk. Raises KitError."""
+    lines = PROMPTS.read_text("utf-8").splitlines()
+    named = (line.split(": ", 1) for line in lines)
+    return tuple(Clip(name, text, _g722(ASTERISK / f"{name}.g722")) for name, text in named)
 
 
 @cache
@@ -113,10 +125,16 @@ def _raw(path: Path) -> Pcm:
     return (pcm / np.float32(32768)).astype(np.float32)
 
 
+def _g722(path: Path) -> Pcm:
+    with av.open(str(_there(path)), format="g722") as file:
+        blocks = [frame.to_ndarray().ravel() for frame in file.decode(audio=0)]
+    return (np.concatenate(blocks) / np.float32(32768)).astype(np.float32)
+
+
 def _there(path: Path) -> Path:
     if not path.is_file():
         raise KitError(
-            f"{path} is missing: make test-real installs it (Debian's pocketsphinx-testdata and "
-            "alsa-utils)"
+            f"{path} is missing: make test-real installs it (Debian's pocketsphinx-testdata, "
+            "alsa-utils and asterisk-core-sounds-en-g722)"
         )
     return path

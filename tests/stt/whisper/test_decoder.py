@@ -88,14 +88,38 @@ def test_a_trimmed_window_that_looks_wrong_is_decoded_in_full(
     assert hypothesis.text
 
 
-def test_one_that_looks_right_is_not(
-    whisper: WhisperModel, seen: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("probability", "beam", "frames"),
+    [
+        (-0.1, None, [800]),  # sure
+        (-0.4, "go forward ten meters", [800]),  # borne out, but for the punctuation
+        (-0.4, "Ten meters.", [800, 3000]),
+        (-0.7, None, [800, 3000]),  # not even tried
+    ],
+)
+def test_what_is_read_of_a_trimmed_window_has_to_be_borne_out(
+    whisper: WhisperModel,
+    monkeypatch: pytest.MonkeyPatch,
+    probability: float,
+    beam: str | None,
+    frames: list[int],
 ) -> None:
-    monkeypatch.setattr("stt.whisper.decoder.decoding_fault", lambda _: None)
-    monkeypatch.setattr("stt.whisper.decoder.REPEATED_UNSURE", 1000)
-    monkeypatch.setattr("stt.whisper.decoder.UNSURE", -100)
-    Decoder(whisper).decode(PCM, "en")
-    assert work(seen, "encode") == [800]
+    greedy = Hypothesis("Go forward, ten meters.", (1, 2, 3), probability, 0.1, "en")
+    decoder = Decoder(whisper)
+    texts = [text for text in (beam, "whole") if text is not None]
+    encoded: list[int] = []
+
+    def encode(features: NDArray[np.float32]) -> None:
+        encoded.append(features.shape[1])
+
+    def write(*_: Any, beam: int = 1, **_options: Any) -> Hypothesis:
+        return greedy if beam == 1 else replace(greedy, text=texts.pop(0))
+
+    monkeypatch.setattr(whisper, "encode", encode)
+    monkeypatch.setattr(decoder._writer, "write", write)
+    (hypothesis,) = decoder.decode(PCM, "en")
+    assert encoded == frames
+    assert hypothesis.text == ("whole" if len(frames) == 2 else greedy.text)
 
 
 @pytest.mark.parametrize("name", ["UNSURE", "REPEATED_UNSURE"])
@@ -148,7 +172,7 @@ def test_a_draft_that_is_not_wanted_any_more_is_given_up(
 def test_steps_change_nothing(
     whisper: WhisperModel, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    monkeypatch.setattr("stt.whisper.decoder._may_be_trimmed_wrong", lambda _: False)
+    monkeypatch.setattr(Decoder, "_borne_out", lambda *_, **_options: True)
     pcm = np.tile(PCM, 5)[: seconds * 16000]
     written = {}
     for step in (4, 224):
