@@ -127,8 +127,8 @@ def _raw(path: Path) -> Pcm:
 
 def _g722(path: Path) -> Pcm:
     with av.open(str(_there(path)), format="g722") as file:
-        blocks = [frame.to_ndarray().ravel() for frame in file.decode(audio=0)]
-    return (np.concatenate(blocks) / np.float32(32768)).astype(np.float32)
+        blocks = [frame.to_ndarray()[0].astype(np.float32) for frame in file.decode(audio=0)]
+    return np.concatenate(blocks, dtype=np.float32) / np.float32(32768)
 
 
 def _there(path: Path) -> Path:

@@ -306,6 +306,7 @@ def spoken(language: str, probability: float, log_probability: float) -> Hypothe
     ("expected", "found", "language"),
     [
         ((0.02, -0.3), (0.95, -0.4), "en"),  # translated, and well
+        ((0.16, -0.53), (0.77, -0.47), "en"),  # written as if it were the other
         ((0.3, -0.9), (0.6, -0.2), "en"),  # decoded badly
         ((0.3, -2.0), (0.6, -0.2), "en"),
         ((0.3, -0.9), (0.6, -0.85), "es"),  # no better
