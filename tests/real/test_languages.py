@@ -11,7 +11,7 @@ from tests.real.words import error_rate, letters
 
 AUTO = {"language": "auto"}
 BAR = 5.0
-"""Percentage points of letters that may be wrong besides those that bare faster-whisper has wrong."""
+"""Percentage points of letters that may be wrong besides those of bare faster-whisper."""
 TOO_HARD = ("hi", "pl")
 """Whisper base writes neither: bare faster-whisper has more letters wrong than there are."""
 

@@ -16,6 +16,7 @@ from tests.assets.corpus import edits
 from tests.e2e.test_conversation import parley_talk, say
 from tests.real import kit
 from tests.real.clips import SAMPLE_RATE, Pcm
+from tests.real.conftest import Measured
 from tests.real.hearing import bare, even
 from tests.real.words import words
 from tests.soundcards import SoundCards, Tape
@@ -54,7 +55,9 @@ def written_down(tape: list[Pcm]) -> list[str]:
 
 
 @pytest.mark.parametrize("engine", ["piper", "kokoro"])
-async def test_the_loop(engine: str, soundcards: SoundCards, tmp_path: Path) -> None:
+async def test_the_loop(
+    engine: str, soundcards: SoundCards, tmp_path: Path, measured: Measured
+) -> None:
     settings = CONFIG.format(whisper=kit.whisper(), llm=kit.language_model(), voice=voice(engine))
     tape = Tape()
     async with (
@@ -87,7 +90,17 @@ async def test_the_loop(engine: str, soundcards: SoundCards, tmp_path: Path) -> 
     (interrupted,) = log.of("assistant.interrupted")
     heard, played = words(interrupted["heard"]), written_down(tape.parts[began:stopped])
     assert len(heard) >= 3
-    assert edits(heard, played) <= max(2, 0.2 * len(heard)), (heard, played)
+    wrong = edits(heard, played)
+    measured(
+        f"loop with {engine}: heard of the interrupted reply, by its recording",
+        f"{wrong} of {len(heard)} words wrong",
+        f"{max(2, 0.2 * len(heard)):g}",
+    )
+    for latency in log.of("turn.latency"):
+        measured(
+            f"loop with {engine}: speech end to first sound", f"{latency['total_ms']:.0f} ms", "–"
+        )
+    assert wrong <= max(2, 0.2 * len(heard)), (heard, played)
     done = log.of("assistant.done")[-1]
     reply, played = words(done["text"]), written_down(tape.parts[stopped:])
     assert edits(reply, played) <= max(1, 0.2 * len(reply)), (reply, played)
