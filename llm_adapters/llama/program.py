@@ -12,9 +12,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-BATCH = 64
-"""Tokens of a prompt that are read at once: a request that is cancelled ends after that many. With
-more it is hardly faster."""
+BATCH, GPU_BATCH = 32, 512
+"""Tokens of a prompt that are read at once: a request that is cancelled ends after twice as many.
+With 64, SmolLM2-135M computed for 0.34 s more, with these for 0.15, and a prompt takes 5 % longer."""
 KEPT_PROMPTS = 256
 """MB of prompts that are remembered besides the latest one, of other conversations or a summary."""
 ERRORS, EVERYTHING = 2, 4
@@ -35,12 +35,13 @@ def main() -> int:
     params.n_ctx = options["context"]
     params.n_parallel = 1
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options["threads"]
-    params.n_batch = params.n_ubatch = BATCH
+    on_gpu = len(xllamacpp.get_device_info()) > 1
+    params.n_batch = params.n_ubatch = GPU_BATCH if on_gpu else BATCH
     params.cache_ram_mib = KEPT_PROMPTS
     params.n_cache_reuse = BATCH  # what follows when the oldest turns are left out
     params.enable_reasoning = 0  # nobody waits for a voice that thinks
     # What of a model fits a GPU is found out by loading it twice.
-    params.fit_params = len(xllamacpp.get_device_info()) > 1
+    params.fit_params = on_gpu
     params.verbosity = EVERYTHING if options["debug"] else ERRORS
     # Others on this computer have no business with it.
     params.api_keys = [options["key"]]
