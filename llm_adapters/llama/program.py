@@ -14,7 +14,7 @@ from pathlib import Path
 
 BATCH, GPU_BATCH = 32, 512
 """Tokens of a prompt that are read at once: a request that is cancelled ends after twice as many.
-With 64, SmolLM2-135M computed for 0.34 s more, with these for 0.15, and a prompt takes 5 % longer."""
+With 64, SmolLM2-135M went on for 0.34 s; with these for 0.15, and a prompt takes 5 % longer."""
 KEPT_PROMPTS = 256
 """MB of prompts that are remembered besides the latest one, of other conversations or a summary."""
 ERRORS, EVERYTHING = 2, 4

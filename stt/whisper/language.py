@@ -12,8 +12,8 @@ CERTAIN, LONG_ENOUGH = 0.8, 1.0
 """Probability of a language, and seconds of voice, from which on it is the conversation's."""
 
 LIKELY, UNLIKELY = 0.5, 0.25
-"""Probability of another language that may be spoken now, and of the one that is not: of 130 English
-turns of people, at 10 dB too, none had less than 0.6, and one in Spanish 0.16.
+"""Probability of another language that may be spoken now, and of the one that is not: of 130 turns
+of people in English, at 10 dB too, none had less than 0.6, and one in Spanish 0.16.
 """
 
 BETTER = 0.1
