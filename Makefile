@@ -38,7 +38,8 @@ test-clients: $(VENV)/.dev $(VENV)/.system $(CLIENTS:%=.clients/%/.installed)
 # hour on two quiet processors. It ends with a table of what was measured.
 test-real: $(VENV)/.dev $(VENV)/.system
 	$(BIN)/python -m tests.real.kit
-	$(BIN)/pytest -m real --numprocesses 2 -o faulthandler_timeout=1800 --durations 0 --durations-min 1 tests/real
+	$(BIN)/pytest -m real --numprocesses 2 --dist loadgroup -o faulthandler_timeout=1800 \
+		--durations 0 --durations-min 1 tests/real
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import av
 import numpy as np
+from anyio.from_thread import start_blocking_portal
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from av.filter import Graph as FilterGraph
 
@@ -18,6 +19,9 @@ from agent.audio.files import PacedSpeaker
 from agent.audio.wav import WavWriter
 from agent.config.load import Config
 from agent.events import Audio, Event
+from bench.full_duplex.engines import InlineVad
+from bench.turn_end import Inline
+from stt.whisper import Whisper
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeTts
 from tests.assets.listening import coloured
 from tests.real import kit
@@ -27,6 +31,8 @@ LEVEL = 0.05
 """Root mean square of speech, as a microphone near the mouth has it."""
 GAP_S = 1.8
 """Silence between two utterances: time for the turn's end and a reply of one word."""
+DECODING_S = 0.3
+"""What a decoding takes on two quiet processors, or less."""
 
 
 def level(pcm: Pcm) -> Pcm:
@@ -115,21 +121,37 @@ def _bare_model() -> Any:
     return WhisperModel(str(kit.whisper()), device="cpu", compute_type="int8", cpu_threads=2)
 
 
-async def live(
+def live(
     sounds: Sequence[Pcm],
     stt: Mapping[str, Any] | None = None,
-    config: Mapping[str, Any] | None = None,
     noise_snr: float | None = None,
     gap: float = GAP_S,
 ) -> list[dict[str, Any]]:
-    """The events of a conversation in real time in which these are heard; each is answered briefly.
+    """The events of a conversation in which these are heard; each is answered briefly.
 
-    With noise it is there in the gaps too.
+    With noise it is there in the gaps too. The clock is virtual, a decoding takes `DECODING_S` of
+    it: so the load of the machine matters to no word.
     """
+    from trio.testing import MockClock
+
     parts = [silence(0.5), *(part for pcm in sounds for part in (pcm, silence(gap)))]
     pcm = np.concatenate(parts)
     if noise_snr is not None:
         pcm = noisy(pcm, noise_snr, seed=1)
+    options = {"language": "en", **(stt or {})}
+    whisper = Whisper(model=str(kit.whisper()), partials=False, **options)
+    with start_blocking_portal() as portal:
+        portal.call(whisper.load)
+        inline = Inline(portal, whisper, None)
+        inline.stt_s = DECODING_S
+        clock = {"clock": MockClock(autojump_threshold=0)}
+        try:
+            return anyio.run(_converse, pcm, inline, backend="trio", backend_options=clock)
+        finally:
+            portal.call(whisper.aclose)
+
+
+async def _converse(pcm: Pcm, stt: Inline) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
 
     async def microphone(
@@ -146,10 +168,9 @@ async def live(
     def report(event: Event) -> None:
         events.append(event.record())
 
-    whisper = {"engine": "whisper", "model": str(kit.whisper()), "language": "en", **(stt or {})}
-    settings = Config.model_validate({"echo": "off", "stt": whisper, **(config or {})})
-    llm, voice = FakeLlm([["Fine."]] * 8 * (1 + len(sounds))), FakeTts()
-    async with Agent.open(settings, llm=llm, tts=voice) as agent:
+    llm, voice = FakeLlm([["Fine."]] * len(pcm)), FakeTts()
+    engines = {"stt": stt, "llm": llm, "tts": voice, "vad": InlineVad()}
+    async with Agent.open(Config.model_validate({"echo": "off"}), **engines) as agent:
         with anyio.fail_after(60 + 2 * len(pcm) / SAMPLE_RATE):
             await agent.converse(microphone, PacedSpeaker(TTS_RATE, nowhere), report)
     return events

@@ -4,7 +4,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from bench.full_duplex.sounds import NOISES, VOCAL, noise
 from bench.full_duplex.voices import VOICES, utter
@@ -17,14 +16,8 @@ from tests.real.hearing import level, live, silence, transcribe, understood
 HUMMED = ("m m m m m m m m", "uw uw uw", "ah ah ah ah", "sh sh sh", "z z z z z z")
 """Phonemes of a voice that says nothing: humming, oohs, aahs, hushing, buzzing."""
 
-AT_MOST, AT_MOST_LIVE = 7, 1
-"""Of all 73, and of every second one in a conversation: a hum is near to a word."""
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The models are tested, not the loop."""
-    return "asyncio"
+AT_MOST, AT_MOST_LIVE = 7, 3
+"""Of 73: a hum is near to a word."""
 
 
 @cache
@@ -47,8 +40,7 @@ def test_transcribe(tmp_path: Path, measured: Measured) -> None:
     assert sum(map(bool, texts)) <= AT_MOST, texts
 
 
-@pytest.mark.anyio
-async def test_live(measured: Measured) -> None:
-    turns = understood(await live(sounds()[::2], gap=0.8))
-    measured("turns of 37 sounds without words, live", f"{len(turns)}", f"{AT_MOST_LIVE}")
+def test_live(measured: Measured) -> None:
+    turns = understood(live(sounds(), gap=0.8))
+    measured("turns of 73 sounds without words, live", f"{len(turns)}", f"{AT_MOST_LIVE}")
     assert len(turns) <= AT_MOST_LIVE, turns

@@ -27,12 +27,6 @@ COUNTED = {
 """The samples that count from one to ten: Whisper writes figures in all languages."""
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The models are tested, not the loop."""
-    return "asyncio"
-
-
 def said(clip: Clip) -> list[str]:
     return letters("12345678910" if clip.name in COUNTED else clip.text)
 
@@ -51,9 +45,8 @@ def test_nine_languages(tmp_path: Path, measured: Measured) -> None:
     assert found <= bar, texts
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("pair", PAIRS)
-async def test_two_languages(pair: str, measured: Measured) -> None:
+def test_two_languages(pair: str, measured: Measured) -> None:
     """Turn by turn: neither is translated into the other, or rejected."""
     clips = [
         clip
@@ -61,7 +54,7 @@ async def test_two_languages(pair: str, measured: Measured) -> None:
         for clip in samples()
         if f"{clip.language}/{clip.name}" == name
     ]
-    turns = understood(await live([level(clip.pcm) for clip in clips], AUTO))
+    turns = understood(live([level(clip.pcm) for clip in clips], AUTO))
     spoken = [letter for clip in clips for letter in said(clip)]
     alone = [text for clip in clips for text in bare([level(clip.pcm)], clip.language)]
     found = error_rate([spoken], [letters("".join(turns))])

@@ -23,14 +23,9 @@ CONDITIONS: dict[str, Callable[[Pcm, int], Pcm]] = {
     "silence around": lambda pcm, _: np.concatenate([silence(1), pcm, silence(1)]),
 }
 
-LIVE = slice(None, None, 2)
-"""Every other clip, for it takes as long as it lasts."""
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The models are tested, not the loop."""
-    return "asyncio"
+GROUPED = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CONDITIONS]
+"""Each condition in one process, which has bare faster-whisper hear it but once."""
 
 
 @cache
@@ -45,15 +40,11 @@ def said() -> list[list[str]]:
 
 
 @cache
-def bare_words(condition: str) -> list[list[str]]:
-    return [words(text) for text in bare(sounds(condition))]
+def bare_rate(condition: str) -> float:
+    return error_rate(said(), [words(text) for text in bare(sounds(condition))])
 
 
-def bare_rate(condition: str, some: slice = slice(None)) -> float:
-    return error_rate(said()[some], bare_words(condition)[some])
-
-
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", GROUPED)
 def test_transcribe(condition: str, tmp_path: Path, measured: Measured) -> None:
     heard = [words(text) for text in transcribe(tmp_path, sounds(condition))]
     found, bar = error_rate(said(), heard), bare_rate(condition) + BAR
@@ -61,12 +52,11 @@ def test_transcribe(condition: str, tmp_path: Path, measured: Measured) -> None:
     assert found <= bar, [pair for pair in zip(said(), heard, strict=True) if pair[0] != pair[1]]
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize("condition", ["clean", "10 dB", "x 1.3"])
-async def test_live(condition: str, measured: Measured) -> None:
+@pytest.mark.parametrize("condition", GROUPED[:3])
+def test_live(condition: str, measured: Measured) -> None:
     noise = SNR if condition == "10 dB" else None  # in the pauses, too
-    turns = understood(await live(sounds("clean" if noise else condition)[LIVE], noise_snr=noise))
-    whole = [word for clip in said()[LIVE] for word in clip]
-    found, bar = error_rate([whole], [words(" ".join(turns))]), bare_rate(condition, LIVE) + BAR
+    turns = understood(live(sounds("clean" if noise else condition), noise_snr=noise))
+    whole = [word for clip in said() for word in clip]
+    found, bar = error_rate([whole], [words(" ".join(turns))]), bare_rate(condition) + BAR
     measured(f"words wrong, {condition}, live", f"{found:.2f} %", f"{bar:.2f} %")
     assert found <= bar, turns
