@@ -1,6 +1,5 @@
 """A conversation at a terminal: an agent with microphone, speaker, view, log and recording."""
 
-import gc
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent.audio.tap import Tap, TappedSpeaker
 from agent.cli.console import SafeConsole
 from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
+from agent.cli.garbage import here_to_stay
 from agent.cli.native_stderr import silenced
 from agent.cli.view import open_view
 from agent.config.load import Config
@@ -104,13 +104,10 @@ async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, Non
         # No spinner: it would hold back the progress bars of what is downloaded meanwhile.
         console.print("loading …", style="dim")
         await agent.load(loaded)
-        # A full collection of all that was just loaded would hold the loop for 25 ms: never again.
-        gc.collect()
-        gc.freeze()
         console.print(f"loaded: {', '.join(done)}", style="dim")
-        yield agent
+        with here_to_stay():
+            yield agent
     finally:
-        gc.unfreeze()
         await agent.aclose()
 
 

@@ -16,6 +16,7 @@ import argparse
 import json
 import statistics
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.audio.remote import RemoteSpeaker
+from agent.cli.garbage import here_to_stay
 from agent.config.sections import ServerSettings
 from agent.conversation.activity import ReplyAudio
 from agent.events import MICROPHONE_RATE, Audio
@@ -87,7 +89,9 @@ async def measure(conversations: int, turns: int, idle: int, cycles: int) -> Res
     resampled = await desktop(turns, RATE)
     server = Server(instant_agent(), settings=ServerSettings(sessions=1000))
     await server.load()
-    async with running(server, Place(port=0)) as page:
+    async with AsyncExitStack() as stack:
+        page = await stack.enter_async_context(running(server, Place(port=0)))
+        stack.enter_context(here_to_stay())
         other = Clients(page.replace("http", "ws", 1))
         try:
             (one,) = await other.do("converse", 1, turns)

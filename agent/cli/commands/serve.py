@@ -95,6 +95,7 @@ async def _serve(
 
     from agent.agent import Agent
     from agent.cli.console import SafeConsole
+    from agent.cli.garbage import here_to_stay
     from agent.doctor.certificate import examine
     from agent.server.logs import logging_to_stderr
     from agent.server.running import Place, running
@@ -128,6 +129,7 @@ async def _serve(
                 console.print(f"wyoming   {wyoming[0]} port {port}, for Home Assistant")
             console.print("loading …", style="dim")
             await server.load()
+            stack.enter_context(here_to_stay())
             console.print("ready")
             await anyio.sleep_forever()
     finally:
