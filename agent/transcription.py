@@ -122,6 +122,9 @@ async def opened(
     """Open a file: its sound, 16 kHz mono, a second or so at a time. Raises AudioError."""
     with ExitStack() as stack:
         file = await anyio.to_thread.run_sync(stack.enter_context, AudioFile(path))
+        too_long = AudioError(f"it is longer than {longest / 60:g} minutes: cut it")
+        if (file.duration or 0.0) > longest:
+            raise too_long
         blocks = file.at(SAMPLE_RATE)
         first = await anyio.to_thread.run_sync(_second, blocks)
 
@@ -130,7 +133,7 @@ async def opened(
             while len(pcm):
                 heard += len(pcm)
                 if heard > longest * SAMPLE_RATE:
-                    raise AudioError(f"it is longer than {longest / 60:g} minutes: cut it")
+                    raise too_long
                 yield pcm
                 pcm = await anyio.to_thread.run_sync(_second, blocks)
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 RATES = range(1_000, 768_001)
 """In Hz. Beyond it a header is damaged: one that says 1 Hz makes hours of a few bytes."""
 CHANNELS = range(1, 65)
+EXACT = ("flac", "mov", "ogg", "matroska", "webm")
+"""Containers that say how long they are; others guess, or have what a streaming writer left."""
 MAX_HEAD = 1 << 25
 """Bytes before the first sample: pictures and lyrics, which FFmpeg keeps."""
 MAX_NOTES = 1 << 20
@@ -63,6 +65,13 @@ class SoundFile:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @property
+    def duration(self) -> float | None:
+        """In seconds, by its header; None where that does not count."""
+        kinds = self._container.format.name.split(",")
+        length = self._container.duration
+        return length / 1e6 if length and any(kind in EXACT for kind in kinds) else None
 
     def __iter__(self) -> Iterator[NDArray[np.float64]]:
         import av

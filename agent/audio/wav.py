@@ -60,6 +60,11 @@ class AudioFile:
         """In Hz."""
         return self._sound.sample_rate
 
+    @property
+    def duration(self) -> float | None:
+        """In seconds, by its header; None where that says nothing that can be relied on."""
+        return self._sound.duration
+
     def __enter__(self) -> Self:
         with ExitStack() as stack, self._errors():
             file = stack.enter_context(open(self._path, "rb"))

@@ -2,16 +2,19 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
 
 import anyio
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from agent.server.errors import ApiError
 
 EVENTS = "text/event-stream"
+GONE = 499
+"""The status for a client that has hung up: nobody sees it."""
 
 log = logging.getLogger("parley.server")
 
@@ -37,7 +40,7 @@ class Streaming(Response):
         """Send all parts, until the client hangs up."""
         problem: ApiError | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._hung_up, receive, tasks.cancel_scope)
+            tasks.start_soon(_hung_up, receive, tasks.cancel_scope)
             async with aclosing(self._parts) as parts:
                 try:
                     first = await anext(parts, b"")
@@ -64,10 +67,25 @@ class Streaming(Response):
             await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _hung_up(self, receive: Receive, scope: anyio.CancelScope) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        scope.cancel()
+
+async def while_there(request: Request, answer: Awaitable[Response]) -> Response:
+    """Return an answer that is made as long as the client waits for it; its body has been read."""
+    made = Response(status_code=GONE)
+    problem: ApiError | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_hung_up, request.receive, tasks.cancel_scope)
+        try:
+            made = await answer
+        except ApiError as error:
+            problem = error
+        tasks.cancel_scope.cancel()
+    return made if problem is None else problem.response()
+
+
+async def _hung_up(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
 
 
 def server_sent(data: object) -> bytes:

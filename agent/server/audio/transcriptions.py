@@ -21,7 +21,7 @@ from agent.server.audio.languages import name_of
 from agent.server.audio.requests import refusal
 from agent.server.errors import ApiError
 from agent.server.server import Server
-from agent.server.streaming import EVENTS, Streaming, server_sent
+from agent.server.streaming import EVENTS, Streaming, server_sent, while_there
 from agent.transcription import Utterance, opened, transcribe
 from stt import AdjustableRecogniser, Recognition, SpeechToText, SpeechToTextError, UnsupportedError
 
@@ -72,6 +72,12 @@ async def _answer(server: Server, request: Request, task: str) -> Response:
     heard = _heard(server, form, wanted, task)
     if wanted.stream:
         return Streaming(_events(heard), EVENTS)
+    return await while_there(request, _all_of(heard, wanted, task))
+
+
+async def _all_of(
+    heard: AsyncGenerator[Utterance, None], wanted: TranscriptionRequest, task: str
+) -> Response:
     async with aclosing(heard):
         return _whole([each async for each in heard], wanted, task)
 

@@ -3,14 +3,20 @@
 import io
 import json
 import wave
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
+import av
+import numpy as np
 import openai
 import pytest
 
 from agent.agent import Agent
 from agent.audio.wav import read_audio
 from agent.config.load import Config
+from agent.engines.stt import GuardedSpeechToText
 from agent.server.audio import transcriptions
 from agent.server.audio.encoder import Encoder
 from agent.server.audio.languages import NAMES, name_of
@@ -18,6 +24,7 @@ from agent.server.running import Place, running
 from agent.server.server import Server
 from agent.turns.vad import SileroVad
 from configs import QUESTION
+from tests.agent.fakes import FakeStt
 from tests.agent.server.http import post
 from tests.paths import ASSETS, AUDIO
 
@@ -111,6 +118,51 @@ async def test_it_says_what_is_wrong(
     assert too_large.value.status_code == 413
     with pytest.raises(openai.BadRequestError, match="does not translate"):
         await client.audio.translations.create(model="whisper-1", file=QUESTION)
+
+
+async def test_two_hours_are_refused_before_they_are_heard(client: openai.AsyncOpenAI) -> None:
+    too_long = "it is longer than 60 minutes: cut it"
+    with anyio.fail_after(10), pytest.raises(openai.BadRequestError, match=too_long) as caught:
+        await heard(client, file=("long.flac", flac(2 * 3600)))
+    assert caught.value.code == "invalid_audio"
+    assert (await heard(client, file=("short.flac", flac(10)))).text == ""
+
+
+def flac(seconds: int, rate: int = 1000) -> bytes:
+    """Silence that takes next to no room."""
+    data = io.BytesIO()
+    with av.open(data, "w", format="flac") as file:
+        stream = file.add_stream("flac", rate=rate)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, seconds * rate), np.int16), "s16", "mono")
+        frame.sample_rate = rate
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return data.getvalue()
+
+
+async def test_who_hangs_up_is_not_worked_for(server: Server, address: str) -> None:
+    """Whatever the answer would have been: one body, or events."""
+    begun, ended = anyio.Event(), anyio.Event()
+
+    class Slow(FakeStt):
+        @asynccontextmanager
+        async def listen(self) -> AsyncGenerator[Any, None]:
+            begun.set()
+            try:
+                await anyio.sleep_forever()
+                yield
+            finally:
+                ended.set()
+
+    server.agent.stt = GuardedSpeechToText(Slow([]))
+    async with openai.AsyncOpenAI(base_url=f"{address}v1", api_key="x", max_retries=0) as client:
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(heard, client)
+                await begun.wait()
+                tasks.cancel_scope.cancel()
+            await ended.wait()
 
 
 @pytest.mark.parametrize(
