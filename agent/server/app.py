@@ -6,10 +6,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from agent.server import audio, health, page, studio
-from agent.server.errors import ApiError, on_api_error, on_defect, on_http_error
+from agent.server.connections import Patience
+from agent.server.errors import ApiError, on_api_error, on_defect, on_gone, on_http_error
 from agent.server.realtime import calls
 from agent.server.realtime import routes as realtime
 from agent.server.request_id import HEADER, RequestId
@@ -43,10 +45,11 @@ def create_app(server: Server, hosts: Iterable[str] = ()) -> Starlette:
     gate = Middleware(Gate, keys=server.keys, origins=origins, hosts={*hosts})
     return Starlette(
         routes=[route for routes in MODULES for route in routes(server)],
-        middleware=[Middleware(RequestId), cors, gate],
+        middleware=[Middleware(RequestId), cors, gate, Middleware(Patience)],
         exception_handlers={
             ApiError: on_api_error,
             HTTPException: on_http_error,
+            ClientDisconnect: on_gone,
             Exception: on_defect,
         },
     )

@@ -5,9 +5,12 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from agent.errors import ParleyError
+
+GONE = 499
+"""The status for a client that has hung up: nobody sees it."""
 
 
 class ApiError(ParleyError):
@@ -65,6 +68,11 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code)
     headers = error.headers
     return ApiError(message, status=error.status_code, code=code, headers=headers).response()
+
+
+async def on_gone(_: Request, _error: Exception) -> Response:
+    """Answer nobody: the client has hung up while it sent its request."""
+    return Response(status_code=GONE)
 
 
 async def on_defect(_: Request, error: Exception) -> JSONResponse:

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from agent.server.errors import ApiError
+from agent.server.errors import GONE, ApiError
 
 EVENTS = "text/event-stream"
-GONE = 499
-"""The status for a client that has hung up: nobody sees it."""
+STALLED = 30.0
+"""Seconds that a client may take to read what it was sent."""
 
 log = logging.getLogger("parley.server")
 
@@ -53,19 +53,24 @@ class Streaming(Response):
             await problem.response()(scope, receive, send)
 
     async def _send(self, part: bytes, rest: AsyncGenerator[bytes, None], send: Send) -> None:
-        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await send(start)
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+        async def put(body: bytes, *, more: bool = True) -> None:
+            with anyio.fail_after(STALLED):
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
+            await put(part)
             async for each in rest:
-                await send({"type": "http.response.body", "body": each, "more_body": True})
+                await put(each)
+        except TimeoutError:
+            log.warning("an answer broke off: its client does not read it")
+            return
         except ApiError as error:
             if self.media_type != EVENTS:
                 log.warning("an answer broke off: %s", error)
                 return  # without its end: the client must not take it for whole
-            body = server_sent(error.body())
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await put(server_sent(error.body()))
+        await put(b"", more=False)
 
 
 async def while_there(request: Request, answer: Awaitable[Response]) -> Response:

@@ -13,7 +13,6 @@ import anyio
 import anyio.to_thread
 from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -24,7 +23,7 @@ from agent.config.engines import TTS, create_tts, fitting_voice
 from agent.engines import OFFLINE, GuardedTextToSpeech
 from agent.errors import AudioError, ParleyError, leaves_of
 from agent.guards.text import valid
-from agent.server.audio.requests import parse, read_body
+from agent.server.audio.requests import parse, read_body, read_form
 from agent.server.errors import ApiError, ServerBusyError
 from agent.server.server import Server
 from agent.server.streaming import Streaming
@@ -93,10 +92,7 @@ class Studio:
     async def make_voice(self, request: Request) -> JSONResponse:
         """Make a voice of a recording, with its speaker's consent."""
         self._need_dia2()
-        try:
-            form = await request.form(max_files=1, max_fields=10, max_part_size=4096)
-        except HTTPException as error:
-            raise ApiError(str(error.detail), code="invalid_form") from None
+        form = await read_form(request, MAX_CLIP + MAX_BODY, files=1, fields=10, field=4096)
         try:
             name, clip = form.get("name"), form.get("clip")
             if not isinstance(name, str) or not isinstance(clip, UploadFile):

@@ -3,7 +3,11 @@
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
+from starlette.types import Message
 
 from agent.server.errors import ApiError
 
@@ -19,6 +23,41 @@ async def read_body(request: Request, most: int) -> bytes:
             message = f"the request is longer than {most >> 10} KiB"
             raise ApiError(message, status=413, code="request_too_large")
     return body
+
+
+async def read_form(
+    request: Request, most: int, *, files: int, fields: int, field: int
+) -> FormData:
+    """Read a form of at most `most` bytes, each field of it of at most `field`. Raises ApiError.
+
+    Files of it are kept on the disk, and gone when the form is closed.
+    """
+    too_large = ApiError(
+        f"the request is larger than {most >> 20} MiB: compress or cut it",
+        status=413,
+        code="file_too_large",
+        param="file",
+    )
+    length = request.headers.get("content-length", "")
+    left = most - (int(length) if length.isdecimal() else 0)
+
+    async def counted() -> Message:
+        nonlocal left
+        message = await request.receive()
+        left -= 0 if length else len(message.get("body", b""))
+        if left < 0:
+            raise too_large
+        return message
+
+    if left < 0:
+        raise too_large
+    try:
+        body = Request(request.scope, counted)
+        return await body.form(max_files=files, max_fields=fields, max_part_size=field)
+    except HTTPException as error:
+        raise ApiError(str(error.detail), code="invalid_form") from None
+    except MultiPartException as error:
+        raise ApiError(error.message, code="invalid_form") from None
 
 
 def parse(model: type[M], body: bytes) -> M:

@@ -11,14 +11,13 @@ import anyio
 import anyio.to_thread
 from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from agent.errors import AudioError
 from agent.server.audio.languages import name_of
-from agent.server.audio.requests import refusal
+from agent.server.audio.requests import read_form, refusal
 from agent.server.errors import ApiError
 from agent.server.server import Server
 from agent.server.streaming import EVENTS, Streaming, server_sent, while_there
@@ -61,13 +60,8 @@ def routes(server: Server) -> list[BaseRoute]:
 
 
 async def _answer(server: Server, request: Request, task: str) -> Response:
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > MAX_UPLOAD + MAX_FIELD:
-        raise _too_large()
-    try:
-        form = await request.form(max_files=1, max_fields=50, max_part_size=MAX_FIELD)
-    except HTTPException as error:
-        raise ApiError(str(error.detail), code="invalid_form") from None
+    most = MAX_UPLOAD + MAX_FIELD
+    form = await read_form(request, most, files=1, fields=50, field=MAX_FIELD)
     wanted = _read(form)
     heard = _heard(server, form, wanted, task)
     if wanted.stream:

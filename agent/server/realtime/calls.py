@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from anyio.abc import TaskStatus
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from agent.server.audio.requests import read_form
 from agent.server.errors import ApiError
 from agent.server.realtime.beta import asks_for_beta
 from agent.server.realtime.routes import effective
@@ -87,10 +87,8 @@ async def _offer(request: Request) -> tuple[str, Mapping[str, Any]]:
 
 
 async def _form(request: Request) -> tuple[str, Mapping[str, Any]]:
-    try:
-        form = await request.form(max_files=2, max_fields=4, max_part_size=MAX_SESSION)
-    except MultiPartException as error:
-        raise ApiError(f"the form cannot be read: {error.message}", code="invalid_form") from None
+    most = MAX_SDP + MAX_SESSION
+    form = await read_form(request, most, files=2, fields=4, field=MAX_SESSION)
     try:
         offer, given = await _text(form.get("sdp")), await _text(form.get("session"))
     finally:
