@@ -1,14 +1,16 @@
 """Dia: milliseconds a step beside Transformers' in the same run, host cost, memory of loading.
 
     python -m bench.dia [--only step|host|load ...] [--device cpu|cuda] [--rounds N] [--steps N]
-                        [--size full|mid] [--json FILE]
+                        [--size full|mid|tiny] [--json FILE]
 
-`step`: the real dimensions with random weights, guidance on; Parley's int8 (on a GPU bfloat16, as
-a graph) and Transformers' `generate` in bfloat16, turn and turn about, medians of each and of their
-ratio. Needs Transformers and 8 GB. Real time is 11.6 ms a step.
+`step`: random weights, guidance on; Parley's int8 (on a GPU bfloat16, as a graph) and Transformers'
+`generate` in bfloat16, turn and turn about, medians of each and of their ratio. Needs Transformers
+and, at the real size, 8 GB. Real time is 11.6 ms a step.
 `host`: the real depth with tiny widths, one thread: what a step costs beside its arithmetic.
 `load`: the most memory that loading takes (`VmHWM`), in a process that does nothing else, against
-the files' size; `--size full` writes 6.5 GB to the disk for that.
+the file's size; the real one writes 6.5 GB to the disk for that.
+
+The sizes are the real one, a few of its layers, and all of them with tiny widths.
 """
 
 import argparse
@@ -20,7 +22,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -63,20 +64,24 @@ class RandomWeights(Weights):
         return len(self._places)
 
 
-def published() -> DiaConfig:
-    """The dimensions of Dia 1.6B."""
-    return DiaConfig.from_json({})
+TINY = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "head_dim": 8}
+TINY_CROSS = {f"cross_{name}": 4 for name in ("num_attention_heads", "num_key_value_heads")}
+SIZES: dict[str, tuple[dict[str, int], dict[str, int]]] = {
+    "full": ({}, {}),
+    "mid": ({"num_hidden_layers": 3}, {"num_hidden_layers": 4}),
+    "tiny": (
+        {**TINY, "num_key_value_heads": 4},
+        {**TINY, **TINY_CROSS, "num_key_value_heads": 1, "cross_head_dim": 8}
+        | {"cross_hidden_size": 32},
+    ),
+}
+"""What differs from Dia 1.6B in the halves of `config.json`."""
 
 
-def tiny() -> DiaConfig:
-    """The same depth with tiny widths."""
-    config = published()
-    return replace(
-        config,
-        encoder=replace(config.encoder, width=32, hidden=64, heads=4, kv_heads=4, head_dim=8),
-        decoder=replace(config.decoder, width=32, hidden=64, heads=4, kv_heads=1, head_dim=8),
-        cross=replace(config.cross, heads=4, kv_heads=4, head_dim=8),
-    )
+def said(size: str) -> dict[str, Any]:
+    """What `config.json` says of a size."""
+    encoder, decoder = SIZES[size]
+    return {"model_type": "dia", "encoder_config": encoder, "decoder_config": decoder}
 
 
 def random_model(config: DiaConfig, device: torch.device, *, quantize: bool = False) -> Model:
@@ -105,15 +110,16 @@ def our_steps(model: Model) -> Callable[[int], list[float]]:
     return run
 
 
-def their_steps(device: torch.device) -> Callable[[int], list[float]]:
+def their_steps(device: torch.device, size: str) -> Callable[[int], list[float]]:
     """The same for Transformers' `generate`, with random weights in bfloat16."""
     import transformers
 
     theirs: Any = transformers
     theirs.logging.set_verbosity_error()
-    made = theirs.DiaForConditionalGeneration._from_config(theirs.DiaConfig(), dtype=torch.bfloat16)
+    shape = theirs.DiaConfig(**said(size))
+    made = theirs.DiaForConditionalGeneration._from_config(shape, dtype=torch.bfloat16)
     model = made.to(device).eval()
-    config = published()
+    config = DiaConfig.from_json(said(size))
     rows = torch.full((1, 1 + config.max_delay, config.codebooks), config.pad)
     for codebook, lag in enumerate(config.delays):
         rows[:, : 1 + lag, codebook] = config.bos
@@ -147,8 +153,9 @@ def their_steps(device: torch.device) -> Callable[[int], list[float]]:
 def bench_step(options: argparse.Namespace) -> dict[str, float]:
     """Both in turn; the ratio is that of each turn's medians."""
     device = torch.device(options.device)
-    ours = our_steps(random_model(published(), device, quantize=device.type == "cpu"))
-    theirs = their_steps(device)
+    config = DiaConfig.from_json(said(options.size))
+    ours = our_steps(random_model(config, device, quantize=device.type == "cpu"))
+    theirs = their_steps(device, options.size)
     ours(2)
     theirs(2)
     pairs = [
@@ -167,7 +174,8 @@ def bench_host(options: argparse.Namespace) -> dict[str, float]:
     """Tiny widths, one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    run = our_steps(random_model(tiny(), torch.device(options.device)))
+    config = DiaConfig.from_json(said("tiny"))
+    run = our_steps(random_model(config, torch.device(options.device)))
     run(20)
     # The quietest of several rounds: nothing of other programs' is to count.
     took = min(statistics.median(run(40)) for _ in range(options.rounds))
@@ -182,17 +190,11 @@ _LOAD = "import sys; from bench.dia import peak; print(peak(sys.argv[1]))"
 
 
 def save(folder: Path, size: str) -> None:
-    """Write a checkpoint with random weights; `mid` is a quarter as deep."""
+    """Write a checkpoint with random weights."""
     from safetensors.torch import save_file
 
-    layers = {"full": (12, 18), "mid": (3, 4)}[size]
-    said = {
-        "model_type": "dia",
-        "encoder_config": {"num_hidden_layers": layers[0]},
-        "decoder_config": {"num_hidden_layers": layers[1]},
-    }
-    (folder / "config.json").write_text(json.dumps(said))
-    config = DiaConfig.from_json(said)
+    (folder / "config.json").write_text(json.dumps(said(size)))
+    config = DiaConfig.from_json(said(size))
     weights = RandomWeights(config, torch.device("cpu"), torch.float32)
     save_file(dict(weights), folder / "model.safetensors")
 
@@ -236,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12, help="of each in a round")
-    parser.add_argument("--size", choices=("full", "mid"), default="full", help="of what is loaded")
+    parser.add_argument("--size", choices=SIZES, default="full", help="of `step` and `load`")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")

@@ -13,8 +13,13 @@ from tests.paths import ROOT
 pytestmark = pytest.mark.long
 
 GOLDENS = "tests/tts/dia2/goldens"
+DIA_GOLDENS = "tests/tts/dia/goldens"
 
 SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
+    "dia": (
+        "--size tiny --rounds 1 --steps 3",
+        ("threads, load", "step: Parley (int8)", "host:", "load: weights"),
+    ),
     "dia2": (
         "--model tiny --frames 5 --slow-frames 5 --graphs --int8 --baseline",
         ("graphs float32", "fast float32", "int8", "plain float32", "published float32", "Mimi,"),
@@ -36,6 +41,7 @@ SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
         ("nothing", "all but the last turn", "all of it", "there was none", "a frame takes"),
     ),
     "dia2_verify": (f"{GOLDENS} --only sampling", ("guidance filter", "0 missed")),
+    "dia_verify": (f"{DIA_GOLDENS} --only text", ("texts to bytes", "0 missed")),
     "duplex": ("--sets turn --items 1", ("response p50", "context as played")),
     "echo": ("--minutes 0.2 --rooms -12", ("-12 dB",)),
     "llm": (
