@@ -1,6 +1,6 @@
 """Check this implementation of Dia against golden data.
 
-    python -m bench.dia_verify DIR [--device cpu|cuda] [--original] [--only PART ...]
+    python -m bench.dia_verify DIR [--device cpu|cuda] [--graphs] [--original] [--only PART ...]
 
 DIR holds recordings of Transformers' Dia, and of the original runtime (what lies where:
 `goldens.py`). One line for every comparison; the exit status is 1 if any of them missed. Where the
@@ -40,10 +40,18 @@ PARTS = (FILES, *(name for name in CHECKS if name != "original"))
 
 
 def verify(
-    root: Path, device: torch.device | str = "cpu", parts: Sequence[str] = PARTS
+    root: Path,
+    device: torch.device | str = "cpu",
+    parts: Sequence[str] = PARTS,
+    *,
+    graphs: bool = False,
 ) -> Iterator[Row]:
-    """Every comparison with the golden data in `root`; what raises an error is a miss."""
-    load = Loading(torch.device(device))
+    """Every comparison with the golden data in `root`; what raises an error is a miss.
+
+    With `graphs`, and on a GPU, every take is made a second time as a GPU makes its steps.
+    """
+    device = torch.device(device)
+    load = Loading(device, graphs or device.type == "cuda")
     if FILES in parts:
         yield from _guarded(FILES, partial(check_files, root))
     for golden in goldens(root, load):
@@ -66,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, help="golden data")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--graphs", action="store_true", help="also steps as a GPU makes them")
     parser.add_argument("--original", action="store_true", help="the original runtime's takes, too")
     parser.add_argument(
         "--only", nargs="+", choices=[FILES, *CHECKS], default=PARTS, metavar="PART"
@@ -76,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts = [*options.only, *(["original"] if options.original else [])]
     rows: list[Row] = []
     print(HEADING)
-    for row in verify(options.folder, options.device, parts):
+    for row in verify(options.folder, options.device, parts, graphs=options.graphs):
         rows.append(row)
         print(row, flush=True)
     print(summary(rows) if rows else f"no golden data in {options.folder}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,8 +24,12 @@ from tts.dia.network.delays import Codes
 from tts.dia.network.model import Model
 from tts.dia.network.sampling import Sampling
 from tts.dia.network.tensors import open_weights
+from tts.dia.take import Take
+from tts.dia.tokenizer import to_bytes
 from tts.transformer.tensor_file import TensorFile
 from tts.transformer.weights import Weights
+
+T = TypeVar("T", bound=Take)
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,16 @@ class Run:
             return None
         codes: Codes = self.golden.tensors["voice.codes"][: self.json["prompt"]].numpy()
         return codes
+
+    def take(self, kind: type[T]) -> T:
+        """What is to be spoken again."""
+        return kind(
+            self.golden.config,
+            to_bytes(self.json["text"]),
+            prompt=self.prompt,
+            sampling=self.sampling,
+            longest=self.longest,
+        )
 
 
 def goldens(root: Path, load: Loading) -> Iterator[Golden]:

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from bench.dia2_verify.table import Row, same
 from bench.dia_verify.goldens import Golden, Run, read_tensors
-from bench.dia_verify.runs import RecordingSampler, repeat
+from bench.dia_verify.runs import Recorder, RecordingSampler, repeat
 from tts.dia.network.delays import Codes
 from tts.dia.take import Take
-from tts.dia.tokenizer import to_bytes
 
 
 class OriginalTake(Take):
@@ -47,14 +46,8 @@ def check_original(golden: Golden) -> Iterator[Row]:
 
 def _check(golden: Golden, name: str, recorded: dict[str, Tensor]) -> Row:
     run = Run(golden, name)
-    take = OriginalTake(
-        golden.config,
-        to_bytes(run.json["text"]),
-        prompt=run.prompt,
-        sampling=run.sampling,
-        longest=run.longest,
-    )
     model, numbers = golden.model, recorded.get(f"{name}.uniforms")
-    frames = repeat(model, take, OriginalSampler(model), numbers)
+    stepper = Recorder(model, OriginalSampler(model))
+    frames = repeat(stepper, run.take(OriginalTake), numbers)
     case = f"{golden.name}/nari/{name}"
     return same(case, "codes by the original's rules", frames, recorded[f"{name}.codes"])

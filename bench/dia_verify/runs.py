@@ -7,15 +7,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.dia2_verify.table import Row, difference, same, within
+from bench.dia2_verify.table import Row, difference, not_run, same, within
 from bench.dia_verify.goldens import Golden, Run
 from bench.dia_verify.network import NETWORK
+from tts.dia.graphs import Graphs, GraphStepper
 from tts.dia.network.delays import Codes, undelay
 from tts.dia.network.model import Model
 from tts.dia.network.sampling import Sampler
 from tts.dia.stepper import Stepper
 from tts.dia.take import Take
-from tts.dia.tokenizer import to_bytes
 
 PROBABILITY = 1e-4
 
@@ -83,9 +83,12 @@ class Recorder(Stepper):
         return super().draws(take) if self.numbers is None else self.numbers
 
 
-def repeat(model: Model, take: Take, sampler: Sampler, numbers: Tensor | None) -> Codes:
+class GraphRecorder(Recorder, GraphStepper):
+    """The same, its steps in graphs."""
+
+
+def repeat(stepper: Recorder, take: Take, numbers: Tensor | None) -> Codes:
     """Step a take to its end, with recorded random numbers; the frames as they came."""
-    stepper = Recorder(model, sampler)
     stepper.numbers = numbers
     slot, frames = stepper.admit(take), [take.frames()]
     while not take.finished:
@@ -104,19 +107,15 @@ def check_runs(golden: Golden) -> Iterator[Row]:
 def _check_run(golden: Golden, run: Run) -> Iterator[Row]:
     case, said, config = run.case, run.json, golden.config
     model = golden.model if said["branches"] == 2 else golden.unguided
-    take = RecordedTake(
-        config,
-        to_bytes(said["text"]),
-        prompt=run.prompt,
-        sampling=run.sampling,
-        longest=run.longest,
-    )
+    take, numbers = run.take(RecordedTake), run.find("uniforms")
     take.steps, take.raw = said["steps"], []
-    numbers = run.find("uniforms")
     if native := said["mode"] == "native":
+        if model.device.type != "cpu":
+            yield not_run(case, "take", "PyTorch's own draws are known for the CPU only")
+            return
         torch.manual_seed(said["seed"])
     sampler = RecordingSampler(model, native=native)
-    frames = repeat(model, take, sampler, numbers)
+    frames = repeat(Recorder(model, sampler), take, numbers)
     if said["logit_steps"]:
         got = torch.stack(sampler.logits[: said["logit_steps"]]).cpu()
         yield within(case, "logits", difference(got, run["logits"]), NETWORK)
@@ -132,6 +131,10 @@ def _check_run(golden: Golden, run: Run) -> Iterator[Row]:
     if take.end is not None:
         end = undelay(take.grid, config.delays, take.prompt, take.end - 1)
         yield same(case, "codes", end, run["codes"])
+    if golden.load.graphs and not native:
+        graphs = Graphs(model)
+        frames = repeat(GraphRecorder(model, graphs), run.take(Take), numbers)
+        yield same(case, "codes, in graphs", frames, run["codes"])
     found = [take.prompt, take.end or -1, take.frames_known, 1 + take.prompt + take.step]
     names = ("prompt", "eos_position", "frames", "positions")
     yield same(case, "prompt, end, frames, positions", found, [said[each] for each in names])

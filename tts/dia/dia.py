@@ -18,6 +18,7 @@ from tts.dia.network.model import Model
 from tts.dia.network.sampling import Sampling
 from tts.dia.network.tensors import open_weights
 from tts.dia.result import Result, Turn
+from tts.dia.stepper import Stepper
 from tts.dia.take import Take
 from tts.dia.tokenizer import TAGS, to_bytes
 from tts.extras import pip_install
@@ -177,7 +178,7 @@ class Dia:
         the model.
         """
         with self.exclusively():
-            stepper = new_stepper(self.model, self.graphs)
+            stepper = self.stepper()
             slot = stepper.admit(take)
             try:
                 while not take.finished:
@@ -185,6 +186,10 @@ class Dia:
                     yield take.frames()
             finally:
                 stepper.release(slot)
+
+    def stepper(self) -> Stepper:
+        """Make what steps takes in the model's slots, all of them free, for who has the lease."""
+        return new_stepper(self.model, self.graphs)
 
     @staticmethod
     def _check_codec(config: DiaConfig, codec: Dac, folder: Path) -> None:

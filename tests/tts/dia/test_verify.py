@@ -24,7 +24,7 @@ CASES = [name for name in TENSORS if not name.startswith(WAVES)]
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
-    return list(verify(GOLDENS, parts=list(CHECKS)))
+    return list(verify(GOLDENS, parts=list(CHECKS), graphs=True))
 
 
 def test_nothing_is_wrong(rows: list[Row]) -> None:
