@@ -16,6 +16,7 @@ GOLDENS = "tests/tts/dia2/goldens"
 DIA_GOLDENS = "tests/tts/dia/goldens"
 
 SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
+    "dac": ("--frames 16 --threads 1", ("decode,  1 frames a push", "encode one second")),
     "dia": (
         "--size tiny --rounds 1 --steps 3",
         ("threads, load", "step: Parley (int8)", "host:", "load: weights"),
