@@ -224,6 +224,7 @@ What = Literal[
     "echo",
     "speculate",
     "discard",
+    "ignore",
     "wait",
     "commit",
     "idle",

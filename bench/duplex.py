@@ -13,6 +13,7 @@ measured is when the agent speaks and when it does not:
 - steady noise (fan, hum, rain …), from before the question, switched on in the reply, in bursts:
   the same, with `side_talk: hear`, or its level would decide; over noise: an interruption that
   is 5 dB louder than one of them;
+- side talk as loud as the user, or when the agent has finished; an interruption 10 dB softer;
 - monologue, with an echo: nobody says anything; does the agent interrupt itself?
 
 Turns end by the words alone, or with an oracle besides that errs as often as Smart-Turn v3. An
@@ -34,7 +35,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.full_duplex import scenes
+from bench.full_duplex import beside, scenes
 from bench.full_duplex.performance import Performance, Setting, perform
 from bench.full_duplex.picture import draw
 from bench.full_duplex.scenes import EchoPath, Scene
@@ -57,11 +58,14 @@ def tasks(
         "pause": scenes.pauses,
         "interruption": scenes.interruptions,
         "backchannel": scenes.backchannels,
-        "noise": scenes.noises,
-        "steady noise": scenes.steady_noises,
-        "over noise": scenes.over_noise,
-        "no words": scenes.wordless,
-        "side talk": scenes.side_talk,
+        "noise": beside.noises,
+        "steady noise": beside.steady_noises,
+        "over noise": beside.over_noise,
+        "no words": beside.wordless,
+        "side talk": beside.side_talk,
+        "loud side talk": beside.loud_side_talk,
+        "side talk in silence": beside.side_talk_in_silence,
+        "soft interruption": beside.soft_interruptions,
     }
     for kind, make in sets.items():
         if kind in kinds:
@@ -78,6 +82,8 @@ def _settings(kind: str, echoes: Sequence[EchoPath]) -> list[Setting]:
     if kind == "steady noise":  # its level, below the user's, is not to decide
         hear = (("interruption.side_talk", "hear"),)
         return [Setting("words", partials=partials, config=hear) for partials in (True, False)]
+    if kind in ("loud side talk", "side talk in silence", "soft interruption"):
+        return [Setting("words")]
     if kind == "over noise":
         return [Setting("words", partials=partials) for partials in (True, False)]
     seeds = range(SEEDS if kind in ("turn", "pause") else 1)

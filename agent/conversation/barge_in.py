@@ -28,12 +28,15 @@ from agent.turns.side_talk import VoiceProfile
 class BargeIn:
     """Barge-in ducks, holds, resumes and cancels the reply that is spoken or about to be."""
 
-    def __init__(self, settings: InterruptionSettings, do: Callable[[Command], None]) -> None:
-        """`do` is given the commands."""
+    def __init__(
+        self, settings: InterruptionSettings, do: Callable[[Command], None], name: str = ""
+    ) -> None:
+        """`do` is given the commands; `name` is the agent's."""
         self.reply: ReplyRecord | None = None
         self.partials = False
         """Whether the recogniser gives words while they are spoken."""
-        self.user = VoiceProfile()
+        self.user = VoiceProfile(name)
+        self._last: ReplyRecord | None = None  # that is over
         self._settings = settings
         self._do = do
 
@@ -93,6 +96,12 @@ class BargeIn:
             self.resume(verdict.why)
         return verdict.meaning
 
+    def pass_over(self, turn: TurnRecord) -> None:
+        """Note that a turn which was understood is not answered."""
+        if turn.text and turn.over is None and (why := self._aside(turn)) is not None:
+            self.user.pass_over(turn.text)
+            self._do(Explain(Decision(turn.number, "ignore", why)))
+
     def but_for_echo(self, turn: TurnRecord, text: str) -> str:
         """The user's words; none if they are the agent's own, come back through the air."""
         if turn.over is None or not repeats(text, turn.over.progress.echoed):
@@ -113,6 +122,7 @@ class BargeIn:
         """Note that the reply is over, in this state."""
         self._unduck(reply, "the reply is over")
         reply.state = state
+        self._last = reply
         self.reply = None
 
     def _unduck(self, reply: ReplyRecord, why: str) -> None:
@@ -160,11 +170,24 @@ class BargeIn:
             why = f"'{turn.text}', at the end of the reply"
             self._do(Explain(Decision(turn.number, "backchannel", why)))
             return "backchannel"
-        if final and over is not None and self._ignores(turn):
+        if final and self._ignores(turn):
             return "nothing"
         return "stop"
 
     def _ignores(self, turn: TurnRecord) -> bool:
-        """Whether a turn that began over a reply was said to somebody else."""
-        aside = self.user.weigh(turn.level).side_talk(turn.text) is not None
-        return aside and self._settings.side_talk == "ignore"
+        """Whether a turn that ends when the agent is silent was said to somebody else.
+
+        Who answers a question, or was passed over and insists, was not, however softly they speak.
+        """
+        if self._aside(turn) is None:
+            return False
+        if turn.over is not None:
+            return True
+        asked = self._last is not None and self._last.progress.asks
+        return not asked and not self.user.insists(turn.text)
+
+    def _aside(self, turn: TurnRecord) -> str | None:
+        """Why a turn is side talk; None where it may be for the agent."""
+        if self._settings.side_talk == "hear":
+            return None
+        return self.user.weigh(turn.level).side_talk(turn.text)

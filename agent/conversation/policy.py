@@ -92,7 +92,7 @@ class Policy:
 
     def __init__(self, config: Config) -> None:
         """`config` says what may interrupt, how far replies are prepared, and what is said."""
-        self.barge_in = BargeIn(config.interruption, self._do)
+        self.barge_in = BargeIn(config.interruption, self._do, config.agent.name)
         self.silence = Silence(config.idle, config.thinking, self._do)
         self.prepared = Preemptive(self._do)
         self._config = config
@@ -227,6 +227,7 @@ class Policy:
                 self._do(Backchannel(turn.number, turn.text))
             case _:
                 self._discard("no words in it")
+                self.barge_in.pass_over(turn)
                 self._do(Ignore(turn.number, turn.interrupted))
 
     def _close(self, turn: TurnRecord) -> None:
@@ -236,7 +237,7 @@ class Policy:
 
     def _commit(self, turn: TurnRecord, request: int = 0) -> None:
         """The turn is the user's: it enters the history, and its reply is heard."""
-        self.barge_in.user.learn(turn.level)
+        self.barge_in.user.learn(turn.level, turn.text)
         answered = request or self._config.turn.respond
         if answered or not turn.manual:
             self._cancel()

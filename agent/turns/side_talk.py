@@ -1,8 +1,10 @@
 """Evidence of side talk: a voice far softer than the user's is somebody else's, or not for us.
 
-The user's own level is learnt from the turns that were committed in this session. Pure logic.
+The user's own level, and what was talked about, are learnt from the turns that were committed in
+this session. Pure logic.
 """
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from statistics import median
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEARNT_FROM = 5
-"""The latest turns from which the level of the user's voice is known."""
+"""The latest turns from which the user's voice and subject are known."""
 
 SOFTER = 8.0
 """Decibels below it from which on a voice is taken for somebody else's: who speaks twice as far
@@ -23,19 +25,40 @@ LOUD = 80
 CALLS = frozenset({"stop", "wait", "quiet", "enough", "hey", "listen", "cancel"})
 """Words by which even a soft voice addresses the agent, in English."""
 
+REQUESTS = re.compile(
+    r"\b(tell me|let me ask|hold on|excuse me|never mind|go back|what about|how about|i mean[t]?"
+    r"|(say|repeat) (that|it|this)( again)?|not what i|(not|n't|n’t) (understand|hear|get) "
+    r"|(can|could|would|will) you (please )?(say|tell|repeat|explain|speak|talk|stop|go|read|show))"
+)
+"""And turns of phrase that are a listener's to who has been speaking."""
+
+WEIGHTY = 5
+"""Letters from which on a word says what is talked about."""
+
+REPEATED = 0.6
+"""The share of the words that were said before, when they are said again: who was not answered."""
+
+INSISTING = 3
+"""Soft turns in a row that are the user's after all: they have moved, or turned the level down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What speaks for or against a voice being the user's.
 
-    `below`: decibels that it is softer than the user's; None while nobody knows either.
+    `below`: decibels that it is softer than the user's; None while nobody knows either. `about`:
+    what is talked about, in words.
     """
 
     below: float | None = None
+    about: frozenset[str] = frozenset()
 
     def side_talk(self, text: str) -> str | None:
         """Return why a voice that says `text` is not meant for the agent; None if it may be."""
-        if self.below is None or self.below < SOFTER or CALLS & _words(text):
+        if self.below is None or self.below < SOFTER:
+            return None
+        words = _words(text)
+        if CALLS & words or self.about & words or REQUESTS.search(text.casefold()):
             return None
         return f"a voice {self.below:.0f} dB softer than the user's"
 
@@ -45,13 +68,19 @@ UNKNOWN = Evidence()
 
 
 class VoiceProfile:
-    """A voice profile knows how loud the user is."""
+    """A voice profile knows how loud the user is, and what they talk about."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        """`name` is the agent's: who says it means the agent."""
+        self._name = _words(name)
         self._levels: deque[float] = deque(maxlen=LEARNT_FROM)
+        self._subjects: deque[frozenset[str]] = deque(maxlen=LEARNT_FROM)
+        self._passed_over: list[frozenset[str]] = []  # in a row, and what was said
 
-    def learn(self, level: float | None) -> None:
-        """Take a turn of the user's, its `level` in dBFS."""
+    def learn(self, level: float | None, text: str = "") -> None:
+        """Take a turn of the user's, its `level` in dBFS, and its words."""
+        self._passed_over.clear()
+        self._subjects.append(frozenset(word for word in _words(text) if len(word) >= WEIGHTY))
         if level is not None:
             self._levels.append(level)
 
@@ -59,7 +88,20 @@ class VoiceProfile:
         """Return what the level of a voice in dBFS says."""
         if level is None or not self._levels:
             return UNKNOWN
-        return Evidence(median(self._levels) - level)
+        about = self._name.union(*self._subjects)
+        return Evidence(median(self._levels) - level, about)
+
+    def insists(self, text: str) -> bool:
+        """Whether a soft voice that says `text`, and was passed over before, is the user's."""
+        if len(self._passed_over) >= INSISTING - 1:
+            return True
+        words = _words(text)
+        before = self._passed_over[-1] if self._passed_over else frozenset()
+        return bool(before) and len(words & before) >= REPEATED * len(words | before)
+
+    def pass_over(self, text: str) -> None:
+        """Note that a soft turn was not answered, though nobody else spoke."""
+        self._passed_over.append(_words(text))
 
 
 class VoiceLevel:
@@ -85,4 +127,4 @@ class VoiceLevel:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word.strip(".,!?").casefold() for word in text.split())
+    return frozenset(filter(None, (word.strip(".,!?").casefold() for word in text.split())))

@@ -1,13 +1,11 @@
 """The scenes: who makes which sound when, and what the agent is given to say."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from itertools import cycle, product
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
 from typing import Literal, get_args
 
 from bench.full_duplex import texts
-from bench.full_duplex.sounds import NOISES, VOCAL, noise
-from bench.full_duplex.steady import STEADY, steady
 from bench.full_duplex.voices import VOICES, Clip, murmur, pausing, speak
 
 Kind = Literal[
@@ -20,6 +18,9 @@ Kind = Literal[
     "over noise",
     "no words",
     "side talk",
+    "loud side talk",
+    "side talk in silence",
+    "soft interruption",
     "monologue",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -27,10 +28,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 USER = -26.0
 """The level of the user's speech at the microphone, in dBFS."""
 
-OVER_NOISE = 5.0
-"""Decibels by which a user is louder than a steady noise."""
-
-_BURSTS = (0.5, 0.7, 0.9, 0.5, 1.2, 0.9, 0.4, 0.6, 0.8)
 _STRETCHES = (1.0, 1.15, 0.95, 1.3)
 
 
@@ -71,7 +68,7 @@ def pauses() -> list[Scene]:
     """The user pauses in the middle of a sentence, which is not the end of the turn."""
     scenes = []
     lengths = cycle(texts.PAUSES)
-    for number, (text, (voice, stretch)) in enumerate(zip(texts.PAUSED, _speakers(), strict=False)):
+    for number, (text, (voice, stretch)) in enumerate(zip(texts.PAUSED, speakers(), strict=False)):
         length = next(lengths)
         sound = pausing(text, voice, [length], stretch=stretch)
         acts = (Act(sound, _start(number)),)
@@ -84,7 +81,7 @@ def turns() -> list[Scene]:
     """The user asks something and has finished."""
     scenes = []
     for number, (text, (voice, stretch)) in enumerate(
-        zip(texts.QUESTIONS, _speakers(), strict=False)
+        zip(texts.QUESTIONS, speakers(), strict=False)
     ):
         sound = speak(text, voice, stretch=stretch)
         scenes.append(
@@ -96,14 +93,14 @@ def turns() -> list[Scene]:
 def backchannels() -> list[Scene]:
     """The user shows that they listen."""
     return [
-        _disturbed(
+        disturbed(
             "backchannel",
             number,
             murmur(text, phones, voice) if phones else speak(text, voice),
             at=1.5 + 0.25 * (number % 7),
         )
         for number, ((text, phones), (voice, _)) in enumerate(
-            zip(texts.BACKCHANNELS, _speakers(), strict=False)
+            zip(texts.BACKCHANNELS, speakers(), strict=False)
         )
     ]
 
@@ -111,7 +108,7 @@ def backchannels() -> list[Scene]:
 def interruptions() -> list[Scene]:
     """The user wants the floor."""
     return [
-        _disturbed(
+        disturbed(
             "interruption",
             number,
             speak(text, voice, stretch=stretch),
@@ -119,65 +116,7 @@ def interruptions() -> list[Scene]:
             answer=(text.split()[-1], texts.REACTION),
         )
         for number, (text, (voice, stretch)) in enumerate(
-            zip(texts.INTERRUPTIONS, _speakers(), strict=False)
-        )
-    ]
-
-
-def noises() -> list[Scene]:
-    """Something makes a noise, 10 or 20 dB below the user's voice."""
-    return _noisy("noise", NOISES)
-
-
-def steady_noises() -> list[Scene]:
-    """A steady noise from before the question on, switched on in the reply, and in bursts."""
-    scenes = []
-    kinds = product(STEADY, (10, 20), ("before", "during", "bursts"))
-    for number, (name, below, when) in enumerate(kinds):
-        seconds = {"before": 15.0, "during": 6.0, "bursts": sum(_BURSTS)}[when]
-        bursts = _BURSTS if when == "bursts" else ()
-        sound = steady(name, number, seconds=seconds, level=USER - below, bursts=bursts)
-        trait = f"{name} {when} −{below} dB"
-        at = 0.1 if when == "before" else 1.5 + 0.25 * (number % 7)
-        scene = _disturbed("steady noise", number, sound, at=at, trait=trait)
-        scenes.append(_first(scene, Act(sound, at)) if when == "before" else scene)
-    return scenes
-
-
-def over_noise() -> list[Scene]:
-    """The user asks and interrupts while a steady noise is 5 dB softer than they are."""
-    scenes = []
-    for number, (name, scene) in enumerate(product(STEADY, interruptions()[::3])):
-        sound = steady(name, number, seconds=18, level=USER - OVER_NOISE)
-        noisy = _first(scene, Act(sound, 0.1), scene.acts[-1])
-        scenes.append(
-            replace(noisy, kind="over noise", name=f"{number:02d} {name} {scene.name}", trait=name)
-        )
-    return scenes
-
-
-def _first(scene: Scene, act: Act, *last: Act) -> Scene:
-    """The scene with another act before its question, and then only those given."""
-    return replace(scene, acts=(act, scene.acts[0], *last))
-
-
-def wordless() -> list[Scene]:
-    """The user's voice is heard, but says nothing."""
-    return _noisy("no words", VOCAL)
-
-
-def side_talk() -> list[Scene]:
-    """Somebody says something, farther away, and not to the agent."""
-    return [
-        _disturbed(
-            "side talk",
-            number,
-            speak(text, voice, level=USER - below),
-            at=1.5 + 0.25 * (number % 7),
-            trait=f"−{below} dB",
-        )
-        for number, ((text, below), (voice, _)) in enumerate(
-            zip(product(texts.SIDE_TALK, (10, 20)), _speakers(), strict=False)
+            zip(texts.INTERRUPTIONS, speakers(), strict=False)
         )
     ]
 
@@ -194,21 +133,7 @@ def monologues(seconds: float) -> list[Scene]:
     return scenes
 
 
-def _noisy(kind: Kind, names: Iterable[str]) -> list[Scene]:
-    """Every one of these sounds twice, at each of two levels."""
-    return [
-        _disturbed(
-            kind,
-            number,
-            noise(name, number, level=USER - below),
-            at=1.5 + 0.25 * (number % 7),
-            trait=f"{name} −{below} dB",
-        )
-        for number, (name, below) in enumerate(product([*names, *names], (10, 20)))
-    ]
-
-
-def _disturbed(
+def disturbed(
     kind: Kind,
     number: int,
     sound: Clip,
@@ -236,7 +161,7 @@ def _at_last(sound: Clip) -> tuple[tuple[str, str], ...]:
     return ((sound.words[-1].text, texts.SHORT),)
 
 
-def _speakers() -> Sequence[tuple[str, float]]:
+def speakers() -> Sequence[tuple[str, float]]:
     """Voices and how slowly they speak: no pair comes twice among sixteen."""
     return [
         (VOICES[(turn + shift) % 4], _STRETCHES[turn]) for shift in range(4) for turn in range(4)

@@ -52,8 +52,10 @@ def score(performance: Performance) -> Score:
     match performance.scene.kind:
         case "pause" | "turn":
             return _turn(performance)
-        case "interruption" | "over noise":
+        case "interruption" | "over noise" | "soft interruption":
             return _interruption(performance)
+        case "side talk in silence":
+            return Score(takeover=len(replies(performance.heard)) > 1, **_always(performance))
         case _:
             return _disturbance(performance)
 

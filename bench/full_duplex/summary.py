@@ -200,7 +200,10 @@ _MEASURES: dict[Kind, tuple[_Measure, ...]] = {
         _Measure("stops", "", _count("stopped")),
         *_undisturbed(_dry(_at_most(0)))[1:],
     ),
-    "side talk": _undisturbed(lambda _: None),
+    "side talk": _undisturbed(_dry(_at_most(3))),
+    "loud side talk": _undisturbed(lambda _: None),
+    "side talk in silence": (_Measure("answered", "", _count("takeover"), _dry(_at_most(3))),),
+    "soft interruption": (_Measure("takeover", "%", _share("takeover")), *_INTERRUPTED),
     "monologue": (
         _Measure("minutes of speech", "", _minutes),
         *_undisturbed(lambda _: _at_most(0)),

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from bench.duplex import ECHOES, play
-from bench.full_duplex import scenes
+from bench.full_duplex import beside, scenes
 from bench.full_duplex.performance import Setting
 from bench.full_duplex.score import replies
 from bench.full_duplex.summary import Scored, rows
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.long
 
 WORDS, SMART_TURN = Setting("words"), Setting("smart_turn")
 ECHO = Setting("words", ECHOES[0])
+HEAR = Setting("words", config=(("interruption.side_talk", "hear"),))
 
 SETS = {
     "turn": (scenes.turns, 5, WORDS),
@@ -21,8 +22,12 @@ SETS = {
     "pause, smart turn": (scenes.pauses, 7, SMART_TURN),
     "interruption": (scenes.interruptions, 9, WORDS),
     "backchannel": (scenes.backchannels, 4, WORDS),
-    "noise": (scenes.noises, 6, WORDS),
-    "no words": (scenes.wordless, 3, WORDS),
+    "noise": (beside.noises, 6, WORDS),
+    "steady noise": (beside.steady_noises, 3, HEAR),
+    "over noise": (lambda: beside.over_noise()[::10], 3, WORDS),
+    "side talk": (beside.side_talk, 2, WORDS),
+    "side talk in silence": (beside.side_talk_in_silence, 3, WORDS),
+    "no words": (beside.wordless, 3, WORDS),
     "interruption, echo": (scenes.interruptions, 3, ECHO),
     "monologue, echo": (lambda: scenes.monologues(30), 1, ECHO),
 }
@@ -43,6 +48,10 @@ def scored(name: str) -> tuple[Scored, ...]:
         "interruption",
         "backchannel",
         "noise",
+        "steady noise",
+        "over noise",
+        "side talk",
+        "side talk in silence",
         "no words",
         "interruption, echo",
         "monologue, echo",

@@ -7,6 +7,7 @@ import pytest
 
 from agent.config.sections import InterruptionSettings
 from agent.conversation.barge_in import BargeIn
+from agent.conversation.events import ReplyProgress
 from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
 from agent.turns.interruption import Verdict, decide
 from agent.turns.side_talk import UNKNOWN, Evidence, VoiceLevel, VoiceProfile
@@ -66,11 +67,92 @@ def test_the_level_is_that_of_the_loud_windows() -> None:
     assert level.decibels is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "actually, tell me about something else",
+        "hold on, can you say that again?",
+        "sorry, I did not understand the last word",
+        "what about the price?",
+        "Parley, that will do",
+        "and how long does the ferry take?",  # what was asked about
+    ],
+)
+def test_a_soft_voice_that_speaks_to_the_agent_or_of_its_subject_stops_it(text: str) -> None:
+    user = VoiceProfile("Parley")
+    user.learn(-26, "When does the ferry leave?")
+    assert verdict(text, user.weigh(-37)).meaning == "stop"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "did you feed the cat today?",
+        "put the bags next to the door",
+        "can you pass the salt",
+    ],
+)
+def test_a_soft_voice_that_speaks_to_somebody_else_does_not(text: str) -> None:
+    user = VoiceProfile("Parley")
+    user.learn(-26, "When does the ferry leave?")
+    assert verdict(text, user.weigh(-37)).meaning == "wait"
+
+
+def silent(*, asks: bool = False, **settings: Any) -> BargeIn:
+    """A conversation in which a reply has been heard, and nobody speaks."""
+    barge_in = BargeIn(InterruptionSettings(**settings), do=lambda _: None, name="Parley")
+    barge_in.user.learn(-26, "When does the ferry leave?")
+    barge_in.reply = ReplyRecord(1, 1, ReplyState.SOUNDING, progress=ReplyProgress(1, asks=asks))
+    barge_in.end(barge_in.reply, ReplyState.DONE)
+    return barge_in
+
+
+def soft(text: str, number: int = 2, **kwargs: Any) -> TurnRecord:
+    return TurnRecord(number, voice=1.5, level=-36, text=text, **kwargs)
+
+
+def answered(barge_in: BargeIn, turn: TurnRecord) -> bool:
+    """Whether it is, in its pause and at its end."""
+    meanings = {barge_in.decide(turn, 10.0, final=True) for _ in range(2)}
+    assert len(meanings) == 1
+    if meanings == {"nothing"}:
+        barge_in.pass_over(turn)
+    return meanings == {"stop"}
+
+
 def test_side_talk_over_a_reply_is_not_answered_after_it() -> None:
-    barge_in = BargeIn(InterruptionSettings(), do=lambda _: None)
-    barge_in.user.learn(-26)
+    barge_in = silent()
     over = ReplyRecord(1, 1, ReplyState.DONE)
-    aside = TurnRecord(2, over=over, voice=1.5, level=-36, text="dinner is ready")
-    assert barge_in.decide(aside, 10.0, final=True) == "nothing"
-    aside.over = None  # nobody spoke: when unsure the user is answered
-    assert barge_in.decide(aside, 10.0, final=True) == "stop"
+    assert not answered(barge_in, soft("dinner is ready", over=over))
+
+
+def test_side_talk_is_not_answered_when_nobody_speaks_either() -> None:
+    barge_in = silent()
+    assert not answered(barge_in, soft("dinner is ready"))
+    assert answered(barge_in, TurnRecord(3, voice=1.5, level=-28, text="dinner is ready"))
+
+
+@pytest.mark.parametrize("text", ["Parley, dinner is ready", "tell me a story", "the ferry?"])
+def test_a_soft_turn_to_the_agent_is_answered(text: str) -> None:
+    assert answered(silent(), soft(text))
+
+
+def test_the_answer_to_a_question_may_be_soft() -> None:
+    assert answered(silent(asks=True), soft("at nine in the morning"))
+
+
+def test_who_says_it_again_is_answered() -> None:
+    barge_in = silent()
+    assert not answered(barge_in, soft("I would like some music"))
+    assert answered(barge_in, soft("I would like some music, please", 3))
+
+
+def test_who_has_moved_away_is_answered_at_the_third_turn() -> None:
+    barge_in = silent()
+    texts = ["I would like some music", "how is the weather", "is anybody there"]
+    turns = [soft(text, number) for number, text in enumerate(texts, 2)]
+    assert [answered(barge_in, turn) for turn in turns] == [False, False, True]
+
+
+def test_side_talk_in_silence_may_be_answered_like_all_else() -> None:
+    assert answered(silent(side_talk="hear"), soft("dinner is ready"))
