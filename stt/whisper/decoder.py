@@ -173,6 +173,7 @@ class Decoder:
         if (
             decoding_fault(hypothesis) is not None
             or repetitions(hypothesis.tokens) >= REPEATED_UNSURE
+            or _doubled(hypothesis.text)
             or hypothesis.log_probability < UNSURE
         ):
             return False
@@ -261,6 +262,12 @@ def window_size(frames: int) -> int:
     size = max(MIN_WINDOW, frames + TAIL)
     size += -size % WINDOW_STEP
     return size if size <= LONGEST_TRIMMED else WINDOW
+
+
+def _doubled(text: str) -> bool:
+    """Whether it ends in the same three words or more twice, as it may for want of padding."""
+    words = normalized(text).split()
+    return any(words[-n:] == words[-2 * n : -n] for n in range(3, len(words) // 2 + 1))
 
 
 def _letters(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -89,37 +89,40 @@ def test_a_trimmed_window_that_looks_wrong_is_decoded_in_full(
 
 
 @pytest.mark.parametrize(
-    ("probability", "beam", "frames"),
+    ("greedy", "probability", "beam", "whole"),
     [
-        (-0.1, None, [800]),  # sure
-        (-0.4, "go forward ten meters", [800]),  # borne out, but for the punctuation
-        (-0.4, "Ten meters.", [800, 3000]),
-        (-0.7, None, [800, 3000]),  # not even tried
+        ("Go forward, ten meters.", -0.1, None, False),  # sure
+        ("Go forward, ten meters.", -0.4, "go forward ten meters", False),  # but for punctuation
+        ("Go forward, ten meters.", -0.4, "Ten meters.", True),
+        ("Go forward, ten meters.", -0.7, None, True),  # not even tried
+        ("It was a fine day. It was a fine day.", -0.1, None, True),
+        ("No, no, I know.", -0.1, None, False),
     ],
 )
 def test_what_is_read_of_a_trimmed_window_has_to_be_borne_out(
-    whisper: WhisperModel,
     monkeypatch: pytest.MonkeyPatch,
+    greedy: str,
     probability: float,
     beam: str | None,
-    frames: list[int],
+    whole: bool,
 ) -> None:
-    greedy = Hypothesis("Go forward, ten meters.", (1, 2, 3), probability, 0.1, "en")
-    decoder = Decoder(whisper)
-    texts = [text for text in (beam, "whole") if text is not None]
+    texts = [text for text in (beam, "of the whole window") if text is not None]
     encoded: list[int] = []
-
-    def encode(features: NDArray[np.float32]) -> None:
-        encoded.append(features.shape[1])
+    model = SimpleNamespace(
+        feature_extractor=lambda _: np.zeros((80, 200), np.float32),
+        encode=lambda features: encoded.append(features.shape[1]),
+        model=SimpleNamespace(is_multilingual=False),
+    )
+    decoder = Decoder(cast("WhisperModel", model))
+    first = Hypothesis(greedy, (1, 2, 3), probability, 0.1, "en")
 
     def write(*_: Any, beam: int = 1, **_options: Any) -> Hypothesis:
-        return greedy if beam == 1 else replace(greedy, text=texts.pop(0))
+        return first if beam == 1 else replace(first, text=texts.pop(0))
 
-    monkeypatch.setattr(whisper, "encode", encode)
     monkeypatch.setattr(decoder._writer, "write", write)
     (hypothesis,) = decoder.decode(PCM, "en")
-    assert encoded == frames
-    assert hypothesis.text == ("whole" if len(frames) == 2 else greedy.text)
+    assert encoded == ([800, 3000] if whole else [800])
+    assert hypothesis.text == ("of the whole window" if whole else greedy)
 
 
 @pytest.mark.parametrize("name", ["UNSURE", "REPEATED_UNSURE"])
