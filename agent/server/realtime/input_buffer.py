@@ -15,6 +15,7 @@ from agent.events import MICROPHONE_RATE, Audio
 from agent.graph import put
 from agent.server.realtime.errors import RealtimeError
 from agent.server.realtime.formats import Coded
+from agent.server.realtime.latest_sound import LatestSound
 
 MAX_WAITING = 48 << 20
 """Bytes of sound that may wait to be heard: it may be sent faster than it is spoken."""
@@ -43,6 +44,8 @@ class InputBuffer:
         """What has been appended since the last commit."""
         self.noise_reduction: NoiseReduction | None = None
         """What takes the noise out of it, if it is wanted."""
+        self.latest = LatestSound()
+        """As it came."""
         self._queue: deque[Coded | Mark] = deque()
         self._late: deque[Audio] = deque()  # heard, and then there was no room
         self._send: MemoryObjectSendStream[Audio] | None = None
@@ -62,6 +65,7 @@ class InputBuffer:
         if self._held + sound.codes.nbytes > MAX_WAITING:
             message = f"{MAX_WAITING >> 20} MiB of audio wait already: append it more slowly"
             raise RealtimeError(message, code="input_audio_buffer_full", param="audio")
+        self.latest.add(sound)
         self._held += sound.codes.nbytes
         self._waiting += sound.seconds
         self.since_commit_ms += sound.seconds * 1000

@@ -24,6 +24,9 @@ from agent.server.realtime.session_parts import Input
 ROUNDING = 100.0
 """Milliseconds by which a client may be beyond an item's end: it rounds, and its clock is its."""
 
+LONGEST_KEPT = 4 << 20
+"""Bytes of the sound in one item that are kept: it is sent back in one event."""
+
 ItemEvent = ItemCreate | ItemRetrieve | ItemTruncate | ItemDelete
 
 
@@ -88,6 +91,8 @@ class ItemEvents:
         # Clients choose their ids: one called `reply-1` is not the agent's first reply.
         self._items.add(kept := Kept(body, key=f"item-{body['id']}"), after)
         behind = after if after is None else "" if after == "root" else self._key_of(after, talk)
+        if item.content and item.content[0].type == "input_audio" and item.content[0].audio:
+            self._items.keep_audio(kept, item.content[0].data[:LONGEST_KEPT])
         try:
             for place, sound in unheard:
                 self._sound.hear(sound, partial(self._heard, talk, (kept, place), sound.seconds))

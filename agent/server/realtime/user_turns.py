@@ -31,6 +31,8 @@ class _Turn:
     manual: bool
     told: bool = False
     """Whether the client knows that it began."""
+    start_ms: int = 0
+    """Where, as it was told."""
     stop: float | None = None
     has_item: bool = False
     text: str = ""
@@ -71,11 +73,12 @@ class UserTurns:
 
     def commit(self) -> None:
         """The client commits: an item at once, its words later. Raises RealtimeError."""
+        end, length = self._buffer.latest.end_ms, self._buffer.since_commit_ms
         self._buffer.commit()
         open_ = [t for t in self._turns.values() if t.told and not t.manual and t.stop is None]
         item_id = open_[-1].item if open_ else new_id("item")
         self._committed.append(item_id)
-        self._make_item(item_id)
+        self._make_item(item_id, end - length, end)
 
     def started(self, event: TurnStarted) -> None:
         """A voice, or what will be committed."""
@@ -104,7 +107,8 @@ class UserTurns:
             turn.item, turn.has_item, turn.told = self._committed.popleft(), True, True
             self._name(event.turn, turn)
         elif turn.manual:
-            self._make_item(turn.item)  # it was cut: as long as one may be
+            places = self._buffer.place(turn.start), self._buffer.place(turn.stop or turn.start)
+            self._make_item(turn.item, *places)  # it was cut: as long as one may be
             turn.has_item = turn.told = True
             self._name(event.turn, turn)
         elif turn.told:
@@ -146,13 +150,13 @@ class UserTurns:
         kind = "input_audio_buffer.timeout_triggered"
         start = max(0, end - round(seconds * 1000))
         self._send({"type": kind, "audio_start_ms": start, "audio_end_ms": end, "item_id": item_id})
-        self._make_item(item_id)
+        self._make_item(item_id, start, end)
 
     def _tell_start(self, turn: _Turn) -> None:
         turn.told = True
         detection = self.settings.turn_detection
         padding = detection.prefix_padding_ms if isinstance(detection, ServerVad) else 300
-        start = max(0, self._buffer.place(turn.start) - padding)
+        turn.start_ms = start = max(0, self._buffer.place(turn.start) - padding)
         kind = "input_audio_buffer.speech_started"
         self._send({"type": kind, "audio_start_ms": start, "item_id": turn.item})
 
@@ -161,11 +165,11 @@ class UserTurns:
         kind = "input_audio_buffer.speech_stopped"
         self._send({"type": kind, "audio_end_ms": end, "item_id": turn.item})
         self._buffer.since_commit_ms = 0.0
-        self._make_item(turn.item)
+        self._make_item(turn.item, turn.start_ms, end)
         turn.has_item = True
         self._name(number, turn)
 
-    def _make_item(self, item_id: str) -> None:
+    def _make_item(self, item_id: str, start_ms: float, end_ms: float) -> None:
         before = self._items.last
         kind = "input_audio_buffer.committed"
         self._send({"type": kind, "item_id": item_id, "previous_item_id": before})
@@ -177,7 +181,9 @@ class UserTurns:
             "role": "user",
             "content": [{"type": "input_audio", "transcript": None}],
         }
-        self._items.add(Kept(body))
+        sound, byte_ms = self._buffer.latest.between(start_ms, end_ms)
+        self._items.add(kept := Kept(body, byte_ms=byte_ms))
+        self._items.keep_audio(kept, sound)
         for what in ("added", "done"):
             kind = f"conversation.item.{what}"
             self._send({"type": kind, "previous_item_id": before, "item": body})

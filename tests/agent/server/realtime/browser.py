@@ -24,6 +24,8 @@ from tts import Speech
 RATE, FRAME = 48000, 960
 TONE = 300.0
 """Hz: Opus lets no constant through."""
+TONES = (1.0, 1.5, 0.75, 2.0, 1.25)
+"""Of it, one after the other, in who speaks."""
 
 
 class Vad(LoudnessVad):
@@ -77,7 +79,8 @@ class Microphone(MediaStreamTrack):
         await anyio.sleep_until(self._began + self._sent * 0.02)
         loud = self.speaking.is_set() and bool(self._levels) and self._levels.pop(0)
         time = np.arange(self._sent * FRAME, (self._sent + 1) * FRAME) / RATE
-        pcm = np.sin(2 * np.pi * TONE * time) * (0.8 if loud else 1e-3)
+        tone = TONE * TONES[self._sent // 4 % len(TONES)]  # what stays the same is noise
+        pcm = np.sin(2 * np.pi * tone * time) * (0.8 if loud else 1e-3)
         samples = (pcm * 32767).astype("<i2").reshape(1, -1)
         frame = AudioFrame.from_ndarray(samples, format="s16", layout="mono")
         frame.sample_rate, frame.pts = RATE, self._sent * FRAME
