@@ -141,7 +141,8 @@ class Conversation:
             self.config = config
             self._session.configure(config)
             self._segmenter.configure(config.vad, config.turn)
-        self._session.tell(ContextChanged())
+        if not self._ended.is_set():
+            self._session.tell(ContextChanged())
 
     def truncate(self, item: str, heard_ms: float) -> str:
         """Correct what was heard of a reply, by its key: its first `heard_ms`.

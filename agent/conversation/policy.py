@@ -344,7 +344,7 @@ class Policy:
         if held is not None and held != self.requests.held:
             self.requests.held = held
             self._do(SetTimer("words", LONGEST_WAIT) if held else StopTimer("words"))
-        self._rest()
+            self._rest()
 
     def _withdraw(self, request: int | None) -> None:
         """What was asked for is not said: by one request, or by anybody."""

@@ -152,6 +152,21 @@ async def test_idle_timeout_counts_from_the_end_of_playback() -> None:
         await client.until("response.done", 2)
 
 
+async def test_what_a_client_writes_or_changes_does_not_begin_the_idle_time_anew() -> None:
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    async with connected(an_agent([["Hello?"]])) as client:
+        client.update(audio={"input": {"turn_detection": detection}})
+        client.send("response.create")
+        await client.until("response.done")
+        began = anyio.current_time()
+        await anyio.sleep(3)
+        client.update(instructions="Be brief.")
+        client.say("for later")
+        await client.until("input_audio_buffer.timeout_triggered")
+        assert anyio.current_time() - began == pytest.approx(5.2, abs=0.1)
+        await client.until("response.done", 2)
+
+
 async def test_the_session_limit() -> None:
     async with connected(an_agent(), seconds=60) as client:
         error = (await client.until("error"))["error"]
