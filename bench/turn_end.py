@@ -6,13 +6,13 @@ Whole sentences, and sentences that break off after a word, go through the real 
 and transcriber with a real recogniser, for `words` and (`--smart-turn`) `smart_turn`. The clock is
 virtual: whatever a model computes takes none of its time, and then the times of a quiet machine,
 `--stt-ms` and `--model-ms`; so the load of this one matters to no figure. The sentences are those
-that nothing was tuned on, unless `--tuned`; speakers are people (Debian's pocketsphinx-testdata),
-flite's voices, and (`--piper`) a voice of Piper's.
+that nothing was tuned on, unless `--tuned`; speakers are people (Debian's pocketsphinx-testdata and
+asterisk-core-sounds-en-g722), flite's voices, and (`--piper`) a voice of Piper's.
 
-Of whole sentences: how many are over within 0.35 s of their end, and how many only after 1 s. Of
-broken ones: how many are over before the user would go on, after a pause of 0.5, 0.8 and 1.2 s. A
-hard cut has no hesitation's melody, and a recogniser completes what it hears of the last word:
-people who hesitate are easier.
+Of whole sentences: how many are over within 0.35 s of their end, how many only after 1 s, and in
+how many the turn ended inside, in a pause of the speaker's own. Of broken ones: how many are over
+before the user would go on, after a pause of 0.5, 0.8 and 1.2 s. A hard cut has no hesitation's
+melody, and a recogniser completes what it hears of the last word: pauses of people are easier.
 
 `--loop` has a conversation in real time besides, as the file configures it, and prints the stages
 between the user's last word and the agent's first: those depend on the machine, and its load.
@@ -23,6 +23,7 @@ import statistics
 import tempfile
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +49,7 @@ from bench.turn_end_clips import (
     HELD_OUT,
     TUNED,
     Sentence,
+    announced,
     broken_off,
     by_flite,
     by_people,
@@ -129,15 +131,27 @@ async def _recognise(stt: SpeechToText, pcm: Float32) -> Transcript:
         return await recognition.finish()
 
 
-def ended_after(pcm: Float32, detector: Detector, inline: Inline, vad: InlineVad) -> float:
-    """Seconds of silence after which a turn was over in which just this was said."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How what was said ended.
+
+    `after`: seconds of silence after which its turn was over; NaN if nobody was heard. `inside`:
+    whether a turn was over before all was said.
+    """
+
+    after: float
+    inside: bool
+
+
+def ending(pcm: Float32, detector: Detector, inline: Inline, vad: InlineVad) -> Ending:
+    """Say just this, and listen when its turn is over."""
     from trio.testing import MockClock
 
     options = {"clock": MockClock(autojump_threshold=0)}
     return anyio.run(_listen, pcm, detector, inline, vad, backend="trio", backend_options=options)
 
 
-async def _listen(pcm: Float32, detector: Detector, inline: Inline, vad: InlineVad) -> float:
+async def _listen(pcm: Float32, detector: Detector, inline: Inline, vad: InlineVad) -> Ending:
     settings = TurnSettings(detector=detector)
     model = inline if detector == "smart_turn" else None
     segmenter = TurnSegmenter(vad, VadSettings(), settings, model=model, words=True)
@@ -151,26 +165,29 @@ async def _listen(pcm: Float32, detector: Detector, inline: Inline, vad: InlineV
             await anyio.sleep_until(began + (start + BLOCK) / RATE)
             await send.send(Audio(pcm[start : start + BLOCK], RATE, began + start / RATE))
 
-    last = 0.0
+    inside = False
     said = began + len(pcm) / RATE - AFTER
     async with (
         Graph(microphone, name="microphone").then(segmenter).then(transcriber).open() as (_, heard),
     ):
         async for item in heard:
             if isinstance(item, SpeechEnded) and item.decided > said - 0.2:
-                return item.decided - said
-            if isinstance(item, SpeechEnded):
-                last = item.decided
-    return AFTER if last else float("nan")  # nobody was heard
+                return Ending(item.decided - said, inside)
+            inside = inside or isinstance(item, SpeechEnded)
+    return Ending(AFTER if inside else float("nan"), inside)
 
 
-def report(name: str, whole: Sequence[float], broken: Sequence[float]) -> None:
+def report(name: str, whole: Sequence[Ending], broken: Sequence[Ending]) -> None:
     """Print a line."""
-    ends, cuts = (np.array([s for s in seconds if not np.isnan(s)]) for seconds in (whole, broken))
+    ends, cuts = (
+        np.array([each.after for each in endings if not np.isnan(each.after)])
+        for endings in (whole, broken)
+    )
+    inside = _share(np.array([each.inside for each in whole]))
     middle = f"{1000 * np.median(ends):.0f} ms" if len(ends) else "–"
     shares = "".join(f"{_share(cuts < pause):>8}" for pause in PAUSES)
     print(f"{name:22} {len(ends):6}{_share(ends <= 0.35):>9}{_share(ends > 1):>8}", end="")
-    print(f"{middle:>9}{len(cuts):8}{shares}", flush=True)
+    print(f"{inside:>8}{middle:>9}{len(cuts):8}{shares}", flush=True)
 
 
 def _share(those: NDArray[np.bool_]) -> str:
@@ -191,6 +208,8 @@ async def _sentences(args: argparse.Namespace) -> list[Sentence]:
     await timed.load()
     sentences += await by_people(timed, held_out=not args.tuned)
     await timed.aclose()
+    if not args.tuned:
+        sentences += announced()
     return sentences
 
 
@@ -200,7 +219,8 @@ def judge_all(args: argparse.Namespace) -> None:
     vad = InlineVad()
     anyio.run(vad.load)
     head = "".join(f"{f'{pause} s':>8}" for pause in PAUSES)
-    print(f"{'':22} {'whole':>6}{'≤ 0.35 s':>9}{'> 1 s':>8}{'median':>9}{'broken':>8}{head}")
+    print(f"{'':22} {'whole':>6}{'≤ 0.35 s':>9}{'> 1 s':>8}{'inside':>8}", end="")
+    print(f"{'median':>9}{'broken':>8}{head}")
     with anyio.from_thread.start_blocking_portal() as portal:
         stt = Whisper(model=args.whisper, language=args.language, partials=False)
         model = SmartTurn(model=args.smart_turn) if args.smart_turn else None
@@ -216,10 +236,10 @@ def judge_all(args: argparse.Namespace) -> None:
                 whole, broken = [], []
                 for sentence in [s for s in sentences if s.who == who][: args.items]:
                     pcm = in_a_room(sentence.pcm, BEFORE, AFTER, rng)
-                    whole.append(ended_after(pcm, detector, inline, vad))
+                    whole.append(ending(pcm, detector, inline, vad))
                     for part in broken_off(sentence, 12 if who == "people" else 2, rng):
                         pcm = in_a_room(part, BEFORE, AFTER, rng)
-                        broken.append(ended_after(pcm, detector, inline, vad))
+                        broken.append(ending(pcm, detector, inline, vad))
                 report(f"{detector}, {who}", whole, broken)
 
 

@@ -15,6 +15,7 @@ from agent.audio.resample import Resampler
 from agent.audio.wav import read_audio
 from bench.full_duplex.voices import RATE, VOICES, Float32, speak
 from stt import SpeechToText, Word
+from tests.real.clips import SAMPLE_RATE, announcements
 from tts import TextToSpeech
 
 LIBRIVOX = Path("/usr/share/pocketsphinx/test/data/librivox")
@@ -149,6 +150,15 @@ async def by_people(stt: SpeechToText, *, held_out: bool) -> list[Sentence]:
         inner = tuple(word.end for word in words[1:-1])  # read without a pause: it ends nowhere
         sentences.append(Sentence("people", found[1], _trimmed(pcm), inner))
     return sentences
+
+
+def announced() -> list[Sentence]:
+    """Single sentences of a telephone exchange, by a person who pauses in some. Raises KitError."""
+    return [
+        Sentence("people", clip.text, _trimmed(_levelled(clip.pcm, SAMPLE_RATE)), ())
+        for clip in announcements()
+        if len(re.findall(r"[.?!](?: |$)", clip.text)) == 1
+    ]
 
 
 def _transcription() -> list[str]:
