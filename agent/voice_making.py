@@ -1,4 +1,4 @@
-"""Voices of Dia2, made, kept and heard: what the commands and the web page share."""
+"""Voices of Dia2 and Dia, made, kept and heard: what the commands and the web page share."""
 
 import shutil
 from collections.abc import Callable
@@ -23,8 +23,10 @@ from tts import TextToSpeechError
 from tts.extras import pip_install
 
 if TYPE_CHECKING:
-    from tts.dia2.mimi.codec import Mimi
+    from tts.dia.settings import Settings as DiaSettings
     from tts.dia2.settings import Settings
+    from tts.voices.codec import Codec
+    from tts.voices.voice import Engine
     from tts.voices.word import Word
 
 CANDIDATES = "candidates"
@@ -42,9 +44,28 @@ def dia2_settings(config: Config) -> "Settings":
     return Settings(**voice.arguments()) if voice.engine_name == "dia2" else Settings()
 
 
-def load_codec(named: str | None, config: Config) -> "Mimi":
-    """Only the codec of a model. Raises TextToSpeechError."""
-    need_dia2()
+def dia_settings(config: Config) -> "DiaSettings":
+    """The settings of Dia: as configured if it is the engine, or the usual ones."""
+    from tts.dia.settings import Settings
+
+    voice = fitting_voice(config.tts)
+    return Settings(**voice.arguments()) if voice.engine_name == "dia" else Settings()
+
+
+def engine_of(config: Config) -> "Engine":
+    """Whose voices are meant where nothing is said: the configured engine's, else Dia2's."""
+    return "dia" if fitting_voice(config.tts).engine_name == "dia" else "dia2"
+
+
+def load_codec(named: str | None, config: Config, engine: "Engine" = "dia2") -> "Codec":
+    """Only the codec of an engine's model. Raises TextToSpeechError."""
+    need_torch(engine)
+    if engine == "dia":
+        from tts.dia.checkpoint import find_codec as find_dac
+        from tts.dia.codec.codec import Dac
+
+        settings = dia_settings(config)
+        return Dac.load(find_dac(named or settings.model, settings.dac))
     from tts.dia2.checkpoint import find_codec
     from tts.dia2.fast.select import load_codec as load
 
@@ -52,15 +73,18 @@ def load_codec(named: str | None, config: Config) -> "Mimi":
     return load(folder, checkpoint.codebooks)
 
 
-def need_dia2() -> None:
-    """Raise TextToSpeechError if what Dia2 needs is not installed."""
+def need_torch(engine: "Engine") -> None:
+    """Raise TextToSpeechError if what an engine needs is not installed."""
     try:
         import safetensors  # noqa: F401 - only to tell whether it is there
-        import tokenizers  # noqa: F401
         import torch  # noqa: F401
+
+        if engine == "dia2":
+            import tokenizers  # noqa: F401
     except ImportError as error:
-        install = pip_install("parley-voice[dia2]")
-        raise TextToSpeechError(f"Dia2 needs {error.name}: {install}") from None
+        install = pip_install(f"parley-voice[{engine}]")
+        name = {"dia": "Dia", "dia2": "Dia2"}[engine]
+        raise TextToSpeechError(f"{name} needs {error.name}: {install}") from None
 
 
 def keep_voices_private(tell: Callable[[str], None]) -> None:

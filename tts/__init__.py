@@ -18,6 +18,7 @@ from tts.protocol import VoiceOfLanguage as VoiceOfLanguage
 ENGINES = {
     "auto": "tts.auto:auto",
     "command": "tts.command:Command",
+    "dia": "tts.dia.engine:DiaSpeech",
     "dia2": "tts.dia2.engine:Dia2Speech",
     "espeak": "tts.espeak:Espeak",
     "kokoro": "tts.kokoro:Kokoro",

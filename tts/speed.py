@@ -35,6 +35,11 @@ def dia2(model: str, quantize: str) -> str:
     return f"dia2 {model} {quantize}"
 
 
+def dia(model: str, quantize: str) -> str:
+    """Name Dia as it is measured."""
+    return f"dia {model} {quantize}"
+
+
 def machine() -> str:
     """Name this computer as far as speed goes: homes are shared, processors are not."""
     return f"{processor()} x{os.cpu_count()}"

@@ -130,7 +130,7 @@ class Studio:
 
     def _need_dia2(self) -> None:
         with _told(status=501, code="no_dia2"):
-            voice_making.need_dia2()
+            voice_making.need_torch("dia2")
 
     async def _rendered(self, script: Script) -> AsyncGenerator[bytes, None]:
         """The samples of a script, as bytes. Raises ApiError."""

@@ -55,6 +55,17 @@ class Checkpoint:
         return cls(config, sampling, weights, _codec(folder, dac))
 
 
+def find_codec(source: str | Path, dac: str | Path | None = None) -> Path:
+    """Find only the codec's folder, as `Checkpoint.find` does; the model need not be there.
+
+    Raises TextToSpeechError.
+    """
+    if dac is not None:
+        return find_folder(dac, _CODEC)
+    folder = Path(source).expanduser()
+    return _codec(folder, None) if folder.is_dir() else find_folder(DAC, _CODEC)
+
+
 def _weights(source: str | Path, folder: Path) -> Tensors:
     """In one file, or in several with an index."""
     index = inside(folder, _INDEX)

@@ -6,23 +6,21 @@ Importing this module imports no torch; `load` does.
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 
 from tts.clean import SOUNDS
 from tts.dia2.settings import Settings
-from tts.extras import pip_install
-from tts.protocol import Occupancy, Speech, SpokenTurn, TextToSpeechError
+from tts.protocol import Occupancy, SpokenTurn, TextToSpeechError
 from tts.transformer import torch_loading
 from tts.transformer.mailbox import Mailbox
+from tts.transformer.utterance import Item, WorkerUtterance
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared
-    from tts.dia2.serving.utterance import Item, PrefilledPrefix, UtteranceState, VoiceSettings
+    from tts.dia2.serving.utterance import PrefilledPrefix, UtteranceState, VoiceSettings
     from tts.transformer.worker import Worker
 
 
@@ -62,7 +60,7 @@ class Dia2Speech(Settings):
                 await anyio.to_thread.run_sync(loaded[1].stop)
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator["Dia2Utterance", None]:
+    async def open(self) -> AsyncGenerator["WorkerUtterance[UtteranceState]", None]:
         """Open one utterance. While as many speak as there are slots, or as can in real time, it
         waits for one, in turn; leaving frees it.
 
@@ -82,7 +80,7 @@ class Dia2Speech(Settings):
         cfg: float | None = None,
         temperature: float | None = None,
         seed: int | None = None,
-    ) -> AsyncGenerator["Dia2Utterance", None]:
+    ) -> AsyncGenerator["WorkerUtterance[UtteranceState]", None]:
         """Open an utterance with voices of its own, of [S1] and [S2], and its own sampling.
 
         None stands for the engine's settings, no voices for those that the model picks. Raises
@@ -100,9 +98,9 @@ class Dia2Speech(Settings):
     @asynccontextmanager
     async def _speaking(
         self, voice_settings: "VoiceSettings", prefilled: "Callable[[], PrefilledPrefix] | None"
-    ) -> AsyncGenerator["Dia2Utterance", None]:
+    ) -> AsyncGenerator["WorkerUtterance[UtteranceState]", None]:
         """An utterance, which begins with what `prefilled` gives on the engine's thread."""
-        from tts.dia2.serving.utterance import Item, UtteranceState
+        from tts.dia2.serving.utterance import UtteranceState
 
         prepared, worker = self._ready()
         mailbox = Mailbox[Item]()
@@ -112,7 +110,7 @@ class Dia2Speech(Settings):
                 worker.tell(state, lambda: state.begin_with(prefilled()))
             worker.open(state)
             try:
-                yield Dia2Utterance(worker, state, mailbox)
+                yield WorkerUtterance(worker, state, mailbox)
             finally:
                 worker.close(state)
         finally:
@@ -125,10 +123,10 @@ class Dia2Speech(Settings):
 
     @property
     def voices(self) -> Sequence[str]:
-        """Those that `parley voice` made."""
+        """Those that `parley voice` made for it."""
         from tts.voices import folder
 
-        return folder.names()
+        return folder.names("dia2")
 
     def in_voice(self, name: str) -> "Dia2InVoice":
         """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
@@ -173,59 +171,16 @@ class Dia2InVoice:
     async def aclose(self) -> None:
         """The engine stays."""
 
-    def open(self) -> "AbstractAsyncContextManager[Dia2Utterance]":
+    def open(self) -> "AbstractAsyncContextManager[WorkerUtterance[UtteranceState]]":
         """Open one utterance, as the engine does."""
         return self._engine.open_script([self._voice])
 
 
-class Dia2Utterance:
-    """Speaks one reply (`tts.protocol.Utterance`). Text without speaker tags is spoken as [S1]."""
-
-    def __init__(
-        self,
-        worker: "Worker[UtteranceState]",
-        state: "UtteranceState",
-        mailbox: "Mailbox[Item]",
-    ) -> None:
-        self._worker = worker
-        self._state = state
-        self._mailbox = mailbox
-
-    async def feed(self, text: str) -> None:
-        """Take more text; after a failure, which the iterator raises, it is dropped."""
-        await anyio.lowlevel.checkpoint()
-        self._worker.tell(self._state, partial(self._state.feed, text))
-
-    async def finish(self) -> None:
-        """Take the end of the text."""
-        await anyio.lowlevel.checkpoint()
-        self._worker.tell(self._state, self._state.finish)
-
-    def __aiter__(self) -> "Dia2Utterance":
-        return self
-
-    async def __anext__(self) -> Speech:
-        """Wait for the next frame, 80 ms. Raises TextToSpeechError if speaking has failed."""
-        item = await self._mailbox.get()
-        if isinstance(item, Speech):
-            self._worker.tell(self._state, self._state.heard)
-            return item
-        self._mailbox.put(item)  # and so it stays
-        if item is None:
-            raise StopAsyncIteration
-        raise item
-
-
 def _import() -> None:
     """Import PyTorch, and what is made of it."""
-    with torch_loading.loading():
-        torch_loading.link_torch()
-        try:
-            import_module("tts.dia2.serving.prepare")
-            import_module("tts.transformer.worker")
-        except ImportError as error:
-            install = pip_install("parley-voice[dia2]")
-            raise TextToSpeechError(f"Dia2 needs PyTorch ({error}): {install}") from None
+    torch_loading.import_modules(
+        ("tts.dia2.serving.prepare", "tts.transformer.worker"), model="Dia2", extra="dia2"
+    )
 
 
 def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker[UtteranceState]]]":

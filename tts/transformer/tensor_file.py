@@ -20,7 +20,8 @@ from tts.protocol import TextToSpeechError
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _CONVERT = (
     "if it is from somebody you trust, `from safetensors.torch import save_file; "
-    "save_file(torch.load(FILE, weights_only=True), 'model.safetensors')` converts it"
+    "d = torch.load(FILE, weights_only=True); save_file(d.get('state_dict', d), "
+    "'model.safetensors')` converts it"
 )
 SHOWN = 4  # names of tensors in a message
 HEADER_LIMIT = 2 << 20  # bytes; that of the published 2B has some 200 KB

@@ -11,10 +11,14 @@ import ctypes
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+from tts.extras import pip_install
+from tts.protocol import TextToSpeechError
 
 # The last two hold PyTorch's operators and take long; one of them is there for a GPU only. What
 # the first brings in is visible to everything, as when PyTorch itself loads it.
@@ -56,3 +60,18 @@ def link_torch() -> None:
         for name in _LIBRARIES:
             scope = os.RTLD_GLOBAL if "global" in name else os.RTLD_LOCAL
             link(os.fsencode(Path(found.origin).parent / "lib" / name), os.RTLD_LAZY | scope)
+
+
+def import_modules(names: Sequence[str], *, model: str, extra: str) -> None:
+    """Import a model's modules, and PyTorch with them.
+
+    Raises TextToSpeechError, naming the model and the extra that installs what it needs.
+    """
+    with loading():
+        link_torch()
+        try:
+            for name in names:
+                import_module(name)
+        except ImportError as error:
+            install = pip_install(f"parley-voice[{extra}]")
+            raise TextToSpeechError(f"{model} needs PyTorch ({error}): {install}") from None

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tts.protocol import TextToSpeechError
-from tts.voices.voice import SUFFIX, Engine, Voice
+from tts.voices.voice import SUFFIX, Engine, Voice, engines_of
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _SHOWN = 20
@@ -37,10 +37,11 @@ def path_of(name: str) -> Path:
     return folder() / f"{name}{SUFFIX}"
 
 
-def names() -> list[str]:
-    """List the voices in the folder, by name."""
+def names(engine: Engine | None = None) -> list[str]:
+    """List the voices in the folder, by name: those for an engine, or all files."""
     files = (path for path in folder().glob(f"*{SUFFIX}") if path.is_file())
-    return sorted(path.name.removesuffix(SUFFIX) for path in files)
+    fit = (path for path in files if engine is None or engine in engines_of(path))
+    return sorted(path.name.removesuffix(SUFFIX) for path in fit)
 
 
 def find(name: str) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tts.estimate import estimate_words
 from tts.protocol import TextToSpeechError
 from tts.voices.voice import NAMES, Engine, Voice, signature
 from tts.voices.word import Word
@@ -61,6 +62,44 @@ def from_result(
         for (text, _), (start, stop) in zip(result.words, pairwise([*starts, end]), strict=True)
     )
     return Voice(name, codes, words, signature(codec), rate, provenance=dict(provenance or {}))
+
+
+def from_take(
+    name: str,
+    codes: NDArray[np.int32],
+    text: str,
+    codec: "Codec",
+    provenance: Mapping[str, str] | None = None,
+) -> Voice:
+    """Make a voice from codes [codebooks, frames] in which Dia said a text, without a voice.
+
+    When it said which word is an estimate. Raises TextToSpeechError if there is no sound.
+    """
+    wave = codec.decode(codes).cpu().numpy() if codes.shape[1] else np.zeros(0, np.float32)
+    sound = _sound(wave, codec.sample_rate)
+    if sound is None:
+        raise TextToSpeechError("the model said nothing: try another seed")
+    if len(wave) > LONGEST_S["dia"] * codec.sample_rate:
+        raise TextToSpeechError(
+            f"it took {len(wave) / codec.sample_rate:.0f} s to say that, the limit is "
+            f"{LONGEST_S['dia']:.0f} s: shorten the text, or try another seed"
+        )
+    begin, end = (at / codec.sample_rate for at in sound)
+    spoken = estimate_words(text, sound[1] - sound[0])
+    starts = [begin + word.start / codec.sample_rate for word in spoken]
+    words = tuple(
+        Word(word.text, start, stop)
+        for word, (start, stop) in zip(spoken, pairwise([*starts, end]), strict=True)
+    )
+    return Voice(
+        name,
+        codes.astype(np.int32),
+        words,
+        signature(codec),
+        codec.frame_rate,
+        provenance=dict(provenance or {}),
+        engine="dia",
+    )
 
 
 def check_recording(

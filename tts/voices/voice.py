@@ -202,13 +202,16 @@ def load(path: str | PathLike[str], engine: Engine | None = "dia2") -> Voice:
         raise TextToSpeechError(f"the voice in {path} is damaged ({error}): {_MAKE}") from None
 
 
-def engines(path: str | PathLike[str]) -> list[Engine]:
-    """Say for which engines a file has a voice. Raises TextToSpeechError as `load` does."""
-    load(path, None)
-    from safetensors import safe_open
+def engines_of(path: str | PathLike[str]) -> list[Engine]:
+    """Say for which engines a file has a voice; for none if it is no such file."""
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(str(path), "np") as file:
-        return _present(set(file.keys()))
+    try:
+        open_file(Path(path), _LIMIT).close()
+        with safe_open(str(path), "np") as file:
+            return _present(set(file.keys()))
+    except (OSError, SafetensorError, TextToSpeechError):
+        return []
 
 
 def _present(names: set[str]) -> list[Engine]:

@@ -1,4 +1,4 @@
-"""`parley say --script`: a dialogue rendered by Dia2 as a whole, into a file or to the speaker."""
+"""`parley say --script`: a dialogue rendered by Dia2, or Dia, into a file or to the speaker."""
 
 import argparse
 import sys
@@ -9,27 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.commands.voice_tools import load_model, play
+from agent.cli.commands import say_script_dia
+from agent.cli.commands.voice_tools import load_model, play, voice_names
 from agent.cli.options import number, whole
 from agent.cli.streams import guarded
 from agent.cli.whole_file import read_whole
+from agent.config.engines import fitting_voice
 from agent.config.load import Config
 from agent.errors import AudioError, ConfigError, ParleyError
-from agent.voice_making import dia2_settings, need_dia2
+from agent.voice_making import dia2_settings, need_torch
 
 if TYPE_CHECKING:
     from tts.dia2 import Sampling
     from tts.dia2.generate import Progress
     from tts.dia2.settings import Settings
-    from tts.voices.voice import Voice
 
-ENGINE = "dia2"
+ENGINES = ("dia2", "dia")
 _OWN = ("model", "voice_1", "voice_2", "cfg", "temperature", "top_k", "seed", "include_prefix")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to those of `parley say`."""
-    group = parser.add_argument_group("a whole script, with Dia2")
+    group = parser.add_argument_group("a whole script, with Dia2 or Dia")
     group.add_argument(
         "--script",
         metavar="FILE",
@@ -66,13 +67,18 @@ def run(args: argparse.Namespace, config: Config) -> int:
     """
     if args.text is not None:
         raise ParleyError("there is a text and a --script: give one of them")
-    if args.tts not in (None, ENGINE):
-        raise ConfigError(f"--script is for Dia2: leave out --tts {args.tts}")
-    configured = dia2_settings(config)
+    if args.tts not in (None, *ENGINES):
+        raise ConfigError(f"--script is for Dia2 and Dia: leave out --tts {args.tts}")
     script = _read(args.script)
     if args.output is not None:
         _check_output(args.output)
-    voices = _voices(args.voice_1 or configured.voice, args.voice_2)
+    if (args.tts or fitting_voice(config.tts).engine_name) == "dia":
+        return say_script_dia.run(args, config, script)
+    from tts.voices.folder import load as load_voice
+
+    configured = dia2_settings(config)
+    names = voice_names(args.voice_1 or configured.voice, args.voice_2)
+    voices = [load_voice(name) for name in names]
     sampling = _sampling(args, configured)
     dia2 = load_model(args.model, config, guidance=sampling.scale != 1)
     seed = configured.seed if args.seed is None else args.seed
@@ -116,22 +122,12 @@ def _check_output(path: Path) -> None:
         raise AudioError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _voices(first: str | None, second: str | None) -> "list[Voice]":
-    if first is None and second is None:
-        return []
-    if first is None:
-        raise ParleyError("--voice-2 needs --voice-1: [S1] opens every script")
-    from tts.voices import folder as voices
-
-    return [voices.load(name) for name in (first, second) if name is not None]
-
-
 def _sampling(args: argparse.Namespace, configured: "Settings") -> "Sampling":
     """As on the command line, else as configured.
 
     `--temperature` and `--top-k` are, as published, for the words' timing and the sound alike.
     """
-    need_dia2()
+    need_torch("dia2")
     from tts.dia2.serving.prepare import sampling_of
 
     chosen = {

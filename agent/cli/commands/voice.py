@@ -1,4 +1,4 @@
-"""`parley voice`: the voices that Dia2 speaks in, invented, taken from recordings, kept."""
+"""`parley voice`: the voices that Dia2 and Dia speak in, invented, taken from recordings, kept."""
 
 import argparse
 from pathlib import Path
@@ -13,6 +13,7 @@ from agent.cli.options import add_config, add_speaker, whole
 from agent.cli.output import warn
 from agent.voice_making import CANDIDATES, keep_voices_private, load_codec
 from tts import TextToSpeechError
+from tts.voices.voice import NAMES, engines_of
 
 DEFAULT_TEXT = (
     "[S1] Hello there, it is good to hear from you. I was just thinking about the weekend, and "
@@ -23,7 +24,7 @@ DEFAULT_TEXT = (
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command and its own commands."""
-    parser = subparsers.add_parser("voice", help="make, hear and remove the voices of Dia2")
+    parser = subparsers.add_parser("voice", help="make, hear and remove the voices of Dia2 and Dia")
     commands = parser.add_subparsers(dest="voice_command", metavar="COMMAND", required=True)
     _add_new(commands)
     _add_add(commands)
@@ -67,6 +68,13 @@ def _add_new(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("--text", default=DEFAULT_TEXT, help="what they say, 5 to 15 s long")
     parser.add_argument("--yes", action="store_true", help="replace a voice of that name")
+    parser.add_argument(
+        "--for",
+        dest="engine",
+        choices=NAMES,
+        metavar="ENGINE",
+        help="dia2 or dia (default: the configured engine, else dia2)",
+    )
     _add_options(parser, speaker=True)
     parser.set_defaults(run=run_new)
 
@@ -75,7 +83,10 @@ def _add_add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser("add", help="make a voice from a recording", description=CONSENT)
     parser.add_argument("name", metavar="NAME", help="what to call it")
     parser.add_argument(
-        "clip", metavar="CLIP", type=Path, help="an audio file of any kind, 3 to 20 s of one person"
+        "clip",
+        metavar="CLIP",
+        type=Path,
+        help="an audio file of any kind: 3 to 20 s of one person, 5 to 10 s for Dia",
     )
     parser.add_argument(
         "--words",
@@ -88,13 +99,21 @@ def _add_add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--consent", action="store_true", help="the speaker has agreed: do not ask, record it"
     )
     parser.add_argument("--yes", action="store_true", help="replace a voice of that name")
+    parser.add_argument(
+        "--for",
+        dest="engines",
+        nargs="+",
+        choices=NAMES,
+        metavar="ENGINE",
+        help="dia2, dia, or both of one recording (default: the configured engine, else dia2)",
+    )
     _add_options(parser, speaker=False)
     parser.set_defaults(run=run_add)
 
 
 def _add_options(parser: argparse.ArgumentParser, *, speaker: bool) -> None:
     parser.add_argument(
-        "--model", metavar="MODEL", help="a Dia2 model: a folder, or a repository (owner/name)"
+        "--model", metavar="MODEL", help="a model: a folder, or a repository (owner/name)"
     )
     add_config(parser, ", for its sections")
     if speaker:
@@ -102,7 +121,7 @@ def _add_options(parser: argparse.ArgumentParser, *, speaker: bool) -> None:
 
 
 def run_list(_: argparse.Namespace) -> int:
-    """One voice a line: name, length, words, where it comes from."""
+    """One voice a line: name, length, words, which engines it is for, where it comes from."""
     from tts.voices import folder as voices
 
     keep_voices_private(warn)
@@ -113,13 +132,15 @@ def run_list(_: argparse.Namespace) -> int:
     status = 0
     for name in names:
         try:
-            voice = voices.load(name)
+            voice = voices.load(name, None)
+            engines = ", ".join(NAMES[each] for each in engines_of(voices.find(name)))
         except TextToSpeechError as error:
             warn(str(error))
             status = 1
             continue
         source = voice.provenance.get("source", "of unknown origin")
-        print(f"{name:{width}}  {voice.seconds:5.1f} s  {len(voice.words):3} words  {source}")
+        length = f"{voice.seconds:5.1f} s  {len(voice.words):3} words"
+        print(f"{name:{width}}  {length}  {source} ({engines})")
     return status
 
 
@@ -127,9 +148,9 @@ def run_play(args: argparse.Namespace) -> int:
     """Decode a voice and play it. Raises TextToSpeechError, AudioError or ConfigError."""
     from tts.voices import folder as voices
 
-    voice = voices.load(args.name)
+    voice = voices.load(args.name, None)
     config = settings(args)
-    codec = load_codec(args.model, config)
+    codec = load_codec(args.model, config, voice.engine)
     voice.check(codec)
     print(f"{voice.name}: {voice.text}", flush=True)
     for key, value in voice.provenance.items():

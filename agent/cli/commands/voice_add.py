@@ -19,8 +19,9 @@ from agent.cli.output import warn
 from agent.cli.whole_file import read_whole
 from agent.errors import ParleyError
 from agent.guards.text import valid_json
-from agent.voice_making import LONGEST_CLIP, heard_words, load_codec, now
+from agent.voice_making import LONGEST_CLIP, engine_of, heard_words, load_codec, now
 from tts import TextToSpeechError
+from tts.voices.voice import NAMES, Engine, save
 
 if TYPE_CHECKING:
     from tts.voices.word import Word
@@ -35,38 +36,49 @@ def run(args: argparse.Namespace) -> int:
 
     path = free_name(args.name, replace=args.yes)
     config = settings(args)
+    engines: list[Engine] = args.engines or [engine_of(config)]
+    if args.model is not None and len(engines) > 1:
+        raise ParleyError("--model names one model, --for two engines: make the voice without it")
     words = None if args.words is None else read_words(args.words)
     pcm, rate = read_audio(args.clip, longest=LONGEST_CLIP)
     try:
-        for warning in check_recording(pcm, rate):
-            warn(f"{args.clip}: {warning}")
+        for engine in engines:
+            for warning in check_recording(pcm, rate, engine):
+                warn(f"{args.clip}: {warning}")
         pcm, words = trim(pcm, rate, words)
     except TextToSpeechError as error:
         raise TextToSpeechError(f"{args.clip}: {error}") from None
     consent = _consent(args)
 
-    codec = load_codec(args.model, config)
+    codecs = [load_codec(args.model, config, engine) for engine in engines]
     if args.words is None:
         print("listening to the words", file=sys.stderr)
         words = ending.run(heard_words, pcm, rate, config)
+    provenance = {
+        "source": f"recorded: {args.clip.name}",
+        "made": now(),
+        "words": "heard by Whisper" if args.words is None else f"from {args.words.name}",
+        "consent": consent,
+    }
     try:
-        voice = from_recording(
-            args.name,
-            resample(pcm, rate, codec.sample_rate),
-            words,
-            codec,
-            {
-                "source": f"recorded: {args.clip.name}",
-                "made": now(),
-                "words": "heard by Whisper" if args.words is None else f"from {args.words.name}",
-                "consent": consent,
-            },
-        )
+        made = [
+            from_recording(
+                args.name,
+                resample(pcm, rate, codec.sample_rate),
+                words,
+                codec,
+                provenance,
+                engine=engine,
+            )
+            for engine, codec in zip(engines, codecs, strict=True)
+        ]
     except TextToSpeechError as error:
         raise TextToSpeechError(f"{args.clip}: {error}") from None
-    voice.save(path)
+    voice = made[0]
+    save(path, *made)
     print(f"'{args.name}' says: {voice.text}")
-    print(f"saved ({voice.seconds:.1f} s): {path}")
+    served = " and ".join(NAMES[each.engine] for each in made)
+    print(f"saved ({voice.seconds:.1f} s, for {served}): {path}")
     return 0
 
 

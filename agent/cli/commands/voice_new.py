@@ -3,15 +3,14 @@
 import argparse
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.audio.devices import find_device
 from agent.audio.open import is_file
 from agent.audio.wav import WavWriter
+from agent.cli.commands.voice_inventing import Candidate, load_inventor
 from agent.cli.commands.voice_tools import (
     free_name,
-    load_model,
     on_terminal,
     play,
     settings,
@@ -21,15 +20,12 @@ from agent.cli.streams import guarded
 from agent.config.load import Config
 from agent.config.sections import SpeakerSettings
 from agent.errors import AudioError, ParleyError
-from agent.voice_making import CANDIDATES, now
+from agent.voice_making import CANDIDATES, engine_of
 from tts import TextToSpeechError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from tts.dia2.dia2 import Dia2
-    from tts.dia2.result import Result
-    from tts.voices.voice import Voice
 
 SEEDS = 1_000_000
 """Random seeds are below this: short enough to be typed again."""
@@ -61,23 +57,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A voice that may be kept, and how it sounds."""
-
-    voice: "Voice"
-    result: "Result"
-
-
 def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> dict[int, Candidate]:
     """The candidates by number, each written as a WAV file; a bar shows how far they are."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from agent.cli.console import SafeConsole
     from tts.voices import folder as voices
-    from tts.voices.making import from_result
 
-    dia2 = load_model(args.model, config)
+    invent = load_inventor(args.engine or engine_of(config), args.name, args.model, config)
     folder = voices.folder() / CANDIDATES / args.name
     console = SafeConsole(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -90,34 +77,23 @@ def _render(args: argparse.Namespace, config: Config, seeds: Sequence[int]) -> d
             def show(done: int, total: int | None, bar: "TaskID" = bar) -> None:
                 bars.update(bar, completed=done, total=total)
 
-            result = dia2.generate(args.text, seed=seed, progress=show)
-            bars.update(bar, completed=1, total=1)
             try:
-                voice = from_result(args.name, result, dia2.mimi, _provenance(dia2, seed))
+                candidate = invent(args.text, seed, show)
             except TextToSpeechError as error:
                 warn(f"candidate {number} (seed {seed}): {error}")
                 continue
+            finally:
+                bars.update(bar, completed=1, total=1)
             wav = folder / f"{number}.wav"
-            with WavWriter(wav, result.sample_rate, private=True) as file:
-                file.write(result.waveform)
-            candidates[number] = Candidate(voice, result)
-            seconds = len(result.waveform) / result.sample_rate
+            with WavWriter(wav, candidate.sample_rate, private=True) as file:
+                file.write(candidate.waveform)
+            candidates[number] = candidate
+            seconds = len(candidate.waveform) / candidate.sample_rate
             bars.console.print(
                 f"candidate {number} (seed {seed}, {seconds:.1f} s): {wav}",
                 soft_wrap=True,
             )
     return candidates
-
-
-def _provenance(dia2: "Dia2", seed: int) -> dict[str, str]:
-    return {
-        "source": f"invented by {dia2.source}, seed {seed}",
-        "made": now(),
-        "model": dia2.source,
-        "fingerprint": dia2.fingerprint,
-        "seed": str(seed),
-        "consent": "not needed: nobody's voice",
-    }
 
 
 def _choose(candidates: Mapping[int, Candidate], speaker: SpeakerSettings) -> int | None:
@@ -145,6 +121,6 @@ def _play_all(candidates: Mapping[int, Candidate], speaker: SpeakerSettings) -> 
             find_device("output", speaker.device)
         for number, candidate in candidates.items():
             print(f"playing candidate {number}", flush=True)
-            play(candidate.result.waveform, candidate.result.sample_rate, speaker)
+            play(candidate.waveform, candidate.sample_rate, speaker)
     except AudioError as error:
         print(f"not heard here, only written: {error}", flush=True)

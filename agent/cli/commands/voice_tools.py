@@ -15,7 +15,7 @@ from agent.cli.streams import presentable
 from agent.config.load import Config, load_config
 from agent.config.sections import SpeakerSettings
 from agent.errors import ParleyError
-from agent.voice_making import dia2_settings, keep_voices_private, need_dia2
+from agent.voice_making import dia2_settings, keep_voices_private, need_torch
 
 if TYPE_CHECKING:
     from tts.dia2 import Dia2
@@ -30,13 +30,20 @@ def settings(args: argparse.Namespace) -> Config:
 
 def load_model(named: str | None, config: Config, *, guidance: bool = True) -> "Dia2":
     """Load a Dia2 model, as named or as configured. Raises TextToSpeechError."""
-    need_dia2()
+    need_torch("dia2")
     from tts.dia2 import Dia2
 
     configured = dia2_settings(config)
     model = named or configured.model
     print(f"loading {model}", file=sys.stderr)
     return Dia2.load(model, guidance=guidance, **configured.placement)
+
+
+def voice_names(first: str | None, second: str | None) -> list[str]:
+    """The voices of [S1] and [S2]; none for none. Raises ParleyError for only the second."""
+    if first is None and second is not None:
+        raise ParleyError("--voice-2 needs --voice-1: [S1] opens every script")
+    return [name for name in (first, second) if name is not None]
 
 
 def free_name(name: str, *, replace: bool) -> Path:

@@ -23,7 +23,7 @@ from tts.dia.codec.layers import (
     residuals,
 )
 from tts.dia.codec.quantizer import Quantizer
-from tts.dia.codec.weights import DacWeights, check_pickle
+from tts.dia.codec.weights import DacWeights
 
 LAST_KERNEL = 3  # before the codes
 WHOLE = 16  # frames that the whole of a signal takes through the layers at a time
@@ -58,8 +58,8 @@ class Dac:
         from tts.dia.codec import config_json
 
         folder = Path(folder)
-        check_pickle(folder)
-        lone = (folder / "model.safetensors").exists() and not (folder / "config.json").exists()
+        beside = list(folder.glob("*.safetensors")) + list(folder.glob("*.pth"))
+        lone = beside and not (folder / "config.json").exists()
         config = DacConfig() if lone else config_json.read(folder)
         weights = DacWeights(folder, config, torch.device(device), torch.float32)
         codec = cls(weights, config)

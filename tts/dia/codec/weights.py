@@ -25,7 +25,6 @@ from torch import Tensor
 
 from tts.codec.weights import Weights
 from tts.dia.codec.config import DacConfig
-from tts.protocol import TextToSpeechError
 
 NORMED = (
     ("weight_g", "weight_v"),
@@ -81,20 +80,3 @@ class DacWeights(Weights):
         end = self._ends[half]
         number = {"conv1": 0, "snake1": end, "conv2": end + 1}[part]
         return f"{_ROOMS[half]}.{number}.{last}"
-
-
-def check_pickle(folder: Path) -> None:
-    """Refuse a folder that has the codec as Descript gives it away: a pickle, never loaded.
-
-    Raises TextToSpeechError, which says how to convert it.
-    """
-    if (folder / "model.safetensors").exists():
-        return
-    for path in sorted(folder.glob("*.pth")):
-        raise TextToSpeechError(
-            f"{path} is a pickle file, which is never loaded; where you trust it, convert it: "
-            'python -c "import torch, safetensors.torch as s; '
-            f"d = torch.load('{path.name}', map_location='cpu', weights_only=True); "
-            "s.save_file({k: v.contiguous() for k, v in d.get('state_dict', d).items()}, "
-            "'model.safetensors')\""
-        )

@@ -11,13 +11,15 @@ from itertools import groupby
 
 from tts.dia.text.reader import Clause
 
-SHORTEST, GOOD, LONGEST = 6.0, 10.0, 15.0
-"""Seconds of a piece: at least, for choice, at most. Less only where a text has no more."""
+SHORTEST, LONGEST = 6.0, 15.0
+"""Seconds of a piece: at least and at most. Less only where a text has no more."""
+LAST = 4.0
+"""Seconds that a last piece has at least: less is added to the one before it."""
 LONGEST_WITH_PROMPT = 12.0
 """The voice in front of it counts, too."""
 MOST_TURNS = 4
 BYTES_A_SECOND = 14.0
-"""Of usual speech: a guess until the voice has been heard."""
+"""Of usual speech: a guess until the voice has been heard. None speaks twice as fast, or half."""
 SURE = 5.0
 """Seconds of speech after which what was heard counts as much as the guess."""
 
@@ -34,8 +36,9 @@ class Pace:
 
     def learn(self, text: str, seconds: float) -> None:
         """Take how long a text took that was spoken to its end."""
+        usual = len(text) / BYTES_A_SECOND
         self._bytes += len(text)
-        self._seconds += seconds
+        self._seconds += min(max(seconds, usual / 2), usual * 2)
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,27 @@ class Piece:
     def speakers(self) -> set[int]:
         return {speaker for speaker, _ in self.turns}
 
-    def written(self, after: int | None = None) -> str:
+    @property
+    def last(self) -> int:
+        """Who speaks last."""
+        return self.turns[-1][0]
+
+    def tagged(self, after: int | None = None) -> str:
         """Write it for the model, behind the words of speaker `after`, if anybody's.
 
-        Who goes on speaking gets no tag again. The tag at the end is nobody's turn: with it the
-        model finishes the last word.
+        Who goes on speaking gets no tag again.
         """
         tagged = [f"[S{speaker}] {said}" for speaker, said in self.turns]
-        first, last = self.turns[0][0], self.turns[-1][0]
-        if after == first:
+        if after == self.turns[0][0]:
             tagged[0] = self.turns[0][1]
-        return " ".join((*tagged, f"[S{3 - last}]"))
+        return " ".join(tagged)
+
+    def written(self, after: int | None = None) -> str:
+        """Write it with the tag of whoever does not speak last behind it.
+
+        That is nobody's turn: with it the model finishes the last word.
+        """
+        return f"{self.tagged(after)} [S{3 - self.last}]"
 
 
 class Gatherer:
@@ -92,9 +105,9 @@ class Gatherer:
         return self._seconds(self._waiting)
 
     def take(self, longest: float = LONGEST, most_bytes: int = 900) -> Piece | None:
-        """Take the next piece of at most so much; None while there is too little for one.
+        """Take the next piece of at most so much; None while there is too little to say.
 
-        Nothing is left behind that would be too short, if more than it cannot come.
+        Where pieces end depends on the text alone, not on when it came.
         """
         length = self._choose(longest, most_bytes)
         if not length:
@@ -103,22 +116,20 @@ class Gatherer:
         return Piece.of(chosen)
 
     def _choose(self, longest: float, most_bytes: int) -> int:
-        """How many clauses the next piece has."""
-        waiting, target = self._waiting, SHORTEST
-        if self.finished:
-            target = self.left / max(1, round(self.left / min(GOOD, longest)))
-        chosen = 0
+        """How many clauses the next piece has; 0 if that is not known yet."""
+        waiting, sentences = self._waiting, 0
         for count in range(1, len(waiting) + 1):
-            clauses = waiting[:count]
-            fits = self._fits(clauses, longest, most_bytes)
-            if count > 1 and not fits:
-                return chosen or self._within_sentence(longest, most_bytes)
-            if clauses[-1].ends:
-                chosen = count
-                rest = self._seconds(waiting[count:])
-                enough = self._seconds(clauses) >= min(target, longest) * 0.95
-                if enough and (not self.finished or not 0 < rest < SHORTEST / 2):
-                    return count
+            if count > 1 and not self._fits(waiting[:count], longest, most_bytes):
+                return sentences or self._within_sentence(longest, most_bytes)
+            if not waiting[count - 1].ends:
+                continue
+            sentences = count
+            if self._seconds(waiting[:count]) < SHORTEST:
+                continue
+            if self._seconds(waiting[count:]) >= LAST:
+                return count
+            if not self.finished:
+                return 0  # what follows may be too little for a piece
         return len(waiting) if self.finished else 0
 
     def _within_sentence(self, longest: float, most_bytes: int) -> int:

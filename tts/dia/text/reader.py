@@ -179,3 +179,12 @@ class Reader:
             speaker = 3 - self._speaker if self._swapped else self._speaker
             self._ready.append(Clause(speaker, text, ends))
         self._sounded = self._sounded and not turn_ends
+
+
+def read_script(text: str) -> list[Clause]:
+    """Read a whole script. Raises TextToSpeechError, also for one without words."""
+    reader = Reader(script=True)
+    clauses = reader.feed(text) + reader.finish()
+    if not clauses:
+        raise TextToSpeechError("nothing to say: the script has no words")
+    return clauses

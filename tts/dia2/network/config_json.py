@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -116,12 +116,20 @@ def checked(data: object) -> Dia2Config:
     """Check a parsed `config.json`. Raises InvalidValueError, naming the key that is wrong."""
     if not isinstance(data, dict):
         raise InvalidValueError("not a Dia2 configuration", "", "an object is expected")
+    if _is_dia(data):
+        raise InvalidValueError("this is a Dia model", "", "speak it with engine dia")
     check(Document, data)
     config = Dia2Config.from_json(data)
     for key, holds, what in _relations(config):
         if not holds:
             raise InvalidValueError(key, "", what)
     return config
+
+
+def _is_dia(data: dict[str, Any]) -> bool:
+    """Whether it is of the first generation, which has an encoder, in any of its layouts."""
+    model = data.get("model")
+    return "encoder_config" in data or (isinstance(model, dict) and "encoder" in model)
 
 
 def _relations(config: Dia2Config) -> Iterator[tuple[str, bool, str]]:

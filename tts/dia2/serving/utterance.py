@@ -18,15 +18,13 @@ from tts.dia2.serving.underrun import TextUnderrun
 from tts.dia2.serving.windows import Prefix, Window, check_length
 from tts.dia2.text.alignment import TextAligner
 from tts.dia2.text.script import Entry, ScriptParser
-from tts.protocol import Speech, SpokenWord, TextToSpeechError
+from tts.protocol import Speech, SpokenWord
+from tts.transformer.utterance import Item
 
 if TYPE_CHECKING:
     from tts.dia2.bundle import Bundle
 
 _AHEAD = 12  # pieces of speech that the listener may be behind
-
-Item = Speech | TextToSpeechError | None
-"""A piece of speech, or how the utterance ended."""
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ import torch
 from tests.paths import ROOT
 from tests.tts.dia2.serving.utterances import TEXT, checkpoint, fragments, make_voice, settings
 from tts.dia2.dia2 import Dia2
-from tts.dia2.engine import Dia2Speech, Dia2Utterance
+from tts.dia2.engine import Dia2Speech
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.prepare import load
 from tts.extras import pip_install
-from tts.protocol import TextToSpeechError
+from tts.protocol import TextToSpeechError, Utterance
 from tts.voices import folder
 from tts.voices.voice import Voice
 
@@ -139,7 +139,7 @@ async def test_who_finds_no_slot_waits_for_one(model: Path) -> None:
             await second.finish()
             turns: list[str] = []
 
-            async def listen(utterance: Dia2Utterance, name: str) -> None:
+            async def listen(utterance: Utterance, name: str) -> None:
                 async for _ in utterance:
                     turns.append(name)  # noqa: PERF401 — in the order of both
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from tests.tiny_dia2 import make
 from tts.dia2.serving.prepare import Prepared
-from tts.dia2.serving.utterance import Item, UtteranceState
+from tts.dia2.serving.utterance import UtteranceState
 from tts.dia2.settings import Settings
 from tts.protocol import Speech, SpokenWord
+from tts.transformer.utterance import Item
 from tts.voices.voice import Voice, signature
 from tts.voices.word import Word
 

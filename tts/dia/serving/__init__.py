@@ -1,0 +1,1 @@
+"""Dia on a thread of its own: text into takes, takes into sound."""
