@@ -10,13 +10,13 @@ import torch
 
 from tts import speed
 from tts.dia.dia import Dia
+from tts.dia.graphs import new_stepper
 from tts.dia.network.sampling import Sampling
 from tts.dia.serving.prompt import Prompt, of_voices
 from tts.dia.serving.scheduler import Scheduler
 from tts.dia.serving.sound import PUSH
 from tts.dia.serving.utterance import VoiceSettings
 from tts.dia.settings import Settings
-from tts.dia.stepper import Stepper
 from tts.protocol import TextToSpeechError
 from tts.voices import folder as voices
 
@@ -101,7 +101,7 @@ def settings_with(
 
 def real_time_factor(dia: Dia, sampling: Sampling) -> float:
     """Measure the seconds that a second of speech takes, of one utterance: the best of a few."""
-    stepper, codec = Stepper(dia.model), dia.codec.decoder()
+    stepper, codec = new_stepper(dia.model, dia.graphs), dia.codec.decoder()
     take = dia.take("[S1] One two three four.", sampling=sampling)
     slot = stepper.admit(take)
     steps: list[float] = []

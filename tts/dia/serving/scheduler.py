@@ -5,8 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from tts.dia.dia import Dia
+from tts.dia.graphs import new_stepper
 from tts.dia.serving.utterance import UtteranceState
-from tts.dia.stepper import Stepper
 from tts.protocol import Occupancy, TextToSpeechError
 
 
@@ -22,7 +22,7 @@ class Scheduler:
     """Schedules the utterances of one model: those that speak, and those that wait in turn."""
 
     def __init__(self, dia: Dia) -> None:
-        self._stepper = Stepper(dia.model)
+        self._stepper = new_stepper(dia.model, dia.graphs)
         self._slots = dia.model.slots
         self._speaking: list[_Speaking] = []
         self._waiting: deque[UtteranceState] = deque()

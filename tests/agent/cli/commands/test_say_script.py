@@ -184,7 +184,7 @@ def test_arguments_that_do_not_go_together(arguments: list[str], line: str) -> N
 
 
 def test_another_engine(script: Path) -> None:
-    with pytest.raises(ConfigError, match="--script is for Dia2: leave out --tts espeak"):
+    with pytest.raises(ConfigError, match="--script is for Dia2 and Dia: leave out --tts espeak"):
         parley("--script", script, "--tts", "espeak")
 
 

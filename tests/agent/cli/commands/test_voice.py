@@ -120,7 +120,7 @@ class TestNew:
 
         status, output, _ = parley("list")
         assert status == 0
-        assert re.fullmatch(r"amy +\d+\.\d s +4 words  invented by .*, seed 6\n", output)
+        assert re.fullmatch(r"amy +\d+\.\d s +4 words  invented by .*, seed 6 \(Dia2\)\n", output)
 
         played = tmp_path / "played.wav"
         status, output, complaints = parley("play", "amy", "--model", model, "--speaker", played)
