@@ -29,7 +29,14 @@ from agent.doctor.checks_server import server
 from agent.doctor.finding import Finding
 from agent.doctor.gpu import nvidia_gpus
 from agent.doctor.installation import installation
-from agent.doctor.model_caches import dia2_model, llama_model, smart_turn_model, whisper_model
+from agent.doctor.model_caches import (
+    CODECS,
+    dia2_model,
+    dia_speed,
+    llama_model,
+    smart_turn_model,
+    whisper_model,
+)
 from agent.errors import AudioError
 from llm_adapters import LanguageModelError
 from stt import SpeechToTextError
@@ -85,10 +92,11 @@ OF_ENGINE = {
     "llama": ("openai", "xllamacpp"),
     "openai": ("openai",),
     "espeak": ("espeakng-loader",),
+    "dia": ("torch", "safetensors", "huggingface_hub"),
     "dia2": ("torch", "safetensors", "tokenizers", "huggingface_hub"),
 }
 _EXTRAS = {
-    **dict.fromkeys(("torch", "safetensors", "tokenizers"), f"{NAME}[dia2]"),
+    **dict.fromkeys(("torch", "safetensors", "tokenizers"), f"{NAME}[dia2]"),  # Dia's are in it
     "xllamacpp": f"{NAME}[llama]",
     "mcp": f"{NAME}[mcp]",
     "pywebrtc-audio": f"{NAME}[echo]",
@@ -116,6 +124,9 @@ async def gpu(config: Config) -> list[Finding]:
     if config.tts.engine_name == "dia2":
         fix = "without one it speaks slower than real time; tts: {engine: espeak} needs none"
         return [Finding("note", "gpu", "no NVIDIA GPU found, and Dia2 wants one", fix)]
+    if config.tts.engine_name == "dia":
+        fix = "talk with tts: {engine: dia2} or kokoro; Dia writes files: parley say --script"
+        return [Finding("note", "gpu", "no NVIDIA GPU found, and without one Dia is slow", fix)]
     return [Finding("note", "gpu", "no NVIDIA GPU found; this configuration needs none")]
 
 
@@ -198,8 +209,11 @@ def _llm_sections(config: Config) -> list[EngineSection]:
 
 async def synthesis(config: Config) -> list[Finding]:
     """The synthesiser: its library and data, its program, or the cached model."""
-    if config.tts.engine_name == "dia2":
-        return [await anyio.to_thread.run_sync(dia2_model, config.tts)]
+    if (name := config.tts.engine_name) in CODECS:
+        found = [await anyio.to_thread.run_sync(dia2_model, config.tts)]
+        if name == "dia" and (slow := dia_speed(config.tts)) is not None:
+            found.append(slow)
+        return found
     return [await _loads("tts", config.tts, create_tts)]
 
 

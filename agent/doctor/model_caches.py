@@ -8,6 +8,7 @@ from agent.doctor.finding import Finding
 from agent.turns.smart_turn import FILE as SMART_TURN
 from llm_adapters import LanguageModelError
 from llm_adapters.llama.files import check, find_cached
+from tts import speed
 from tts.extras import pip_install
 
 _DOWNLOADS = "parley talk downloads it when it first starts with this configuration"
@@ -58,20 +59,26 @@ def llama_model(section: EngineSection) -> Finding:
     return Finding("ok", subject, f"model {path} is there")
 
 
+CODECS = {"dia2": ("mimi", "kyutai/mimi"), "dia": ("dac", "descript/dac_44khz")}
+"""The setting that names the codec of either generation of Dia, and the usual one."""
+
+
 def dia2_model(section: EngineSection) -> Finding:
-    """The checkpoint that Dia2 would load, and its codec. Blocking."""
+    """The checkpoint that Dia2, or Dia, would load, and its codec. Blocking."""
     from huggingface_hub import try_to_load_from_cache
 
-    model, subject = str(section.arguments().get("model")), "tts dia2"
+    engine = section.engine_name
+    model, subject = str(section.arguments().get("model")), f"tts {engine}"
     if find_spec("torch") is None:
-        install = pip_install("parley-voice[dia2]")
+        install = pip_install(f"parley-voice[{engine}]")
         return Finding("missing", subject, "PyTorch is not installed", install)
     folder = Path(model).expanduser()
     if folder.is_dir():
         if (folder / "config.json").is_file():
             return Finding("ok", subject, f"model {folder} is there")
         return Finding("missing", subject, f"{folder} has no config.json", "correct tts.model")
-    codec = str(section.arguments().get("mimi") or "kyutai/mimi")
+    setting, usual = CODECS[engine]
+    codec = str(section.arguments().get(setting) or usual)
     parts = {model: "config.json", codec: "config.json"}
     missing = [
         repository
@@ -83,3 +90,16 @@ def dia2_model(section: EngineSection) -> Finding:
         detail = f"not downloaded yet: {', '.join(missing)}"
         return Finding("missing", subject, detail, _DOWNLOADS)
     return Finding("ok", subject, f"model {model} is downloaded")
+
+
+def dia_speed(section: EngineSection) -> Finding | None:
+    """Whether Dia was fast enough for a conversation when it was last loaded here, if ever."""
+    arguments = section.arguments()
+    name = speed.dia(str(arguments.get("model")), str(arguments.get("quantize")))
+    if (factor := speed.kept(name)) is None:
+        return None
+    detail = f"a second of speech takes {factor:.1f} s here"
+    if factor <= 1:
+        return Finding("ok", "tts dia", detail)
+    fix = "talk with tts: {engine: dia2} or kokoro; Dia writes files: parley say --script"
+    return Finding("note", "tts dia", f"{detail}: too slow for a conversation", fix)

@@ -29,7 +29,7 @@ LANGUAGES = tuple(_CODES.split())
 """Codes of the languages that models of many languages have: Whisper's, and Norway's `nb`."""
 PROJECT = "Parley"
 URL = f"https://pypi.org/project/{NAME}/"
-ONE_LANGUAGE = ("pocketsphinx", "dia2", "auto")
+ONE_LANGUAGE = ("pocketsphinx", "dia", "dia2", "auto")
 """Engines that speak or hear English."""
 
 

@@ -14,10 +14,11 @@ from agent.config.load import Config
 from agent.doctor import checks, checks_llm
 from agent.doctor.finding import Finding
 from agent.doctor.installation import installation
-from agent.doctor.model_caches import dia2_model
+from agent.doctor.model_caches import dia2_model, dia_speed
 from agent.errors import AudioError
 from tests.llm_adapters.llama.tiny import write_model
 from tests.paths import AUDIO, ROOT
+from tts import speed
 from tts.extras import NAME, pip_install
 
 pytestmark = pytest.mark.anyio
@@ -270,3 +271,26 @@ def test_dia2_in_a_folder(tmp_path: Path) -> None:
     assert "no config.json" in dia2_model(section).detail
     (tmp_path / "config.json").write_text("{}")
     assert dia2_model(section).state == "ok"
+
+
+def test_dia_that_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    section = Config.model_validate({"tts": {"engine": "dia", "model": "nobody/nothing"}}).tts
+    finding = dia2_model(section)
+    assert (finding.subject, finding.state) == ("tts dia", "missing")
+    assert "nobody/nothing, descript/dac_44khz" in finding.detail
+
+
+def test_dia_where_it_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    section = Config.model_validate({"tts": {"engine": "dia", "model": "a/b"}}).tts
+    assert dia_speed(section) is None
+    speed.keep(speed.dia("a/b", "none"), 8.4)
+    finding = dia_speed(section)
+    assert finding is not None
+    assert finding.state == "note"
+    assert finding.detail == "a second of speech takes 8.4 s here: too slow for a conversation"
+    assert "dia2" in finding.fix
+    speed.keep(speed.dia("a/b", "none"), 0.4)
+    assert (found := dia_speed(section)) is not None
+    assert found.state == "ok"

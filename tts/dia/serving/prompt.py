@@ -36,7 +36,7 @@ class Prompt:
         room = config.max_steps - config.max_delay - 1
         left = room - len(self.codes)
         # A tiny model has less room than that by itself.
-        if left < min(LEFT_S * frame_rate, room / 2):
+        if left < min(LEFT_S * frame_rate, room / 3):
             raise TextToSpeechError(
                 f"voices of {len(self.codes) / frame_rate:.0f} s leave no room to speak: Dia has "
                 f"{room / frame_rate:.0f} s for them and a take, so use 5 to 10 s of each"
