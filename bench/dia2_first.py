@@ -26,8 +26,9 @@ from tts.dia2.bundle import Bundle
 from tts.dia2.network.sampling import Sampling
 from tts.dia2.serving.prefix_cache import block_size
 from tts.dia2.serving.scheduler import Scheduler
-from tts.dia2.serving.utterance import Item, PrefilledPrefix, UtteranceState, VoiceSettings
+from tts.dia2.serving.utterance import PrefilledPrefix, UtteranceState, VoiceSettings
 from tts.transformer.capture import synchronize
+from tts.transformer.utterance import Item
 
 REST = "and then some more of them follow "
 
