@@ -1,222 +1,58 @@
-"""The public model: a text in, speech out."""
+"""The public model: a whole text in, speech out."""
 
 import secrets
-from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
-from typing import Literal, Self
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
 
-from tts.dia import memory
-from tts.dia.checkpoint import Checkpoint
-from tts.dia.codec.codec import Dac
-from tts.dia.graphs import Graphs, capture, new_stepper
-from tts.dia.network.config import DiaConfig
-from tts.dia.network.delays import Codes
-from tts.dia.network.model import Model
+from tts.dia.bundle import Bundle, check_seed
 from tts.dia.network.sampling import Sampling
-from tts.dia.network.tensors import open_weights
 from tts.dia.result import Result, Turn
-from tts.dia.stepper import Stepper
-from tts.dia.take import Take
-from tts.dia.tokenizer import TAGS, to_bytes
-from tts.extras import pip_install
-from tts.protocol import TextToSpeechError
-from tts.transformer.lease import Lease
-from tts.transformer.placement import select_device, select_dtype
-
-Progress = Callable[[int, int], None]
-LARGEST_SEED = (1 << 63) - 1
+from tts.dia.serving.prompt import of_voices
+from tts.dia.serving.script import Progress, speak
+from tts.dia.serving.utterance import Spoken, VoiceSettings
+from tts.voices.voice import Voice
 
 
-class Dia:
-    """Holds a loaded model and its codec. Blocking: it computes in the thread that calls it."""
-
-    def __init__(
-        self,
-        model: Model,
-        codec: Dac,
-        *,
-        sampling: Sampling,
-        source: str,
-        graphs: Graphs | None = None,
-    ) -> None:
-        self.config: DiaConfig = model.config
-        self.model = model
-        self.codec = codec
-        self.graphs = graphs
-        """The model's steps as captured graphs, on a GPU."""
-        self.sampling = sampling
-        """The checkpoint's own, if no other is wanted."""
-        self.source = source
-        """The folder or repository it was loaded from, as given."""
-        self.sample_rate: int = codec.sample_rate
-        """Of the waveform, in Hz."""
-        self.frame_rate: float = codec.frame_rate
-        """Steps and frames a second."""
-        self.exclusively = Lease(source)
-        """Lends the model's slots, all free, to one user at a time."""
-
-    @classmethod
-    def load(
-        cls,
-        source: str | Path,
-        *,
-        device: str | torch.device = "auto",
-        dtype: str | torch.dtype = "auto",
-        quantize: Literal["none", "int8"] = "none",
-        slots: int = 1,
-        guidance: bool = True,
-        dac: str | Path | None = None,
-    ) -> Self:
-        """Load a folder, or a repository such as nari-labs/Dia-1.6B-0626, which is downloaded once.
-
-        Transformers' layout and the original one will do. `device` auto is an NVIDIA GPU if there
-        is one; `dtype` auto is bfloat16 on it and float32 on a CPU. `quantize` int8 makes the
-        weights so, on a CPU: more than twice as fast, for a little less quality. `slots` takes can
-        be stepped together. Without `guidance` only a scale of 1 can be used. `dac` is a folder or
-        repository that replaces the codec. Raises TextToSpeechError.
-        """
-        place = select_device(device, "Dia")
-        kind = select_dtype(dtype, place)
-        if quantize != "none" and (place.type != "cpu" or kind != torch.float32):
-            raise TextToSpeechError("int8 weights are for a CPU and dtype float32")
-        found = Checkpoint.find(source, dac=dac)
-        weights = open_weights(found.weights, found.config, place, kind)
-        branches, small = 2 if guidance else 1, quantize == "int8"
-        wanted = memory.needed(found.config, kind, slots=slots, branches=branches, quantize=small)
-        memory.check(wanted, kind, place, slots=slots, quantize=small)
-        try:
-            model = Model(
-                found.config,
-                weights,
-                device=place,
-                dtype=kind,
-                slots=slots,
-                branches=branches,
-                quantize=small,
-            )
-            graphs = capture(model)
-            codec = Dac.load(found.dac, place)
-        except ImportError as error:
-            install = pip_install("parley-voice[dia]")
-            raise TextToSpeechError(f"Dia needs {error.name} ({error}): {install}") from error
-        except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
-            reason = str(error).partition("\n")[0]
-            raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error
-        cls._check_codec(found.config, codec, found.dac)
-        return cls(model, codec, sampling=found.sampling, source=str(source), graphs=graphs)
+class Dia(Bundle):
+    """Speaks whole texts. Blocking: it computes in the thread that calls it."""
 
     def generate(
         self,
         text: str,
         *,
-        prompt: Codes | None = None,
-        prompt_text: str = "",
+        voices: Sequence[Voice] = (),
         sampling: Sampling | None = None,
         seed: int | None = None,
-        longest: int | None = None,
-        progress: Progress | None = None,
+        progress: Progress = lambda _done, _all: None,
     ) -> Result:
-        """Speak a text in one take, as it stands: `[S1]` and `[S2]` name speakers.
+        """Speak a text by the guidelines: in pieces of some seconds, each in the same voices.
 
-        `prompt` [frames, codebooks] are the codes of a voice and `prompt_text` is what it says. The
-        take is ended after `longest` frames, if it does not end by itself. `progress` is called
-        after each step with the frames that are done and how many there may be; it may raise to
-        stop. Raises TextToSpeechError.
+        `[S1]` and `[S2]` name speakers; `voices` are what they sound like, `[S1]` first; without
+        one the first piece decides. `progress` is called after each step with the seconds of speech
+        that are done and how many there will be, by estimate; it may raise to stop. (`take` and
+        `frames` speak a single text as it stands.) Raises TextToSpeechError.
         """
         seed = secrets.randbits(32) if seed is None else seed
-        take = self.take(
-            text,
-            prompt=prompt,
-            prompt_text=prompt_text,
-            sampling=sampling,
-            seed=seed,
-            longest=longest,
-        )
-        for _ in self.frames(take):
-            if progress is not None:
-                progress(take.frames_known, take.longest)
-        codes = take.codes
-        with torch.inference_mode():
-            wave = self.codec.decode(codes.T.copy()).cpu().numpy() if len(codes) else _SILENCE
-        turns = list(_turns(text, len(wave) / self.sample_rate))
-        return Result(wave, self.sample_rate, codes, turns, seed)
-
-    def take(
-        self,
-        text: str,
-        *,
-        prompt: Codes | None = None,
-        prompt_text: str = "",
-        sampling: Sampling | None = None,
-        seed: int = 0,
-        longest: int | None = None,
-    ) -> Take:
-        """Prepare to speak a text; arguments as for `generate`. Raises TextToSpeechError."""
-        if not 0 <= seed <= LARGEST_SEED:
-            raise TextToSpeechError(
-                f"a seed is a whole number from 0 to {LARGEST_SEED}, not {seed}"
-            )
-        if not any(map(str.isalnum, text.replace("[S1]", "").replace("[S2]", ""))):
-            raise TextToSpeechError("nothing to say: the text has no words")
-        whole = f"{prompt_text.strip()} {text}" if prompt_text.strip() else text
-        return Take(
-            self.config,
-            to_bytes(whole),
-            prompt=prompt,
-            sampling=sampling or self.sampling,
-            seed=seed,
-            longest=longest,
+        check_seed(seed)
+        settings = VoiceSettings(sampling or self.sampling, seed)
+        spoken: list[Spoken] = []
+        prompt = of_voices(voices, self.codec)
+        speech = list(speak(self, text, settings, prompt, progress=progress, spoken=spoken))
+        nothing = np.zeros((0, self.config.codebooks), np.int32)
+        return Result(
+            np.concatenate([np.zeros(0, np.float32), *(each.pcm for each in speech)]),
+            self.sample_rate,
+            np.concatenate([nothing, *(each.codes for each in spoken)]),
+            [turn for each in spoken for turn in _turns(each, self.sample_rate)],
+            seed,
         )
 
-    def frames(self, take: Take) -> Generator[Codes]:
-        """Step a take to its end; each step gives the frames it completes, [0 or more, codebooks].
 
-        Whoever closes the iterator ends the take. Raises TextToSpeechError if somebody else uses
-        the model.
-        """
-        with self.exclusively():
-            stepper = self.stepper()
-            slot = stepper.admit(take)
-            try:
-                while not take.finished:
-                    stepper.step()
-                    yield take.frames()
-            finally:
-                stepper.release(slot)
-
-    def stepper(self) -> Stepper:
-        """Make what steps takes in the model's slots, all of them free, for who has the lease."""
-        return new_stepper(self.model, self.graphs)
-
-    @staticmethod
-    def _check_codec(config: DiaConfig, codec: Dac, folder: Path) -> None:
-        """Raise TextToSpeechError if a codec is not the one that the model writes for."""
-        if (codec.codebooks, codec.config.codebook_size) != (config.codebooks, config.eos):
-            raise TextToSpeechError(
-                f"the model writes {config.codebooks} codebooks of {config.eos} codes, the codec "
-                f"in {folder} has {codec.codebooks} of {codec.config.codebook_size}: they do not "
-                "belong together"
-            )
-
-
-_SILENCE = np.zeros(0, np.float32)
-
-
-def _turns(text: str, seconds: float) -> Iterator[Turn]:
-    """Each speaker's stretch of a text, which takes its share of the time."""
-    parts: list[tuple[str, str]] = []
-    speaker, rest = "S1", text
-    while rest:
-        at = min((n for tag in TAGS if (n := rest.find(tag)) >= 0), default=len(rest))
-        if said := rest[:at].strip():
-            parts.append((speaker, said))
-        speaker, rest = rest[at + 1 : at + 3], rest[at + 4 :]
-    whole = sum(len(said) for _, said in parts)
-    start = 0
-    for speaker, said in parts:
-        end = start + len(said)
-        yield Turn(speaker, said, seconds * start / whole, seconds * end / whole)
-        start = end
+def _turns(spoken: Spoken, sample_rate: int) -> Iterator[Turn]:
+    """Each speaker's stretch of a piece, which takes its share of the time."""
+    turns = spoken.piece.turns
+    shares = np.cumsum([0, *(len(said) for _, said in turns)]) / len("".join(t for _, t in turns))
+    times = (spoken.start + shares * (spoken.end - spoken.start)) / sample_rate
+    for (speaker, said), start, end in zip(turns, times, times[1:], strict=False):
+        yield Turn(f"S{speaker}", said, float(start), float(end))

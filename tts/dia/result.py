@@ -30,7 +30,7 @@ class Result:
     """[samples], in [-1, 1]."""
     sample_rate: int
     codes: Codes
-    """[frames, codebooks]"""
+    """[frames, codebooks], those of all pieces; silence was taken out of their sound."""
     turns: list[Turn]
     seed: int
     """Makes the same again, with the same text and settings on the same kind of device."""

@@ -67,12 +67,12 @@ def _dia(name: str, model: str | None, config: Config) -> Invent:
 
     def invent(text: str, seed: int, progress: Progress) -> Candidate:
         piece = Piece.of(read_script(text))
-        result = dia.generate(
-            piece.written(), sampling=sampling, seed=seed, longest=longest, progress=progress
-        )
-        codes = result.codes.T
+        take = dia.take(piece.written(), sampling=sampling, seed=seed, longest=longest)
+        for _ in dia.frames(take):
+            progress(take.frames_known, take.longest)
+        codes = take.codes.T
         voice = from_take(name, codes, piece.text, dia.codec, _provenance(dia.source, seed))
-        return Candidate(voice, result.waveform, result.sample_rate)
+        return Candidate(voice, dia.codec.decode(codes).cpu().numpy(), dia.sample_rate)
 
     return invent
 

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from tts import speed
-from tts.dia.dia import Dia
-from tts.dia.graphs import new_stepper
+from tts.dia.bundle import Bundle
 from tts.dia.network.sampling import Sampling
 from tts.dia.serving.prompt import Prompt, of_voices
 from tts.dia.serving.scheduler import Scheduler
@@ -29,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Prepared:
     """Holds a model that is ready, and how it is to speak."""
 
-    dia: Dia
+    dia: Bundle
     scheduler: Scheduler
     voice_settings: VoiceSettings
     prompt: Prompt | None
@@ -58,9 +57,9 @@ def load(settings: Settings) -> Prepared:
     return Prepared(dia, Scheduler(dia), voice_settings, prompt, factor)
 
 
-def load_model(settings: Settings) -> Dia:
+def load_model(settings: Settings) -> Bundle:
     """Load only the model. Raises TextToSpeechError."""
-    return Dia.load(
+    return Bundle.load(
         settings.model,
         slots=settings.slots,
         guidance=settings.cfg != 1,
@@ -79,7 +78,7 @@ def sampling_of(settings: Settings, own: Sampling) -> Sampling:
     return replace(own, **{name: value for name, value in named.items() if value is not None})
 
 
-def prompt_of(dia: Dia, names: Sequence[str]) -> Prompt | None:
+def prompt_of(dia: Bundle, names: Sequence[str]) -> Prompt | None:
     """Load the voices of [S1] and [S2], by name or path. Raises TextToSpeechError."""
     prompt = of_voices([voices.load(name, "dia") for name in names], dia.codec)
     if prompt is not None:
@@ -99,9 +98,9 @@ def settings_with(
     return VoiceSettings(sampling, settings.seed if seed is None else seed)
 
 
-def real_time_factor(dia: Dia, sampling: Sampling) -> float:
+def real_time_factor(dia: Bundle, sampling: Sampling) -> float:
     """Measure the seconds that a second of speech takes, of one utterance: the best of a few."""
-    stepper, codec = new_stepper(dia.model, dia.graphs), dia.codec.decoder()
+    stepper, codec = dia.stepper(), dia.codec.decoder()
     take = dia.take("[S1] One two three four.", sampling=sampling)
     slot = stepper.admit(take)
     steps: list[float] = []

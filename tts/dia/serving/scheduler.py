@@ -4,8 +4,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from tts.dia.dia import Dia
-from tts.dia.graphs import new_stepper
+from tts.dia.bundle import Bundle
 from tts.dia.serving.utterance import UtteranceState
 from tts.protocol import Occupancy, TextToSpeechError
 
@@ -21,8 +20,8 @@ class _Speaking:
 class Scheduler:
     """Schedules the utterances of one model: those that speak, and those that wait in turn."""
 
-    def __init__(self, dia: Dia) -> None:
-        self._stepper = new_stepper(dia.model, dia.graphs)
+    def __init__(self, dia: Bundle) -> None:
+        self._stepper = dia.stepper()
         self._slots = dia.model.slots
         self._speaking: list[_Speaking] = []
         self._waiting: deque[UtteranceState] = deque()

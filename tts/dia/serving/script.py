@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from tts.dia.dia import Dia
+from tts.dia.bundle import Bundle
 from tts.dia.serving.prompt import Prompt
 from tts.dia.serving.scheduler import Scheduler
-from tts.dia.serving.utterance import UtteranceState, VoiceSettings
+from tts.dia.serving.utterance import Spoken, UtteranceState, VoiceSettings
 from tts.dia.text.reader import read_script
 from tts.protocol import Speech, TextToSpeechError
 from tts.transformer.utterance import Item
@@ -18,22 +18,25 @@ Progress = Callable[[float, float], None]
 
 
 def speak(
-    dia: Dia,
+    dia: Bundle,
     text: str,
     settings: VoiceSettings,
     prompt: Prompt | None = None,
     *,
     include_prompt: bool = False,
     progress: Progress = lambda _done, _all: None,
+    spoken: list[Spoken] | None = None,
 ) -> Iterator[Speech]:
     """Speak a script, and give its sound as it is made.
 
-    `include_prompt` lets the voices' own recordings come out first. Raises TextToSpeechError: a
+    `include_prompt` lets the voices' own recordings come out first. `spoken` is added to, piece by
+    piece. Raises TextToSpeechError: a
     script without words, with a third speaker, or somebody else uses the model.
     """
     read_script(text)
     made: deque[Item] = deque()
     state = UtteranceState(dia, settings, prompt, made.append, script=True)
+    state.spoken = state.spoken if spoken is None else spoken
     state.feed(text)
     state.finish()
     if include_prompt and prompt is not None:

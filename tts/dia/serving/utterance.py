@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tts.dia.dia import LARGEST_SEED, Dia
+from tts.dia.bundle import LARGEST_SEED, Bundle
+from tts.dia.network.delays import Codes
 from tts.dia.network.sampling import Sampling
 from tts.dia.serving.prompt import Prompt
 from tts.dia.serving.sound import TakeSound
@@ -28,6 +29,18 @@ SLACK, SLACK_S = 2.0, 3.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class Spoken:
+    """A piece that has been spoken."""
+
+    piece: Piece
+    codes: Codes
+    """[frames, codebooks], also those whose sound was left out."""
+    start: int
+    """Its first sample."""
+    end: int
+
+
 @dataclass(frozen=True)
 class VoiceSettings:
     """How every utterance of an engine is spoken."""
@@ -41,7 +54,7 @@ class UtteranceState:
 
     def __init__(
         self,
-        dia: Dia,
+        dia: Bundle,
         settings: VoiceSettings,
         prompt: Prompt | None,
         deliver: Callable[[Item], None],
@@ -56,6 +69,7 @@ class UtteranceState:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.take: Take | None = None
         """What is spoken now."""
+        self.spoken: list[Spoken] = []
         self._said = 0.0  # seconds of speech of the pieces that are over, by estimate
         self._dia, self._settings, self._prompt = dia, settings, prompt
         self._has_voice = prompt is not None
@@ -142,6 +156,7 @@ class UtteranceState:
             return
         if not heard:
             _log.warning("Dia made no sound of '%s', twice: it is left out", piece.text[:60])
+        self.spoken.append(Spoken(piece, take.codes, self._begun, self._given))
         seconds = len(take.codes) / self._dia.frame_rate
         if take.cut:
             _log.warning("Dia went on for %.0f s at '%s', and was ended", seconds, piece.text[:60])

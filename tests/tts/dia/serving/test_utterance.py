@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.tts.dia.serving.dialogue import LONG, MODEL, make_voice
-from tts.dia.dia import Dia
+from tts.dia import Dia
 from tts.dia.serving.prompt import Prompt, of_voices
 from tts.dia.serving.scheduler import Scheduler
 from tts.dia.serving.script import speak
