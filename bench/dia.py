@@ -4,7 +4,7 @@
                         [--size full|mid|tiny] [--json FILE]
 
 `step`: random weights, guidance on; Parley's int8 (on a GPU bfloat16, as a graph) and Transformers'
-`generate` in bfloat16, turn and turn about, medians of each and of their ratio. Needs Transformers
+`generate` in bfloat16, in turn: the medians, that of their ratio, the fastest. Needs Transformers
 and, at the real size, 8 GB. Real time is 11.6 ms a step.
 `host`: the real depth with tiny widths, one thread: what a step costs beside its arithmetic.
 `load`: the most memory that loading takes (`VmHWM`), in a process that does nothing else, against
@@ -158,16 +158,17 @@ def bench_step(options: argparse.Namespace) -> dict[str, float]:
     theirs = their_steps(device, options.size)
     ours(2)
     theirs(2)
-    pairs = [
-        (statistics.median(ours(options.steps)), statistics.median(theirs(options.steps)))
-        for _ in range(options.rounds)
-    ]
-    ratio = statistics.median(b / a for a, b in pairs)
-    mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
+    rounds = [(ours(options.steps), theirs(options.steps)) for _ in range(options.rounds)]
+    ratio = statistics.median(statistics.median(b) / statistics.median(a) for a, b in rounds)
+    mine, other = ([took for each in side for took in each] for side in zip(*rounds, strict=True))
     kind = "int8" if device.type == "cpu" else "bfloat16, graph"
-    print(f"step: Parley ({kind}) {mine:.1f} ms, Transformers (bfloat16) {other:.1f} ms: ", end="")
-    print(f"{ratio:.2f} times (bar: {BARS['step']}); real time is {FRAME:.1f} ms", flush=True)
-    return {"ours": mine, "theirs": other, "step": ratio}
+    found = {"ours": statistics.median(mine), "theirs": statistics.median(other), "step": ratio}
+    print(f"step: Parley ({kind}) {found['ours']:.1f} ms, Transformers (bfloat16) ", end="")
+    print(f"{found['theirs']:.1f} ms: {ratio:.2f} times (bar: {BARS['step']})")
+    # What else runs on the machine spoils the fastest least.
+    print(f"fastest: {min(mine):.1f} and {min(other):.1f} ms: ", end="")
+    print(f"{min(other) / min(mine):.2f} times; real time is {FRAME:.1f} ms", flush=True)
+    return {**found, "fastest": min(other) / min(mine)}
 
 
 def bench_host(options: argparse.Namespace) -> dict[str, float]:
