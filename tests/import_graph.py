@@ -14,7 +14,7 @@ Graph = Mapping[str, Collection[str]]
 """What each module, or room, imports."""
 
 PRODUCT = ("agent", "stt", "tts", "llm_adapters", "configs")
-HOUSES = ("agent", "tts.dia2")
+HOUSES = ("agent", "tts.dia", "tts.dia2")
 """The packages that are large enough to have rooms."""
 
 
