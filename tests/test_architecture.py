@@ -85,7 +85,9 @@ def test_no_circle() -> None:
     assert circles(import_graph(ROOT, (*PRODUCT, "bench", "tests"))) == []
 
 
-@pytest.mark.parametrize(("house", "order"), [("agent", AGENT), ("tts.dia", DIA), ("tts.dia2", DIA2)])
+@pytest.mark.parametrize(
+    ("house", "order"), [("agent", AGENT), ("tts.dia", DIA), ("tts.dia2", DIA2)]
+)
 def test_rooms_import_only_what_is_below_them(house: str, order: tuple[set[str], ...]) -> None:
     below = rooms(GRAPH, house)
     assert set(below) == set().union(*order), "a new room: which floor is it on?"
