@@ -28,15 +28,15 @@ KEPT_BACK = 0.02
 
 def estimate_words(clause: str, samples: int) -> tuple[SpokenWord, ...]:
     """Estimate when the words of a clause begin that is `samples` long."""
-    places, letters = _places(clause)
+    places, letters = letters_before(clause)
     return tuple(
         SpokenWord(word, samples * place // letters)
         for word, place in zip(clause.split(), places, strict=True)
     )
 
 
-def _places(clause: str) -> tuple[list[int], int]:
-    """Count the letters before each word, and all of them."""
+def letters_before(clause: str) -> tuple[list[int], int]:
+    """Return how many letters come before each word of a clause, and how many it has."""
     *places, letters = itertools.accumulate((len(w) + 1 for w in clause.split()), initial=0)
     return places, letters
 
@@ -46,7 +46,7 @@ class StreamedWords:
 
     def __init__(self, clause: str, sample_rate: int, pace: float | None) -> None:
         """`pace` is the samples that a letter took in the last clause, None if there was none."""
-        places, self._letters = _places(clause)
+        places, self._letters = letters_before(clause)
         pace = pace or sample_rate / LETTERS_A_SECOND
         self._words = [
             SpokenWord(word, round(place * pace))
@@ -126,7 +126,7 @@ def fill_in(
             expected = pace * (len(before[0]) + 1 if before else 0)
             if len(frames) < expected + UNTIMED / FRAME:
                 continue  # the voice has not come to them
-        share = len(frames) / _places(clause)[1] if whole or first < len(known) else pace
+        share = len(frames) / letters_before(clause)[1] if whole or first < len(known) else pace
         starts = _spread(clause, frames, share)[1 if before else 0 :]
         filled += [SpokenWord(word, at) for word, at in zip(missing, starts, strict=False)]
     return filled
@@ -139,7 +139,7 @@ def _spread(clause: str, frames: NDArray[np.int64], share: float) -> list[int]:
     """
     step = frames[1] - frames[0] if len(frames) > 1 else 1
     pauses = 1 + np.flatnonzero(np.diff(frames) > PAUSE / FRAME * step)
-    places, letters = _places(clause)
+    places, letters = letters_before(clause)
     anchors = [(0, 0)]
     for place, word in zip(places[1:], clause.split(), strict=False):
         if word[-1] not in MARKS or not len(pauses):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tts import Speech, SpokenTurn, SpokenWord
 from tts.estimate import FRAME, fill_in, loud_frames
+from tts.pace import estimate_pace, levels
 from tts.spoken_text import SpokenText
 
 RECOGNISED_AFTER = 0.2
@@ -39,7 +40,7 @@ class SpokenPart:
     start: int
     """Samples of the whole reply."""
     pace: float | None
-    """Seconds of loud sound that a letter takes, of what was said before."""
+    """Seconds of loud sound that a letter takes, of what was said before; None if nobody knows."""
     given: list[SpokenWord] = field(default_factory=list)
     """The words with times, in samples of this utterance."""
     made: int = 0
@@ -47,12 +48,15 @@ class SpokenPart:
     whole: bool = False
     """Whether all has been made."""
     _loud: list[NDArray[np.int64]] = field(default_factory=list)
+    _levels: list[NDArray[np.float64]] = field(default_factory=list)
     _words: tuple[object, Sequence[SpokenWord]] = (None, ())
 
     def add(self, speech: Speech) -> tuple[SpokenWord, ...]:
         """Add what the voice made; its words with their starts in the whole reply."""
         self._loud.append(loud_frames(speech.pcm, self.sample_rate) + self.made)
         self.given += speech.words
+        if self.pace is None and not self.given:
+            self._levels.append(levels(speech.pcm, self.sample_rate))
         self.made += len(speech.pcm)
         return tuple(self._moved(word) for word in speech.words)
 
@@ -70,7 +74,10 @@ class SpokenPart:
         if self._words[0] != state:
             loud = np.concatenate(self._loud) if self._loud else np.zeros(0, np.int64)
             text = self.text.spoken
-            filled = fill_in(text, self.given, loud, whole=self.whole, pace=self.pace)
+            pace = self.pace
+            if pace is None and not self.given and not self.whole and len(loud):
+                pace = estimate_pace(text, loud, np.concatenate(self._levels))
+            filled = fill_in(text, self.given, loud, whole=self.whole, pace=pace)
             self._words = state, [self._moved(word) for word in filled]
         return self._words[1]
 

@@ -32,9 +32,9 @@ TEXTS = [
 ]
 
 
-async def recorded(text: str) -> tuple[Espeak, list[Speech]]:
+async def recorded(text: str, speed: int = 175) -> tuple[Espeak, list[Speech]]:
     """What espeak makes of a text, with its own word times."""
-    voice = Espeak()
+    voice = Espeak(speed=speed)
     await voice.load()
     async with voice.open() as utterance:
         await utterance.feed(text)
@@ -156,3 +156,14 @@ async def test_an_interrupted_reply_without_times_has_its_words_in_history() -> 
     assert interrupted["estimated"] is True
     assert heard + interrupted["unheard"].split() == [word.strip() for word in reply]
     assert ("assistant", interrupted["heard"], True) in talk.history()
+
+
+@pytest.mark.parametrize("speed", [110, 260, 380])
+@pytest.mark.parametrize("text", TEXTS)
+async def test_a_first_reply_may_be_slow_or_fast(speed: int, text: str) -> None:
+    """Nobody knows its pace yet, and half of it has been made."""
+    voice, pieces = await recorded(text, speed)
+    some = pieces[: len(pieces) // 2]
+    truth = said(voice, text, some, Spoken(voice.sample_rate), whole=False)
+    estimate = said(voice, text, stripped(some), Spoken(voice.sample_rate), whole=False)
+    assert furthest_off(truth, estimate) <= 4
