@@ -187,7 +187,7 @@ class BargeIn:
         return not asked and not self.user.insists(turn.text)
 
     def _aside(self, turn: TurnRecord) -> str | None:
-        """Why a turn is side talk; None where it may be for the agent."""
-        if self._settings.side_talk == "hear":
+        """Why a turn is side talk; None where it may be for the agent, or somebody says it is."""
+        if self._settings.side_talk == "hear" or turn.committed:
             return None
         return self.user.weigh(turn.level).side_talk(turn.text)

@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from statistics import mean
 
 import anyio
@@ -154,7 +155,8 @@ class TurnSegmenter:
         # What others have judged since the last block may be enough by itself.
         await self._tell(self._detector.check(), send)
         noise = self._noise.hear(self._window[: len(probabilities) * WINDOW])
-        voices = [0.0 if steady else p for p, steady in zip(probabilities, noise, strict=True)]
+        judged = zip_longest(probabilities, noise, fillvalue=False)  # whatever the detector gave
+        voices = [0.0 if steady else p for p, steady in judged]
         # Window by window, however long the block: each is before, in or after a turn.
         for voiced in voices:
             window, self._window = self._window[:WINDOW], self._window[WINDOW:]

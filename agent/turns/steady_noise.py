@@ -63,8 +63,10 @@ class SteadyNoise:
         self._explained = 0  # windows in a row that are explained
 
     def hear(self, pcm: NDArray[np.float32]) -> list[bool]:
-        """Hear whole windows, float32 [512 n] at 16 kHz; for each whether it is but noise."""
-        return [self._judge(spectrum) for spectrum in _spectra(pcm)]
+        """Hear windows, float32 [512 n] at 16 kHz; for each that is whole whether it is noise."""
+        if len(pcm) < WINDOW:
+            return []
+        return [self._judge(spectrum) for spectrum in _spectra(pcm[: len(pcm) // WINDOW * WINDOW])]
 
     def _judge(self, spectrum: NDArray[np.float32]) -> bool:
         self._now += 1

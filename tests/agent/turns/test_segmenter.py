@@ -300,3 +300,14 @@ async def test_a_noise_that_stays_does_not_keep_a_turn_from_ending() -> None:
     assert len(ended) == 2  # the noise's own beginning, and the turn
     assert ended[1].start - began == pytest.approx(2.0, abs=0.07)
     assert ended[1].stop - began == pytest.approx(3.0, abs=0.1)
+
+
+async def test_a_detector_that_gives_too_many_probabilities_ends_nothing() -> None:
+    class Generous(LoudnessVad):
+        async def feed(self, pcm: NDArray[np.float32]) -> list[float]:
+            given = await super().feed(pcm)
+            return given + given[-1:]
+
+    segmenter = TurnSegmenter(Generous(), VadSettings(), TurnSettings())
+    items = await listen(Scripted([(1, False), (0.6, True), (1.6, False)]), segmenter)
+    assert any(isinstance(item, SpeechEnded) for item in items)

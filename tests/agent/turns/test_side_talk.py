@@ -156,3 +156,7 @@ def test_who_has_moved_away_is_answered_at_the_third_turn() -> None:
 
 def test_side_talk_in_silence_may_be_answered_like_all_else() -> None:
     assert answered(silent(side_talk="hear"), soft("dinner is ready"))
+
+
+def test_what_somebody_commits_is_answered_however_soft() -> None:
+    assert answered(silent(), soft("dinner is ready", committed=True))

@@ -123,3 +123,10 @@ def test_it_does_not_matter_in_what_blocks_it_comes() -> None:
     noise = SteadyNoise()
     one_by_one = [judged for window in pcm.reshape(-1, WINDOW) for judged in noise.hear(window)]
     assert SteadyNoise().hear(pcm) == one_by_one
+
+
+def test_only_whole_windows_are_judged() -> None:
+    noise = SteadyNoise()
+    assert noise.hear(np.zeros(0, np.float32)) == []
+    assert noise.hear(hum(WINDOW - 1)) == []
+    assert len(noise.hear(hum(3 * WINDOW + 7))) == 3
