@@ -15,6 +15,7 @@ export class Conversation extends EventTarget {
   state = "idle";
   items = [];
   problem = "";
+  problemCode = ""; // of what kept it from connecting
   muted = false;
   pushToTalk = false;
   sound = new Sound();
@@ -28,11 +29,15 @@ export class Conversation extends EventTarget {
     super();
     this.base = base;
     this.key = key;
+    this.sound.onlost = () => {
+      this.problem = "The microphone is gone. Plug it in and press Talk again, or type instead.";
+      this.#changed();
+    };
   }
 
   /** Connect; call it from a click. `way`: auto, webrtc or websocket. */
   async connect({ way = "auto", microphone = true } = {}) {
-    this.problem = "";
+    this.problem = this.problemCode = "";
     this.#become("connecting");
     try {
       await this.#openSound(microphone);
@@ -40,6 +45,7 @@ export class Conversation extends EventTarget {
     } catch (error) {
       this.sound.close();
       this.problem = explain(error);
+      this.problemCode = error.code ?? error.name;
       this.#become("idle");
       return false;
     }
@@ -107,10 +113,11 @@ export class Conversation extends EventTarget {
     if (this.state === "speaking") this.#transport.silence();
   }
 
-  /** Record both sides from now on. */
-  record() {
-    if (this.#recording !== null || !this.open) return;
-    this.#recording = [];
+  /** Record both sides from now on, behind what has been recorded before; or no more. */
+  record(on = true) {
+    if (!on) this.sound.endRecord();
+    if (!on || !this.open || this.sound.records) return;
+    this.#recording ??= [];
     this.sound.record((block) => this.#recording.push(block));
   }
 
@@ -311,6 +318,7 @@ export class Conversation extends EventTarget {
 
   #done({ status, status_details }) {
     this.#response = null;
+    if (status === "completed") this.problem = ""; // it works again
     if (status === "failed") this.problem = status_details?.error?.message ?? "The answer failed.";
     if (this.state === "thinking") this.#become("listening");
     for (const event of this.#waiting.splice(0)) this.#send(event);
@@ -351,8 +359,9 @@ function words(item) {
 }
 
 /** Say for people what went wrong while connecting. */
-function explain(error) {
+export function explain(error) {
   const known = {
+    invalid_api_key: "This server wants its key: write it under Settings, then try again.",
     NotAllowedError:
       "The browser may not use the microphone. Allow it at the icon beside the address, then press " +
       "Talk again; or type instead.",
@@ -363,7 +372,7 @@ function explain(error) {
       "on https (parley serve --tls-cert … --tls-key …), or type instead.",
     TypeError: "The server cannot be reached. Is parley serve still running?",
   };
-  return known[error.name] ?? error.message;
+  return known[error.code] ?? known[error.name] ?? error.message;
 }
 
 /** Ask the server for its voices: names; none where it has no choice. */

@@ -25,25 +25,38 @@
     <button type="button" aria-pressed="false"></button>`;
   const [status, button] = [root.querySelector("p"), root.querySelector("button")];
   button.textContent = agent;
-  document.body.append(host);
+  const place = () => document.body.append(host);
+  if (document.body) place();
+  else addEventListener("DOMContentLoaded", place); // the script stands in the head
 
   let conversation = null;
   const show = () => {
-    const { open, state, problem, items } = conversation;
+    const { open, state, problem, problemCode, items } = conversation;
     button.setAttribute("aria-pressed", String(open));
     button.textContent = open ? "End" : agent;
+    button.disabled = state === "connecting";
     const last = items.at(-1);
-    status.textContent = problem || (open ? (last?.heard ?? last?.text ?? "Listening.") : "");
+    const busy = { connecting: "Connecting …", reconnecting: "The connection broke. Connecting again …" };
+    const keyless = problemCode === "invalid_api_key" ? "The key of this page is missing or has expired." : "";
+    status.textContent =
+      keyless || problem || busy[state] || (open ? (last?.heard ?? last?.text ?? "Listening.") : "");
     host.dataset.state = state;
   };
   button.addEventListener("click", async () => {
     if (conversation === null) {
-      const { Conversation } = await import(new URL("page/conversation.js", base));
+      button.disabled = true;
+      const module = await import(new URL("page/conversation.js", base)).catch(() => null);
+      button.disabled = false;
+      if (module === null) {
+        status.textContent = "The server cannot be reached. Try again later.";
+        return;
+      }
+      const { Conversation } = module;
       conversation = new Conversation({ base, key });
       conversation.addEventListener("change", show);
       if (voice || instructions) conversation.update({ voice, instructions });
     }
-    if (conversation.open) conversation.close();
+    if (conversation.open || conversation.state === "reconnecting") conversation.close();
     else await conversation.connect();
   });
 })();

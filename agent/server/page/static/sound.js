@@ -10,6 +10,7 @@ export class Sound {
   #player = null;
   #recorder = null;
   #meters = { user: null, agent: null };
+  onlost = () => {}; // the microphone has been unplugged, or taken away
 
   /** Open the context, and the microphone unless `silent`. Throws what the browser says. */
   async open({ microphone = true } = {}) {
@@ -29,6 +30,7 @@ export class Sound {
         audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
       });
       this.#meters.user = this.#meter(this.#context.createMediaStreamSource(this.#microphone));
+      for (const track of this.#microphone.getTracks()) track.onended = () => this.onlost();
     }
   }
 
@@ -73,6 +75,7 @@ export class Sound {
     element.muted = false;
     element.play().catch(() => {});
     this.#meters.agent = this.#meter(this.#context.createMediaStreamSource(stream));
+    if (this.records) this.#meters.agent.connect(this.#recorder, 0, 1);
     return element;
   }
 
@@ -92,6 +95,19 @@ export class Sound {
     this.#meters.agent?.connect(this.#recorder, 0, 1);
   }
 
+  /** Whether both sides are being recorded. */
+  get records() {
+    return this.#recorder !== null;
+  }
+
+  /** Record no more. */
+  endRecord() {
+    if (this.#recorder === null) return;
+    for (const meter of [this.#meters.user, this.#meters.agent]) meter?.disconnect(this.#recorder);
+    this.#recorder.port.onmessage = null;
+    this.#recorder = null;
+  }
+
   /** The rate in Hz of all samples here. */
   get rate() {
     return RATE;
@@ -103,8 +119,7 @@ export class Sound {
     this.#microphone = null;
     this.#capture?.disconnect();
     this.#capture = null;
-    this.#recorder?.disconnect();
-    this.#recorder = null;
+    this.endRecord();
     this.#meters.user = null;
     if (this.#player !== null) this.clear();
   }

@@ -1,5 +1,6 @@
 // The studio: scripts for Dia2's two speakers, heard while they are rendered; voices made and kept.
 
+import { explain } from "./conversation.js";
 import { fromBytes, wavFile } from "./pcm.js";
 import { Sound } from "./sound.js";
 import { refusal } from "./transport.js";
@@ -28,6 +29,7 @@ async function look() {
     const answer = await ask("");
     if (!answer.ok) throw await refusal(answer);
     const { sounds, voices } = await answer.json();
+    $("inserts").replaceChildren();
     for (const text of ["[S1] ", "[S2] ", '<break time="0.5s"/> ', ...sounds.map((each) => `(${each}) `)]) {
       const button = document.createElement("button");
       button.type = "button";
@@ -37,9 +39,10 @@ async function look() {
     }
     showVoices(voices);
     looked = true;
+    $("render").disabled = false;
     tell("");
   } catch (error) {
-    tell(error.message);
+    tell(explain(error));
     $("render").disabled = true;
   }
 }
@@ -80,20 +83,29 @@ function voiceRow({ name, seconds, text }) {
   return row;
 }
 
-/** Change the voices; the answer is the new list. */
+/** Change the voices; the answer is the new list. Whether it was done. */
 async function change(path, options) {
-  const answer = await ask(path, options);
-  if (answer.ok) showVoices((await answer.json()).voices);
-  else tell((await refusal(answer)).message);
-  return answer.ok;
+  try {
+    const answer = await ask(path, options);
+    if (!answer.ok) throw await refusal(answer);
+    showVoices((await answer.json()).voices);
+    return true;
+  } catch (error) {
+    tell(explain(error));
+    return false;
+  }
 }
 
 async function listenTo(path) {
-  const answer = await ask(path);
-  if (!answer.ok) return tell((await refusal(answer)).message);
-  $("listen").src = URL.createObjectURL(await answer.blob());
-  $("listen").hidden = false;
-  return $("listen").play();
+  try {
+    const answer = await ask(path);
+    if (!answer.ok) throw await refusal(answer);
+    $("listen").src = URL.createObjectURL(await answer.blob());
+    $("listen").hidden = false;
+    await $("listen").play();
+  } catch (error) {
+    tell(explain(error));
+  }
 }
 
 /** Render the script; samples are played as they come, and kept for the file. */
@@ -106,6 +118,11 @@ async function render() {
     temperature: number("temperature"),
     seed: number("seed"),
   };
+  if ($("voice-2").value && !$("voice-1").value) {
+    tell("A voice of [S2] wants one of [S1] beside it: choose that, too.");
+    $("voice-1").focus();
+    return;
+  }
   rendering = new AbortController();
   busy(true);
   tell("", "Rendering …");
@@ -124,7 +141,7 @@ async function render() {
     tell("", `${seconds(parts).toFixed(1)} s of speech, seed ${seed}.`);
   } catch (error) {
     if (error.name === "AbortError") tell("", `Stopped after ${seconds(parts).toFixed(1)} s.`);
-    else tell(error.message);
+    else tell(explain(error));
   }
   busy(false);
   if (parts.length) offer(wavFile(parts, sound.rate, 1));

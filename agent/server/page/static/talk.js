@@ -110,12 +110,27 @@ async function start({ microphone = true } = {}) {
   }
   conversation.key = $("key").value.trim();
   const way = $("way").value;
+  conversation.update(settings()); // also what nobody has applied
   if (await conversation.connect({ way, microphone })) {
     if ($("record").checked) conversation.record();
     fillVoices();
     meter();
+  } else if (conversation.problemCode === "invalid_api_key") {
+    document.querySelector("details.settings").open = true;
+    $("key").focus();
   }
 }
+
+/** The settings as they stand there; what is empty is as configured, unless it was otherwise. */
+function settings() {
+  const [instructions, voice] = [$("instructions").value, $("voice").value];
+  const set = { instructions, voice, pushToTalk: $("push-to-talk").checked };
+  if (!instructions && !applied.instructions) delete set.instructions;
+  applied = set;
+  return set;
+}
+
+let applied = {};
 
 async function fillVoices() {
   const select = $("voice");
@@ -125,7 +140,7 @@ async function fillVoices() {
     select.replaceChildren(select.options[0], ...names.map((name) => new Option(name, name)));
     select.value = names.includes(chosen) ? chosen : "";
   } catch {
-    select.disabled = true;
+    // It may be that the key is still missing: they are asked for again once it talks.
   }
 }
 
@@ -178,11 +193,16 @@ $("typing").addEventListener("submit", async (event) => {
   conversation.type(text);
 });
 $("key-form").addEventListener("submit", (event) => event.preventDefault());
-$("apply").addEventListener("click", () =>
-  conversation.update({ instructions: $("instructions").value, voice: $("voice").value }));
+$("apply").addEventListener("click", () => {
+  conversation.update(settings());
+  $("applied").textContent = conversation.open ? "From the next answer on." : "From the start on.";
+});
+for (const id of ["voice", "instructions"]) {
+  $(id).addEventListener("input", () => ($("applied").textContent = ""));
+}
 $("push-to-talk").addEventListener("change", () =>
   conversation.update({ pushToTalk: $("push-to-talk").checked }));
-$("record").addEventListener("change", () => $("record").checked && conversation.record());
+$("record").addEventListener("change", () => conversation.record($("record").checked));
 $("save-transcript").addEventListener("click", () =>
   download(new Blob([transcriptText()], { type: "text/plain" }), "conversation.txt"));
 $("save-recording").addEventListener("click", () =>
@@ -209,3 +229,4 @@ for (const tab of tabs) {
   });
 }
 show();
+fillVoices();

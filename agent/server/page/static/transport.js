@@ -93,7 +93,7 @@ export class WebSocketTransport {
     const socket = (this.#socket = new WebSocket(url, protocols));
     await new Promise((resolve, reject) => {
       socket.onopen = resolve;
-      socket.onclose = () => reject(new Error("the server refused the connection, or is not there"));
+      socket.onclose = () => this.#reason().then(reject, reject);
     });
     socket.onmessage = ({ data }) => this.#take(JSON.parse(data));
     socket.onclose = () => this.onclose();
@@ -106,6 +106,20 @@ export class WebSocketTransport {
       this.sound.capture((samples) =>
         this.send({ type: "input_audio_buffer.append", audio: toBase64(samples) }));
     }
+  }
+
+  /** Why there is no connection, as an Error: a browser does not tell what a WebSocket was told. */
+  async #reason() {
+    if (!this.key.startsWith("ek_")) {
+      const headers = this.key ? { Authorization: `Bearer ${this.key}` } : {};
+      const models = await fetch(new URL("v1/models", this.base), { headers });
+      if (!models.ok) return refusal(models);
+    }
+    const ready = await fetch(new URL("readyz", this.base));
+    const { status, reason } = await ready.json();
+    if (status === "loading") return new Error("The server still loads its models: try again soon.");
+    if (status === "failed") return new Error(`The server cannot talk: ${reason}`);
+    return new Error("The server is busy: try again in some seconds.");
   }
 
   send(event) {
@@ -160,5 +174,6 @@ function gathered(peer) {
 /** Make an Error for people of an answer in OpenAI's shape, or of any other. */
 export async function refusal(answer) {
   const body = await answer.json().catch(() => null);
-  return new Error(body?.error?.message ?? `the server answered ${answer.status}`);
+  const error = new Error(body?.error?.message ?? `the server answered ${answer.status}`);
+  return Object.assign(error, { code: body?.error?.code });
 }

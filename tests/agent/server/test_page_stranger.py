@@ -1,0 +1,134 @@
+"""The web page as a stranger uses it: without its key, with settings not applied, out of luck."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from playwright.async_api import Page, expect
+
+from agent.agent import Agent
+from agent.audio.wav import read_audio
+from agent.config.load import Config
+from agent.config.sections import ServerSettings
+from agent.server.running import Place, running
+from agent.server.security import Keys
+from agent.server.server import Server
+from tests.agent.server.test_page import WAIT, browser, choose, microphone, say
+
+__all__ = ["microphone"]  # a fixture
+pytestmark = [pytest.mark.anyio, pytest.mark.realtime]
+KEY = "a-key-that-is-long-enough"
+
+
+async def loaded(*keys: str, **settings: Any) -> Server:
+    server = Server(Agent(Config()), Keys(keys), ServerSettings(**settings))
+    await server.load()
+    return server
+
+
+@pytest.mark.parametrize("typed", [False, True])
+async def test_a_server_that_wants_its_key(microphone: Path, *, typed: bool) -> None:
+    server = await loaded(KEY)
+    async with running(server, Place(port=0)) as address, browser(address, microphone) as page:
+        await (say(page, "hello") if typed else page.click("#start"))
+        await expect(page.locator("#problem")).to_contain_text("wants its key", timeout=WAIT)
+        await expect(page.locator("#key")).to_be_focused()
+        await page.keyboard.type(KEY)
+        await (page.press("#message", "Enter") if typed else page.click("#start"))
+        await expect(page.locator("#start")).to_have_text("End", timeout=WAIT)
+        await expect(page.locator("#problem")).to_be_hidden()
+    await server.aclose()
+
+
+async def test_a_server_that_is_busy_or_gone_and_the_typed_words_stay() -> None:
+    server = await loaded(sessions=1)
+    async with running(server, Place(port=0)) as address, browser(address, None) as page:
+        with server.session("realtime"):
+            await say(page, "hello")
+            await expect(page.locator("#problem")).to_contain_text("is busy", timeout=WAIT)
+        assert await page.input_value("#message") == "hello"
+        server.loaded = anyio.Event()
+        await page.press("#message", "Enter")
+        await expect(page.locator("#problem")).to_contain_text("still loads", timeout=WAIT)
+        await page.context.set_offline(True)
+        await page.press("#message", "Enter")
+        await expect(page.locator("#problem")).to_contain_text("cannot be reached", timeout=WAIT)
+        await page.click("#tab-studio")
+        await expect(page.locator("#studio-problem")).to_contain_text("cannot be reached")
+    await server.aclose()
+
+
+async def test_settings_hold_without_being_applied() -> None:
+    server = await loaded()
+    async with running(server, Place(port=0)) as address, browser(address, None) as page:
+        sent: list[dict[str, Any]] = []
+        page.on(
+            "websocket",
+            lambda socket: socket.on("framesent", lambda frame: sent.append(json.loads(frame))),
+        )
+        await page.locator("summary").click()
+        await page.fill("#instructions", "Be brief.")
+        await say(page, "hello")
+        await expect(page.locator("#transcript li.assistant")).to_have_count(1, timeout=WAIT)
+        await page.fill("#instructions", "Be long.")
+        await page.click("#apply")
+        await expect(page.locator("#applied")).to_have_text("From the next answer on.")
+        await page.fill("#instructions", "Be")
+        await expect(page.locator("#applied")).to_have_text("")
+    updates = [event["session"] for event in sent if event["type"] == "session.update"]
+    assert [update["instructions"] for update in updates] == ["Be brief.", "Be long."]
+    await server.aclose()
+
+
+async def seconds_recorded(page: Page) -> float:
+    async with page.expect_download() as download:
+        await page.click("#save-recording")
+    pcm, rate = read_audio(await (await download.value).path())
+    return len(pcm) / rate
+
+
+async def test_a_recording_goes_on_in_the_next_conversation_and_ends_when_wanted(
+    microphone: Path,
+) -> None:
+    server = await loaded()
+    async with running(server, Place(port=0)) as address, browser(address, microphone) as page:
+        await choose(page, "websocket")
+        await page.check("#record")
+        lengths: list[float] = []
+        for _ in range(2):
+            await page.click("#start")
+            await expect(page.locator("#start")).to_have_text("End", timeout=WAIT)
+            await page.wait_for_timeout(1500)
+            lengths.append(await seconds_recorded(page))
+            await page.click("#start")
+            await expect(page.locator("#start")).to_have_text("Talk", timeout=WAIT)
+        assert 0.3 < lengths[0] < lengths[1] - 0.3
+        await page.click("#start")
+        await expect(page.locator("#start")).to_have_text("End", timeout=WAIT)
+        await page.uncheck("#record")
+        before = await seconds_recorded(page)
+        await page.wait_for_timeout(1000)
+        assert await seconds_recorded(page) == before
+    await server.aclose()
+
+
+async def test_the_button_in_the_head_of_a_page_whose_key_has_expired(
+    microphone: Path, tmp_path: Path
+) -> None:
+    server = await loaded(KEY, origins=["null"])
+    async with running(server, Place(port=0)) as address:
+        file = tmp_path / "index.html"
+        script = f'<script src="{address}parley.js" data-agent="Ask" data-key="ek_old"></script>'
+        file.write_text(f"<head>{script}</head><h1>Shop</h1>")
+        async with browser(file.as_uri(), microphone) as page:
+            await page.get_by_role("button", name="Ask").click()
+            status = page.get_by_role("status")
+            await expect(status).to_contain_text("missing or has expired", timeout=WAIT)
+    await server.aclose()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
