@@ -7,7 +7,6 @@ stops its player, and "mm-hm" is no reason to.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
 from agent.conversation.activity import (
@@ -17,6 +16,7 @@ from agent.conversation.activity import (
     TurnStopped,
     TurnWords,
 )
+from agent.server.agreed import agreed
 from agent.server.realtime.input_buffer import InputBuffer
 from agent.server.realtime.items import Items, Kept, new_id
 from agent.server.realtime.session_parts import Input, ServerVad
@@ -47,8 +47,7 @@ class _Turn:
     def hear(self, text: str, *, final: bool) -> None:
         """Take a transcript of it so far."""
         words = tuple(text.split())
-        pairs = zip(words[:-1], self.seen, strict=False)
-        self.agreed = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self.agreed = agreed(self.seen, words)
         self.text, self.final, self.seen = text, final, words
 
 

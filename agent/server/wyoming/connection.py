@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, aclosing, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from uuid import uuid4
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from wyoming.asr import Transcribe, Transcript
+from anyio.streams.memory import MemoryObjectSendStream
+from wyoming.asr import (
+    Transcribe,
+    Transcript,
+)
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event
-from wyoming.handle import Handled, HandledChunk, HandledStart, HandledStop, NotHandled
 from wyoming.info import Describe
 from wyoming.ping import Ping, Pong
 from wyoming.tts import (
@@ -21,23 +22,21 @@ from wyoming.tts import (
     SynthesizeChunk,
     SynthesizeStart,
     SynthesizeStop,
-    SynthesizeStopped,
     SynthesizeVoice,
 )
 
-from agent.errors import ConfigError
 from agent.guards.foreign import describe as explained
 from agent.guards.foreign import only
 from agent.server.errors import ApiError
 from agent.server.server import Server
-from agent.server.wyoming.conversations import AnswerError, Conversations
+from agent.server.wyoming.conversations import Conversations
 from agent.server.wyoming.description import describe
-from agent.server.wyoming.hearing import Wish, transcribe
-from agent.server.wyoming.speaking import speak
+from agent.server.wyoming.hearing import Wish
+from agent.server.wyoming.requests import answer, hear, say, say_as_written
 from agent.server.wyoming.text import Text, checked
 from agent.server.wyoming.wire import EventError, EventStream, WireError, taken_apart
 from stt import SpeechToTextError
-from tts import TextToSpeech, TextToSpeechError
+from tts import TextToSpeechError
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +129,9 @@ class Connection:
         self._end_sound()
         self._sound, chunks = anyio.create_memory_object_stream[AudioChunk](CHUNKS)
         wish, self._wish = self._wish, Wish()
-        await self._start(partial(self._transcribe, chunks, wish), chunks)
+        await self._start(
+            partial(hear, self._server.agent, chunks, wish, self._events.send), chunks
+        )
         return self._sound
 
     async def _hear(self, chunk: AudioChunk) -> None:
@@ -146,7 +147,7 @@ class Connection:
     async def _begin_text(self, voice: SynthesizeVoice | None) -> None:
         self._end_text()
         self._text = Text(TEXT)
-        speak = partial(self._speak_as_written, self._text, voice)
+        speak = partial(say_as_written, self._server.agent, self._text, voice, self._events.send)
         await self._start(speak, self._text, speaks=True)
 
     def _end_text(self) -> None:
@@ -164,11 +165,17 @@ class Connection:
         whole = Text(TEXT)
         whole.add(words)
         whole.end()
-        await self._start(partial(self._speak, whole, given.voice), whole, speaks=True)
+        await self._start(
+            partial(say, self._server.agent, whole, given.voice, self._events.send),
+            whole,
+            speaks=True,
+        )
 
     async def _on_question(self, question: Transcript) -> None:
         question.text = checked(question.text, TEXT)
-        await self._start(partial(self._answer, question))
+        await self._start(
+            partial(answer, self._server.agent, self._conversations, question, self._events.send)
+        )
 
     async def _start(
         self,
@@ -223,44 +230,6 @@ class Connection:
         else:
             return True
         return False
-
-    async def _transcribe(self, chunks: MemoryObjectReceiveStream[AudioChunk], wish: Wish) -> None:
-        heard = await transcribe(self._server.agent, chunks, wish)
-        await self._events.send(Transcript(heard.text, language=heard.language))
-
-    async def _speak(self, text: Text, voice: SynthesizeVoice | None) -> None:
-        await speak(self._voice(voice), text, self._events.send)
-
-    def _voice(self, wanted: SynthesizeVoice | None) -> TextToSpeech:
-        """The voice, or the speaker, that is wanted; the configured one if there is none such."""
-        for name in (wanted.speaker, wanted.name) if wanted is not None else ():
-            if isinstance(name, str) and name:
-                with suppress(ConfigError):
-                    return self._server.agent.voice(name)
-        return self._server.agent.tts
-
-    async def _speak_as_written(self, text: Text, voice: SynthesizeVoice | None) -> None:
-        await self._speak(text, voice)
-        await self._events.send(SynthesizeStopped())
-
-    async def _answer(self, question: Transcript) -> None:
-        context = question.context if isinstance(question.context, dict) else {}
-        conversation = str(context.get("conversation_id") or uuid4())
-        said = ""
-        await self._events.send(HandledStart(context))
-        try:
-            answer = self._conversations.answer(conversation, question.text)
-            async with aclosing(answer) as words:
-                async for word in words:
-                    said += word
-                    await self._events.send(HandledChunk(word))
-        except (AnswerError, ApiError) as error:
-            log.warning("no answer: %s", error)
-            apology = self._server.agent.config.agent.apology or str(error)
-            await self._events.send(NotHandled(f"{said} {apology}".strip(), context))
-        else:
-            await self._events.send(Handled(said.strip(), context))
-        await self._events.send(HandledStop())
 
     async def _refuse(self, why: str, code: str) -> None:
         log.warning("refused: %s", why)

@@ -53,7 +53,13 @@ def describe(agent: Agent) -> Info:
         languages=list(LANGUAGES),
     )
     return Info(
-        asr=[AsrProgram(**_artifact(PROJECT, "Parley's speech-to-text"), models=[asr])],
+        asr=[
+            AsrProgram(
+                **_artifact(PROJECT, "Parley's speech-to-text"),
+                models=[asr],
+                supports_transcript_streaming=True,
+            )
+        ],
         tts=[
             TtsProgram(
                 **_artifact(PROJECT, "Parley's voice, spoken while its text is written"),
@@ -69,6 +75,25 @@ def describe(agent: Agent) -> Info:
             )
         ],
     )
+
+
+def voice_of(agent: Agent, language: object) -> str | None:
+    """Return another voice than the configured one, for a language that this one does not speak.
+
+    None where the configured one does, or no other is known to.
+    """
+    if not isinstance(language, str) or not language:
+        return None
+    section, wanted = agent.config.tts, language.replace("_", "-").lower()
+    own = _voice(section)
+    spoken = {
+        name: [code.lower() for code in _spoken(section, name)] for name in (own, *agent.tts.voices)
+    }
+    for code in (wanted, wanted.partition("-")[0]):
+        for name, codes in spoken.items():
+            if any(each == code or each.startswith(f"{code}-") for each in codes):
+                return None if name == own else name
+    return None
 
 
 def _artifact(name: str, description: str) -> dict[str, Any]:

@@ -49,7 +49,9 @@ async def _talk(port: int) -> None:
     chunks = [AudioChunk.from_event(event) for event in events if event.type == "audio-chunk"]
     start = AudioStart(chunks[0].rate, chunks[0].width, chunks[0].channels)
     async with client(port) as home:
-        (heard,) = await ask(home, Transcribe(), start, *chunks, AudioStop(), until="transcript")
+        asked = (Transcribe(), start, *chunks, AudioStop())
+        *told, heard = await ask(home, *asked, until="transcript")
+        assert {event.type for event in told} <= {"transcript-start", "transcript-chunk"}
         assert "who are you" in Transcript.from_event(heard).text
         answer = await ask(home, Transcript("repeat after me hello house"), until="handled-stop")
         assert answer[-2].data["text"] == "hello house"

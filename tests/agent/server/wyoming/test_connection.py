@@ -106,14 +106,6 @@ async def test_sound_of_any_kind_is_converted(
     assert stt.heard_s == [pytest.approx(1.5, abs=0.01)]
 
 
-async def test_a_long_recording_is_understood_in_parts(serving: Serving) -> None:
-    stt = FakeStt(["one", "two", "three"])
-    async with serving(stt=stt) as port, client(port) as home:
-        (event,) = await ask(home, *sound(100.0), until="transcript")
-    assert Transcript.from_event(event).text == "one two three"
-    assert max(stt.heard_s) < 41
-
-
 async def test_a_text_is_spoken(serving: Serving) -> None:
     async with serving() as port, client(port) as home:
         events = await ask(home, Synthesize("Hello there"), until="audio-stop")
