@@ -132,3 +132,39 @@ async def test_the_button_in_the_head_of_a_page_whose_key_has_expired(
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+INSECURE = """
+    Object.defineProperty(BaseAudioContext.prototype, "audioWorklet", { get: () => undefined });
+    Object.defineProperty(navigator, "mediaDevices", { get: () => undefined });
+    delete window.AudioWorkletNode;
+"""
+"""What a browser takes away from a page of another computer that came without https."""
+
+
+async def test_a_page_that_is_not_secure_types_and_is_answered_aloud() -> None:
+    long = " ".join(["one two three four five six seven eight nine ten"] * 4)
+    server = await loaded()
+    async with running(server, Place(port=0)) as address, browser(address, None) as page:
+        await page.add_init_script(INSECURE)
+        await page.goto(address)
+        await page.click("#start")
+        await expect(page.locator("#problem")).to_contain_text("or type instead", timeout=WAIT)
+        await say(page, "what is two plus two")
+        answer = page.locator("#transcript li.assistant .said").first
+        await expect(answer).to_have_text("Two plus two is four.", timeout=WAIT)
+        await expect(page.locator("#problem")).to_be_hidden()
+        await expect(page.locator("#state")).to_have_text("Listening.", timeout=WAIT)
+        await say(page, f"repeat after me {long}")  # as long as it is heard, it can be stopped
+        await expect(page.locator("#state")).to_contain_text("Speaking", timeout=WAIT)
+        await page.wait_for_timeout(2000)
+        await page.click("#stop")
+        cut = page.locator("#transcript li.assistant").nth(1)
+        await expect(cut.locator(".note")).to_contain_text("cut off", timeout=WAIT)
+        heard = await cut.locator(".said").inner_text()
+        assert heard.startswith("one two three")
+        assert len(heard) < len(long)
+        await page.locator("summary").click()
+        await page.check("#record")
+        await expect(page.locator("#problem")).to_contain_text("records only")
+    await server.aclose()

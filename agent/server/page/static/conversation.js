@@ -117,6 +117,11 @@ export class Conversation extends EventTarget {
   record(on = true) {
     if (!on) this.sound.endRecord();
     if (!on || !this.open || this.sound.records) return;
+    if (!this.sound.canRecord) {
+      this.problem = "A browser records only on pages of this computer or over https.";
+      this.#changed();
+      return;
+    }
     this.#recording ??= [];
     this.sound.record((block) => this.#recording.push(block));
   }

@@ -1,5 +1,7 @@
 // The sound of this page: one AudioContext, the microphone, levels, and what plays samples.
 
+import { ScheduledPlayer } from "./player.js";
+
 const RATE = 24000;
 
 /** Sound holds the context, the microphone and the meters; `open` it after a click or a key. */
@@ -17,11 +19,7 @@ export class Sound {
     this.#context ??= new AudioContext({ sampleRate: RATE });
     await this.#context.resume();
     if (this.#player === null) {
-      await this.#context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
-      this.#player = new AudioWorkletNode(this.#context, "parley-player", {
-        numberOfInputs: 0,
-        outputChannelCount: [1],
-      });
+      this.#player = await makePlayer(this.#context);
       this.#player.connect(this.#context.destination);
       this.#meters.agent = this.#meter(this.#player);
     }
@@ -95,6 +93,11 @@ export class Sound {
     this.#meters.agent?.connect(this.#recorder, 0, 1);
   }
 
+  /** Whether both sides can be recorded here: not on a page that is not secure. */
+  get canRecord() {
+    return Boolean(this.#context?.audioWorklet);
+  }
+
   /** Whether both sides are being recorded. */
   get records() {
     return this.#recorder !== null;
@@ -130,6 +133,12 @@ export class Sound {
     source.connect(meter);
     return meter;
   }
+}
+
+async function makePlayer(context) {
+  if (!context.audioWorklet) return new ScheduledPlayer(context); // the page is not secure
+  await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
+  return new AudioWorkletNode(context, "parley-player", { numberOfInputs: 0, outputChannelCount: [1] });
 }
 
 function level(meter) {
