@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +14,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+from websockets.asyncio.client import connect
 
 from agent.agent import Agent
 from agent.cli.main import main
@@ -24,6 +26,7 @@ from agent.server.errors import ApiError
 from agent.server.running import Place, listen, running
 from agent.server.server import ServeError, Server
 from tests.agent.doctor.test_checks_server import make
+from tests.agent.server.realtime.served import an_agent
 from tests.paths import ROOT
 from tests.processes import ended
 
@@ -152,6 +155,25 @@ def test_what_it_does_not_start_with(
 ) -> None:
     assert main(["serve", *arguments]) == 1
     assert told in capfd.readouterr().err
+
+
+async def test_with_a_certificate_it_speaks_tls_alone(tmp_path: Path) -> None:
+    cert, key = make(tmp_path, ("localhost", "127.0.0.1"))
+    trusting = ssl.create_default_context(cafile=str(cert))
+    server = Server(an_agent())
+    await server.load()
+    with anyio.fail_after(20):
+        async with running(server, Place(port=0, tls_cert=cert, tls_key=key)) as address:
+            assert address.startswith("https://")
+            status = await anyio.to_thread.run_sync(
+                lambda: urllib.request.urlopen(f"{address}healthz", context=trusting).status
+            )
+            url = f"{address.replace('https', 'wss')}v1/realtime"
+            async with connect(url, ssl=trusting) as socket_:
+                assert json.loads(await socket_.recv())["type"] == "session.created"
+            with pytest.raises(urllib.error.URLError):
+                await ask(address.replace("https", "http"), "healthz")
+    assert status == 200
 
 
 def test_one_clear_line_for_what_it_cannot_start_with(
