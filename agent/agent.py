@@ -23,7 +23,7 @@ from agent.conversation.controls import Controls
 from agent.conversation.conversation import Conversation
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
-from agent.engines.border import borders
+from agent.engines.telling import borders
 from agent.errors import ConfigError
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group

@@ -40,8 +40,8 @@ def dia2_settings(config: Config) -> "Settings":
     """The settings of Dia2: as configured if it is the engine, or the usual ones."""
     from tts.dia2.settings import Settings
 
-    voice = fitting_voice(config.tts)
-    return Settings(**voice.arguments()) if voice.engine_name == "dia2" else Settings()
+    voice = fitting_voice(config.tts).named("dia2")
+    return Settings() if voice is None else Settings(**voice.arguments())
 
 
 def dia_settings(config: Config) -> "DiaSettings":
@@ -102,9 +102,7 @@ async def heard_words(pcm: NDArray[np.float32], rate: int, config: Config) -> "t
     """The words that Whisper hears, with their times. Raises SpeechToTextError."""
     from tts.voices.word import Word
 
-    section = config.stt
-    if section.engine_name != "whisper":
-        section = STT.validate({STT.selector: "whisper"})
+    section = config.stt.named("whisper") or STT.validate({STT.selector: "whisper"})
     engine = GuardedSpeechToText(
         create_stt(section.model_copy(update={"word_times": True})), patience=OFFLINE
     )

@@ -27,6 +27,9 @@ from stt.vad import SAMPLE_RATE, VoiceActivity
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncAPIResponse, AsyncOpenAI
 
+TIMEOUT, FAST_TIMEOUT = 15.0, 6.0
+"""Seconds for the next of an answer, and where there is a fallback."""
+RETRIES = 2
 DRAIN = 1.0
 """Seconds that an answer may go on after its last word."""
 LONGEST_TEXT = 100_000
@@ -66,19 +69,31 @@ class OpenAI:
             Field(description="auto asks for an answer in pieces; any other will do, too."),
         ] = "auto",
         timeout: Annotated[
-            float, Field(gt=0, description="Longest wait in seconds for the next of an answer.")
-        ] = 15.0,
+            float | None,
+            Field(
+                gt=0,
+                description="Longest wait in seconds for the next of an answer; null for 15, or "
+                "for 6 where there is a fallback to go on to.",
+            ),
+        ] = None,
         retries: Annotated[
-            int, Field(ge=0, le=10, description="Further tries when a request fails.")
-        ] = 2,
+            int | None,
+            Field(
+                ge=0,
+                le=10,
+                description="Further tries when a request fails; null for 2, or for none where "
+                "there is a fallback to go on to.",
+            ),
+        ] = None,
         word_times: Annotated[
             bool, Field(description="Ask when each word was said; not all endpoints know.")
         ] = False,
     ) -> None:
         self._base_url = base_url or os.environ.get("OPENAI_BASE_URL")
         self._api_key = api_key
-        self._timeout = timeout
-        self._retries = retries
+        self._limits = timeout, retries
+        self._timeout = timeout or TIMEOUT
+        self._retries = RETRIES if retries is None else retries
         self._stream = stream == "auto" and not word_times
         self._request: dict[str, Any] = {"model": model}
         if language != "auto":
@@ -94,6 +109,12 @@ class OpenAI:
     def patience(self) -> float:
         """Seconds for all tries."""
         return (self._retries + 1) * (self._timeout + 5.0)
+
+    def fail_fast(self) -> None:
+        """Wait and try less where that is not configured: another recogniser is there to go on."""
+        timeout, retries = self._limits
+        self._timeout = timeout or FAST_TIMEOUT
+        self._retries = retries or 0
 
     async def load(self) -> None:
         """Make the client; no request is sent. Raises SpeechToTextError."""

@@ -10,7 +10,8 @@ two methods of `Recognition`. In plain words:
 - `listen` is an async context manager for one utterance; several may be open at a time.
 - Whatever computes runs in a worker thread or a process, never on the event loop.
 - Parley waits half a minute at most. An engine that keeps longer limits itself has an attribute
-  `patience`: the seconds within which any call goes on or fails.
+  `patience`: the seconds within which any call goes on or fails. Where it has a fallback, its
+  method `fail_fast` is called, if it has one: then it should give up soon.
 - An engine that writes a full stop where a sentence ends, and none where it breaks off, has an
   attribute `punctuates`, which is True: it is evidence of a turn's end.
 - What goes wrong is raised as `SpeechToTextError`, with a message that says what to do.

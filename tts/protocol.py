@@ -13,7 +13,8 @@ reply of the agent's. In plain words:
   `tts.utterance.open_utterance`, which does the rest (see `tts.command`).
 - Whatever computes runs in a worker thread or a process, never on the event loop.
 - Parley waits half a minute at most. An engine that keeps longer limits itself has an attribute
-  `patience`: the seconds within which any call goes on or fails.
+  `patience`: the seconds within which any call goes on or fails. Where it has a fallback, its
+  method `fail_fast` is called, if it has one: then it should give up soon.
 - What goes wrong is raised as `TextToSpeechError`, with a message that says what to do.
 
 `ConversationalSpeech`, `ExpressiveSpeech`, `ManyVoices`, `Multilingual` and `VoiceOfLanguage` are

@@ -30,7 +30,6 @@ import llm_adapters
 import stt
 import tts
 from agent.config.sections import Section
-from agent.engines import GuardedLanguageModel
 from agent.errors import ConfigError, did_you_mean
 from tts.extras import NAME
 
@@ -45,31 +44,26 @@ class EngineSection(Section):
     """The engine's class, or a function that makes the one that fits."""
     selector: ClassVar[str]
 
+    fallback: list[SerializeAsAny["EngineSection"]] = Field(default=[])
+
     def arguments(self) -> dict[str, Any]:
         """Return what the engine's constructor is called with."""
-        return {key: getattr(self, key) for key in type(self).model_fields if key != self.selector}
+        keys = type(self).model_fields.keys() - {self.selector, "fallback"}
+        return {key: getattr(self, key) for key in type(self).model_fields if key in keys}
 
+    @property
+    def engines(self) -> "list[EngineSection]":
+        """This engine and those that stand in for it, each on its own."""
+        return [self.model_copy(update={"fallback": []}), *self.fallback]
 
-def _language_model(value: object) -> EngineSection:
-    return LLM.validate(value)
+    def named(self, engine: str) -> "EngineSection | None":
+        """Return the first of them that is `engine`, on its own."""
+        return next((each for each in self.engines if each.engine_name == engine), None)
 
-
-class LlmSection(EngineSection):
-    """The section of a language model, which others may stand in for."""
-
-    fallback: list[
-        Annotated[
-            SerializeAsAny[EngineSection],
-            BeforeValidator(_language_model),
-            WithJsonSchema({"type": "object"}),
-        ]
-    ] = Field(
-        default=[], description="Further language models, asked in this order while this one fails."
-    )
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what the adapter's constructor is called with."""
-        return {key: value for key, value in super().arguments().items() if key != "fallback"}
+    @property
+    def title(self) -> str:
+        """How people call it."""
+        return f"{self.engine_name} {getattr(self, 'model', None) or ''}".strip()
 
     @model_serializer(mode="wrap")
     def _fallback_last(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -77,11 +71,6 @@ class LlmSection(EngineSection):
         values: dict[str, Any] = serialize(self)
         fallback = values.pop("fallback")
         return {**values, "fallback": fallback}
-
-    @property
-    def title(self) -> str:
-        """How people call it."""
-        return f"{self.engine_name} {getattr(self, 'model', None) or ''}".strip()
 
 
 @dataclass(frozen=True)
@@ -94,7 +83,8 @@ class Family:
     default: str
     group: str
     """The entry point group of third-party engines."""
-    base: type[EngineSection] = EngineSection
+    kind: str
+    """What they are, several of them."""
 
     @property
     def builtin(self) -> Mapping[str, str]:
@@ -156,43 +146,62 @@ class Family:
         return next(iter(entry_points(group=self.group, name=name)), None)
 
 
-STT = Family("stt", "engine", "pocketsphinx", "parley.stt")
-LLM = Family("llm", "adapter", "eliza", "parley.llm", LlmSection)
-TTS = Family("tts", "engine", "espeak", "parley.tts")
+STT = Family("stt", "engine", "pocketsphinx", "parley.stt", "recognisers")
+LLM = Family("llm", "adapter", "eliza", "parley.llm", "language models")
+TTS = Family("tts", "engine", "espeak", "parley.tts", "voices")
 FAMILIES: Mapping[str, Family] = {family.section: family for family in (STT, LLM, TTS)}
 
 
-def create_stt(section: EngineSection) -> stt.SpeechToText:
-    """Make the recogniser that `section` describes, not loaded yet."""
-    return cast(stt.SpeechToText, section.engine_class(**section.arguments()))
+def create_stt(section: EngineSection, *, patience: float = 1.0) -> stt.SpeechToText:
+    """Make the recogniser that `section` describes, with its fallbacks, not loaded yet.
+
+    `patience`: how many times the usual limits it may take before the next one is asked.
+    """
+    engines = cast("list[tuple[str, stt.SpeechToText]]", _create(section))
+    if len(engines) == 1:
+        return engines[0][1]
+    from agent.engines.fallback.stt import RecogniserFallback
+
+    return RecogniserFallback(engines, patience=patience)
 
 
 def create_llm(section: EngineSection) -> llm_adapters.LanguageModel:
     """Make the language model that `section` describes, with its fallbacks, not loaded yet."""
-    llm = cast(llm_adapters.LanguageModel, section.engine_class(**section.arguments()))
-    others = section.fallback if isinstance(section, LlmSection) else []
-    if not others:
-        return llm
-    from llm_adapters.fallback import Fallback
+    engines = cast("list[tuple[str, llm_adapters.LanguageModel]]", _create(section))
+    if len(engines) == 1:
+        return engines[0][1]
+    from agent.engines.fallback.llm import LanguageModelFallback
 
-    sections = [cast(LlmSection, each) for each in (section, *others)]
-    # Each behind a border of its own: one that hangs or breaks is one to go on from.
-    models = [GuardedLanguageModel(m) for m in (llm, *map(create_llm, others))]
-    return Fallback([(s.title, model) for s, model in zip(sections, models, strict=True)])
+    return LanguageModelFallback(engines)
 
 
 def fitting_voice(section: EngineSection) -> EngineSection:
-    """Return the section of the engine that `auto` stands for on this machine, or `section`."""
-    if section.engine_name != "auto":
-        return section
-    from tts.auto import fitting
+    """Return `section` with the engines that `auto` stands for on this machine."""
+    voice = section
+    if section.engine_name == "auto":
+        from tts.auto import fitting
 
-    return TTS.validate(fitting(**section.arguments()))
+        voice = TTS.validate(fitting(**section.arguments()))
+    return voice.model_copy(update={"fallback": [*map(fitting_voice, section.fallback)]})
 
 
-def create_tts(section: EngineSection) -> tts.TextToSpeech:
-    """Make the synthesiser that `section` describes, not loaded yet."""
-    return cast(tts.TextToSpeech, section.engine_class(**section.arguments()))
+def create_tts(section: EngineSection, *, patience: float = 1.0) -> tts.TextToSpeech:
+    """Make the synthesiser that `section` describes, with its fallbacks, not loaded yet.
+
+    `patience`: how many times the usual limits it may take before the next one is asked.
+    """
+    engines = cast("list[tuple[str, tts.TextToSpeech]]", _create(section))
+    if len(engines) == 1:
+        return engines[0][1]
+    from agent.engines.fallback.tts import VoiceFallback
+
+    return VoiceFallback(engines, patience=patience)
+
+
+def _create(section: EngineSection) -> list[tuple[str, Any]]:
+    """Make an engine and all that stand in for it, with what people call them."""
+    made = [(section.title, section.engine_class(**section.arguments()))]
+    return made + [each for other in section.fallback for each in _create(other)]
 
 
 @cache
@@ -204,14 +213,29 @@ def _schema(family: Family, name: str, target: str) -> type[EngineSection]:
     choice: Any = (Literal[name], name if name == family.default else ...)
     model = create_model(
         engine.__name__,
-        __base__=family.base,
+        __base__=EngineSection,
         __module__=engine.__module__,
         __doc__=inspect.getdoc(engine),
-        **{family.selector: choice, **_fields(engine)},
+        **{family.selector: choice, **_fields(engine), "fallback": _fallback(family)},
     )
     model.engine_name, model.selector = name, family.selector
     model.engine_class = staticmethod(engine)  # a function would become a method
     return model
+
+
+def _fallback(family: Family) -> tuple[Any, Any]:
+    """The field of the engines of a family that stand in for one; a single one needs no list."""
+    each = Annotated[
+        SerializeAsAny[EngineSection],
+        BeforeValidator(family.validate),
+        WithJsonSchema({"type": "object"}),
+    ]
+    several = Annotated[
+        list[each],
+        BeforeValidator(lambda value: [value] if isinstance(value, Mapping) else value),
+    ]
+    about = f"Further {family.kind}, asked in this order while this one fails."
+    return several, Field(default=[], description=about)
 
 
 def _fields(engine: type[Any]) -> dict[str, Any]:

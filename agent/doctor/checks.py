@@ -17,7 +17,6 @@ from agent.audio.devices import STAGE, Kind, find_device, load
 from agent.audio.open import is_file
 from agent.config.engines import (
     EngineSection,
-    LlmSection,
     create_llm,
     create_stt,
     create_tts,
@@ -72,7 +71,7 @@ async def python(_: Config) -> list[Finding]:
 async def packages(config: Config) -> list[Finding]:
     """The packages that every agent needs, and those of the configured engines."""
     names = dict.fromkeys(_BASE)
-    for section in (config.stt, *_llm_sections(config), config.tts):
+    for section in (*config.stt.engines, *config.llm.engines, *config.tts.engines):
         names.update(dict.fromkeys(OF_ENGINE.get(section.engine_name, ())))
     if any(tool.mcp is not None for tool in config.tools):
         names["mcp"] = None
@@ -117,7 +116,7 @@ async def gpu(config: Config) -> list[Finding]:
     if found:
         return [Finding("ok", "gpu", str(each)) for each in found]
     for section, engine in (("stt", config.stt), ("tts", config.tts)):
-        if getattr(engine, "device", None) == "cuda":
+        if any(getattr(each, "device", None) == "cuda" for each in engine.engines):
             fix = f"install the NVIDIA driver, or set {section}.device to auto"
             detail = f"no NVIDIA GPU found, and {section}.device is cuda"
             return [Finding("missing", "gpu", detail, fix)]
@@ -172,23 +171,25 @@ def _device(kind: Kind, wanted: str | int | None) -> Finding:
 
 
 async def recognition(config: Config) -> list[Finding]:
-    """The recogniser and what judges a turn's end: their data, or the cached models."""
+    """The recognisers and what judges a turn's end: their data, or the cached models."""
     findings = []
     if config.turn.detector == "smart_turn":
         findings.append(await anyio.to_thread.run_sync(smart_turn_model, config.turn.model))
-    if config.stt.engine_name == "whisper":
-        findings.append(await anyio.to_thread.run_sync(whisper_model, config.stt))
-    else:
-        finding = await _loads("stt", config.stt, create_stt)
-        if finding.state == "ok" and config.stt.engine_name == "openai":
-            finding = await endpoint(config.stt, "stt")
-        findings.append(finding)
-    return findings
+    return [*findings, *[await _recogniser(section) for section in config.stt.engines]]
+
+
+async def _recogniser(section: EngineSection) -> Finding:
+    if section.engine_name == "whisper":
+        return await anyio.to_thread.run_sync(whisper_model, section)
+    finding = await _loads("stt", section, create_stt)
+    if finding.state != "ok" or section.engine_name != "openai":
+        return finding
+    return await endpoint(section, "stt")
 
 
 async def language_models(config: Config) -> list[Finding]:
     """The language model and its fallbacks: whether their endpoints answer and have the models."""
-    return [await _language_model(section) for section in _llm_sections(config)]
+    return [await _language_model(section) for section in config.llm.engines]
 
 
 async def _language_model(section: EngineSection) -> Finding:
@@ -200,21 +201,18 @@ async def _language_model(section: EngineSection) -> Finding:
     return await endpoint(section)
 
 
-def _llm_sections(config: Config) -> list[EngineSection]:
-    """The configured one, then its fallbacks, each on its own."""
-    section = config.llm
-    others = section.fallback if isinstance(section, LlmSection) else []
-    return [section.model_copy(update={"fallback": []}), *others]
-
-
 async def synthesis(config: Config) -> list[Finding]:
-    """The synthesiser: its library and data, its program, or the cached model."""
-    if (name := config.tts.engine_name) in CODECS:
-        found = [await anyio.to_thread.run_sync(dia2_model, config.tts)]
-        if name == "dia" and (slow := dia_speed(config.tts)) is not None:
-            found.append(slow)
-        return found
-    return [await _loads("tts", config.tts, create_tts)]
+    """The synthesiser and its fallbacks: library and data, program, or cached model."""
+    return [finding for section in config.tts.engines for finding in await _voice(section)]
+
+
+async def _voice(section: EngineSection) -> list[Finding]:
+    if (name := section.engine_name) not in CODECS:
+        return [await _loads("tts", section, create_tts)]
+    found = [await anyio.to_thread.run_sync(dia2_model, section)]
+    if name == "dia" and (slow := dia_speed(section)) is not None:
+        found.append(slow)
+    return found
 
 
 class _Engine(Protocol):

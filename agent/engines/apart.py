@@ -5,7 +5,7 @@ such a task goes on without it. It is still a child of the conversation, which e
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
@@ -73,6 +73,14 @@ async def task_apart(work: Callable[[], Awaitable[None]]) -> AsyncGenerator[Task
         await task.stop()
     if raised is not None:
         raise raised
+
+
+def beside(work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    """Run `work`, which raises nothing, beside the conversation; False where there is none."""
+    tasks = _tasks.get()
+    if tasks is not None:
+        tasks.start_soon(work)
+    return tasks is not None
 
 
 class Call(Generic[T]):

@@ -1,18 +1,16 @@
 """The border to one engine: its failures, the limits on its time, and its new start."""
 
-import logging
-import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from functools import partial
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import anyio
-import anyio.lowlevel
 
-from agent.engines.apart import Call, called_apart, children_of, task_apart
-from agent.events import Event, Report, WarningEvent
+from agent.engines.apart import called_apart, task_apart
+from agent.engines.telling import tell
+from agent.engines.use import Use
+from agent.events import WarningEvent
 from agent.guards.foreign import describe, foreign, only
 from agent.guards.text import valid
 
@@ -24,40 +22,10 @@ END = 5.0
 """Seconds that it may take to end with one, or to be closed."""
 OFFLINE = 20.0
 """Times the usual limits that an engine may take where nobody waits, as for a file."""
+FAST = 10.0
+"""Seconds that any call may take where another engine is there to go on with."""
 LOAD = 120.0
 """Seconds that a new start may take: a large model is read from disk, though not downloaded."""
-
-_log = logging.getLogger(__name__)
-
-
-def _write_down(event: Event) -> None:
-    _log.warning("%s", event.record().get("message"))
-
-
-_report: ContextVar[Report] = ContextVar("report", default=_write_down)
-
-
-@asynccontextmanager
-async def borders(report: Report) -> AsyncGenerator[None]:
-    """Have `report` told, within the block and its tasks, what happens at the borders.
-
-    An engine that cannot be stopped holds up the end of the block, and nothing before.
-    """
-    token = _report.set(report)
-    try:
-        async with anyio.create_task_group() as tasks:
-            with children_of(tasks):
-                yield
-            tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        raise only(group) from None
-    finally:
-        _report.reset(token)
-
-
-def tell(event: Event) -> None:
-    """Tell whoever listens to the conversation that we are in; without one it is logged."""
-    _report.get()(event)
 
 
 class Engine(Protocol):
@@ -75,18 +43,38 @@ class KeepsTime(Protocol):
     def patience(self) -> float: ...
 
 
+@runtime_checkable
+class FailsFast(Protocol):
+    """An engine that can be told to fail sooner rather than later."""
+
+    def fail_fast(self) -> None: ...
+
+
 class Border:
     """A border stands around one engine: all use of it goes through here.
 
     An engine that hung is closed and loaded again before its next use.
     """
 
-    def __init__(self, engine: Engine, stage: str, name: str, failure: type[Exception]) -> None:
-        """`name` is the engine's in messages; `failure` is its protocol's error."""
+    def __init__(
+        self,
+        engine: Engine,
+        stage: str,
+        name: str,
+        failure: type[Exception],
+        patience: float = 1.0,
+    ) -> None:
+        """`name` is the engine's in messages; `failure` is its protocol's error.
+
+        `patience`: how many times the usual limits it may take.
+        """
         self.name = name
         self.failure = failure
         self._engine = engine
         self._stage = stage
+        self._patience = patience
+        self.fast = False
+        """Whether another engine is there to go on with."""
         self._uses = 0
         self._hung = False
         self._starting: anyio.Event | None = None
@@ -95,6 +83,24 @@ class Border:
     def own_patience(self) -> float:
         """Seconds within which the engine goes on or fails by itself; 0 if it does not say."""
         return self._engine.patience if isinstance(self._engine, KeepsTime) else 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be used at once: it has not hung, or others use it still."""
+        return not self._hung or self._uses > 0
+
+    def fail_fast(self) -> None:
+        """Wait less from now on: another engine is there to go on with."""
+        self.fast = True
+        if isinstance(self._engine, FailsFast):
+            self._engine.fail_fast()
+
+    def limit(self, usual: float) -> float:
+        """Return the seconds that a call may take, `usual` ones; its own limits may be higher."""
+        return max(self._patience * self._usual(usual), self.own_patience)
+
+    def _usual(self, usual: float) -> float:
+        return min(usual, FAST) if self.fast else usual
 
     def warn(self, code: str, message: str) -> None:
         """Tell of something that ends no turn."""
@@ -117,6 +123,9 @@ class Border:
 
     async def load(self) -> None:
         """Load the engine, for as long as it takes: it may download, and shows its progress."""
+        if not self.ready:
+            await self._start_anew()
+            return
         with self.failing():
             await self._engine.load()
 
@@ -130,17 +139,17 @@ class Border:
     @asynccontextmanager
     async def use(
         self, open_: Callable[[], AbstractAsyncContextManager[T]]
-    ) -> AsyncGenerator[tuple[T, "Use"]]:
+    ) -> AsyncGenerator[tuple[T, Use]]:
         """Use the engine for one utterance or reply. Raises its protocol's error."""
         await self._start_anew()
-        use = Use(self)
+        use = Use(self.name, self.failure, self.failing)
         opened: list[T] = []
         raised: BaseException | None = None
         self._uses += 1
         try:
             async with task_apart(partial(self._live, use, open_, opened)) as task:
                 with use.scope:
-                    with use.limited("did not begin", BEGIN):
+                    with use.limited("did not begin", self._usual(BEGIN)):
                         await use.begun.result()
                     try:
                         yield opened[0], use
@@ -168,7 +177,7 @@ class Border:
             self.warn("end", f"{self.name} failed when all was done: {use.failure}")
 
     async def _live(
-        self, use: "Use", open_: Callable[[], AbstractAsyncContextManager[T]], opened: list[T]
+        self, use: Use, open_: Callable[[], AbstractAsyncContextManager[T]], opened: list[T]
     ) -> None:
         """The task of a use, in which the engine is called from its beginning to its end.
 
@@ -212,89 +221,3 @@ class Border:
             await called_apart(function)
         if patience.cancelled_caught:
             raise self.failure(f"{self.name} {failure} within {seconds:g} s")
-
-
-class Use:
-    """One use of an engine: calls in the engine's task, and a limit on how long they are awaited.
-
-    The scope is that of whoever uses it; it ends the use when the engine keeps us waiting too long.
-    """
-
-    def __init__(self, border: Border) -> None:
-        self.scope = anyio.CancelScope()
-        self.begun = Call[None](anyio.lowlevel.checkpoint)
-        """The first call: it has been made once the engine has begun."""
-        self.message = ""
-        """What is said when the limit is over."""
-        self.failure: Exception | None = None
-        """What came out of the engine's task in the end."""
-        self._border = border
-        self._send, self._calls = anyio.create_memory_object_stream[Call[Any]](math.inf)
-        self._call: Call[Any] = self.begun
-        self._raised: Exception | None = None
-        self._ended = False
-
-    async def run(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Call the engine in its task. Raises what it raises."""
-        call = Call(function)
-        if self._ended:
-            call.fail(self._over())
-        else:
-            self._send.send_nowait(call)
-        return await call.result()
-
-    async def work(self) -> None:
-        """In the engine's task: make the calls, until whoever uses it leaves."""
-        await self.begun.make()
-        async for call in self._calls:
-            self._call = call
-            await call.make()
-        if self._raised is not None:
-            raise self._raised
-
-    @property
-    def idle(self) -> bool:
-        """Whether no call is under way, such as one that was awaited no longer."""
-        return self._call.done.is_set()
-
-    def leave(self, raised: Exception | None) -> None:
-        """End the use, as the block that is left would; the engine sees what was raised there."""
-        self._raised = raised
-        self._send.close()
-
-    def end(self, failure: Exception | None) -> None:
-        """In the engine's task: it is over. Who still waits for a call is told."""
-        self.failure = failure
-        self._ended = True
-        self._call.fail(self._over())
-
-    def close(self) -> None:
-        """In the engine's task: no more calls are made."""
-        self._send.close()
-        self._calls.close()
-
-    def _over(self) -> Exception:
-        return self.failure or self._border.failure(f"{self._border.name} ended by itself")
-
-    @contextmanager
-    def limited(self, failure: str, seconds: float, spent: float = 0.0) -> Generator[None]:
-        """Await the engine here, which may take so many seconds; `failure` says what it did not.
-
-        `spent`: how many of them are over already.
-        """
-        self.limit(failure, seconds, spent)
-        try:
-            with self._border.failing():
-                yield
-        finally:
-            self.limit(failure, None)
-
-    def limit(self, failure: str, seconds: float | None, spent: float = 0.0) -> None:
-        """End the use in so many seconds; None is never."""
-        if self.scope.cancel_called:
-            return
-        if seconds is None:
-            self.scope.deadline = math.inf
-            return
-        self.message = f"{self._border.name} {failure} within {seconds:g} s"
-        self.scope.deadline = anyio.current_time() + seconds - spent

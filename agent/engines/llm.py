@@ -13,7 +13,6 @@ from agent.guards.text import ValidText, valid
 from llm_adapters import (
     AS_CONFIGURED,
     PATIENCE,
-    FailsFast,
     LanguageModel,
     LanguageModelError,
     Message,
@@ -30,8 +29,6 @@ from llm_adapters import (
     reply_with,
 )
 
-FAST = 10.0
-"""Seconds until a reply must begin where another model is there to answer."""
 NEXT = 20.0
 """Seconds until it must go on: what comes more slowly nobody listens to."""
 BESIDE = 600.0
@@ -50,7 +47,6 @@ class GuardedLanguageModel:
     def __init__(self, llm: LanguageModel) -> None:
         self._llm = llm
         self._border = Border(llm, "llm", "the language model", LanguageModelError)
-        self._first = PATIENCE
         # Only where the model has them: they are what tells that it can.
         if isinstance(llm, WarmsUp):
             self.warm_up = self._warm_up
@@ -62,13 +58,16 @@ class GuardedLanguageModel:
     @property
     def patience(self) -> float:
         """Seconds until a reply begins, or has failed."""
-        return max(self._first, self._border.own_patience)
+        return self._border.limit(PATIENCE)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be asked at once."""
+        return self._border.ready
 
     def fail_fast(self) -> None:
         """Wait less from now on: another model is there to answer."""
-        self._first = FAST
-        if isinstance(self._llm, FailsFast):
-            self._llm.fail_fast()
+        self._border.fail_fast()
 
     async def load(self) -> None:
         """Load the model. Raises LanguageModelError."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.engines.border import Border, Use
+from agent.engines.border import Border
 from agent.engines.rate import checked_rate
+from agent.engines.use import Use
 from agent.guards.text import valid
 from stt import (
     AdjustableRecogniser,
@@ -38,8 +39,7 @@ class GuardedSpeechToText:
     def __init__(self, stt: SpeechToText, *, patience: float = 1.0) -> None:
         """`patience`: how many times the usual limits it may take, where nobody waits for it."""
         self._stt = stt
-        self._border = Border(stt, "stt", "the recogniser", SpeechToTextError)
-        self._patience = patience
+        self._border = Border(stt, "stt", "the recogniser", SpeechToTextError, patience)
         self._rate: int | None = None
         self._listen = stt.listen
         # Only where the recogniser has it: it is what tells that it can.
@@ -57,6 +57,20 @@ class GuardedSpeechToText:
     def punctuates(self) -> bool:
         """Whether the recogniser's punctuation is evidence."""
         return punctuates(self._stt)
+
+    @property
+    def patience(self) -> float:
+        """Seconds within which any call has given something, or failed."""
+        return self._border.limit(FINISH)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be used at once."""
+        return self._border.ready
+
+    def fail_fast(self) -> None:
+        """Wait less from now on: another recogniser is there to go on."""
+        self._border.fail_fast()
 
     async def load(self) -> None:
         """Load the recogniser. Raises SpeechToTextError."""
@@ -96,40 +110,39 @@ class GuardedSpeechToText:
         return self._guarded(self._listen)
 
     def _listen_with(self, **options: Any) -> AbstractAsyncContextManager["GuardedRecognition"]:
-        """Recognise one utterance otherwise than configured."""
+        """Recognise one utterance otherwise than configured. Raises UnsupportedError at once."""
         assert isinstance(self._stt, AdjustableRecogniser)
-        return self._guarded(partial(self._stt.listen_with, **options))
+        listen = partial(self._stt.listen_with, **options)
+        with self._border.failing():
+            listen()
+        return self._guarded(listen)
 
     @asynccontextmanager
     async def _guarded(
         self, listen: Callable[[], AbstractAsyncContextManager[Recognition]]
     ) -> AsyncGenerator["GuardedRecognition"]:
         async with self._border.use(listen) as (recognition, use):
-            yield GuardedRecognition(recognition, use, self._border.own_patience, self._patience)
+            yield GuardedRecognition(recognition, use, self._border)
 
 
 class GuardedRecognition:
     """The recognition of one utterance; see `stt.Recognition`."""
 
-    def __init__(self, recognition: Recognition, use: Use, own: float, patience: float) -> None:
+    def __init__(self, recognition: Recognition, use: Use, border: Border) -> None:
         self._recognition = recognition
         self._use = use
-        self._own = own
-        self._patience = patience
+        self._border = border
 
     async def feed(self, pcm: NDArray[np.float32]) -> Transcript | None:
         """Hear more."""
-        with self._use.limited("took no sound", self._limit(FEED)):
+        with self._use.limited("took no sound", self._border.limit(FEED)):
             words = await self._use.run(partial(self._recognition.feed, pcm))
             return None if words is None else checked(words)
 
     async def finish(self) -> Transcript:
         """All words so far."""
-        with self._use.limited("gave no transcript", self._limit(FINISH)):
+        with self._use.limited("gave no transcript", self._border.limit(FINISH)):
             return checked(await self._use.run(self._recognition.finish))
-
-    def _limit(self, usual: float) -> float:
-        return max(self._patience * usual, self._own)
 
 
 def checked(transcript: Transcript) -> Transcript:

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from agent.engines.apart import called_apart
-from agent.engines.border import Border, Use
+from agent.engines.border import Border
 from agent.engines.rate import checked_rate
+from agent.engines.use import Use
 from agent.errors import ConfigError
 from agent.guards.audio import SampleGuard
 from agent.guards.text import valid
@@ -43,7 +44,7 @@ class GuardedTextToSpeech:
     def __init__(self, tts: TextToSpeech, *, patience: float = 1.0) -> None:
         """`patience`: how many times the usual limits it may take, where nobody waits for it."""
         self._tts = tts
-        self._border = Border(tts, "tts", "the voice", TextToSpeechError)
+        self._border = Border(tts, "tts", "the voice", TextToSpeechError, patience)
         self._patience = patience
         self._rate: int | None = None
         self._samples = SampleGuard(
@@ -81,7 +82,7 @@ class GuardedTextToSpeech:
         except TextToSpeechError:
             return []
 
-    def in_voice(self, name: str) -> TextToSpeech:
+    def in_voice(self, name: str) -> "GuardedTextToSpeech":
         """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""
         try:
             with self._border.failing():
@@ -90,9 +91,26 @@ class GuardedTextToSpeech:
             raise ConfigError(f"the voice '{name}': {error}") from None
         if other is None:
             raise ConfigError(f"the voice '{name}': the engine has but the one it was loaded with")
-        return GuardedTextToSpeech(other, patience=self._patience)
+        voice = GuardedTextToSpeech(other, patience=self._patience)
+        if self._border.fast:
+            voice.fail_fast()
+        return voice
 
-    def in_language(self, language: str) -> TextToSpeech:
+    @property
+    def patience(self) -> float:
+        """Seconds within which it has made some sound, or failed."""
+        return self._border.limit(SOUND)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be used at once."""
+        return self._border.ready
+
+    def fail_fast(self) -> None:
+        """Wait less from now on: another voice is there to go on."""
+        self._border.fail_fast()
+
+    def in_language(self, language: str) -> "GuardedTextToSpeech":
         """The engine, loaded, in its voice for a language; itself if it has none such."""
         try:
             with self._border.failing():
@@ -132,8 +150,7 @@ class GuardedTextToSpeech:
         self, opened: Callable[[], AbstractAsyncContextManager[Utterance]]
     ) -> AsyncGenerator["GuardedUtterance"]:
         async with self._border.use(opened) as (utterance, use):
-            limit = max(self._patience * SOUND, self._border.own_patience)
-            yield GuardedUtterance(utterance, use, self._border, self._samples, limit)
+            yield GuardedUtterance(utterance, use, self._border, self._samples)
 
     def _occupancy(self) -> Occupancy:
         """How busy the voice is; one that cannot say has no slots."""
@@ -161,13 +178,13 @@ class GuardedUtterance:
     """
 
     def __init__(
-        self, utterance: Utterance, use: Use, border: Border, samples: SampleGuard, limit: float
+        self, utterance: Utterance, use: Use, border: Border, samples: SampleGuard
     ) -> None:
         self._utterance = utterance
         self._use = use
         self._border = border
         self._samples = samples
-        self._limit = limit
+        self._limit = border.limit(SOUND)
         self._taking = 0  # calls of `feed` under way
         self._all_text = False
         self._awaited = False

@@ -165,8 +165,8 @@ class Studio:
         if self._own is None:
             self._loading = anyio.Event()
             try:
-                voice = fitting_voice(agent.config.tts)
-                section = voice if voice.engine_name == "dia2" else TTS.validate({"engine": "dia2"})
+                voice = fitting_voice(agent.config.tts).named("dia2")
+                section = voice or TTS.validate({"engine": "dia2"})
                 own = GuardedTextToSpeech(create_tts(section), patience=OFFLINE)
                 with _told(status=500):
                     await own.load()

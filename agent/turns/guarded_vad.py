@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.engines.apart import CallerApart
-from agent.engines.border import tell
+from agent.engines.telling import tell
 from agent.errors import ParleyError
 from agent.events import ErrorEvent, WarningEvent
 from agent.guards.foreign import describe, foreign

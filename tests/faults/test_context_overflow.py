@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from agent.engines.fallback.llm import LanguageModelFallback
 from llm_adapters import LanguageModelError, Message, Notice, ReplyItem, TextDelta, ToolCall
-from llm_adapters.fallback import Fallback
 from llm_adapters.openai.adapter import OpenAI
 from llm_adapters.openai.refusal import Refusal, find_refusal
 from tests.llm_adapters.chat_server import BEHAVIOURS, ChatServer, Exchange, serving
@@ -277,7 +277,7 @@ async def test_what_is_left_out_is_summed_up(
     monkeypatch.setitem(BEHAVIOURS, "tested", sums_up)
     messages = conversation()
     async with adapter(server, context=800) as adapter_:
-        llm = Fallback([("tested", adapter_)])
+        llm = LanguageModelFallback([("tested", adapter_)])
         await llm.summarise()  # nothing is left out yet
         await ask(llm, messages)
         assert len(server.exchanges) == 1

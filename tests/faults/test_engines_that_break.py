@@ -14,9 +14,9 @@ from trio.testing import MockClock
 from agent.agent import Agent
 from agent.config.load import Config
 from agent.engines import GuardedLanguageModel, GuardedTextToSpeech
+from agent.engines.fallback.llm import LanguageModelFallback
 from agent.guards.foreign import ForeignError, foreign
 from llm_adapters import LanguageModelError, TextDelta
-from llm_adapters.fallback import Fallback
 from tests.agent.conversation.simulated import Conversation, converse
 from tests.agent.fakes import LoudnessVad, Scripted
 from tests.faults.engines import (
@@ -190,7 +190,7 @@ async def test_ctrl_c_passes() -> None:
 async def test_a_model_that_breaks_is_one_to_go_on_from() -> None:
     """A third party's, which raises what it likes: the next one answers."""
     first = GuardedLanguageModel(FaultyLlm("reply", raising(SystemExit(1))))
-    both = Fallback([("first", first), ("second", FaultyLlm("", raising(Own())))])
+    both = LanguageModelFallback([("first", first), ("second", FaultyLlm("", raising(Own())))])
     items = [item async for item in both.reply(())]
     assert "".join(i.text for i in items if isinstance(i, TextDelta)) == "reply 1 is here."
 

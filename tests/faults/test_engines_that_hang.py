@@ -21,7 +21,8 @@ from agent.agent import Agent
 from agent.config.load import Config
 from agent.config.sections import AgentSettings
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
-from agent.engines.border import borders
+from agent.engines.fallback.llm import LanguageModelFallback
+from agent.engines.telling import borders
 from agent.events import Event
 from agent.turns.guarded_vad import GuardedVad
 from llm_adapters import (
@@ -33,7 +34,6 @@ from llm_adapters import (
     ToolSpec,
     Usage,
 )
-from llm_adapters.fallback import Fallback
 from llm_adapters.openai import OpenAI
 from stt import SpeechToTextError, Transcript
 from stt.pocketsphinx.process import DecoderProcess
@@ -183,7 +183,7 @@ async def test_the_next_model_answers_sooner() -> None:
     """Where there is one to go on to, no adapter of whatever origin is waited for so long."""
     models = [GuardedLanguageModel(FaultyLlm(place, hanging)) for place in ("reply", "")]
     began = anyio.current_time()
-    both = Fallback([("first", models[0]), ("second", models[1])])
+    both = LanguageModelFallback([("first", models[0]), ("second", models[1])])
     items = [item async for item in GuardedLanguageModel(both).reply(())]
     assert "".join(i.text for i in items if isinstance(i, TextDelta)) == "reply 1 is here."
     assert anyio.current_time() - began == pytest.approx(10)
@@ -193,7 +193,10 @@ async def test_limits_that_were_set_higher_hold() -> None:
     """An engine with limits of its own is not cut off before them."""
     patient = OpenAI(model="big", first_token_timeout=300, retries=0)
     assert GuardedLanguageModel(patient).patience >= 300
-    assert GuardedLanguageModel(Fallback([("a", patient), ("b", patient)])).patience >= 600
+    assert (
+        GuardedLanguageModel(LanguageModelFallback([("a", patient), ("b", patient)])).patience
+        >= 600
+    )
     voice = Command(command=["sleep"], timeout=200)
     assert voice.patience > 200
 

@@ -48,19 +48,8 @@ class Record:
 
         What became several words was heard when all of them were.
         """
-        at = self._at(self._position(heard))
+        at = self._at(end_of(heard, self.spoken))
         return " ".join(self.written[:at].split()), " ".join(self.written[at:].split())
-
-    def _position(self, heard: Sequence[SpokenWord]) -> int:
-        """Where in `spoken` the words heard end."""
-        spoken, at = self.spoken.translate(_FOLDED), 0
-        for word in " ".join(word.text for word in heard).translate(_FOLDED).split():
-            found = spoken.find(word, at, at + len(word) + _NEAR)
-            if found >= 0:
-                at = found + len(word)
-            elif rest := spoken[at:].lstrip():  # an engine's own spelling: the next word
-                at = len(spoken) - len(rest) + len(rest.split(maxsplit=1)[0])
-        return at
 
     def _at(self, position: int) -> int:
         """Where in `written` a position in `spoken` is."""
@@ -74,6 +63,18 @@ class Record:
                 return end
             written, spoken = end, said_end
         return written + position - spoken
+
+
+def end_of(heard: Sequence[SpokenWord], spoken: str) -> int:
+    """Find where the words heard, the first of a text that is `spoken`, end in it."""
+    spoken, at = spoken.translate(_FOLDED), 0
+    for word in " ".join(word.text for word in heard).translate(_FOLDED).split():
+        found = spoken.find(word, at, at + len(word) + _NEAR)
+        if found >= 0:
+            at = found + len(word)
+        elif rest := spoken[at:].lstrip():  # an engine's own spelling: the next word
+            at = len(spoken) - len(rest) + len(rest.split(maxsplit=1)[0])
+    return at
 
 
 class Normaliser:

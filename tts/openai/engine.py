@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from httpx2 import AsyncClient
 
 OPENAI = "https://api.openai.com/v1"
+TIMEOUT, FAST_TIMEOUT = 15.0, 6.0
+"""Seconds for the next of an answer, and where there is a fallback."""
+RETRIES = 2
 BACKOFF = 0.5
 """Seconds before a second try; twice as many before each further one."""
 _PASSING = {408, 409, 425, 429, 500, 502, 503, 504}
@@ -62,15 +65,29 @@ class OpenAI:
             int, Field(ge=8000, le=96000, description="In Hz, of the samples that it sends.")
         ] = 24000,
         timeout: Annotated[
-            float, Field(gt=0, description="Longest wait in seconds for the next of an answer.")
-        ] = 15.0,
+            float | None,
+            Field(
+                gt=0,
+                description="Longest wait in seconds for the next of an answer; null for 15, or "
+                "for 6 where there is a fallback to go on to.",
+            ),
+        ] = None,
         retries: Annotated[
-            int, Field(ge=0, le=10, description="Further tries when a request fails.")
-        ] = 2,
+            int | None,
+            Field(
+                ge=0,
+                le=10,
+                description="Further tries when a request fails; null for 2, or for none where "
+                "there is a fallback to go on to.",
+            ),
+        ] = None,
     ) -> None:
         self._url = (base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI).rstrip("/")
         self._api_key = api_key
-        self._rate, self._timeout, self._retries = sample_rate, timeout, retries
+        self._rate = sample_rate
+        self._limits = timeout, retries
+        self._timeout = timeout or TIMEOUT
+        self._retries = RETRIES if retries is None else retries
         self._request: dict[str, Any] = {"model": model, "voice": voice, "response_format": "pcm"}
         if instructions is not None:
             self._request["instructions"] = instructions
@@ -84,6 +101,12 @@ class OpenAI:
     def sample_rate(self) -> int:
         """As it was asked for."""
         return self._rate
+
+    def fail_fast(self) -> None:
+        """Wait and try less where that is not configured: another voice is there to go on."""
+        timeout, retries = self._limits
+        self._timeout = timeout or FAST_TIMEOUT
+        self._retries = retries or 0
 
     async def load(self) -> None:
         """Make the client; no request is sent. Raises TextToSpeechError."""

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.text is None:
         raise ParleyError("nothing to say: give a TEXT, - for stdin, or a --script")
     section = config.tts if args.tts is None else _engine(args.tts, config.tts)
-    tts = GuardedTextToSpeech(create_tts(section), patience=OFFLINE)
+    tts = GuardedTextToSpeech(create_tts(section, patience=OFFLINE), patience=OFFLINE)
     speaker = config.speaker if args.speaker is not None or args.output is None else None
     ending.run(_say, args.text, tts, speaker, args.output)
     return 0

@@ -50,18 +50,18 @@ def run(args: argparse.Namespace) -> int:
     section = config.stt
     if args.stt not in (None, section.engine_name):
         section = STT.schema(args.stt).model_validate({STT.selector: args.stt})
-    engine = GuardedSpeechToText(
-        create_stt(_with_word_times(section) if args.json else section), patience=OFFLINE
-    )
+    if args.json:
+        section = _with_word_times(section)
+    engine = GuardedSpeechToText(create_stt(section, patience=OFFLINE), patience=OFFLINE)
     output = JsonOutput() if args.json else TextOutput(sys.stdout, titles=len(args.files) > 1)
     return ending.run(partial(transcribe, args.files, engine, SileroVad(), config.vad, output))
 
 
 def _with_word_times(section: EngineSection) -> EngineSection:
-    """The same engine, told to find out word times if it has to be told."""
-    if "word_times" not in type(section).model_fields:
-        return section
-    return section.model_copy(update={"word_times": True})
+    """The same engines, told to find out word times if they have to be told."""
+    told = {"word_times": True} if "word_times" in type(section).model_fields else {}
+    others = [*map(_with_word_times, section.fallback)]
+    return section.model_copy(update={**told, "fallback": others})
 
 
 class TextOutput:

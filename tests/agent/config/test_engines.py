@@ -7,7 +7,16 @@ from pydantic import ValidationError
 import llm_adapters
 import stt
 import tts
-from agent.config.engines import FAMILIES, LLM, STT, TTS, create_llm, create_stt, create_tts
+from agent.config.engines import (
+    FAMILIES,
+    LLM,
+    STT,
+    TTS,
+    create_llm,
+    create_stt,
+    create_tts,
+    fitting_voice,
+)
 from agent.config.load import Config, parse_config, public
 from agent.errors import ConfigError
 from llm_adapters import Message, Notice, TextDelta
@@ -146,6 +155,22 @@ class TestFallback:
         with pytest.raises(ValidationError) as caught:
             LLM.validate(self.section({"adapter": "eliza"}, other))
         assert caught.value.errors()[0]["loc"] == place
+
+    @pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
+    def test_every_family_has_them_and_one_needs_no_list(self, family: Any) -> None:
+        other = {family.selector: family.default}
+        for fallback in (other, [other]):
+            section = family.validate({**other, "fallback": fallback})
+            assert [each.engine_name for each in section.engines] == [family.default] * 2
+            assert "fallback" not in section.arguments()
+        with pytest.raises(ValidationError) as caught:
+            family.validate({**other, "fallback": {**other, "sped": 1}})
+        assert caught.value.errors()[0]["loc"] == ("fallback", 0, "sped")
+
+    def test_auto_keeps_them(self) -> None:
+        section = fitting_voice(TTS.validate({"engine": "auto", "fallback": {"engine": "espeak"}}))
+        assert section.engine_name != "auto"
+        assert [each.engine_name for each in section.fallback] == ["espeak"]
 
     def test_secrets_stay_secret(self) -> None:
         other = {"adapter": "openai", "model": "m", "api_key": "sk-secret"}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
+from agent.engines.fallback.llm import LanguageModelFallback
 from llm_adapters import LanguageModelError, ToolCall
-from llm_adapters.fallback import Fallback
 from tests.agent import toys
 from tests.agent.conversation.simulated import Conversation, converse
 from tests.agent.fakes import FakeLlm, FakeStt, Scripted
@@ -132,7 +132,7 @@ async def test_saying_it_again_and_louder() -> None:
 
 async def test_another_model_steps_in() -> None:
     down = FakeLlm([[LanguageModelError("down is down")]])
-    llm = Fallback([("one", down), ("two", FakeLlm([["Hello."], ["Yes."]]))])
+    llm = LanguageModelFallback([("one", down), ("two", FakeLlm([["Hello."], ["Yes."]]))])
     talk = await converse(
         Scripted([*TURN, *TURN]),
         stt=FakeStt(["is anybody there", "are you sure of that"]),

@@ -6,7 +6,7 @@ import pytest
 
 from agent.engines import apart
 from agent.engines.apart import CallerApart
-from agent.engines.border import borders
+from agent.engines.telling import borders
 from agent.events import nobody
 
 pytestmark = pytest.mark.anyio

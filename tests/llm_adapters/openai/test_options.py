@@ -4,6 +4,7 @@ from contextlib import aclosing
 
 import pytest
 
+from agent.engines.fallback.llm import LanguageModelFallback
 from llm_adapters import (
     ContextTooLongError,
     LanguageModel,
@@ -18,7 +19,6 @@ from llm_adapters import (
 from llm_adapters.auto import Auto
 from llm_adapters.context_window import estimate_tokens
 from llm_adapters.eliza import Eliza
-from llm_adapters.fallback import Fallback
 from tests.llm_adapters.chat_server import REPLY, ChatServer
 from tests.llm_adapters.openai.test_replies import QUESTION, TOOLS, adapter, ask, text
 
@@ -98,7 +98,7 @@ async def test_those_that_ask_others_pass_it_on(server: ChatServer) -> None:
     async with adapter(server, "good") as llm:
         auto = Auto()
         auto._llm = llm
-        for each in (auto, Fallback([("first", llm), ("second", Eliza())])):
+        for each in (auto, LanguageModelFallback([("first", llm), ("second", Eliza())])):
             await ask_with(each, ModelOptions(effort="high"))
             assert server.exchanges[-1].body["reasoning_effort"] == "high"
 
@@ -110,9 +110,9 @@ async def test_who_takes_no_options_answers_all_the_same() -> None:
 async def test_a_model_that_is_too_small_is_not_left_alone(server: ChatServer) -> None:
     messages = [QUESTION[0], *TURNS]
     async with adapter(server, "good", context=300) as small, adapter(server, "good") as large:
-        both = Fallback([("small", small), ("large", large)])
+        both = LanguageModelFallback([("small", small), ("large", large)])
         assert notices(await ask_with(both, WHOLE, messages)) == ["llm.fallback"]
         assert notices(await ask_with(both, WHOLE)) == ["llm.recovered"]
-        alone = Fallback([("small", small)])
+        alone = LanguageModelFallback([("small", small)])
         with pytest.raises(LanguageModelError, match="left out"):
             await ask_with(alone, WHOLE, messages)

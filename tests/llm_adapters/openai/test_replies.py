@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from agent.engines.fallback.llm import LanguageModelFallback
 from llm_adapters import (
     LanguageModel,
     LanguageModelError,
@@ -18,7 +19,6 @@ from llm_adapters import (
     ToolSpec,
     Usage,
 )
-from llm_adapters.fallback import Fallback
 from llm_adapters.openai.adapter import OpenAI
 from tests.llm_adapters.chat_server import REPLY, ChatServer
 from tests.llm_adapters.strange import SPOKEN
@@ -193,7 +193,7 @@ async def test_a_model_that_is_slow_gives_way_to_another(
     monkeypatch.setattr("llm_adapters.openai.adapter.FAST_FIRST_TOKEN", 0.3)
     monkeypatch.setattr("llm_adapters.openai.adapter.FAST_WAIT", 0.3)
     async with adapter(server, model) as slow, adapter(server, "good") as good:
-        llm = Fallback([("slow", slow), ("good", good)])
+        llm = LanguageModelFallback([("slow", slow), ("good", good)])
         with anyio.fail_after(10):
             notice, *items = await ask(llm)
     assert isinstance(notice, Notice)

@@ -8,8 +8,9 @@ import anyio
 import pytest
 import trio.testing
 
+from agent.engines.fallback.llm import LanguageModelFallback
+from agent.engines.fallback.ranking import COOLDOWN, MAX_COOLDOWN
 from llm_adapters import LanguageModelError, Message, Notice, ReplyItem, TextDelta, ToolSpec
-from llm_adapters.fallback import COOLDOWN, MAX_COOLDOWN, Fallback
 
 pytestmark = [
     pytest.mark.anyio,
@@ -54,7 +55,7 @@ class Model:
         yield TextDelta(self.name)
 
 
-async def ask(llm: Fallback) -> tuple[str, list[Notice]]:
+async def ask(llm: LanguageModelFallback) -> tuple[str, list[Notice]]:
     """What is said, and what is told besides."""
     async with aclosing(llm.reply([Message("user", "Hello?")])) as reply:
         items = [item async for item in reply]
@@ -66,8 +67,8 @@ def models(*names: str) -> list[Model]:
     return [Model(name) for name in names]
 
 
-def together(parts: Sequence[Model]) -> Fallback:
-    return Fallback([(part.name, part) for part in parts])
+def together(parts: Sequence[Model]) -> LanguageModelFallback:
+    return LanguageModelFallback([(part.name, part) for part in parts])
 
 
 async def test_the_first_answers() -> None:

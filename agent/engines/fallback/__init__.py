@@ -1,0 +1,1 @@
+"""Fallback between several engines of a kind: the first that works is used (`ranking`)."""
