@@ -124,7 +124,10 @@ class ClauseUtterance:
                 )
                 opened.push(made)
                 opened.push(pieces)
-                await begun.send(pieces)
+                try:
+                    await begun.send(pieces)
+                except anyio.BrokenResourceError:
+                    return  # a clause before it has failed, and nobody takes more
                 group.start_soon(_make, synthesise, clause, made)
 
     async def _join(

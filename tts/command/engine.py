@@ -1,37 +1,34 @@
 """The engine `command`: any program that makes a WAV of text, as flite, piper, macOS's `say` do."""
 
-import contextlib
-import io
-import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import IO, Annotated, NamedTuple
+from typing import IO, Annotated, Literal, NamedTuple
 
 import anyio
 import anyio.to_thread
-import numpy as np
 from anyio.abc import ByteReceiveStream, Process
-from numpy.typing import NDArray
 from pydantic import Field
 
+from tts.command.lines import LinePrograms
+from tts.command.program import (
+    MAX_WAV,
+    cannot_run,
+    decode_wav,
+    end_group,
+    failure,
+    keep_message,
+    too_much,
+)
 from tts.estimate import estimate_words
 from tts.protocol import Speech, TextToSpeechError, Utterance
-from tts.sound import SoundError, SoundFile
 from tts.utterance import Send, open_utterance, unwrapping_task_group
 
 _LOCALE = re.compile(r"(?<![A-Za-z])([a-z]{2})[_-][A-Z]{2}(?![A-Za-z])")
 """As in the names of voices, en_US-lessac-medium."""
 TEXT, OUTPUT = "{text}", "{output}"
-MAX_WAV = 1 << 24
-"""Bytes that a program may write for one clause, which has 300 characters at most."""
-MAX_MESSAGE, MAX_SAID = 1 << 12, 300
-"""Bytes of what it says of errors that are kept, from the end, and characters that are told."""
-LONGEST = 120
-"""Seconds that a clause may last."""
 
 
 class _Done(NamedTuple):
@@ -50,6 +47,10 @@ class Command:
 
         [flite, -voice, slt, -t, "{text}", -o, "{output}"]
         [piper, --model, en_US-lessac-medium.onnx, --output_file, "{output}"]
+
+    With `stream: lines` it runs all the time, and reads a clause from each line (`lines`):
+
+        [piper, --model, en_US-lessac-medium.onnx, --output_raw]
 
     The program says nothing of words, so their times are an estimate: each takes the share of the
     audio that its letters have in the clause.
@@ -75,11 +76,19 @@ class Command:
                 "null leaves them to the program, unless an argument names a language (en_US)."
             ),
         ] = None,
+        stream: Annotated[
+            Literal["lines"] | None,
+            Field(
+                description="With lines the program runs on, reads a clause from each line and "
+                "writes a WAV of it, or 16-bit samples at sample_rate; null runs it for each.",
+            ),
+        ] = None,
         timeout: Annotated[float, Field(gt=0, description="Seconds that a clause may take.")] = 30,
     ) -> None:
         self._command = command
         self._sample_rate = sample_rate
         self._timeout = timeout
+        self._lines = LinePrograms(command, sample_rate, timeout) if stream == "lines" else None
         named = _LOCALE.search(" ".join(command))
         self.language = language or (named[1] if named else None)
         """The language it speaks, if that is known (`tts.VoiceOfLanguage`)."""
@@ -95,20 +104,32 @@ class Command:
         return self._timeout + 5.0
 
     async def load(self) -> None:
-        """Look for the program. Raises TextToSpeechError."""
+        """Look for the program, and start one that stays. Raises TextToSpeechError."""
         if shutil.which(self._command[0]) is None:
             raise TextToSpeechError(
                 f"program '{self._command[0]}' not found: install it, or correct `command`"
             )
+        if self._lines is None:
+            return
+        if any(mark in part for part in self._command for mark in (TEXT, OUTPUT)):
+            raise TextToSpeechError(
+                f"{TEXT} and {OUTPUT} are for a program that runs once for each clause: with "
+                "`stream: lines` it reads lines, and writes to its standard output"
+            )
+        await self._lines.load()
 
     async def aclose(self) -> None:
-        """Nothing to give back: a program runs only as long as its clause."""
+        """End the program that waits for lines; others run only as long as their clause."""
+        if self._lines is not None:
+            await self._lines.aclose()
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early kills its programs, with all that they started.
 
         One speaks, the next is ahead.
         """
+        if self._lines is not None:
+            return self._lines.open()
         return open_utterance(self._synthesise, ahead=1)
 
     async def _synthesise(self, clause: str, send: Send) -> None:
@@ -130,13 +151,13 @@ class Command:
             async with await text.open("rb") as stdin:
                 done = await self._execute(self._arguments(clause, str(output)), stdin.wrapped)
             if done.returncode != 0:
-                raise TextToSpeechError(self._failure(done))
+                raise TextToSpeechError(failure(self._command[0], done.returncode, done.stderr))
             if not any(OUTPUT in part for part in self._command):
                 return done.stdout
             if not await output.exists():
                 raise TextToSpeechError(f"{self._command[0]} wrote no {OUTPUT}: check `command`")
             if (await output.stat()).st_size > MAX_WAV:
-                raise TextToSpeechError(self._too_much())
+                raise TextToSpeechError(too_much(self._command[0]))
             return await output.read_bytes()
 
     def _arguments(self, clause: str, output: str) -> list[str]:
@@ -166,10 +187,7 @@ class Command:
                 f"{arguments[0]} took longer than {self._timeout:g} s for one clause"
             ) from None
         except OSError as error:
-            raise TextToSpeechError(
-                f"program '{arguments[0]}' cannot be run ({error.strerror}): install it, or "
-                "correct `command`"
-            ) from error
+            raise cannot_run(arguments[0], error) from error
 
     async def _read(self, process: Process) -> _Done:
         """Read what the program writes until it ends."""
@@ -181,12 +199,11 @@ class Command:
             async for data in stream:
                 written.extend(data)
                 if len(written) > MAX_WAV:
-                    raise TextToSpeechError(self._too_much())
+                    raise TextToSpeechError(too_much(self._command[0]))
 
         async def keep_end(stream: ByteReceiveStream) -> None:
             async for data in stream:
-                said.extend(data)
-                del said[:-MAX_MESSAGE]
+                keep_message(said, data)
 
         try:
             async with unwrapping_task_group() as tasks:
@@ -197,42 +214,3 @@ class Command:
         finally:
             end_group(process)
         return _Done(status, bytes(written), bytes(said))
-
-    def _too_much(self) -> str:
-        return (
-            f"{self._command[0]} writes without end (over {MAX_WAV >> 20} MB for one clause): "
-            "check `command`"
-        )
-
-    def _failure(self, done: _Done) -> str:
-        lines = done.stderr.decode(errors="replace").split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
-        if done.returncode < 0:
-            return f"{self._command[0]} was ended by {signal.Signals(-done.returncode).name}"
-        return f"{self._command[0]} failed with exit status {done.returncode}: {said[:MAX_SAID]}"
-
-
-def end_group(process: Process) -> None:
-    """Kill a program that was started in a group of its own, with all that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:  # Windows
-            process.kill()
-
-
-def decode_wav(wav: bytes, sample_rate: int) -> NDArray[np.float32]:
-    """Decode any WAV to mono float32 [n] at `sample_rate`. Raises ValueError; blocks."""
-    if not wav:
-        raise ValueError("made no output")
-    blocks, left = [np.zeros(0, np.float32)], LONGEST * sample_rate
-    try:
-        with SoundFile(io.BytesIO(wav), kind="wav", rate=sample_rate) as sound:
-            for block in sound:
-                blocks.append(block.mean(axis=1).astype(np.float32))
-                left -= len(block)
-                if left < 0:
-                    raise ValueError(f"speaks for more than {LONGEST} s in one clause")
-    except SoundError as error:
-        raise ValueError(f"what it made {error}") from error
-    return np.clip(np.concatenate(blocks), -1, 1)
