@@ -41,6 +41,11 @@ class Prompt:
                 f"voices of {len(self.codes) / frame_rate:.0f} s leave no room to speak: Dia has "
                 f"{room / frame_rate:.0f} s for them and a take, so use 5 to 10 s of each"
             )
+        if (size := len(self.said.tagged())) > config.max_text / 2:
+            raise TextToSpeechError(
+                f"the voices' words are {size} letters long and leave no room for others: Dia "
+                f"takes {config.max_text} together, so use 5 to 10 s of each"
+            )
 
 
 def of_voices(voices: Sequence[Voice], dac: Dac) -> Prompt | None:

@@ -100,7 +100,7 @@ class UtteranceState:
     @property
     def over(self) -> bool:
         """Whether all of the text has come and been spoken."""
-        return self._gatherer.finished and self._piece is None and not self._gatherer.left
+        return self._gatherer.finished and self._piece is None and self._gatherer.empty
 
     @property
     def progress(self) -> tuple[float, float]:

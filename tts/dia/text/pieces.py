@@ -100,6 +100,11 @@ class Gatherer:
         self._waiting += clauses
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
+    @property
     def left(self) -> float:
         """The seconds of speech that wait, by estimate."""
         return self._seconds(self._waiting)

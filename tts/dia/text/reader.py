@@ -155,12 +155,10 @@ class Reader:
             self._sounded = True
 
     def _say(self, text: str) -> None:
-        plain = in_ascii(text)
-        lost = "".join(
-            char for char in text if char.isalpha() and not any(map(str.isalpha, in_ascii(char)))
-        )
-        self._foreign += lost[: _LONGEST - len(self._foreign)]
-        self._splitted(plain.replace(")", ",").replace("]", ""))
+        if not text.isascii():
+            lost = (char for char in text if char.isalpha() and not in_ascii(char).strip())
+            self._foreign += "".join(lost)[: _LONGEST - len(self._foreign)]
+        self._splitted(in_ascii(text).replace(")", ",").replace("]", ""))
 
     def _splitted(self, text: str) -> None:
         self._read = self._read or any(map(str.isalnum, text))

@@ -225,7 +225,11 @@ def test_voices_that_are_refused(dia: Dia) -> None:
         of_voices([make_voice()] * 3, dia.codec)
     with pytest.raises(TextToSpeechError, match="'ada' has no words, and without them"):
         of_voices([make_voice(text="")], dia.codec)
-    prompt = of_voices([make_voice(frames=3000)], dia.codec)
-    assert prompt is not None
-    with pytest.raises(TextToSpeechError, match="leave no room to speak"):
-        prompt.check(dia.config, dia.frame_rate)
+    for voice, complaint in (
+        (make_voice(frames=3000), "leave no room to speak"),
+        (make_voice(text="word " * 200), "leave no room for others"),
+    ):
+        prompt = of_voices([voice], dia.codec)
+        assert prompt is not None
+        with pytest.raises(TextToSpeechError, match=complaint):
+            prompt.check(dia.config, dia.frame_rate)
