@@ -150,6 +150,18 @@ async def test_what_is_written_in_a_pause_is_known_to_the_answer() -> None:
     assert [m.content for m in llm.asked[-1][1:]] == ["in Rome what time is it"]
 
 
+async def test_an_item_that_goes_while_a_response_waits_is_that_responses_error() -> None:
+    async with connected(an_agent(stt=FakeStt(["one"], delay=1.0))) as client:
+        client.say("two", id="two")
+        client.send("conversation.item.create", item=spoken())
+        reference = [{"type": "item_reference", "id": "two"}]
+        client.send("response.create", response={"input": reference}, event_id="mine")
+        client.send("conversation.item.delete", item_id="two")
+        error = (await client.until("error"))["error"]
+        assert (error["param"], error["event_id"]) == ("response.input", "mine")
+        await client.until("response.done")
+
+
 async def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(item_sound, "MAX_WAITING", 5 * 48000)
     async with connected(an_agent(words=["one"])) as client:
