@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from http.client import RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ async def test_with_a_certificate_it_speaks_tls_alone(tmp_path: Path) -> None:
             url = f"{address.replace('https', 'wss')}v1/realtime"
             async with connect(url, ssl=trusting) as socket_:
                 assert json.loads(await socket_.recv())["type"] == "session.created"
-            with pytest.raises(urllib.error.URLError):
+            with pytest.raises(RemoteDisconnected):
                 await ask(address.replace("https", "http"), "healthz")
     assert status == 200
 
