@@ -14,7 +14,7 @@ import pytest
 
 from agent.turns import smart_turn
 from tests.real import kit
-from tests.real.clips import SAMPLE_RATE, Pcm, people, samples
+from tests.real.clips import SAMPLE_RATE, Pcm, announcements, people, samples
 from tests.real.conftest import Measured
 
 TURN = "pipecat.audio.turn"
@@ -72,7 +72,8 @@ def anyio_backend() -> str:
 
 def turns() -> list[Pcm]:
     """All that is said, whole and cut in the middle, with and without silence; very long; none."""
-    said = [clip.pcm for clip in (*people(), *samples())]
+    others = {clip.name for clip in announcements()}
+    said = [clip.pcm for clip in (*people(), *samples()) if clip.name not in others]
     cut = [pcm[: len(pcm) // 2] for pcm in said]
     ended = [np.append(pcm, np.zeros(SAMPLE_RATE // 5, np.float32)) for pcm in said]
     long, none = np.concatenate(said[:3]), np.zeros(SAMPLE_RATE, np.float32)
