@@ -61,6 +61,8 @@ def _with_word_times(section: EngineSection) -> EngineSection:
     """The same engines, told to find out word times if they have to be told."""
     told = {"word_times": True} if "word_times" in type(section).model_fields else {}
     others = [*map(_with_word_times, section.fallback)]
+    if not told and not others:
+        return section
     return section.model_copy(update={**told, "fallback": others})
 
 
