@@ -67,6 +67,7 @@ SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "stt": ("--sizes tiny --seconds 1 --runs 1", ("tiny",)),
     "turn_end": ("--items 1", ("words, flite",)),
+    "voices": ('{"engine":"espeak"} --rounds 1', ("espeak",)),
     "stt_live": ("--sizes tiny --turns 1 --utterances 5", ("tiny", "memory in MB")),
 }
 """What makes each bench smallest, and what its rows begin with."""
