@@ -50,11 +50,13 @@ async def speak(
         pcm = np.zeros(last - first + round(pause * rate), np.float32)
         sound = wave[first : first + len(pcm)]
         pcm[: len(sound)] = np.clip(sound, -1, 1)
-        starts = (int(ends[encoded.places[index] - 1]) - first for _, index in phonemes.words)
-        words = zip(phonemes.words, starts, strict=True)
-        await send(
-            Speech(pcm, tuple(SpokenWord(word, made + max(0, at)) for (word, _), at in words))
-        )
+        words = []
+        for word, index in phonemes.words:
+            # The space before it is how it begins: a closure, a breath.
+            begins = index - 1 if index and phonemes.text[index - 1] == " " else index
+            start = int(ends[encoded.places[begins] - 1]) - first
+            words.append(SpokenWord(word, made + max(0, start)))
+        await send(Speech(pcm, tuple(words)))
         made += len(pcm)
 
 

@@ -17,8 +17,8 @@ from tests.agent.server.realtime.served import an_agent, raw, until
 pytestmark = [pytest.mark.anyio, pytest.mark.long]
 CYCLES = 1000
 AT_ONCE = 10
-MEGABYTES = 16
-"""What memory may grow by: an arena of the allocator's, and nothing for each client."""
+MEGABYTES = 32
+"""What memory may grow by: arenas of the allocator, and not 32 kB for each client."""
 
 
 @pytest.fixture
