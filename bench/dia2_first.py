@@ -28,7 +28,7 @@ from tts.dia2.serving.prefix_cache import block_size
 from tts.dia2.serving.scheduler import Scheduler
 from tts.dia2.serving.utterance import PrefilledPrefix, UtteranceState, VoiceSettings
 from tts.transformer.capture import synchronize
-from tts.transformer.utterance import Item
+from tts.transformer.item import Item
 
 REST = "and then some more of them follow "
 

@@ -45,7 +45,7 @@ def load(folder: str, device: str) -> dict[str, float]:
         from tts.dia2.network.sampling import Sampling
         from tts.dia2.serving.prepare import prepare
         from tts.dia2.serving.utterance import UtteranceState, VoiceSettings
-        from tts.transformer.utterance import Item
+        from tts.transformer.item import Item
 
         without_pydantic()
         with _tokenizer(Path(folder)):

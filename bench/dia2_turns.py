@@ -25,7 +25,7 @@ from tts import SpokenTurn, SpokenWord
 from tts.dia2.serving.context import ContextPrefill
 from tts.dia2.serving.prepare import Prepared, frame_seconds, load
 from tts.dia2.serving.utterance import UtteranceState
-from tts.transformer.utterance import Item
+from tts.transformer.item import Item
 
 WORDS = "how are you this fine morning my dear"
 TEXT = "Well, this is a text and it has words. "

@@ -9,7 +9,8 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -50,9 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A terminal that cannot show a character shows another one.
         sys.stdout.reconfigure(errors="replace")
     learn_environment(os.environ)
-    if "--debug" in arguments:
-        logging.getLogger("llm_adapters").setLevel(logging.DEBUG)
-    with guarded(), signals():
+    with guarded(), signals(), _log_of_adapters(debug="--debug" in arguments):
         try:
             try:
                 status = _run(arguments)
@@ -64,6 +63,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise
             return failure
     return status
+
+
+@contextmanager
+def _log_of_adapters(*, debug: bool) -> Iterator[None]:
+    """Have the language models' adapters log everything in the block, if `debug`."""
+    logger = logging.getLogger("llm_adapters")
+    before = logger.level
+    logger.setLevel(logging.DEBUG if debug else before)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _run(arguments: Sequence[str]) -> int:

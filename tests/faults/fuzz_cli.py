@@ -51,7 +51,7 @@ def quick() -> Iterator[None]:
             "agent.cli.commands.voice_tools._play": nothing,
             "agent.cli.commands.voice_tools.on_terminal": lambda: False,
             "agent.cli.commands.transcribe.SileroVad": LoudnessVad,
-            "agent.cli.commands.transcribe.create_stt": lambda _: FakeStt(["hello"] * 100),
+            "agent.cli.commands.transcribe.create_stt": lambda *_, **__: FakeStt(["hello"] * 100),
             "agent.audio.devices.list_devices": lambda _: [],
         }.items():
             stack.enter_context(mock.patch(name, stand_in))

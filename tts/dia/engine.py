@@ -15,8 +15,9 @@ from tts.dia.settings import Settings
 from tts.dia.text.reader import SOUNDS
 from tts.protocol import Occupancy, TextToSpeechError
 from tts.transformer import torch_loading
+from tts.transformer.item import Item
 from tts.transformer.mailbox import Mailbox
-from tts.transformer.utterance import Item, WorkerUtterance
+from tts.transformer.utterance import WorkerUtterance
 
 if TYPE_CHECKING:
     from tts.dia.serving.prepare import Prepared

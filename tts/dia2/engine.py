@@ -15,8 +15,9 @@ from tts.clean import SOUNDS
 from tts.dia2.settings import Settings
 from tts.protocol import Occupancy, SpokenTurn, TextToSpeechError
 from tts.transformer import torch_loading
+from tts.transformer.item import Item
 from tts.transformer.mailbox import Mailbox
-from tts.transformer.utterance import Item, WorkerUtterance
+from tts.transformer.utterance import WorkerUtterance
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared

@@ -5,12 +5,10 @@ from typing import Generic, Protocol, TypeVar
 
 import anyio.lowlevel
 
-from tts.protocol import Speech, TextToSpeechError
+from tts.protocol import Speech
+from tts.transformer.item import Item
 from tts.transformer.mailbox import Mailbox
 from tts.transformer.worker import Worker
-
-Item = Speech | TextToSpeechError | None
-"""A piece of speech, or how the utterance ended."""
 
 
 class State(Protocol):

@@ -166,4 +166,4 @@ async def test_a_first_reply_may_be_slow_or_fast(speed: int, text: str) -> None:
     some = pieces[: len(pieces) // 2]
     truth = said(voice, text, some, Spoken(voice.sample_rate), whole=False)
     estimate = said(voice, text, stripped(some), Spoken(voice.sample_rate), whole=False)
-    assert furthest_off(truth, estimate) <= 4
+    assert furthest_off(truth, estimate) <= (7 if speed < 150 else 4)

@@ -124,7 +124,7 @@ def test_no_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     assert reason(folder) == f"{folder} has no model.safetensors"
     (folder / "pytorch_model.bin").write_bytes(b"PK")
-    assert "(pytorch_model.bin is a pickle file, which is never loaded)" in reason(folder)
+    assert "(pytorch_model.bin is a pickle file, which is never loaded" in reason(folder)
     (folder / "dia2_assets.json").write_text('{"weights": "pytorch_model.bin"}')
     assert "pytorch_model.bin is a pickle file, which is never loaded" in reason(folder)
 

@@ -11,7 +11,7 @@ from tts.dia.serving.scheduler import Scheduler
 from tts.dia.serving.utterance import Spoken, UtteranceState, VoiceSettings
 from tts.dia.text.reader import read_script
 from tts.protocol import Speech, TextToSpeechError
-from tts.transformer.utterance import Item
+from tts.transformer.item import Item
 
 Progress = Callable[[float, float], None]
 """Takes the seconds of speech that are done, and how many it will be, by estimate."""

@@ -15,7 +15,7 @@ from tts.dia.take import Take
 from tts.dia.text.pieces import LONGEST_WITH_PROMPT, Gatherer, Pace, Piece
 from tts.dia.text.reader import Reader
 from tts.protocol import Speech
-from tts.transformer.utterance import Item
+from tts.transformer.item import Item
 
 AHEAD_S = 10.0
 """Seconds of sound that the listener may have before them when the next take begins."""

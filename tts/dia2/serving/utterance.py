@@ -19,7 +19,7 @@ from tts.dia2.serving.windows import Prefix, Window, check_length
 from tts.dia2.text.alignment import TextAligner
 from tts.dia2.text.script import Entry, ScriptParser
 from tts.protocol import Speech, SpokenWord
-from tts.transformer.utterance import Item
+from tts.transformer.item import Item
 
 if TYPE_CHECKING:
     from tts.dia2.bundle import Bundle

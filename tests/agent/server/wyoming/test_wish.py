@@ -53,4 +53,6 @@ async def test_the_recogniser_is_told_where_it_can_be() -> None:
         send.close()
         with chunks:
             assert (await transcribe(agent, chunks, wish)).text
-    assert stt.asked == [{"language": "de", "prompt": "Lampe Licht"}]
+    assert stt.asked  # more than once: what it cannot is told before it hears
+    assert all(each == {"language": "de", "prompt": "Lampe Licht"} for each in stt.asked)
+    assert not stt.texts

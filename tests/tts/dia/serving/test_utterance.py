@@ -15,7 +15,7 @@ from tts.dia.serving.script import speak
 from tts.dia.serving.utterance import UtteranceState, VoiceSettings
 from tts.dia.take import Take
 from tts.protocol import Speech, TextToSpeechError
-from tts.transformer.utterance import Item
+from tts.transformer.item import Item
 
 torch.set_num_threads(1)  # these networks are too small to share out
 

@@ -14,7 +14,7 @@ from tts.dia2.serving.prepare import Prepared
 from tts.dia2.serving.utterance import UtteranceState
 from tts.dia2.settings import Settings
 from tts.protocol import Speech, SpokenWord
-from tts.transformer.utterance import Item
+from tts.transformer.item import Item
 from tts.voices.voice import Voice, signature
 from tts.voices.word import Word
 
