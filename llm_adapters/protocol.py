@@ -170,8 +170,8 @@ def reply_with(
     tools: Sequence[ToolSpec],
     options: ModelOptions,
 ) -> AsyncGenerator[ReplyItem, None]:
-    """Stream an answer as `options` have it, where the model takes any."""
-    if isinstance(llm, TakesOptions):
+    """Stream an answer as `options` have it, where the model takes any and they want something."""
+    if options != AS_CONFIGURED and isinstance(llm, TakesOptions):
         return llm.reply_with(messages, tools, options)
     return llm.reply(messages, tools)
 

@@ -12,12 +12,17 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.turns.english import COMMANDS
+
 LEARNT_FROM = 5
 """The latest turns from which the user's voice and subject are known."""
 
 SOFTER = 8.0
 """Decibels below it from which on a voice is taken for somebody else's: who speaks twice as far
 away is 6 dB softer, and the same person's turns vary by 3 dB or so."""
+
+FAR = 10.0
+"""And from which on a command is for somebody else, too."""
 
 LOUD = 80
 """The percentile of a voice's windows that is its level: vowels count, not their tails."""
@@ -60,6 +65,8 @@ class Evidence:
         words = _words(text)
         if CALLS & words or self.about & words or REQUESTS.search(text.casefold()):
             return None
+        if self.below < FAR and len(words) > 1 and text.split(maxsplit=1)[0].casefold() in COMMANDS:
+            return None  # who turned away is this soft, too, and wants something
         return f"a voice {self.below:.0f} dB softer than the user's"
 
 

@@ -12,6 +12,7 @@ from agent.config.load import parse_config
 from tests import tiny_dia2
 from tests.docs.pages import PAGES, blocks, files, in_order, programs
 from tests.paths import ROOT
+from tests.tts.dia.models import SMALL
 
 PROGRAMS = [
     pytest.param(page, program, output, id=f"{page.stem} {number}")
@@ -27,12 +28,15 @@ CONFIGS = [
 
 @pytest.mark.parametrize(("page", "program", "output"), PROGRAMS)
 def test_a_program(page: Path, program: str, output: str, tmp_path: Path) -> None:
-    """In an empty folder; of Dia2 it loads a checkpoint that the tests make, in place of 4 GB."""
+    """In an empty folder; of Dia and Dia2 it loads a model of the tests, in place of gigabytes."""
     for name, text in files(page).items():
         (tmp_path / name).write_text(text)
     program, replaced = re.subn(r"nari-labs/Dia2-\dB", "checkpoint", program)
     if replaced:
         tiny_dia2.make(tmp_path / "checkpoint")
+    program = program.replace("nari-labs/Dia-1.6B-0626", str(SMALL)).replace(
+        ', quantize="int8"', ""
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,

@@ -160,3 +160,11 @@ def test_side_talk_in_silence_may_be_answered_like_all_else() -> None:
 
 def test_what_somebody_commits_is_answered_however_soft() -> None:
     assert answered(silent(), soft("dinner is ready", committed=True))
+
+
+@pytest.mark.parametrize(("below", "heard"), [(9.0, True), (10.0, False)])
+def test_a_command_that_is_not_too_soft_is_for_the_agent(below: float, heard: bool) -> None:
+    """Who turns away while they speak is softer than they were."""
+    why = Evidence(below).side_talk("remind me to write a short message")
+    assert (why is None) is heard
+    assert Evidence(below).side_talk("the children are playing outside") is not None
