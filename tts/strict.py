@@ -5,14 +5,17 @@ safetensors.
 """
 
 import reprlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tts.files import one_line
+from tts.files import one_line, read_json
 from tts.protocol import TextToSpeechError
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_Value = TypeVar("_Value")
 
 
 class Strict(BaseModel):
@@ -42,3 +45,18 @@ def check(model: type[_Model], data: object) -> _Model:
     value = "" if first["type"].startswith("too_") else reprlib.repr(first["input"])
     why = first["msg"].replace("Input should be", "must be").replace("Value error, ", "")
     raise InvalidValueError(key, value, why[:1].lower() + why[1:])
+
+
+def read_checked(path: Path, checked: Callable[[object], _Value]) -> _Value:
+    """Return what `checked` makes of a JSON file; it may raise InvalidValueError.
+
+    Raises TextToSpeechError naming the file and the key.
+    """
+    try:
+        data = read_json(path)
+    except FileNotFoundError as error:
+        raise TextToSpeechError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return checked(data)
+    except InvalidValueError as fault:
+        raise TextToSpeechError(f"{path}: {fault}") from None

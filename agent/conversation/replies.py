@@ -156,6 +156,16 @@ class Replies:
         self._replies[number].leave()
         self.remember(self._replies[number])
 
+    def duck(self, *, perhaps_a_voice: bool) -> None:
+        """Be softer, and call no tool, until it is known what the user wants; or no longer."""
+        floor = self.current.floor if self.current is not None else Floor()
+        if perhaps_a_voice:
+            self._playback.duck()
+            floor.hold()
+        else:
+            self._playback.unduck()
+            floor.resume()
+
     def aside(self, text: str) -> None:
         """Note what the user said to the agent's speech without wanting an answer."""
         if self.current is not None:

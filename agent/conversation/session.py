@@ -62,7 +62,6 @@ from agent.conversation.events import (
     Typed,
 )
 from agent.conversation.filler import Filler
-from agent.conversation.floor import Floor
 from agent.conversation.generation import summarise, warm_up
 from agent.conversation.history import History
 from agent.conversation.latency import Stopwatch
@@ -152,7 +151,6 @@ class Session:
         self._answers = answers
         self._llm = llm
         self._tts = tts
-        self._playback = playback
         self._report = report
         self._watch = watch
         self._echo = echo
@@ -317,7 +315,7 @@ class Session:
     def _do(self, command: Command) -> None:
         match command:
             case Duck() | Unduck():
-                self._duck(perhaps_a_voice=isinstance(command, Duck))
+                self.replies.duck(perhaps_a_voice=isinstance(command, Duck))
             case Refuse(request=request):
                 if (refused := self._requests.pop(request, None)) is not None:
                     refused.done.set()
@@ -355,17 +353,6 @@ class Session:
             case Answer(turn=turn, reply=number, request=request):
                 self._summing.cancel()
                 self.replies.answer(number, turn, Stopwatch(), *self._asked_for(request))
-
-    def _duck(self, *, perhaps_a_voice: bool) -> None:
-        """Be softer, and call no tool, until it is known what the user wants."""
-        current = self.replies.current
-        floor = current.floor if current is not None else Floor()
-        if perhaps_a_voice:
-            self._playback.duck()
-            floor.hold()
-        else:
-            self._playback.unduck()
-            floor.resume()
 
     def _end_turn(self, command: Commit | Backchannel | Ignore) -> None:
         """All words of a turn are known, and what is made of them."""

@@ -15,6 +15,7 @@ from tts.dia.settings import Settings
 from tts.dia.text.reader import SOUNDS
 from tts.protocol import Occupancy, TextToSpeechError
 from tts.transformer import torch_loading
+from tts.transformer.in_voice import InVoice
 from tts.transformer.item import Item
 from tts.transformer.mailbox import Mailbox
 from tts.transformer.utterance import WorkerUtterance
@@ -117,42 +118,16 @@ class DiaSpeech(Settings):
 
         return folder.names("dia")
 
-    def in_voice(self, name: str) -> "DiaInVoice":
+    def in_voice(self, name: str) -> InVoice:
         """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
         from tts.voices import folder
 
-        return DiaInVoice(self, str(folder.find(name)))
+        return InVoice(self, str(folder.find(name)))
 
     def _ready(self) -> "tuple[Prepared, Worker[UtteranceState]]":
         if self._loaded is None:
             raise TextToSpeechError("Dia is not loaded: call load() first")
         return self._loaded
-
-
-class DiaInVoice:
-    """Dia, loaded, in a voice of its own."""
-
-    sounds = SOUNDS
-    language = "en"
-
-    def __init__(self, engine: DiaSpeech, voice: str) -> None:
-        self._engine = engine
-        self._voice = voice
-
-    @property
-    def sample_rate(self) -> int:
-        """As the engine's."""
-        return self._engine.sample_rate
-
-    async def load(self) -> None:
-        """It is loaded."""
-
-    async def aclose(self) -> None:
-        """The engine stays."""
-
-    def open(self) -> "AbstractAsyncContextManager[WorkerUtterance[UtteranceState]]":
-        """Open one utterance, as the engine does."""
-        return self._engine.open_script([self._voice])
 
 
 def _import() -> None:

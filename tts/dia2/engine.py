@@ -4,7 +4,7 @@ Importing this module imports no torch; `load` does.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from tts.clean import SOUNDS
 from tts.dia2.settings import Settings
 from tts.protocol import Occupancy, SpokenTurn, TextToSpeechError
 from tts.transformer import torch_loading
+from tts.transformer.in_voice import InVoice
 from tts.transformer.item import Item
 from tts.transformer.mailbox import Mailbox
 from tts.transformer.utterance import WorkerUtterance
@@ -129,11 +130,11 @@ class Dia2Speech(Settings):
 
         return folder.names("dia2")
 
-    def in_voice(self, name: str) -> "Dia2InVoice":
+    def in_voice(self, name: str) -> InVoice:
         """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
         from tts.voices import folder
 
-        return Dia2InVoice(self, str(folder.find(name)))
+        return InVoice(self, str(folder.find(name)))
 
     def remember(self, turn: SpokenTurn) -> None:
         """Take a turn that has ended (`tts.protocol.ConversationalSpeech`).
@@ -149,32 +150,6 @@ class Dia2Speech(Settings):
         if self._loaded is None:
             raise TextToSpeechError("Dia2 is not loaded: call load() first")
         return self._loaded
-
-
-class Dia2InVoice:
-    """Dia2, loaded, in a voice of its own; it takes up nothing of how the conversation sounded."""
-
-    sounds = SOUNDS
-    language = "en"
-
-    def __init__(self, engine: Dia2Speech, voice: str) -> None:
-        self._engine = engine
-        self._voice = voice
-
-    @property
-    def sample_rate(self) -> int:
-        """As the engine's."""
-        return self._engine.sample_rate
-
-    async def load(self) -> None:
-        """It is loaded."""
-
-    async def aclose(self) -> None:
-        """The engine stays."""
-
-    def open(self) -> "AbstractAsyncContextManager[WorkerUtterance[UtteranceState]]":
-        """Open one utterance, as the engine does."""
-        return self._engine.open_script([self._voice])
 
 
 def _import() -> None:

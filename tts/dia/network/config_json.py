@@ -10,7 +10,7 @@ from tts.dia.network.config import DiaConfig
 from tts.dia.network.sampling import Sampling
 from tts.files import read_json
 from tts.protocol import TextToSpeechError
-from tts.strict import InvalidValueError, Strict, check
+from tts.strict import InvalidValueError, Strict, check, read_checked
 
 # Far above the published model, far below what hangs or fills the memory before the weights show
 # that they are not of such a size.
@@ -129,14 +129,7 @@ class Generation(Strict):
 
 def read(path: Path) -> DiaConfig:
     """Read and check `config.json`. Raises TextToSpeechError naming the file and the key."""
-    try:
-        data = read_json(path)
-    except FileNotFoundError as error:
-        raise TextToSpeechError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        return checked(data)
-    except InvalidValueError as fault:
-        raise TextToSpeechError(f"{path}: {fault}") from None
+    return read_checked(path, checked)
 
 
 def checked(data: object) -> DiaConfig:

@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from tts.dia2.network.config import ACTIVATIONS, Dia2Config
-from tts.files import read_json
-from tts.protocol import TextToSpeechError
-from tts.strict import InvalidValueError, Strict, check
+from tts.strict import InvalidValueError, Strict, check, read_checked
 
 # Far above every published model, far below what hangs or fills the memory before the weights show
 # that they are not of such a size.
@@ -102,14 +100,7 @@ class Document(Strict):
 
 def read(path: Path) -> Dia2Config:
     """Read and check `config.json`. Raises TextToSpeechError naming the file and the key."""
-    try:
-        data = read_json(path)
-    except FileNotFoundError as error:
-        raise TextToSpeechError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        return checked(data)
-    except InvalidValueError as fault:
-        raise TextToSpeechError(f"{path}: {fault}") from None
+    return read_checked(path, checked)
 
 
 def checked(data: object) -> Dia2Config:
