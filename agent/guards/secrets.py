@@ -49,7 +49,7 @@ _FORMS = tuple(
         r"""[\w.-]{0,20}=["']?)(?P<secret>[^\s"'&;,#<>]+)""",
         # --token …
         r"""(?P<kept>(?<![\w-])--?\w[\w-]{0,40}?(?:key|token|secret|password|passwd|auth)\s{1,9}["']?)"""
-        r"""(?P<secret>[^\s"'-][^\s"']*)""",
+        r"""(?P<secret>(?!(?:FILE|KEY)\])[^\s"'-][^\s"']*)""",  # a usage names no secret
         # "Authorization: Bearer …", 'api_key': '…'
         r"(?P<kept>\b(?:authorization|(?:x-)?api[-_]?key|access[-_]token|password)"
         r"""["']?\s{0,3}:\s{0,3}["']?(?:(?:bearer|basic|token)\s{1,3})?)"""

@@ -314,3 +314,9 @@ def test_long_texts_take_time_in_proportion(unit: str) -> None:
         return best
 
     assert took(80_000) < 20 * took(10_000) + 0.05
+
+
+def test_a_usage_names_no_secret() -> None:
+    usage = "[--tls-cert FILE] [--tls-key FILE] [--api-key KEY] [--api-keys FILE]"
+    assert redact(usage) == usage
+    assert "hunter22" not in redact("parley serve --api-key hunter22")
