@@ -92,8 +92,8 @@ class DeviceMicrophone:
                     return
 
     def _send(self, send: MemoryObjectSendStream[Audio], pcm: NDArray[np.float32]) -> None:
-        # The resampler keeps time: what it still holds back is simply not among those sent.
-        time = self._clock.time(self._sent * self._rate / MICROPHONE_RATE)
+        first = self._sent - self._resampler.delay
+        time = self._clock.time(first * self._rate / MICROPHONE_RATE)
         self._sent += len(pcm)
         overrun = self._overrun - self._overrun_told
         self._overrun_told += overrun

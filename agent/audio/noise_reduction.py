@@ -50,8 +50,8 @@ class NoiseReduction:
         self._ahead -= len(cleaned)
         if block.time is None:
             return Audio(cleaned, MICROPHONE_RATE, mark=block.mark)
-        behind = (len(cleaned) + self._ahead + DELAY) / MICROPHONE_RATE
-        time = block.time + block.duration - behind
+        behind = len(cleaned) + self._ahead + self._resampler.delay + DELAY
+        time = block.time + block.duration - behind / MICROPHONE_RATE
         return Audio(cleaned, MICROPHONE_RATE, time, block.mark)
 
     def flush(self, end: float) -> Audio:

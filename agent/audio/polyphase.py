@@ -1,4 +1,7 @@
-"""A resampler that holds back a millisecond: what a microphone brings is heard at once.
+"""A resampler that is late by a millisecond or two: what a microphone brings is heard at once.
+
+It begins with that much silence, so that a block gives as many samples as it lasts: a voice
+detector's window is full with the same block as if there had been nothing to convert.
 
 A windowed sinc in its phases (Crochiere and Rabiner, Multirate Digital Signal Processing, 1983,
 section 3.3). soxr's filters are better and cheaper, but its stream hands on 20 ms at a time.
@@ -21,13 +24,17 @@ BETA = 7.0
 
 
 class Polyphase:
-    """A stream of mono float32 from one rate to another; output k is the signal at k / target s."""
+    """A stream of mono float32 from one rate to another.
+
+    Output k is the signal at (k - `delay`) / target s.
+    """
 
     def __init__(self, source: int, target: int) -> None:
         divisor = gcd(source, target)
         self._up, self._down = target // divisor, source // divisor
         cutoff = CUTOFF * min(1.0, target / source) / 2  # cycles in an input sample
         self._half = ceil(CROSSINGS / (2 * cutoff))
+        self.delay = ceil(self._half * self._up / self._down)
         offsets = np.arange(1 - self._half, self._half + 1)
         distance = offsets - np.arange(self._up)[:, None] / self._up
         inside = np.sqrt(np.maximum(0.0, 1 - (distance / self._half) ** 2))
@@ -49,9 +56,10 @@ class Polyphase:
 
     def _begin(self) -> None:
         self._taken = 0  # samples of the input
-        self._given = 0  # and of the output
-        self._kept = np.zeros(self._half - 1, np.float32)
-        self._first = 1 - self._half  # the input sample with which the kept ones begin
+        self._given = -self.delay  # and of the output
+        before = self._half - 1 + ceil(self.delay * self._down / self._up)
+        self._kept = np.zeros(before, np.float32)
+        self._first = -before  # the input sample with which the kept ones begin
 
     def _convert(self, pcm: NDArray[np.float32], end: int) -> NDArray[np.float32]:
         """Take samples, and give those up to number `end`."""

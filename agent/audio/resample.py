@@ -21,9 +21,10 @@ def resample(pcm: ArrayLike, source: int, target: int) -> NDArray[np.float32]:
 class Resampler:
     """A stream of mono float32 from `source` Hz to `target` Hz; the same samples if they are equal.
 
-    `quick` is for the microphone, where latency counts (it holds back 1 to 3 ms), `light` where it
-    counts less, `high` for speech that is played. The output is aligned in time with the input:
-    output sample k is the signal at k / `target` s.
+    `quick` is for the microphone, where latency counts: every block gives as many samples as it
+    lasts, which are `delay` samples late, 1 to 3 ms. `light` is for where it counts less, `high`
+    for speech that is played: they hold back what they need, and their output is aligned in time
+    with the input, sample k is the signal at k / `target` s.
     """
 
     def __init__(
@@ -37,6 +38,11 @@ class Resampler:
             self._stream = soxr.ResampleStream(
                 source, target, 1, dtype="float32", quality=_QUALITY[quality]
             )
+
+    @property
+    def delay(self) -> int:
+        """How many samples late the output is: output k is the signal at (k - delay) / target s."""
+        return 0 if self._quick is None else self._quick.delay
 
     def process(self, pcm: ArrayLike) -> NDArray[np.float32]:
         """Convert the next samples [n]; the result may be empty: the resampler looks ahead."""

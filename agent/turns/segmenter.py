@@ -90,7 +90,7 @@ class TurnSegmenter:
         self._noise = SteadyNoise()
         self._level = VoiceLevel()
         self._turn = _Latest(round(JUDGED * SAMPLE_RATE))
-        self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE, "light")
+        self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE, "quick")
         self._rate = SAMPLE_RATE
         self._window = np.zeros(0, np.float32)  # samples at 16 kHz, not yet enough for one
         self._received = 0  # samples at 16 kHz so far
@@ -162,7 +162,8 @@ class TurnSegmenter:
             window, self._window = self._window[:WINDOW], self._window[WINDOW:]
             await self._take(window, send)
             self._judged += WINDOW
-            until = end - (self._received - self._judged) / SAMPLE_RATE
+            later = self._received - self._judged + self._resampler.delay
+            until = end - later / SAMPLE_RATE
             threshold = self._threshold(until, self._start)
             if voiced >= threshold:
                 self._level.add(window)
@@ -190,7 +191,7 @@ class TurnSegmenter:
         await self._take(np.concatenate((self._window, self._resampler.flush())), send)
         self._window = np.zeros(0, np.float32)
         self._received = self._judged = 0
-        self._resampler = Resampler(self._rate, SAMPLE_RATE, "light")
+        self._resampler = Resampler(self._rate, SAMPLE_RATE, "quick")
         self._vad.reset()
         await self._tell(self._detector.close(end, dropped=dropped), send)
 
