@@ -1,7 +1,8 @@
 """What a client may take before it is anybody's: time for a request's head, and for its body.
 
 uvicorn has no limit on either: connections that say next to nothing would be kept, until there are
-no descriptors left for anybody.
+no descriptors left for anybody. And it stops reading a WebSocket after each message, which costs
+more than the message where each is 20 ms of sound.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import anyio
 import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from agent.server.errors import ApiError
 
@@ -24,6 +26,23 @@ GRACE = 30.0
 """Seconds in which a body need not have begun."""
 SLOWEST = 4096.0
 """Bytes a second that a body must come with after that."""
+
+MANY, LARGE = 16, 1 << 16
+"""Messages that may wait to be taken, and bytes of one, until a WebSocket is not read any more."""
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket that is read on while little waits to be taken."""
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand on a message, and stop reading if it is one of many, or large."""
+        little = sum(map(len, self.frames)) < LARGE and self.queue.qsize() < MANY
+        if little and not self.read_paused:
+            self.read_paused = True  # so that it is not done
+            super().send_receive_event_to_app()
+            self.read_paused = False
+        else:
+            super().send_receive_event_to_app()
 
 
 class Connection(H11Protocol):
@@ -90,6 +109,10 @@ class Patience:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have one request answered; an ApiError is raised where its body is read."""
         begun, size, whole = anyio.current_time(), 0, scope["type"] != "http"
+
+        if whole:
+            await self._app(scope, receive, send)
+            return
 
         async def patiently() -> Message:
             nonlocal size, whole

@@ -14,7 +14,7 @@ from agent.doctor.certificate import problem
 from agent.doctor.checks_server import Address
 from agent.errors import ConfigError
 from agent.server.app import create_app
-from agent.server.connections import connection
+from agent.server.connections import Socket, connection
 from agent.server.security import is_loopback
 from agent.server.server import ServeError, Server
 
@@ -87,6 +87,7 @@ async def running(server: Server, place: Place) -> AsyncGenerator[str, None]:
             create_app(server, hosts),
             lifespan="off",
             http=connection(),
+            ws=Socket,
             log_config=None,
             log_level=logging.WARNING,
             access_log=False,  # addresses may hold keys

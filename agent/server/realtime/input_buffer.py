@@ -25,6 +25,8 @@ CATCH_UP = 0.1
 """How much faster time goes by, for sound that is ahead of its time, until it is so no more."""
 SHORTEST = 100.0
 """Milliseconds that a client must have appended to commit them."""
+WINDOW = 0.032
+"""Seconds that a voice detector judges at once: less is nothing new to anybody."""
 Mark = Literal["commit", "clear"]
 _PLACES = 5000
 """Pieces of which it is remembered when they were heard."""
@@ -50,6 +52,8 @@ class InputBuffer:
         self._late: deque[Audio] = deque()  # heard, and then there was no room
         self._send: MemoryObjectSendStream[Audio] | None = None
         self._busy = False  # with what waited
+        self._partial = False  # what waits is too little for a window
+        self._since_mark = 0  # samples that were heard
         self._waiting = 0.0  # seconds
         self._held = 0  # bytes
         self._more = anyio.Event()
@@ -130,27 +134,38 @@ class InputBuffer:
 
     def _put(self, what: Coded | Mark) -> None:
         """Send it at once where there is room: to wake a task for it would cost more."""
-        first = not (self._busy or self._waits)
+        first = not self._busy and (self._partial or not self._waits)
         self._queue.append(what)
-        if first and (isinstance(what, str) or self._in_time(what)):
+        in_time = first and (isinstance(what, str) or self._in_time())
+        self._partial = in_time and not self._fills_window(what)
+        if self._partial:
+            return
+        if in_time:
             self._send_now()
         if self._waits:
             self._more.set()
 
-    def _in_time(self, sound: Coded) -> bool:
+    def _in_time(self) -> bool:
         """Whether it follows what was heard; behind sound that comes late there may be more."""
-        return anyio.current_time() - self._latest < 2 * sound.seconds
+        return anyio.current_time() - self._latest < 2 * self._waiting
+
+    def _fills_window(self, what: Coded | Mark) -> bool:
+        """Whether a window of the voice detector is full with it, or all has to be heard anyway."""
+        if isinstance(what, str) or self.noise_reduction is not None or self._send is None:
+            return True
+        size = round(WINDOW * what.rate)
+        waiting = round(self._waiting * what.rate)
+        return self._since_mark % size + waiting >= size
 
     def _send_now(self) -> None:
-        if self._send is None:
-            return
-        piece = self._next()
-        try:
-            self._send.send_nowait(piece)
-        except anyio.WouldBlock:
-            self._late.append(piece)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # the conversation is over
+        while self._send is not None and self._queue and not self._late:
+            piece = self._next()
+            try:
+                self._send.send_nowait(piece)
+            except anyio.WouldBlock:
+                self._late.append(piece)
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+                pass  # the conversation is over
 
     def _next(self) -> Audio:
         """Take a piece of what waits, small ones as one: each costs as much as a large one."""
@@ -181,6 +196,7 @@ class InputBuffer:
         self._waiting = max(0.0, self._waiting - seconds)
         self._held -= sound.codes.nbytes
         self._latest = now
+        self._since_mark += len(sound)
         self._times.append(begin)
         self._places.append(self._heard_ms)
         self._begin, self._end = begin, begin + seconds
@@ -190,6 +206,7 @@ class InputBuffer:
 
     def _marked(self, mark: Mark) -> Audio:
         """A mark, with what is still held back of the sound before it."""
+        self._since_mark = 0
         if self.noise_reduction is None:
             return Audio(np.zeros(0, np.float32), MICROPHONE_RATE, self._end, mark)
         return replace(self.noise_reduction.flush(self._end), mark=mark)

@@ -34,14 +34,13 @@ class LatestSound:
         If the format changed on the way it begins with the last one.
         """
         parts: list[Coded] = []
-        for begin_ms, sound in self._pieces:
+        for begin_ms, sound in reversed(self._pieces):  # what is asked for is mostly the latest
             first, last = (round((ms - begin_ms) * sound.rate / 1000) for ms in (start_ms, end_ms))
-            if last <= 0 or first >= len(sound):
-                continue
-            if parts and parts[-1].kind != sound.kind:
-                parts.clear()
-            parts.append(sound[max(0, first) : last])
+            if first >= len(sound) or (parts and parts[-1].kind != sound.kind):
+                break
+            if last > 0:
+                parts.append(sound[max(0, first) : last])
         if not parts:
             return b"", 0.0
         byte_ms = 1000 / (parts[0].rate * WIDTH[parts[0].kind])
-        return b"".join(part.codes.tobytes() for part in parts), byte_ms
+        return b"".join(part.codes.tobytes() for part in reversed(parts)), byte_ms

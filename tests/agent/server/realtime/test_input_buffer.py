@@ -183,6 +183,28 @@ async def test_where_there_is_room_it_is_heard_before_anybody_else_has_had_a_tur
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(buffer, nothing, send)
             await anyio.wait_all_tasks_blocked()
-            buffer.append(Coded(numbered(0, 480), RATE))
-            assert len(receive.receive_nowait().pcm) == 480
+            buffer.append(Coded(numbered(0, 960), RATE))
+            assert len(receive.receive_nowait().pcm) == 960
             tasks.cancel_scope.cancel()
+
+
+async def test_what_fills_no_window_of_the_voice_detector_waits_for_what_does() -> None:
+    buffer = InputBuffer()
+    outlet, nothing = anyio.create_memory_object_stream[Audio](0)
+    send, receive = anyio.create_memory_object_stream[Audio](100)
+    lengths = []
+    with outlet, nothing, send, receive:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(buffer, nothing, send)
+            await anyio.wait_all_tasks_blocked()
+            for number in range(8):  # five windows in eight blocks
+                buffer.append(Coded(numbered(480 * number, 480), RATE))
+                await anyio.sleep(0.02)
+            buffer.append(Coded(numbered(3840, 480), RATE))
+            buffer.clear()
+            tasks.cancel_scope.cancel()
+        while receive.statistics().current_buffer_used:
+            piece = receive.receive_nowait()
+            lengths.append((len(piece.pcm), piece.mark))
+    whole = [960, 960, 480, 960, 480]
+    assert lengths == [*((length, None) for length in whole), (480, None), (0, "clear")]
