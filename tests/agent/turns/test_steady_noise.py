@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.audio.wav import read_audio
-from agent.turns.steady_noise import KEPT, LEARNT, SteadyNoise
+from agent.turns.steady_noise import KEPT, LEARNT, SILENCE, SILENT, SteadyNoise, _spectra
 from agent.turns.vad import WINDOW
 
 Sound = NDArray[np.float32]
@@ -130,3 +130,12 @@ def test_only_whole_windows_are_judged() -> None:
     assert noise.hear(np.zeros(0, np.float32)) == []
     assert noise.hear(hum(WINDOW - 1)) == []
     assert len(noise.hear(hum(3 * WINDOW + 7))) == 3
+
+
+@pytest.mark.parametrize("hertz", [0, 62.5, 100, 130, 1000, 5050, 7800])
+def test_no_window_of_samples_that_small_reaches_the_level_of_a_noise(hertz: float) -> None:
+    time = np.arange(WINDOW * 50) / RATE
+    tone = SILENT * np.cos(2 * np.pi * hertz * time)
+    square = SILENT * np.sign(np.cos(2 * np.pi * hertz * time) + 1e-9)
+    for sound in (tone, square):
+        assert _spectra(sound.astype(np.float32)).max() < SILENCE
