@@ -29,6 +29,7 @@ from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionSta
 from agent.graph import Graph, Stage, task_group
 from agent.guards.text import valid_json
 from agent.tools import Toolbox
+from agent.turns.energy_gate import GatedVad
 from agent.turns.guarded_turn_model import GuardedTurnModel
 from agent.turns.guarded_vad import GuardedVad
 from agent.turns.interruption import decision_points
@@ -66,7 +67,7 @@ class Agent:
         self.stt = GuardedSpeechToText(stt or create_stt(self.config.stt))
         self.llm = GuardedLanguageModel(llm or create_llm(self.config.llm))
         self.tts = GuardedTextToSpeech(tts or create_tts(self.config.tts))
-        self._vad = GuardedVad(vad or SileroVad())
+        self._vad = GuardedVad(vad or GatedVad(SileroVad()))
         if turn_model is None and self.config.turn.detector == "smart_turn":
             turn_model = SmartTurn(model=self.config.turn.model)
         self._turn_model = None if turn_model is None else GuardedTurnModel(turn_model)

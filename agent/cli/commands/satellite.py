@@ -65,13 +65,14 @@ async def _run(config: "Config", host: str, port: int, *, wake: bool) -> None:
     from agent.cli.output import report
     from agent.server.security import is_loopback
     from agent.server.wyoming.satellite import Satellite
+    from agent.turns.energy_gate import GatedVad
     from agent.turns.guarded_vad import GuardedVad
     from agent.turns.vad import SileroVad
 
     console = SafeConsole(wrap=False)
     if is_file(config.microphone.device) or is_file(config.speaker.device):
         config = config.model_copy(update={"echo": "off"})  # nothing goes through the air
-    vad = GuardedVad(SileroVad())
+    vad = GuardedVad(GatedVad(SileroVad()))
     await vad.load()
     satellite = Satellite(
         config,
