@@ -151,6 +151,7 @@ class Agent:
         *,
         earlier: Sequence[Message] = (),
         hearing: Hearing = nobody,
+        hear: Callable[[Audio], None] = nobody,
         watch: Callable[[Activity], None] = nobody,
         config: Config | None = None,
         remembered: bool = True,
@@ -160,7 +161,8 @@ class Agent:
 
         They share the loaded engines; detector, tools, history and settings are each one's own.
         `config` takes the place of the agent's, but for its engines; `watch` is told of everything
-        in detail. Not `remembered`: how it sounds is nothing to the voice, which others share. Not
+        in detail, `hear` of every block of the microphone's, silent where the user is muted.
+        Not `remembered`: how it sounds is nothing to the voice, which others share. Not
         `answers`: it only listens. The rest is as with `converse`, errors too.
         """
         config = config or self.config
@@ -187,17 +189,17 @@ class Agent:
                 answers=answers,
             )
             gate = Gate()
-            intake = Intake(Inlet(tell), echo, gate)
+            intake = Intake(Inlet(tell), echo, gate, hear)
             segmenter = self._segmenter(config, echo, session, intake, tell)
             stt = self.stt.conversation()
+            controls = Controls(speaker.playback, session.history)
             conversation = Conversation(
-                session, gate, segmenter, stt, config=config, voice=self.voice
+                session, gate, segmenter, stt, controls, config=config, voice=self.voice
             )
             told.append(conversation.tell)
             transcribe = self._transcriber(stt, config, segmenter, tell, keep_sound=remembered)
             heard = Graph(gate.before(microphone), name="microphone").then(segmenter, buffer=32)
             graph = heard.then(transcribe).then(session)
-            controls = Controls(speaker.playback, session.history)
             language = getattr(config.stt, "language", None)
             async with (
                 Toolbox.open(

@@ -18,19 +18,23 @@ MICROPHONE_RATE = 16000
 """The rate in Hz at which microphones send: what recognisers want."""
 
 
+Mark = Literal["open", "commit", "clear"]
+"""What somebody says of the user's turn: it begins here, is over, or is to be forgotten."""
+
+
 @dataclass(frozen=True, slots=True)
 class Audio:
     """A block of mono float32 samples in [-1, 1]; other floats are converted.
 
     `time` is when its first sample was captured (`anyio.current_time()`); None means that the
-    block has just been captured, its last sample now. `mark`: after it the user's turn is over,
-    for somebody says so, or is to be forgotten.
+    block has just been captured, its last sample now. `mark`: what somebody says of the user's
+    turn, behind the block.
     """
 
     pcm: NDArray[np.float32]
     sample_rate: int
     time: float | None = None
-    mark: Literal["commit", "clear"] | None = None
+    mark: Mark | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, for what is no block of audio.

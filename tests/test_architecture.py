@@ -13,7 +13,7 @@ AGENT = (
     {"launcher"},
     {"cli"},
     {"server"},
-    {"agent", "setup", "transcription", "voice_making"},
+    {"agent", "setup", "steering", "transcription", "voice_making"},
     {"conversation", "doctor"},
     {"stages", "turns"},
     {"audio", "tools"},

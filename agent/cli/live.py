@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import anyio
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -14,7 +15,7 @@ from agent.audio.files import PacedSpeaker
 from agent.audio.open import is_file, open_microphone, open_speaker
 from agent.audio.recorder import Recorder
 from agent.audio.speaker import Speaker
-from agent.audio.tap import Tap, TappedSpeaker
+from agent.audio.tap import TappedSpeaker
 from agent.cli.console import SafeConsole
 from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
@@ -25,7 +26,8 @@ from agent.config.load import Config
 from agent.conversation.session import Session
 from agent.conversation.store import open_store
 from agent.events import Audio, Report, nobody
-from agent.graph import Graph
+from agent.steering.listener import reachable
+from agent.steering.steering import Steering
 
 MARGIN = 0.5
 """Seconds of silence after a file's end beyond what ends a turn."""
@@ -82,13 +84,34 @@ async def talk(
         speaker: Speaker = (
             PacedSpeaker(rate, _nowhere) if silent else open_speaker(config.speaker, report, rate)
         )
-        return await agent.converse(
-            Graph(microphone, name="microphone").then(Tap(_all(hearing_user))),
-            TappedSpeaker(speaker, _all(hearing_agent)),
-            report,
-            earlier=memory.messages if memory is not None else (),
-            hearing=memory.hearing if memory is not None else nobody,
+        here = await stack.enter_async_context(
+            reachable(config.agent.name, str(config.microphone.device), report)
         )
+        async with (
+            agent.start(
+                microphone,
+                TappedSpeaker(speaker, _all(hearing_agent)),
+                report,
+                earlier=memory.messages if memory is not None else (),
+                hearing=memory.hearing if memory is not None else nobody,
+                hear=_all(hearing_user),
+            ) as conversation,
+            anyio.create_task_group() as tasks,
+        ):
+            steering = Steering(
+                conversation,
+                view.status,
+                tasks,
+                name=config.agent.name if here is None else here.name,
+                keeps=config.session.save if memory is not None else None,
+                records=None if record is None else str(record),
+            )
+            async with AsyncExitStack() as hands:
+                if here is not None:
+                    await hands.enter_async_context(here.steered(steering))
+                await conversation.wait()
+            tasks.cancel_scope.cancel()
+        return conversation.session
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from agent.guards.secrets import learn_environment
 from agent.shadowing import strangers
 
 COMMANDS = (
-    *("talk", "serve", "satellite", "say", "transcribe", "history", "voice"),
+    *("talk", "ctl", "serve", "satellite", "say", "transcribe", "history", "voice"),
     *("setup", "demo", "devices", "doctor", "config"),
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""

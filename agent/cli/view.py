@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.console import SafeConsole, shown
-from agent.cli.status import Status
 from agent.cli.streams import guarded, presentable
 from agent.events import (
     AssistantDone,
@@ -27,6 +26,7 @@ from agent.events import (
     UserTranscript,
     WarningEvent,
 )
+from agent.steering.status import Status
 
 _PARTS = (
     ("endpoint_ms", "endpoint", "blue"),
@@ -45,12 +45,16 @@ class PlainView:
     """
 
     def __init__(self, name: str, console: Console) -> None:
+        self.status = Status(name)
+        """How the conversation stands."""
         self._console = console
         self._name = name
 
     def __call__(self, event: Event) -> None:
         """Print the event, if it is one for people."""
-        if (line := _line(shown(event), self._name)) is not None:
+        event = shown(event)
+        self.status(event)
+        if (line := _line(event, self._name)) is not None:
             self._console.print(line, soft_wrap=True)
 
     def user(self, block: Audio) -> None:
@@ -73,7 +77,6 @@ class LiveView(PlainView):
         super().__init__(name, console)
         self._partial = ""
         self._reply = ""
-        self._status = Status(name)
         self._levels = {"you": 0.0, name: 0.0}
         self._live = Live(
             get_renderable=self._render, console=console, refresh_per_second=12, transient=True
@@ -83,7 +86,6 @@ class LiveView(PlainView):
     def __call__(self, event: Event) -> None:
         """Take the event into the picture; what is final scrolls up out of it."""
         event = shown(event)
-        self._status(event)
         match event:
             case UserTranscript(text=text, final=final):
                 self._partial = "" if final else text
@@ -105,7 +107,7 @@ class LiveView(PlainView):
         meters = Table.grid(padding=(0, 1))
         for who, level in self._levels.items():
             meters.add_row(Text(who, style="bold"), _meter(level))
-        rows: list[Text | Table] = [_status_line(self._status), meters]
+        rows: list[Text | Table] = [_status_line(self.status), meters]
         if self._partial:
             rows.append(Text(f"you … {self._partial}", style="dim"))
         if self._reply:

@@ -142,6 +142,11 @@ class TurnSettings(Section):
     How much silence ends a turn depends on how finished it sounds (`agent.turns.detector`).
     """
 
+    mode: Literal["open", "push_to_talk"] = Field(
+        default="open",
+        description="Whether `parley talk` listens all the time, or only while the user holds the "
+        "turn (the space bar, `parley ctl talk`); the microphone is muted until then.",
+    )
     detector: Literal["smart_turn", "words", "silence", "manual"] = Field(
         default="words",
         description="What judges whether a turn is finished: its sound (Smart-Turn v3, downloaded "

@@ -1,11 +1,11 @@
-"""What tools can do to the conversation."""
+"""What tools, and whoever steers it, can do to the conversation."""
 
 from agent.audio.output import Output
 from agent.conversation.history import History
 
 
 class Controls:
-    """Controls give tools the conversation's volume and its last words."""
+    """Controls give tools and others the conversation's volume and its last words."""
 
     def __init__(self, playback: Output, history: History) -> None:
         self._playback = playback

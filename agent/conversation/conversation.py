@@ -8,7 +8,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from agent.audio.gate import Gate
 from agent.config.load import Config
-from agent.conversation.events import ContextChanged, Silenced, WordsAwaited
+from agent.conversation.controls import Controls
+from agent.conversation.events import ContextChanged, Silenced, TurnHeld, WordsAwaited
 from agent.conversation.history import History
 from agent.conversation.request import Request
 from agent.conversation.session import Session
@@ -37,6 +38,7 @@ class Conversation:
         gate: Gate,
         segmenter: TurnSegmenter,
         recogniser: GuardedSpeechToText,
+        controls: Controls,
         *,
         config: Config,
         voice: Callable[[str], TextToSpeech],
@@ -44,6 +46,8 @@ class Conversation:
         """`voice` gives the voice of a name, and raises ConfigError."""
         self.config = config
         """What it goes by now: the agent's, and what `update` has changed."""
+        self.controls = controls
+        """The volume, and what was said last."""
         self.recogniser = recogniser
         """This conversation's own, as `update` has it listen."""
         self._session = session
@@ -65,7 +69,7 @@ class Conversation:
 
     @property
     def muted(self) -> bool:
-        """Whether the microphone is silent."""
+        """Whether the user is muted: not one sample of theirs is kept."""
         return self._gate.muted
 
     async def say(self, text: str) -> str:
@@ -87,6 +91,14 @@ class Conversation:
         """Silence the agent within one block of the device: no more of any reply."""
         self._session.tell(Silenced())
 
+    def open_turn(self) -> None:
+        """Begin the user's turn now, and stop the reply: push to talk, pressed.
+
+        It lasts until `commit_turn`, however long they pause, or `clear_turn`.
+        """
+        self._session.tell(TurnHeld(True))
+        self._gate.mark("open")
+
     def commit_turn(self) -> None:
         """End the user's turn with what has been heard by now: push to talk, released."""
         self._session.tell(WordsAwaited())
@@ -94,10 +106,11 @@ class Conversation:
 
     def clear_turn(self) -> None:
         """Forget what has been heard of the user's turn."""
+        self._session.tell(TurnHeld(False))
         self._gate.mark("clear")
 
     def mute(self) -> None:
-        """Hear silence from the microphone, until `unmute`."""
+        """Hear nothing of the microphone, and keep nothing, until `unmute`."""
         self._gate.muted = True
 
     def unmute(self) -> None:

@@ -108,6 +108,13 @@ class Silenced:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnHeld:
+    """The user has begun to hold a turn (push to talk), or has let go of it and said nothing."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WordsAwaited:
     """Somebody says that the user's turn is over: its words are on their way."""
 
@@ -152,6 +159,7 @@ RequestEvent = (
     | RequestWithdrawn
     | ReplyStopped
     | Silenced
+    | TurnHeld
     | WordsAwaited
     | ContextChanged
 )

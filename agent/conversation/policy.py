@@ -60,18 +60,14 @@ from agent.conversation.events import (
     Silenced,
     TimerRang,
     ToolsTakeLong,
+    TurnHeld,
     Typed,
     WordsAwaited,
 )
 from agent.conversation.preemptive import Preemptive
 from agent.conversation.requests import LONGEST_WAIT, Requests
 from agent.conversation.silence import Silence
-from agent.conversation.states import (
-    ReplyRecord,
-    ReplyState,
-    TurnRecord,
-    committed,
-)
+from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord, committed
 from agent.events import Decision, What
 from agent.turns.events import (
     PreemptiveTranscript,
@@ -101,6 +97,7 @@ class Policy:
         self._spoken = 0  # the latest turn that was not typed
         self._waiting: list[TurnRecord] = []  # for a reply that may not be interrupted
         self._unanswered = False  # a turn was cut: the answer waits for the rest of it
+        self._held = False  # the user holds the turn that is to begin or has begun
         self.requests = Requests()
         self._over = False
         self._replies = 0  # so far
@@ -138,7 +135,7 @@ class Policy:
                 if not self._turns:  # or else its words decide
                     self.barge_in.resume("a click")
             case SpeechStarted(number, manual=manual) if number > self._spoken:
-                turn = self._turns[number] = TurnRecord(number, manual=manual)
+                turn = self._turns[number] = TurnRecord(number, manual=manual, held=self._held)
                 self._spoken, self._latest = number, max(number, self._latest)
                 self.silence.wake(number)
                 if not manual:
@@ -163,7 +160,14 @@ class Policy:
             case ReplyWanted(request):
                 self.requests.want(request)
                 self._rest()
+            case TurnHeld(held):
+                self._held = held
+                if held:
+                    self._discard("the user holds the turn")
+                    self._cancel()
+                self._rest()
             case WordsAwaited():
+                self._held = False
                 self.requests.words += 1
             case ContextChanged(awaited):
                 self._discard("the conversation has changed")
@@ -376,8 +380,9 @@ class Policy:
     def _rest(self) -> None:
         """If nobody speaks or is about to: what has waited for it is said, or time is watched."""
         self._answer()
-        speaking = any(turn.ended or not turn.manual for turn in self._turns.values())
-        if self._over or speaking or self.prepared.reply or self.barge_in.reply:
+        turns = self._turns.values()
+        speaking = any(turn.ended or turn.held or not turn.manual for turn in turns)
+        if self._over or self._held or speaking or self.prepared.reply or self.barge_in.reply:
             return
         if (said := self.requests.next_announcement()) is not None:
             self._say(said.text, said.request)

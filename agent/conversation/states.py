@@ -53,7 +53,8 @@ class TurnRecord:
     voice: float = 0.0  # seconds, since it began or went on
     level: float | None = None  # of its voice, in dBFS
     text: str = ""  # its words so far
-    manual: bool = False  # somebody else says when it is over
+    manual: bool = False  # somebody says when it is over
+    held: bool = False  # the user does, who speaks until then
     ended: bool = False  # its last words are being understood
     committed: bool = False  # somebody said that it is over
     interrupted: bool = False  # a reply was silenced for it

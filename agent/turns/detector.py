@@ -151,6 +151,13 @@ class TurnDetector:
         self._stop = self._end = time
         return [self._started(time)]
 
+    def hold(self, time: float) -> list[Signal]:
+        """Let a turn begin at `time`, or the one that has begun go on, until somebody closes it."""
+        if self.state is not UserState.PAUSED:
+            return self.open(time)
+        self.state = UserState.SPEAKING
+        return [SpeechResumed(self.turn)]
+
     def extend(self, time: float) -> list[Signal]:
         """Let a turn in which nobody listens for a voice last until `time`."""
         self._stop = self._end = time

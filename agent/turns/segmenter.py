@@ -78,6 +78,7 @@ class TurnSegmenter:
         """
         self._vad = vad
         self._detector = TurnDetector(vad_settings, turn, progress, numbers, words=words)
+        self._held = False  # somebody has begun a turn, and will say when it is over
         self.configure(vad_settings, turn)
         self._model = model
         self._asking = False  # the model, now
@@ -122,7 +123,8 @@ class TurnSegmenter:
         async with anyio.create_task_group() as tasks:
             patience = STALLED
             while True:
-                waits = self._detector.speaking and not self._manual
+                manual = self._manual or self._held
+                waits = self._detector.speaking and not manual
                 try:
                     block = await source.receive(within=patience if waits else None)
                 except anyio.EndOfStream:
@@ -132,7 +134,7 @@ class TurnSegmenter:
                     continue
                 patience = max(patience, 2 * block.duration)
                 for each in self._intake(block):
-                    if self._manual:
+                    if self._manual or self._held:
                         await self._keep(each, send)
                     else:
                         await self._hear(each, send, tasks)
@@ -181,8 +183,14 @@ class TurnSegmenter:
             await self._tell(self._detector.extend(start + block.duration), send)
 
     async def _mark(self, block: Audio, send: MemoryObjectSendStream[UserSpeech]) -> None:
-        """Somebody says that the turn is over, or that it is to be forgotten."""
+        """Somebody says that the turn begins, that it is over, or that it is to be forgotten."""
         end = anyio.current_time() if block.time is None else block.time + block.duration
+        self._held = block.mark == "open"
+        if self._held:
+            await self._take(self._window, send)  # or it would come behind what is heard next
+            self._window = np.zeros(0, np.float32)
+            await self._tell(self._detector.hold(end), send)
+            return
         dropped = block.mark == "clear"
         if dropped:
             self._pre_roll.take()

@@ -77,6 +77,7 @@ class EchoStage:
         self._frames = Framer(FRAME)
         self._pending: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._behind = np.zeros(DELAY, np.float32)  # the canceller's delay
+        self._muted = False
         self._tasks: TaskGroup | None = None  # of `follow`
         self._wet = 0.0  # how much of the output is the cleaned signal: all or nothing, faded
         self._begin()
@@ -135,10 +136,14 @@ class EchoStage:
         finally:
             self._tasks = None
 
-    def clean(self, block: Audio) -> list[Audio]:
-        """Return what can be said of the microphone now, while `follow` runs."""
+    def clean(self, block: Audio, *, muted: bool = False) -> list[Audio]:
+        """Return what can be said of the microphone now, while `follow` runs.
+
+        A `muted` one teaches it nothing: that it hears no echo does not mean that there is none.
+        """
         if self._setting == "off":
             return [block]
+        self._muted = muted
         cleaned = self._process(block)
         if self._tasks is not None and (sample := self._meter.sample()):
             self._tasks.start_soon(self._measure, sample)
@@ -207,15 +212,17 @@ class EchoStage:
         raw = raw[:FRAME]
         far, follows = self._reference.read(time, FRAME)
         cleaned = np.zeros(FRAME, np.float32)
-        if self._canceller is not None:
+        user = False
+        if self._canceller is not None and not self._muted:
             if not follows:
                 self._canceller.reset()
             cleaned = self._canceller.clean(near, far)
+            user = self._canceller.near_end
         if self._mode == "half_duplex":
             cleaned[:] = 0
         sounds = self._agent_sounds(time)
-        user = self._canceller is not None and self._canceller.near_end
-        if sounds and not user and self._setting == "auto" and self._mode != "half_duplex":
+        measures = self._setting == "auto" and self._mode != "half_duplex" and not self._muted
+        if sounds and not user and measures:
             self._meter.add(near, far, cleaned)
         wet = float(sounds and self._mode != "off")
         slope = np.linspace(self._wet, wet, FRAME, dtype=np.float32)

@@ -29,6 +29,8 @@ class Status:
         """Whether a reply is being prepared to what may not be all of the turn."""
         self.wasted = 0
         """Replies of this turn that were prepared in vain."""
+        self.turns = 0
+        """Of the user's, so far."""
         self._name = name
         self._user = ""
         self._agent = ""
@@ -60,6 +62,7 @@ class Status:
                 self._user = "you speak"
             case TurnCommitted():
                 self._agent, self.preparing = "thinking", False
+                self.turns += 1
             case AssistantSpeechStarted() | AssistantResumed():
                 self._agent, self.certainty = f"{self._name} speaks", None
             case AssistantDone() | AssistantInterrupted():

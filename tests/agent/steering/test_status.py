@@ -1,6 +1,5 @@
 """Where the conversation stands, event by event."""
 
-from agent.cli.status import Status
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -15,6 +14,7 @@ from agent.events import (
     UserSpeechStopped,
     UserTranscript,
 )
+from agent.steering.status import Status
 
 
 def after(*events: Event) -> list[str]:

@@ -1,0 +1,1 @@
+"""Steering a live conversation: by keys, and from other processes (`parley ctl`)."""

@@ -1,0 +1,89 @@
+"""The client: sends one request to a running conversation, and waits for its answer."""
+
+import json
+import socket
+from contextlib import suppress
+from typing import Any
+
+from agent.errors import ParleyError
+from agent.steering.place import Instance, instances
+
+LINE = 64 << 10
+"""Bytes of an answer, at most."""
+
+PATIENCE = 5.0
+"""Seconds in which a conversation must answer what is done at once."""
+
+
+class NobodyRunsError(ParleyError):
+    """There is no conversation to steer."""
+
+
+def find(name: str | None = None) -> Instance:
+    """Return the running conversation of that name or process; without one, the only one.
+
+    Raises NobodyRunsError if there is none, ParleyError if there are several.
+    """
+    there = running()
+    wanted = [each for each in there if name in (None, each.name, str(each.pid))]
+    if not wanted:
+        what = f"no conversation '{name}' is running" if name else "no conversation is running"
+        instead = (
+            f"there is {', '.join(map(_called, there))}" if there else "begin one: parley talk"
+        )
+        raise NobodyRunsError(f"{what}: {instead}")
+    if len(wanted) > 1:
+        names = ", ".join(map(_called, wanted))
+        raise ParleyError(f"several are running, {names}: say which with --to")
+    return wanted[0]
+
+
+def running() -> list[Instance]:
+    """Return all that run."""
+    return [each for each in instances() if runs(each)]
+
+
+def runs(instance: Instance) -> bool:
+    """Whether it can be reached."""
+    with suppress(OSError), _connected(instance):
+        return True
+    return False
+
+
+def send(instance: Instance, request: dict[str, Any], *, patient: bool = False) -> dict[str, Any]:
+    """Return the answer to a request. `patient`: it comes when something has been said.
+
+    Raises ParleyError when there is none.
+    """
+    try:
+        with _connected(instance) as connection:
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            connection.settimeout(None if patient else PATIENCE)
+            answer: dict[str, Any] = json.loads(_line(connection))
+            return answer
+    except (OSError, ValueError) as error:
+        raise ParleyError(f"{_called(instance)} does not answer: {error}") from error
+
+
+def _connected(instance: Instance) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(PATIENCE)
+    try:
+        connection.connect(instance.address)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _line(connection: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        if not (data := connection.recv(LINE)) or len(line) > LINE:
+            raise OSError("it has closed the connection")
+        line += data
+    return line
+
+
+def _called(instance: Instance) -> str:
+    return f"{instance.name} (process {instance.pid})"
