@@ -90,6 +90,7 @@ def arguments(command: str) -> list[str]:
         "setup": ["--yes", "--language", "klingon"],
         "say": ["--config", "c.yaml", "hello", "-o", "hello.wav"],
         "transcribe": ["--config", "c.yaml", GREETING],
+        "ctl": ["status"],
         "history": ["--config", "c.yaml"],
         "voice new": ["--config", "c.yaml", "x", "--keep", "1", "--model", "./none"],
         "voice add": ["--config", "c.yaml", "x", GREETING, "--consent", "--model", "./none"],
@@ -131,6 +132,7 @@ def test_no_command_tells_a_secret(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     if command == "demo":
         monkeypatch.setattr("agent.cli.commands.demo._talk", AsyncMock())
     if command == "doctor":  # which looks at the machine and takes long

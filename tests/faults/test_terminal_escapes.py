@@ -176,6 +176,7 @@ def arguments(command: str, text: str) -> list[str]:
     """Arguments for each command that hold `text`, and end it soon."""
     return {
         "talk": [text],
+        "ctl": [text],
         "say": ["--config", text, text],
         "transcribe": [f"no {text}.wav"],
         "history": ["--dir", ".", text],
