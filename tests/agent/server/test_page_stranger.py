@@ -8,6 +8,7 @@ import anyio
 import pytest
 from playwright.async_api import Page, expect
 
+from agent import voice_making
 from agent.agent import Agent
 from agent.audio.wav import read_audio
 from agent.config.load import Config
@@ -15,7 +16,10 @@ from agent.config.sections import ServerSettings
 from agent.server.running import Place, running
 from agent.server.security import Keys
 from agent.server.server import Server
+from configs import QUESTION
 from tests.agent.server.test_page import WAIT, browser, choose, microphone, say
+from tests.tts.dia2.serving.utterances import checkpoint
+from tts.voices.word import Word
 
 __all__ = ["microphone"]  # a fixture
 pytestmark = [pytest.mark.anyio, pytest.mark.realtime]
@@ -174,4 +178,77 @@ async def test_a_page_that_is_not_secure_types_and_is_answered_aloud() -> None:
         await page.locator("summary").click()
         await page.check("#record")
         await expect(page.locator("#problem")).to_contain_text("records only")
+    await server.aclose()
+
+
+UNPLUGGABLE = """(() => {
+    const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+    media.getUserMedia = async wishes => (window.microphone = await ask(wishes));
+})()"""
+UNPLUG = """() => {
+    const [track] = window.microphone.getTracks();
+    track.stop();
+    track.dispatchEvent(new Event("ended"));
+}"""
+
+
+async def test_a_microphone_that_is_unplugged_and_another_conversation_with_it(
+    microphone: Path,
+) -> None:
+    server = await loaded()
+    async with running(server, Place(port=0)) as address, browser(address, microphone) as page:
+        await page.add_init_script(UNPLUGGABLE)
+        await page.reload()
+        await choose(page, "websocket")
+        await page.click("#start")
+        await expect(page.locator("#state")).to_have_text("Listening.", timeout=WAIT)
+        await page.evaluate(UNPLUG)
+        await expect(page.locator("#problem")).to_contain_text("microphone is gone", timeout=WAIT)
+        await say(page, "what is the capital of france")
+        said = page.locator("#transcript li.assistant .said", has_text="capital")
+        await expect(said).to_have_count(1, timeout=WAIT)
+        await page.click("#start")
+        await expect(page.locator("#start")).to_have_text("Talk", timeout=WAIT)
+        await page.click("#start")
+        await expect(page.locator("#problem")).to_be_hidden()
+        await expect(said).to_have_count(2, timeout=WAIT)  # asked by the microphone
+    await server.aclose()
+
+
+async def test_the_studio_of_a_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def words(*_: object) -> tuple[Word, ...]:
+        return (Word("What", 0.3, 0.5), Word("is", 0.5, 0.7), Word("it", 0.8, 1.0))
+
+    monkeypatch.setattr(voice_making, "heard_words", words)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    model = checkpoint(tmp_path / "model")
+    server = Server(Agent(Config.model_validate({"tts": {"engine": "dia2", "model": str(model)}})))
+    await server.load()
+    problem, state = "#studio-problem", "#studio-state"
+    async with running(server, Place(port=0)) as address, browser(address, None) as page:
+        page.on("dialog", lambda dialog: dialog.accept())
+        await page.click("#tab-studio")
+        await page.fill("#voice-name", "anna")
+        await page.set_input_files("#voice-form input[type=file]", QUESTION)
+        await page.check("#consent")
+        await page.get_by_role("button", name="Make the voice").click()
+        await expect(page.locator("#voices li")).to_contain_text("anna", timeout=WAIT)
+        await page.select_option("#voice-2", "anna")
+        await page.fill("#script", "[S1] One. [S2] Two.")
+        await page.click("#render")
+        await expect(page.locator(problem)).to_contain_text("wants one of [S1]", timeout=WAIT)
+        await expect(page.locator("#voice-1")).to_be_focused()
+        await page.select_option("#voice-1", "anna")
+        await page.click("#render")
+        await expect(page.locator(state)).to_contain_text("of speech, seed", timeout=WAIT)
+        await page.context.set_offline(True)
+        for button in ("Play anna", "Delete anna"):
+            await page.get_by_role("button", name=button).click()
+            told = page.locator(problem)
+            await expect(told).to_contain_text("cannot be reached", timeout=WAIT)
+        await page.click("#render")
+        await expect(page.locator(problem)).to_contain_text("cannot be reached", timeout=WAIT)
+        await page.context.set_offline(False)
+        await page.get_by_role("button", name="Delete anna").click()
+        await expect(page.locator("#voices li")).to_have_count(0, timeout=WAIT)
     await server.aclose()
