@@ -15,6 +15,7 @@ from agent.audio.files import PacedSpeaker
 from agent.audio.gate import Gate
 from agent.audio.inlet import Inlet
 from agent.audio.intake import Intake
+from agent.audio.remote import RemoteSpeaker
 from agent.audio.speaker import Speaker
 from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
@@ -23,6 +24,7 @@ from agent.conversation.controls import Controls
 from agent.conversation.conversation import Conversation
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
+from agent.engines.absent import NoRecogniser, NoVad, NoVoice
 from agent.engines.telling import borders
 from agent.errors import ConfigError
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
@@ -58,17 +60,26 @@ class Agent:
         tts: TextToSpeech | None = None,
         vad: Vad | None = None,
         turn_model: TurnModel | None = None,
+        listens: bool = True,
+        speaks: bool = True,
     ) -> None:
         """An agent as `config` describes it; an engine given here takes the configured one's place.
 
-        Nothing is loaded yet.
+        One that neither `listens` nor `speaks` is talked with in writing alone, and has no
+        recogniser and no voice to load. Nothing is loaded yet.
         """
         self.config = config or Config()
+        self.speaks = speaks
+        """Whether its answers are spoken, or written."""
+        if not listens:
+            stt, vad = NoRecogniser(), NoVad()
+        if not speaks:
+            tts = NoVoice()
         self.stt = GuardedSpeechToText(stt or create_stt(self.config.stt))
         self.llm = GuardedLanguageModel(llm or create_llm(self.config.llm))
         self.tts = GuardedTextToSpeech(tts or create_tts(self.config.tts))
         self._vad = GuardedVad(vad or GatedVad(SileroVad()))
-        if turn_model is None and self.config.turn.detector == "smart_turn":
+        if turn_model is None and listens and self.config.turn.detector == "smart_turn":
             turn_model = SmartTurn(model=self.config.turn.model)
         self._turn_model = None if turn_model is None else GuardedTurnModel(turn_model)
 
@@ -145,8 +156,8 @@ class Agent:
     @asynccontextmanager
     async def start(
         self,
-        microphone: Stage[Any, Audio],
-        speaker: Speaker,
+        microphone: Stage[Any, Audio] | None = None,
+        speaker: Speaker | None = None,
         report: Report = nobody,
         *,
         earlier: Sequence[Message] = (),
@@ -163,9 +174,12 @@ class Agent:
         `config` takes the place of the agent's, but for its engines; `watch` is told of everything
         in detail, `hear` of every block of the microphone's, silent where the user is muted.
         Not `remembered`: how it sounds is nothing to the voice, which others share. Not
-        `answers`: it only listens. The rest is as with `converse`, errors too.
+        `answers`: it only listens. Without a `microphone` nobody speaks, without a `speaker`
+        all is silent: in writing it takes neither. The rest is as with `converse`, errors too.
         """
         config = config or self.config
+        microphone = microphone or _nobody
+        speaker = speaker or RemoteSpeaker(self.tts.sample_rate)
         told: list[Report] = [report]
 
         def tell(event: Event) -> None:
@@ -187,6 +201,7 @@ class Agent:
                 watch=watch,
                 remembered=remembered,
                 answers=answers,
+                speaks=self.speaks,
             )
             gate = Gate()
             intake = Intake(Inlet(tell), echo, gate, hear)
@@ -311,3 +326,8 @@ class Agent:
             raise
         finally:
             report(SessionEnded(reason))
+
+
+async def _nobody(_: Any, __: Any, /) -> None:
+    """A microphone into which nobody speaks."""
+    await anyio.sleep_forever()

@@ -55,6 +55,11 @@ class _Ending:
 _ending = _Ending()
 
 
+def asked() -> bool:
+    """Whether a signal has asked the program to end, which Ctrl-C at a prompt does not."""
+    return _ending.begun
+
+
 def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
     """Run an async function to its end, or until a signal cancels it.
 

@@ -42,14 +42,19 @@ class EventLog:
 
     def __call__(self, event: Event) -> None:
         """Append one event."""
-        line = {"t": round(anyio.current_time() - self._start, 4), **event.record()}
-        self._file.write_line(json_line(redacted(line)))
+        self._file.write_line(as_line(event, self._start))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def as_line(event: Event, start: float) -> str:
+    """Return an event as a line of a log that was opened at `start` (`anyio.current_time()`)."""
+    line = {"t": round(anyio.current_time() - start, 4), **event.record()}
+    return json_line(redacted(line))
 
 
 def _open(path: Path, tell: Tell) -> tuple[Path, int]:

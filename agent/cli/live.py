@@ -14,6 +14,7 @@ from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
 from agent.audio.open import is_file, open_microphone, open_speaker
 from agent.audio.recorder import Recorder
+from agent.audio.remote import RemoteSpeaker
 from agent.audio.speaker import Speaker
 from agent.audio.tap import TappedSpeaker
 from agent.cli.console import SafeConsole
@@ -42,17 +43,19 @@ async def talk(
     silent: bool = False,
     resume: str | None = None,
     explain: bool = False,
+    text: bool = False,
     watch: Report = nobody,
 ) -> Session:
     """Converse as `config` says until the microphone ends; a device never does.
 
     `events`: the log's file; `record`: the recording's folder; `copy` is told of every block that
     the speaker plays; `silent` plays in time without a device; `explain` writes why turn-taking
-    did what it did; `resume`: a conversation kept in `session.save` that this one goes on with;
+    did what it did; `text`: answers are written, not spoken; `resume`: a conversation kept in
+    `session.save` that this one goes on with;
     `watch` is told of every event.
     Raises what people should be told.
     """
-    if silent or is_file(config.microphone.device) or is_file(config.speaker.device):
+    if silent or text or is_file(config.microphone.device) or is_file(config.speaker.device):
         config = config.model_copy(update={"echo": "off"})  # nothing goes through the air
     console = SafeConsole()
     watchers: list[Report] = []
@@ -66,7 +69,7 @@ async def talk(
     async with AsyncExitStack() as stack:
         if (memory := open_store(config.session, resume, report)) is not None:
             watchers.append(stack.enter_context(memory))
-        agent = await stack.enter_async_context(_loaded(config, console))
+        agent = await stack.enter_async_context(_loaded(config, console, speaks=not text))
         stack.enter_context(silenced())
         stack.enter_context(view)
         if explain:
@@ -81,9 +84,13 @@ async def talk(
             watchers.append(recorder.event)
             hearing_user.append(recorder.user)
             hearing_agent.append(recorder.agent)
-        speaker: Speaker = (
-            PacedSpeaker(rate, _nowhere) if silent else open_speaker(config.speaker, report, rate)
-        )
+        speaker: Speaker
+        if text:
+            speaker = RemoteSpeaker(rate)
+        elif silent:
+            speaker = PacedSpeaker(rate, _nowhere)
+        else:
+            speaker = open_speaker(config.speaker, report, rate)
         here = await stack.enter_async_context(
             reachable(config.agent.name, str(config.microphone.device), report)
         )
@@ -115,9 +122,11 @@ async def talk(
 
 
 @asynccontextmanager
-async def _loaded(config: Config, console: Console) -> AsyncGenerator[Agent, None]:
+async def _loaded(
+    config: Config, console: Console, *, speaks: bool = True
+) -> AsyncGenerator[Agent, None]:
     """The agent, loaded: long work shows itself."""
-    agent = Agent(config)
+    agent = Agent(config, speaks=speaks)
     done: list[str] = []
 
     def loaded(part: str, seconds: float) -> None:

@@ -21,12 +21,12 @@ from agent.guards.secrets import learn_environment
 from agent.shadowing import strangers
 
 COMMANDS = (
-    *("talk", "ctl", "serve", "satellite", "say", "transcribe", "history", "voice"),
+    *("talk", "chat", "ctl", "serve", "satellite", "say", "transcribe", "history", "voice"),
     *("setup", "demo", "devices", "doctor", "config"),
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""
 
-CONVERSATIONS = ("talk", "serve", "satellite", "say")
+CONVERSATIONS = ("talk", "chat", "serve", "satellite", "say")
 """Commands that Ctrl-C ends as intended."""
 
 

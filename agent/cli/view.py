@@ -54,7 +54,7 @@ class PlainView:
         """Print the event, if it is one for people."""
         event = shown(event)
         self.status(event)
-        if (line := _line(event, self._name)) is not None:
+        if (line := line_of(event, self._name)) is not None:
             self._console.print(line, soft_wrap=True)
 
     def user(self, block: Audio) -> None:
@@ -142,7 +142,7 @@ def _status_line(status: Status) -> Text:
     return line
 
 
-def _line(event: Event, name: str) -> Text | None:
+def line_of(event: Event, name: str) -> Text | None:
     """What stays in the scroll-back of an event."""
     line: Text | None = None
     match event:

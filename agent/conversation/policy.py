@@ -156,6 +156,7 @@ class Policy:
                 self._announce(event)
             case Typed(number, text, request):
                 self._latest = max(number, self._latest)
+                self.silence.wake(number)
                 self._commit(TurnRecord(number, text=text), request)
             case ReplyWanted(request):
                 self.requests.want(request)

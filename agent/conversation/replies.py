@@ -188,7 +188,8 @@ class Replies:
         self.current = None
         self._pace = reply.spoken.pace or self._pace
         if self.toolbox is not None and (reply.source.question or outcome.heard):
-            whole, now = reply.heard_whole and self._playback.volume > 0, anyio.current_time()
+            whole, now = reply.heard_whole, anyio.current_time()
+            whole = whole and (self._playback.volume > 0 or not reply.speaks)
             self.toolbox.confirmation.said(reply.source.question, whole=whole, now=now)
         with self._history.behind(self._before):  # who writes meanwhile wants the next answer
             self._history.tools_used(reply.source)

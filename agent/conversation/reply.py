@@ -110,7 +110,7 @@ class Reply:
         self._publish = report
         self._watch = watch
         self._untold: list[Event | Activity] = []  # until it is committed
-        self._speaks = speaks
+        self.speaks = speaks
         self._request = request
         self._apology = apology
         self._speak_ahead = speak_ahead
@@ -240,7 +240,7 @@ class Reply:
     def hand_over(self, calls: tuple[ToolCall, ...] = ()) -> None:
         """End with calls that somebody else answers, once the words before them are spoken."""
         self._calls += calls
-        if self._calls and (self._all_spoken or not self._speaks or not self._text.strip()):
+        if self._calls and (self._all_spoken or not self.speaks or not self._text.strip()):
             self._report(ReplyCalls(self.number, self._calls))
             self.handed_over += self._calls
             self._calls = ()
@@ -266,7 +266,7 @@ class Reply:
         return False
 
     async def _speak(self, text: AsyncIterator[str]) -> None:
-        if not self._speaks:
+        if not self.speaks:
             async for _ in text:
                 pass
             return
@@ -368,7 +368,7 @@ class Reply:
             return
         words = self.spoken.words if complete else self._heard()
         text = self._text.strip()
-        heard = self.spoken.split(words)[0] if self._speaks else text
+        heard = self.spoken.split(words)[0] if self.speaks else text
         if complete and self.spoken.written.strip():
             heard = text
         sound = self.spoken.sound(self._pcm, self.track.furthest, words)
@@ -381,7 +381,8 @@ class Reply:
         self._report(ReplyOver(self.number, heard, self.outcome.interrupted, heard_ms))
 
     def _tell_interrupted(self, *, ended: bool = False) -> None:
-        heard, unheard = self.spoken.split(self._heard())
+        said = self.spoken.split(self._heard()) if self.speaks else (self._text.strip(), "")
+        heard, unheard = said
         how: How = "ended" if ended else "unheard" if self._began is None else "cut"
         estimated = self.spoken.estimated
         self._report(AssistantInterrupted(self.turn, heard, unheard, estimated, how))

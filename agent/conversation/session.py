@@ -122,13 +122,14 @@ class Session:
         watch: Callable[[Activity], None] = nobody,
         remembered: bool = True,
         answers: bool = True,
+        speaks: bool = True,
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.
 
         `echo` is told when the agent seems to interrupt itself, `hearing` of a reply's words as
         they are heard, `watch` of everything; `earlier` is a conversation that this one goes on
         with. Not `remembered`: the voice is told nothing of how it sounds. Not `answers`: nobody
-        is greeted, and no answer is prepared for.
+        is greeted, and no answer is prepared for. Not `speaks`: answers are text alone.
         """
         self.history = History(opening(config, tts))
         self.history.recall(earlier)
@@ -144,11 +145,14 @@ class Session:
             tell=self.tell,
             remembered=remembered,
         )
+        if not speaks:
+            self.replies.change(speaks=False)
         self.begun = anyio.Event()
         """Set once it runs, or never will."""
         self.numbers = count(1)
         """The numbers of the user's turns, spoken and typed."""
         self._answers = answers
+        self._speaks = speaks
         self._llm = llm
         self._tts = tts
         self._report = report
@@ -182,7 +186,11 @@ class Session:
         number = self.new_request() if number is None else number
         self._requests[number] = request
         if typed is not None:
-            self.tell(Typed(next(self.numbers), typed, number))
+            turn = next(self.numbers)
+            self._turns[turn] = _Turn()
+            self._turns[turn].watch.mark("transcript")
+            self._note_answer(turn)
+            self.tell(Typed(turn, typed, number))
         elif request.text is not None:
             self.tell(Announcement(request.text, number))
         else:
@@ -229,7 +237,8 @@ class Session:
         with scope:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(warm_up, self._llm, self.history.messages, tools, self._report)
-                tasks.start_soon(self._filler.prepare, self._tts)
+                if self._speaks:
+                    tasks.start_soon(self._filler.prepare, self._tts)
                 tasks.start_soon(self._sum_up)
                 if self.replies.toolbox is not None:
                     async for text in self.replies.toolbox.announcements:
@@ -356,7 +365,7 @@ class Session:
 
     def _end_turn(self, command: Commit | Backchannel | Ignore) -> None:
         """All words of a turn are known, and what is made of them."""
-        turn = self._turns.pop(command.turn, None) or _Turn()  # what is typed has no moments
+        turn = self._turns.pop(command.turn, None) or _Turn()
         match command:
             case Commit():
                 self._commit(command, turn)

@@ -28,6 +28,9 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--explain", action="store_true", help="say why it speaks, waits, stops or goes on"
     )
     parser.add_argument(
+        "--text", action="store_true", help="have answers written, not spoken: no voice is loaded"
+    )
+    parser.add_argument(
         "--resume",
         metavar="ID",
         help="go on with a conversation that was kept (session.save): its id, or 'last', "
@@ -41,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     config = with_devices(load_config(args.config), args.mic, args.speaker)
     from agent.cli.live import talk
 
-    options = {name: getattr(args, name) for name in ("events", "record", "explain", "resume")}
+    options = {
+        name: getattr(args, name) for name in ("events", "record", "explain", "resume", "text")
+    }
     ending.run(partial(talk, config, **options))
     return 0
