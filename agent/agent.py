@@ -3,6 +3,7 @@
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,7 +79,7 @@ class Agent:
         self.stt = GuardedSpeechToText(stt or create_stt(self.config.stt))
         self.llm = GuardedLanguageModel(llm or create_llm(self.config.llm))
         self.tts = GuardedTextToSpeech(tts or create_tts(self.config.tts))
-        self._vad = GuardedVad(vad or GatedVad(SileroVad()))
+        self._vad: Vad = GuardedVad(vad) if vad else GatedVad(GuardedVad(SileroVad()))
         if turn_model is None and listens and self.config.turn.detector == "smart_turn":
             turn_model = SmartTurn(model=self.config.turn.model)
         self._turn_model = None if turn_model is None else GuardedTurnModel(turn_model)
@@ -119,9 +120,9 @@ class Agent:
             for name, load_part in parts.items():
                 tasks.start_soon(load, name, load_part)
 
-    def detector(self) -> GuardedVad:
+    def detector(self) -> Vad:
         """A voice activity detector for one more listener; the model is shared, once loaded."""
-        detector = self._vad.another()
+        detector = copy(self._vad)
         detector.reset()
         return detector
 
@@ -284,7 +285,7 @@ class Agent:
         self, config: Config, echo: EchoStage, session: Session, intake: Intake, report: Report
     ) -> TurnSegmenter:
         return TurnSegmenter(
-            self._vad.another(),
+            copy(self._vad),
             config.vad,
             config.turn,
             progress=decision_points(config.interruption),

@@ -29,7 +29,7 @@ class GuardedVad:
         self._lost = False  # and the detector does not have it
         self._failed = False
 
-    def another(self) -> "GuardedVad":
+    def __copy__(self) -> "GuardedVad":
         """A detector of another conversation: the same model, and nothing heard."""
         return GuardedVad(copy(self._vad))
 

@@ -72,7 +72,7 @@ async def _run(config: "Config", host: str, port: int, *, wake: bool) -> None:
     console = SafeConsole(wrap=False)
     if is_file(config.microphone.device) or is_file(config.speaker.device):
         config = config.model_copy(update={"echo": "off"})  # nothing goes through the air
-    vad = GuardedVad(GatedVad(SileroVad()))
+    vad = GatedVad(GuardedVad(SileroVad()))
     await vad.load()
     satellite = Satellite(
         config,

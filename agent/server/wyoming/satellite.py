@@ -41,8 +41,7 @@ from agent.server.wyoming.listening import accepting, announced
 from agent.server.wyoming.mouth import Mouth
 from agent.server.wyoming.sound import chunk
 from agent.server.wyoming.wire import EventError, EventStream, WireError, taken_apart
-from agent.turns.guarded_vad import GuardedVad
-from agent.turns.vad import WINDOW
+from agent.turns.vad import WINDOW, Vad
 from tts.extras import NAME
 
 PRE_ROLL = 0.6
@@ -61,7 +60,7 @@ class Satellite:
         config: Config,
         microphone: Stage[Any, Audio],
         speaker: Speaker,
-        vad: GuardedVad,
+        vad: Vad,
         report: Report,
         *,
         wake: bool = False,
