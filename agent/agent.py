@@ -18,19 +18,20 @@ from agent.audio.inlet import Inlet
 from agent.audio.intake import Intake
 from agent.audio.remote import RemoteSpeaker
 from agent.audio.speaker import Speaker
-from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, load_config, public
 from agent.conversation.activity import Activity
 from agent.conversation.controls import Controls
 from agent.conversation.conversation import Conversation
+from agent.conversation.handoff import offer_handoff
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
-from agent.engines.absent import NoRecogniser, NoVad, NoVoice
+from agent.engines.absent import NoRecogniser, NoVad
 from agent.engines.telling import borders
 from agent.errors import ConfigError
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group
 from agent.guards.text import valid_json
+from agent.pool import EnginePool
 from agent.tools import Toolbox
 from agent.turns.energy_gate import GatedVad
 from agent.turns.guarded_turn_model import GuardedTurnModel
@@ -61,24 +62,25 @@ class Agent:
         tts: TextToSpeech | None = None,
         vad: Vad | None = None,
         turn_model: TurnModel | None = None,
+        pool: EnginePool | None = None,
         listens: bool = True,
         speaks: bool = True,
     ) -> None:
         """An agent as `config` describes it; an engine given here takes the configured one's place.
 
         One that neither `listens` nor `speaks` is talked with in writing alone, and has no
-        recogniser and no voice to load. Nothing is loaded yet.
+        recogniser and no voice to load. The engines of a `pool` are shared with other agents, and
+        closed by who made it. Nothing is loaded yet.
         """
         self.config = config or Config()
         self.speaks = speaks
         """Whether its answers are spoken, or written."""
         if not listens:
             stt, vad = NoRecogniser(), NoVad()
-        if not speaks:
-            tts = NoVoice()
-        self.stt = GuardedSpeechToText(stt or create_stt(self.config.stt))
-        self.llm = GuardedLanguageModel(llm or create_llm(self.config.llm))
-        self.tts = GuardedTextToSpeech(tts or create_tts(self.config.tts))
+        self._pool = pool or EnginePool()
+        self._owner = pool is None
+        self._pool.add(self.config, stt=stt, llm=llm, tts=tts, speaks=speaks)
+        self.stt = self._pool.stt(self.config.stt)
         self._vad: Vad = GuardedVad(vad) if vad else GatedVad(GuardedVad(SileroVad()))
         if turn_model is None and listens and self.config.turn.detector == "smart_turn":
             turn_model = SmartTurn(model=self.config.turn.model)
@@ -100,6 +102,16 @@ class Agent:
         finally:
             await agent.aclose()
 
+    @property
+    def llm(self) -> GuardedLanguageModel:
+        """The language model; of several agents, that of the one who begins."""
+        return self._pool.llm(self.config.llm)
+
+    @property
+    def tts(self) -> GuardedTextToSpeech:
+        """The voice; of several agents, that of the one who begins."""
+        return self._pool.tts(self.config.tts)
+
     async def load(self, loaded: Callable[[str, float], None] = lambda _part, _s: None) -> None:
         """Load all engines side by side; `loaded` is told of each part and its seconds."""
 
@@ -108,15 +120,11 @@ class Agent:
             await load_part()
             loaded(name, anyio.current_time() - begun)
 
-        parts: dict[str, Callable[[], Awaitable[None]]] = {
-            "vad": self._vad.load,
-            "stt": self.stt.load,
-            "llm": self.llm.load,
-            "tts": self.tts.load,
-        }
+        parts: dict[str, Callable[[], Awaitable[None]]] = {"vad": self._vad.load}
         if self._turn_model is not None:
             parts["turn"] = self._turn_model.load
         async with task_group() as tasks:
+            tasks.start_soon(self._pool.load, loaded)
             for name, load_part in parts.items():
                 tasks.start_soon(load, name, load_part)
 
@@ -129,9 +137,10 @@ class Agent:
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):
-            for engine in (self.stt, self.llm, self.tts, self._turn_model):
-                if engine is not None:
-                    await engine.aclose()
+            if self._owner:
+                await self._pool.aclose()
+            if self._turn_model is not None:
+                await self._turn_model.aclose()
 
     async def converse(
         self,
@@ -191,8 +200,7 @@ class Agent:
             await tasks.start(speaker.run)
             echo = EchoStage(config.echo, speaker.playback, tell)
             session = Session(
-                self.llm,
-                self.tts,
+                *(self.engines(config) if config.agents else (self.llm, self.tts)),
                 speaker.playback,
                 config,
                 tell,
@@ -210,7 +218,15 @@ class Agent:
             stt = self.stt.conversation()
             controls = Controls(speaker.playback, session.history)
             conversation = Conversation(
-                session, gate, segmenter, stt, controls, config=config, voice=self.voice
+                session,
+                gate,
+                segmenter,
+                stt,
+                controls,
+                config=config,
+                voice=self.voice,
+                engines=self.engines,
+                report=tell,
             )
             told.append(conversation.tell)
             transcribe = self._transcriber(stt, config, segmenter, tell, keep_sound=remembered)
@@ -219,16 +235,25 @@ class Agent:
             language = getattr(config.stt, "language", None)
             async with (
                 Toolbox.open(
-                    config.tools, controls, tell, language=language
+                    config.tools,
+                    controls,
+                    tell,
+                    language=language,
+                    groups={name: config.of(name).tools for name in config.agents} or None,
                 ) as session.replies.toolbox,
                 task_group() as running,
             ):
+                offer_handoff(session.replies.toolbox, config, conversation.hand_over)
                 await running.start(echo.follow)
                 running.start_soon(self._run, graph, session, conversation)
                 await session.begun.wait()
                 yield conversation
                 running.cancel_scope.cancel()
             tasks.cancel_scope.cancel()
+
+    def engines(self, config: Config) -> tuple[LanguageModel, TextToSpeech]:
+        """The loaded model and voice of a configuration. Raises ConfigError for others'."""
+        return self._pool.llm(config.llm), self._pool.tts(config.tts)
 
     def voice(self, name: str) -> TextToSpeech:
         """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 
 import agent
+from agent.config.agents import MemberSettings
 from agent.config.engines import FAMILIES
 from agent.config.load import Config
 from agent.config.tools import McpServer, ToolSettings
@@ -95,9 +96,12 @@ def configuration() -> str:
         else:
             schema = Config.model_json_schema()["properties"][name]
             parts.append(_paragraphs(field.description or ""))
-            if name != "tools":
+            if name not in ("tools", "agents"):
                 parts.append(f"{_kind(schema).capitalize()}; default {_value(field.default)}.")
     parts += [
+        "### An agent of several",
+        "Below its key in `agents`; [agents](agents.md) says how they work together.",
+        _keys(MemberSettings),
         "### A tool",
         "The name of a built-in one, or a mapping:",
         _keys(ToolSettings),
@@ -139,6 +143,8 @@ def _kind(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -> 
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items', {}), definitions)}"
     words = {"string": "text", "object": "mapping", "boolean": "true or false"}
+    if isinstance(schema.get("type"), list):
+        return " or ".join(_kind({**schema, "type": one}) for one in schema["type"])
     name = words.get(schema.get("type", ""), schema.get("type", "anything"))
     return " ".join([name, " and ".join(_bounds(schema))]).strip()
 

@@ -14,7 +14,7 @@ AGENT = (
     {"cli"},
     {"server"},
     {"agent", "setup", "steering", "transcription", "voice_making"},
-    {"conversation", "doctor"},
+    {"conversation", "doctor", "pool"},
     {"stages", "turns"},
     {"audio", "tools"},
     {"config", "graph", "shadowing"},

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from agent.cli.console import SafeConsole, shown
 from agent.cli.streams import guarded, presentable
+from agent.conversation.handoff import AgentHandoff
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -54,6 +55,8 @@ class PlainView:
         """Print the event, if it is one for people."""
         event = shown(event)
         self.status(event)
+        if isinstance(event, AgentHandoff):
+            self._name = event.name
         if (line := line_of(event, self._name)) is not None:
             self._console.print(line, soft_wrap=True)
 
@@ -101,7 +104,7 @@ class LiveView(PlainView):
 
     def agent(self, block: Audio) -> None:
         """A block from the speaker, for its meter."""
-        self._levels[self._name] = _level(block)
+        self._levels = {"you": self._levels["you"], self._name: _level(block)}
 
     def _render(self) -> Group:
         meters = Table.grid(padding=(0, 1))
@@ -154,6 +157,8 @@ def line_of(event: Event, name: str) -> Text | None:
             line = Text.assemble((f"{name}: ", "bold green"), heard, (" — (interrupted)", "dim"))
         case AssistantResumed():
             line = Text(f"{name} goes on", style="dim")
+        case AgentHandoff():
+            line = Text(f"{name} takes over", style="dim")
         case UserBackchannel(text=text):
             line = Text.assemble(("you: ", "bold"), text, (" (in passing)", "dim"))
         case TurnLatency():

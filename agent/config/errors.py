@@ -1,7 +1,7 @@
 """What pydantic finds wrong with a configuration, told to the person who wrote the file."""
 
 import re
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -44,7 +44,7 @@ def _explain(
         return "unknown key" + _nearest_key(path, source.data, config)
     if kind == "missing":
         return "is required"
-    if kind == "engine":
+    if kind in ("engine", "agents"):
         return found[0]["msg"]
     if kind in ("model_type", "model_attributes_type"):
         message = "should be a mapping of keys to values"
@@ -88,21 +88,41 @@ def _nearest_key(path: KeyPath, data: dict[str, Any], config: type[BaseModel]) -
     return did_you_mean(unknown, here) or next(elsewhere, there_are)
 
 
-def _keys(path: KeyPath, data: dict[str, Any], config: type[BaseModel]) -> list[str]:
-    """The valid keys of the mapping at `path`."""
-    if not path:
-        return list(config.model_fields)
-    section = path[0]
-    field = config.model_fields.get(str(section))
-    if len(path) > 1 or field is None:
-        return []
-    model = field.annotation
-    if model is EngineSection:
-        family = FAMILIES[str(section)]
-        values = data.get(family.section)
-        name = values.get(family.selector, family.default) if isinstance(values, dict) else None
-        try:
-            model = family.schema(str(name or family.default))
-        except ConfigError:
-            return []
-    return list(model.model_fields) if isinstance(model, type) else []
+def _keys(path: KeyPath, data: Any, config: Any) -> list[str]:
+    """The valid keys of the mapping at `path`: none where there may be any."""
+    model, section = config, ""
+    for part in path:
+        data = _at(data, part)
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(str(part))
+            section = str(part)
+            model = None if field is None else _mapping(field.annotation)
+        else:  # a list's, or a mapping's to whatever it likes
+            model = _mapping(next(iter(get_args(model)[-1:]), None))
+        if model is EngineSection:
+            family = FAMILIES[section]
+            name = data.get(family.selector) if isinstance(data, dict) else None
+            try:
+                model = family.schema(str(name or family.default))
+            except ConfigError:
+                return []
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return list(model.model_fields)
+    return [*data] if isinstance(data, dict) else []
+
+
+def _at(data: Any, part: str | int) -> Any:
+    try:
+        return data[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _mapping(annotation: Any) -> Any:
+    """What of a field's types has keys or items: a section, or a list or mapping of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (dict, list):
+        return annotation
+    found = (_mapping(part) for part in get_args(annotation))
+    return next((each for each in found if each is not None), None)

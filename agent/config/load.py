@@ -17,7 +17,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from agent.config.agents import Members, completed, over_the_file
 from agent.config.engines import FAMILIES, LLM, STT, TTS, EngineSection
 from agent.config.errors import report
 from agent.config.sections import (
@@ -66,14 +68,46 @@ class Config(Section):
     stt: SerializeAsAny[EngineSection] = Field(default_factory=lambda: STT.validate({}))
     llm: SerializeAsAny[EngineSection] = Field(default_factory=lambda: LLM.validate({}))
     tts: SerializeAsAny[EngineSection] = Field(default_factory=lambda: TTS.validate({}))
+    agents: Members = Field(
+        default={},
+        description="Several agents, by their keys, who hand the conversation to one another.",
+    )
+    start: str | None = Field(
+        default=None, description="The key of the one that begins; null for the first."
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _empty_section_is_default(cls, data: object) -> object:
         """`turn:` with nothing below it, or all of it commented out, is null in YAML."""
         if isinstance(data, Mapping):
-            return {key: value for key, value in data.items() if value is not None}
+            return over_the_file({key: value for key, value in data.items() if value is not None})
         return data
+
+    @model_validator(mode="after")
+    def _first_agent_begins(self) -> Self:
+        """Complete the agents, and be as the one that begins is."""
+        if not self.agents:
+            if self.start is not None:
+                raise PydanticCustomError("agents", "start: there are no agents")
+            return self
+        start = self.start or next(iter(self.agents))
+        own = {name: getattr(self, name) for name in ("tts", "llm", "tools")}
+        base = {**self.agent.model_dump(include={"instructions", "greeting"}), **own}
+        agents = completed(self.agents, base=base, start=start)
+        # Values never change, but this one is not done yet.
+        self.__dict__.update(self.model_copy(update={"agents": agents}).of(start).__dict__)
+        return self
+
+    def of(self, name: str) -> Self:
+        """This configuration with another of its agents in the first place. Raises ConfigError."""
+        if name not in self.agents:
+            raise ConfigError(f"there is no agent '{name}'{did_you_mean(name, self.agents)}")
+        member = self.agents[name]
+        keys = {key: getattr(member, key) for key in ("name", "instructions", "greeting")}
+        engines = {key: getattr(member, key) for key in ("tts", "llm", "tools")}
+        agent = self.agent.model_copy(update=keys)
+        return self.model_copy(update={"agent": agent, "start": name, **engines})
 
     def changed(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
         """This configuration with some keys of its sections changed. Raises ConfigError."""

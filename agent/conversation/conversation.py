@@ -10,15 +10,16 @@ from agent.audio.gate import Gate
 from agent.config.load import Config
 from agent.conversation.controls import Controls
 from agent.conversation.events import ContextChanged, Silenced, TurnHeld, WordsAwaited
+from agent.conversation.handoff import AgentHandoff
 from agent.conversation.history import History
 from agent.conversation.request import Request
 from agent.conversation.session import Session
 from agent.engines.stt import GuardedSpeechToText
-from agent.events import Event
+from agent.events import Event, Report, nobody
 from agent.guards.text import valid
 from agent.tools import Tool, function_tool
 from agent.turns.segmenter import TurnSegmenter
-from llm_adapters import ToolSpec
+from llm_adapters import LanguageModel, ToolSpec
 from tts import TextToSpeech
 
 BEHIND = 10_000
@@ -42,8 +43,13 @@ class Conversation:
         *,
         config: Config,
         voice: Callable[[str], TextToSpeech],
+        engines: Callable[[Config], tuple[LanguageModel, TextToSpeech]],
+        report: Report = nobody,
     ) -> None:
-        """`voice` gives the voice of a name, and raises ConfigError."""
+        """`voice` gives the voice of a name, and raises ConfigError; `engines` those of an agent.
+
+        `report` is told when another agent takes over.
+        """
         self.config = config
         """What it goes by now: the agent's, and what `update` has changed."""
         self.controls = controls
@@ -54,6 +60,8 @@ class Conversation:
         self._gate = gate
         self._segmenter = segmenter
         self._voice = voice
+        self._engines = engines
+        self._report = report
         self._listeners: list[MemoryObjectSendStream[Event]] = []
         self._ended = anyio.Event()
 
@@ -156,6 +164,25 @@ class Conversation:
             self._segmenter.configure(config.vad, config.turn)
         if not self._ended.is_set():
             self._session.tell(ContextChanged())
+
+    def hand_over(self, name: str) -> None:
+        """Have another agent of the configuration go on, and say hello at the next pause.
+
+        Its instructions, greeting, voice, model and tools take the place of those before; the
+        history stays. Raises ConfigError if there is none such.
+        """
+        before, config = self.config.start, self.config.of(name)
+        self._session.replies.become(*self._engines(config))
+        self._session.configure(config)
+        self.config = config
+        toolbox = self._session.replies.toolbox
+        if toolbox is not None:
+            toolbox.group = name
+        self._report(AgentHandoff(before or "", name, config.agent.name))
+        if not self._ended.is_set():
+            self._session.tell(ContextChanged())
+            greeting = config.agent.greeting or None  # without one: an answer to what was said
+            self._session.hello = self._session.request(Request(text=greeting))
 
     def truncate(self, item: str, heard_ms: float) -> str:
         """Correct what was heard of a reply, by its key: its first `heard_ms`.

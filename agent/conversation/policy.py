@@ -383,11 +383,11 @@ class Policy:
         self._answer()
         turns = self._turns.values()
         speaking = any(turn.ended or turn.held or not turn.manual for turn in turns)
-        if self._over or self._held or speaking or self.prepared.reply or self.barge_in.reply:
+        if self._held or speaking or self.prepared.reply or self.barge_in.reply:
             return
-        if (said := self.requests.next_announcement()) is not None:
+        if (said := self.requests.next_announcement(asked=self._over)) is not None:
             self._say(said.text, said.request)
-        else:
+        elif not self._over:
             self.silence.start()
 
     def _explain(self, turn: TurnRecord, what: What, why: str, sure: float | None = None) -> None:

@@ -64,8 +64,8 @@ class Replies:
         self.current: Reply | None = None
         self.idle = anyio.Event()
         """Set when a reply is over, and none is under way."""
-        self._llm = llm
-        self._tts = tts
+        self.llm = llm
+        self.tts = tts
         self._playback = playback
         self._history = history
         self._report = report
@@ -177,8 +177,8 @@ class Replies:
         """How the last turn sounded, in the order of the conversation, to a voice that asks."""
         if sound is None or not self._remembered:
             return
-        if isinstance(self._tts, ConversationalSpeech):
-            self._tts.remember(sound)
+        if isinstance(self.tts, ConversationalSpeech):
+            self.tts.remember(sound)
 
     def remember(self, reply: Reply) -> None:
         """What was heard of a reply, once."""
@@ -211,6 +211,12 @@ class Replies:
             message = f"{MUTE} replies in a row have made no sound: the voice is unusable"
             self._report(ErrorEvent("tts", "tts.unusable", message, recovered=False))
 
+    def become(self, llm: LanguageModel, tts: TextToSpeech) -> None:
+        """Have another model and another voice from now on; what is being said goes on."""
+        self.llm, self.tts = llm, tts
+        self._pace = None
+        self.change(voice=None)
+
     def change(self, **options: Any) -> None:
         """Begin every reply with other options from now on."""
         self.options = replace(self.options, **options)
@@ -236,16 +242,16 @@ class Replies:
         """The one that was chosen, or that of the user's language."""
         if options.voice is not None:
             return options.voice
-        if self.language is not None and isinstance(self._tts, Multilingual):
-            return self._tts.in_language(self.language)
-        return self._tts
+        if self.language is not None and isinstance(self.tts, Multilingual):
+            return self.tts.in_language(self.language)
+        return self.tts
 
     def _messages(
         self, asked: Sequence[Message] | None, options: ReplyOptions
     ) -> Sequence[Message]:
         system = None
         if options.instructions is not None or options.messages is not None:
-            system = opening(self.config, self._tts, options.instructions)
+            system = opening(self.config, self.tts, options.instructions)
         if options.messages is not None:
             return (*([Message("system", system)] if system else []), *options.messages)
         return asked or self._history.told(system)
@@ -276,7 +282,7 @@ class Replies:
         toolbox: Toolbox | None,
     ) -> Generation:
         return Generation(
-            self._llm,
+            self.llm,
             messages,
             toolbox,
             turn=turn,

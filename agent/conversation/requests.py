@@ -35,9 +35,12 @@ class Requests:
         """Take the request that has waited longest for an answer."""
         return self._wanted.pop(0)
 
-    def next_announcement(self) -> Announcement | None:
-        """Take what has waited longest to be said, if anything has."""
-        return self._announcements.pop(0) if self._announcements else None
+    def next_announcement(self, *, asked: bool = False) -> Announcement | None:
+        """Take what has waited longest to be said, if anything has; of what was `asked` for."""
+        said = next((each for each in self._announcements if each.request or not asked), None)
+        if said is not None:
+            self._announcements.remove(said)
+        return said
 
     def withdraw(self, request: int | None) -> list[int]:
         """Forget `request`, or all of them; those that are refused so."""

@@ -153,13 +153,12 @@ class Session:
         """The numbers of the user's turns, spoken and typed."""
         self._answers = answers
         self._speaks = speaks
-        self._llm = llm
-        self._tts = tts
         self._report = report
         self._watch = watch
         self._echo = echo
         self._requests: dict[int, Request] = {}  # that have not begun
         self._request_numbers = count(1)
+        self.hello: int | None = None  # the request of a new agent's, unless the user speaks first
         self._policy = Policy(config)
         self._filler = Filler(config.thinking, playback, report)
         self._timers: dict[TimerName, Timer] = {}
@@ -168,7 +167,7 @@ class Session:
 
     def configure(self, config: Config) -> None:
         """Go by another configuration from now on, but for what was opened with the old one."""
-        self.history.instruct(opening(config, self._tts))
+        self.history.instruct(opening(config, self.replies.tts))
         self.replies.config = config
         self._policy.configure(config)
 
@@ -234,11 +233,12 @@ class Session:
     async def _beside(self, scope: anyio.CancelScope) -> None:
         """What goes on beside the conversation, as long as it lasts."""
         tools = self.replies.toolbox.specs if self.replies.toolbox is not None else ()
+        begin = self.replies.llm, self.history.messages, tools, self._report
         with scope:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(warm_up, self._llm, self.history.messages, tools, self._report)
+                tasks.start_soon(warm_up, *begin)
                 if self._speaks:
-                    tasks.start_soon(self._filler.prepare, self._tts)
+                    tasks.start_soon(self._filler.prepare, self.replies.tts)
                 tasks.start_soon(self._sum_up)
                 if self.replies.toolbox is not None:
                     async for text in self.replies.toolbox.announcements:
@@ -250,7 +250,7 @@ class Session:
             await self.replies.idle.wait()
             self.replies.idle = anyio.Event()
             with anyio.CancelScope() as self._summing:
-                await summarise(self._llm, self._report)
+                await summarise(self.replies.llm, self._report)
 
     def _on(self, item: UserWords) -> None:
         """Report what the user does, and have the policy decide what follows."""
@@ -379,6 +379,8 @@ class Session:
                     self._echo.self_interrupted()
 
     def _commit(self, command: Commit, turn: _Turn) -> None:
+        if self.hello in self._requests:
+            self.withdraw(self.hello)
         if command.text:
             attempts = command.attempts or None
             wasted = command.wasted_tokens if attempts else None

@@ -3,6 +3,7 @@
 The log's events in, words for people out; the live view shows them.
 """
 
+from agent.conversation.handoff import AgentHandoff
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -65,6 +66,8 @@ class Status:
                 self.turns += 1
             case AssistantSpeechStarted() | AssistantResumed():
                 self._agent, self.certainty = f"{self._name} speaks", None
+            case AgentHandoff(name=name):
+                self._name = name
             case AssistantDone() | AssistantInterrupted():
                 self._agent, self._softly = "", False
             case Decision():

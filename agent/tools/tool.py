@@ -22,6 +22,8 @@ class Say:
 
     text: str
     interruptible: bool = True
+    result: str = ""
+    """What the model is told of it; empty for the text."""
 
 
 Action = Callable[[], Awaitable[object]]

@@ -5,10 +5,11 @@ the user interrupts finishes, and what it gave is kept.
 """
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any, Self, cast
 
 import anyio
@@ -82,7 +83,9 @@ class Toolbox:
         self._send = send
         self._tasks = tasks
         self._report = report
-        self._tools: dict[str, Tool] = {}
+        self._tools: dict[str, dict[str, Tool]] = {"": {}}
+        self.group = ""
+        """Whose tools are used: that of one of several agents."""
         self._offered: dict[str, Tool] = {}
         self._runs: dict[tuple[str, str], Run] = {}
 
@@ -98,9 +101,11 @@ class Toolbox:
         report: Report,
         *,
         language: str | None = None,
+        groups: Mapping[str, Sequence[ToolSettings]] | None = None,
     ) -> AsyncGenerator[Self, None]:
         """Make the tools that `settings` name, for one conversation; calls end with the block.
 
+        Several agents have a group of tools each, in the place of `settings`.
         `language` is the code of the one in which the user answers questions, if it is known.
         Raises ConfigError for a tool that cannot be made; an MCP server that cannot be reached is
         a warning, its tools are there once it can.
@@ -111,11 +116,20 @@ class Toolbox:
             stack.callback(toolbox._send.close)
             stack.callback(toolbox.announcements.close)
             builtins = Builtins(tasks, toolbox._send.send_nowait, controls)
-            for entry in settings:
+            homes = {"": settings} if groups is None else groups
+            toolbox._tools = {group: {} for group in homes}
+            toolbox.group = next(iter(homes))
+            servers: list[tuple[McpConnection, list[str]]] = []
+            for entry in _different(entry for entries in homes.values() for entry in entries):
+                mine = [g for g, entries in homes.items() for each in entries if each == entry]
                 if entry.function is not None:
-                    toolbox.add(_function(entry.function, entry, builtins))
+                    tool = _function(entry.function, entry, builtins)
+                    for group in mine:
+                        toolbox.add(tool, group)
+                else:
+                    servers.append((McpConnection(entry), mine))
             try:
-                await toolbox._connect([McpConnection(e) for e in settings if e.mcp is not None])
+                await toolbox._connect(servers)
                 yield toolbox
             finally:
                 tasks.cancel_scope.cancel()
@@ -123,27 +137,31 @@ class Toolbox:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The specifications of the tools, for the model."""
-        return tuple(tool.spec for tool in {**self._tools, **self._offered}.values())
+        return tuple(tool.spec for tool in self._used.values())
+
+    @property
+    def _used(self) -> dict[str, Tool]:
+        return {**self._tools[self.group], **self._offered}
 
     def offer(self, tools: Sequence[Tool]) -> None:
         """Offer these besides those of the configuration, in the place of those offered before."""
         self._offered = {tool.spec.name: tool for tool in tools}
 
-    def add(self, tool: Tool) -> None:
+    def add(self, tool: Tool, group: str = "") -> None:
         """Add a tool. Raises ConfigError if there is one of this name."""
-        if tool.spec.name in self._tools:
+        if tool.spec.name in self._tools[group]:
             raise ConfigError(f"tools: there are two tools of the name {tool.spec.name}")
-        self._tools[tool.spec.name] = tool
+        self._tools[group][tool.spec.name] = tool
 
-    async def _connect(self, servers: Sequence[McpConnection]) -> None:
+    async def _connect(self, servers: Sequence[tuple[McpConnection, Sequence[str]]]) -> None:
         """Reach all servers side by side, and wait for them, but not for long."""
         async with anyio.create_task_group() as waiting:
-            for server in servers:
-                waiting.start_soon(self._wait_for, server)
+            for server, groups in servers:
+                waiting.start_soon(self._wait_for, server, groups)
 
-    async def _wait_for(self, server: McpConnection) -> None:
+    async def _wait_for(self, server: McpConnection, groups: Sequence[str]) -> None:
         there = anyio.Event()
-        self._tasks.start_soon(self._keep, server, there)
+        self._tasks.start_soon(self._keep, server, groups, there)
         with anyio.move_on_after(PATIENCE) as patience:
             await there.wait()
         if patience.cancelled_caught:
@@ -152,11 +170,11 @@ class Toolbox:
                 "when it is"
             )
 
-    async def _keep(self, server: McpConnection, there: anyio.Event) -> None:
+    async def _keep(self, server: McpConnection, groups: Sequence[str], there: anyio.Event) -> None:
         def offer(tools: Sequence[Tool]) -> None:
-            for tool in tools:
+            for tool, group in product(tools, groups):
                 try:
-                    self.add(tool)
+                    self.add(tool, group)
                 except ConfigError as error:
                     self._warn(f"{error}; that of {server.name} is left out")
             there.set()
@@ -221,7 +239,7 @@ class Toolbox:
 
     def _understand(self, call: ToolCall) -> tuple[Tool, dict[str, Any]]:
         """The tool and its arguments. Raises ToolError."""
-        tool = self._offered.get(call.name) or self._tools.get(call.name)
+        tool = self._used.get(call.name)
         if tool is None:
             name, there = call.name[:LONGEST_NAME], ", ".join(spec.name for spec in self.specs)
             raise ToolError(f"there is no tool {name}; there are {there}")
@@ -268,7 +286,8 @@ async def _text(given: object, limit: int) -> tuple[str, Say | None]:
         case Say():
             words = result.cut(str(given.text or ""), limit)  # nobody checks a tool's types
             say = replace(given, text=words)
-            return f"done, and the user was told: {words}" if words else "done", say
+            told = f"done, and the user was told: {words}" if words else "done"
+            return result.cut(given.result, limit) or told, say
         case _:
             return await run_in_thread(partial(result.shown, given, limit)), None
 
@@ -277,6 +296,15 @@ def _error(error: Exception) -> str:
     """A failure as the model is told it; our own words need no name of a class."""
     cause = only(error)
     return f"error: {cause if isinstance(cause, ToolError) else describe(cause)}"
+
+
+def _different(entries: Iterable[ToolSettings]) -> list[ToolSettings]:
+    """Each of them once, in their order."""
+    different: list[ToolSettings] = []
+    for entry in entries:
+        if entry not in different:
+            different.append(entry)
+    return different
 
 
 def _function(name: str, settings: ToolSettings, builtins: Builtins) -> Tool:

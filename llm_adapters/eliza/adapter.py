@@ -1,5 +1,6 @@
 """The adapter `eliza`: a conversation partner made of rules, always there, without any model."""
 
+import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
@@ -17,7 +18,7 @@ from llm_adapters.eliza.rules import (
     VERBS,
 )
 from llm_adapters.eliza.skills import SKILLS, Turn
-from llm_adapters.protocol import Message, TextDelta, ToolSpec
+from llm_adapters.protocol import Message, ReplyItem, TextDelta, ToolCall, ToolSpec
 
 MAX_MESSAGE = 1500
 """Characters of a message that are looked at: over a minute of speech, milliseconds of work."""
@@ -34,12 +35,31 @@ class Eliza:
 
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
-    ) -> AsyncGenerator[TextDelta, None]:
-        """Stream the answer to the last user message; no rule calls a tool."""
-        del tools
+    ) -> AsyncGenerator[ReplyItem, None]:
+        """Stream the answer to the last user message; the only tool called is `handoff`."""
+        if (call := handoff(messages, tools)) is not None:
+            yield call
+            return
         for word in re.findall(r"\s*\S+", respond(messages, datetime.now().astimezone())):
             await anyio.lowlevel.checkpoint()
             yield TextDelta(word)
+
+
+def handoff(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> ToolCall | None:
+    """Hand over to whom the user wants to speak with, by the tool that agents have for it."""
+    offered = next((tool for tool in tools if tool.name == "handoff"), None)
+    if offered is None or not messages or messages[-1].role != "user":
+        return None
+    said = messages[-1].content[:MAX_MESSAGE].lower()
+    names = offered.parameters.get("properties", {}).get("agent", {}).get("enum", ())
+    wanted = re.search(r"\b(?:talk|speak|through|over|transfer|connect)\b.*\b(?:to|with)\b", said)
+    if wanted is None:
+        return None
+    after = re.findall(r"\w+", said[wanted.end() :])
+    for name in names:
+        if {*re.findall(r"\w+", str(name).lower())} <= {*after}:
+            return ToolCall(f"handoff-{len(messages)}", "handoff", json.dumps({"agent": name}))
+    return None
 
 
 def respond(messages: Sequence[Message], now: datetime) -> str:

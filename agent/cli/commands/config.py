@@ -67,10 +67,11 @@ def schema() -> dict[str, Any]:
 
 def _sections(config: "Config") -> Iterator[list[str]]:
     from agent.config.load import public
+    from agent.config.sections import Section
 
     for section, values in public(config).items():
-        model: BaseModel = getattr(config, section)
-        if not isinstance(values, dict):
+        model = getattr(config, section)
+        if not isinstance(model, Section):
             yield [*_comment("# ", type(config), section), _escaped({section: values})]
             continue
         lines = [f"{section}:"]

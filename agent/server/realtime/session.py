@@ -28,6 +28,7 @@ from agent.conversation.activity import (
 )
 from agent.conversation.conversation import Conversation
 from agent.conversation.events import WordsAwaited
+from agent.conversation.handoff import AgentHandoff
 from agent.errors import AudioError, ConfigError
 from agent.events import AssistantSpeechStarted, Audio, Decision, Event, TurnLatency, nobody
 from agent.graph import Graph, Stage
@@ -131,6 +132,7 @@ class RealtimeSession:
             report=self._event,
         )
         self._conversation: Conversation | None = None
+        self._own_voice: TextToSpeech | None = None  # of an agent that has taken over
         self.begun = anyio.Event()
         """Set once it takes client events, or never will."""
         self._ended = anyio.Event()
@@ -297,7 +299,7 @@ class RealtimeSession:
         try:
             voice = self._agent.voice(name)
         except ConfigError:
-            voice = self._agent.tts
+            voice = self._agent.tts if self._own_voice is None else self._own_voice
         return voice if speed == 1.0 else AtSpeed(voice, speed)
 
     def _shape(self, params: ResponseParams | None = None, beside: bool = False) -> Shape:
@@ -335,12 +337,23 @@ class RealtimeSession:
                 self._turns.silence(seconds)
                 if self._settings.type == "realtime":
                     self._response_events.create(ResponseParams(), self._talk)
+        elif isinstance(event, AgentHandoff):
+            self._follow(self._talk)
         elif isinstance(event, AssistantSpeechStarted):
             current = self._talk.session.replies.current
             if current is not None:
                 self._answers.sounds(current.number)
         elif isinstance(event, TurnLatency) and LATENCY in (self._settings.include or ()):
             self._tell_latency(event)
+
+    def _follow(self, talk: Conversation) -> None:
+        """Another agent has taken over: the session is as it is, but for what the client has."""
+        _, self._own_voice = self._agent.engines(talk.config)
+        changes = {"instructions": talk.config.agent.instructions}
+        self._settings = self._settings.model_copy(update=changes)
+        self._wishes = Wishes(self._settings, self._voice)
+        talk.session.replies.options = self._wishes.options
+        self._send({"type": "session.updated", "session": self._body()})
 
     def _tell_latency(self, event: TurnLatency) -> None:
         turn = self._items.named(f"turn-{event.turn}")

@@ -268,7 +268,7 @@ class TestPresets:
     def test_each_has_only_keys_of_the_schema(self, preset: str) -> None:
         described = schema()
         for section, values in load_config(preset).model_dump().items():
-            if not isinstance(values, dict):
+            if not isinstance(values, dict) or section == "agents":
                 assert section in described["properties"]
                 continue
             assert set(values) <= set(_keys_of(described, section))

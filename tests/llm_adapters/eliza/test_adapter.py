@@ -1,12 +1,13 @@
 """What Eliza answers, sentence by sentence."""
 
+import json
 from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_adapters import ADAPTERS, LanguageModel, Message, TextDelta
+from llm_adapters import ADAPTERS, LanguageModel, Message, TextDelta, ToolCall, ToolSpec
 from llm_adapters.eliza.adapter import Eliza, reflect, respond
 from llm_adapters.eliza.rules import CHAT, FALLBACKS, INTENTS, STORIES
 
@@ -175,8 +176,8 @@ async def test_streams_words_that_make_up_the_answer() -> None:
 @given(texts=st.lists(st.text(min_size=1), min_size=1, max_size=3))
 async def test_never_fails_and_is_never_silent(texts: list[str]) -> None:
     messages = [Message("user", text) for text in texts]
-    fragments = [delta.text async for delta in Eliza().reply(messages)]
-    assert "".join(fragments).strip()
+    items = [item async for item in Eliza().reply(messages)]
+    assert "".join(item.text for item in items if isinstance(item, TextDelta)).strip()
 
 
 @given(text=st.text())
@@ -200,3 +201,24 @@ def test_never_fails_on_what_it_half_understands(words: list[str]) -> None:
 
 def test_is_registered() -> None:
     assert ADAPTERS["eliza"] == "llm_adapters.eliza:Eliza"
+
+
+HANDOFF = ToolSpec(
+    "handoff", "", {"type": "object", "properties": {"agent": {"enum": ["front", "the_expert"]}}}
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("said", "to"),
+    [
+        ("Can I speak with the expert, please?", None),
+        ("let me talk to the_expert", "the_expert"),
+        ("Please put me through to the front desk.", "front"),
+        ("what does front mean", None),
+    ],
+)
+async def test_hands_over_to_whom_the_user_wants_to_speak_with(said: str, to: str | None) -> None:
+    items = [item async for item in Eliza().reply([Message("user", said)], [HANDOFF])]
+    calls = [json.loads(item.arguments) for item in items if isinstance(item, ToolCall)]
+    assert calls == ([] if to is None else [{"agent": to}])
