@@ -85,6 +85,10 @@ def configuration() -> str:
             `~/.config/parley/config.yaml`, else the preset `offline`. `parley config show CONFIG`
             prints all of it with the values in use, `parley config check CONFIG` what is wrong,
             and `parley config schema` a JSON schema for editors.
+
+            Two keys are read before all others: `extends`, a preset or a file over which this
+            one stands, and `include`, files whose keys stand here too, at the top or in a
+            section. `--set KEY=VALUE` stands over all; [agents](agents.md) has examples.
             """),
     ]
     for name, field in Config.model_fields.items():

@@ -14,6 +14,18 @@ def add_config(parser: argparse.ArgumentParser, end: str) -> None:
     """Add `--config`; its help ends with what it is for."""
     about = f"a YAML file or a preset's name{end}"
     parser.add_argument("--config", metavar="CONFIG", help=about)
+    add_set(parser)
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Add `--set`, for a command that takes a configuration."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of the configuration, such as tts.voice=anna (as often as you like)",
+    )
 
 
 def add_microphone(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ def report(error: ValidationError, source: Source, config: type[BaseModel]) -> N
     for details in error.errors():
         path = _in_file(details, source.data)
         problems.setdefault(path, []).append(details)
-    in_order = sorted(problems, key=source.line)
+    in_order = sorted(problems, key=source.place)
     for path in in_order[:MAX_TOLD]:
         source.report(path, _explain(path, problems[path], source, config))
     source.untold = len(in_order[MAX_TOLD:])

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from agent.config.agents import Members, completed, over_the_file
 from agent.config.engines import FAMILIES, LLM, STT, TTS, EngineSection
 from agent.config.errors import report
+from agent.config.layers import Layers, assigned
 from agent.config.sections import (
     AgentSettings,
     EchoMode,
@@ -38,7 +39,7 @@ from agent.config.sections import (
     VadSettings,
 )
 from agent.config.tools import ToolSettings
-from agent.config.yaml_source import MAX_BYTES, read_source
+from agent.config.yaml_source import Source, read_source
 from agent.errors import ConfigError, did_you_mean
 from agent.guards import secrets
 
@@ -130,24 +131,34 @@ class Config(Section):
         return FAMILIES[info.field_name or ""].validate(value)
 
 
-def load_config(name_or_path: str | Path | None = None) -> Config:
+def load_config(name_or_path: str | Path | None = None, assignments: Sequence[str] = ()) -> Config:
     """Read a configuration: a preset's name, a path, or None for the one `find_config` finds.
 
-    Raises ConfigError with one line, `FILE:LINE: key: what is wrong`, for every problem.
+    `assignments` are like `tts.voice=anna`, and stand over what the files say. Raises ConfigError
+    with one line, `FILE:LINE: key: what is wrong`, for every problem.
     """
-    place = locate(name_or_path)
-    name = place_name(place)
-    try:
-        with place.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{name}: cannot be read ({error.strerror})") from error
-    return parse_config(content, name)
+    return load_with_files(name_or_path, assignments)[0]
 
 
-def parse_config(content: bytes, name: str) -> Config:
-    """Read YAML in memory; `name` is how messages call it. Raises ConfigError."""
-    source = read_source(content, name)
+def load_with_files(
+    name_or_path: str | Path | None = None, assignments: Sequence[str] = ()
+) -> tuple[Config, list[Path]]:
+    """As `load_config`, with the files that were read. Raises ConfigError."""
+    layers = Layers(locate, place_name)
+    source = layers.read(locate(name_or_path))
+    return _config(assigned(source, assignments)), layers.files
+
+
+def parse_config(content: bytes, name: str, place: Path | None = None) -> Config:
+    """Read YAML in memory; `name` is how messages call it. Raises ConfigError.
+
+    What it includes is beside the file `place`.
+    """
+    layers = Layers(locate, place_name)
+    return _config(layers.composed(read_source(content, name), place))
+
+
+def _config(source: Source) -> Config:
     secrets.learn_settings(source.data)
     try:
         config = Config.model_validate(source.data)

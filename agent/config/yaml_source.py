@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
@@ -32,49 +32,54 @@ class Problem:
     line: int
     path: KeyPath
     message: str
+    file: str = ""
 
     def __str__(self) -> str:
-        """`LINE: stt.languages[0]: what is wrong`."""
+        """`FILE:LINE: stt.languages[0]: what is wrong`; what stands in no file has no line."""
         parts = (
             f"[{part}]" if isinstance(part, int) else f".{_cut(part, _MAX_KEY)}"
             for part in self.path
         )
         key, message = "".join(parts).removeprefix("."), _cut(self.message, _MAX_MESSAGE)
-        return f"{self.line}: {key}: {message}" if key else f"{self.line}: {message}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {key}: {message}" if key else f"{place}: {message}"
 
 
 @dataclass(slots=True)
 class Source:
-    """What a file says."""
+    """What a file says, with those that it extends and includes (`agent.config.layers`)."""
 
     name: str
     data: dict[str, Any] = field(default_factory=dict)
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    files: dict[KeyPath, str] = field(default_factory=dict)
+    """Where keys stand that do not stand in the file of this name."""
     verbatim: dict[KeyPath, str] = field(default_factory=dict)
     """Values into which the environment was put, as they stand in the file."""
     problems: list[Problem] = field(default_factory=list)
     untold: int = 0
     """Problems that there are besides."""
-    _reported: set[KeyPath] = field(default_factory=set)
+    reported: set[KeyPath] = field(default_factory=set)
+    """The keys at which there are problems."""
 
-    def line(self, path: KeyPath) -> int:
-        """The line of a key, or of the nearest one around it that is in the file."""
+    def place(self, path: KeyPath) -> tuple[str, int]:
+        """The file and line of a key, or of the nearest one around it that is written."""
         while path and path not in self.lines:
             path = path[:-1]
-        return self.lines.get(path, 1)
+        return self.files.get(path, self.name), self.lines.get(path, 1)
 
     def report(self, path: KeyPath, message: str, line: int | None = None) -> None:
         """Note a problem at a key; the first one noted there is the one told."""
-        if path not in self._reported:
-            self._reported.add(path)
-            line = self.line(path) if line is None else line
-            self.problems.append(Problem(line, path, message))
+        if path not in self.reported:
+            self.reported.add(path)
+            file, known = self.place(path)
+            self.problems.append(Problem(known if line is None else line, path, message, file))
 
     def raise_problems(self) -> None:
         """Raise ConfigError with a line for each problem, if there is any."""
         if self.problems:
-            in_order = sorted(self.problems, key=attrgetter("line"))
-            lines = [f"{self.name}:{problem}" for problem in in_order[:MAX_TOLD]]
+            in_order = sorted(self.problems, key=attrgetter("file", "line"))
+            lines = [str(problem) for problem in in_order[:MAX_TOLD]]
             if more := len(in_order) - len(lines) + self.untold:
                 lines.append(f"{self.name}: and {more} more")
             raise ConfigError("\n".join(lines))
@@ -98,6 +103,29 @@ def read_source(content: bytes, name: str, environment: Mapping[str, str] | None
         raise ConfigError(f"{name}:{line}: expected keys and values, such as 'tts:', at the top")
     source.lines[()] = root.start_mark.line + 1
     source.data = _Reader(source, os.environ if environment is None else environment).mapping(root)
+    return source
+
+
+def read_assignment(text: str, name: str) -> Source:
+    """Read `section.key=VALUE`, a value as in YAML. `name` is how messages call where it stands.
+
+    Raises ConfigError if it is none; smaller problems are in `Source.problems`.
+    """
+    key, equals, value = text.partition("=")
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path):
+        shown = _cut(key, _MAX_KEY)
+        raise ConfigError(f"{name} {shown}: write KEY=VALUE, such as {name} tts.voice=anna")
+    if len(path) > MAX_DEPTH:
+        raise ConfigError(f"{name} {_cut(key, _MAX_KEY)}: nested too deeply")
+    source = Source(name, lines={path[:n]: 0 for n in range(len(path) + 1)})
+    root = _compose(value, f"{name} {_cut(key, _MAX_KEY)}")
+    read = None if root is None else _Reader(source, os.environ).value(root, path)
+    source.lines = dict.fromkeys(source.lines, 0)
+    source.problems = [replace(each, line=0) for each in source.problems]
+    for part in reversed(path):
+        read = {part: read}
+    source.data = read or {}
     return source
 
 
@@ -180,7 +208,8 @@ class _Reader:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                problem = Problem(line, path, "a key should be a plain word")
+                message = "a key should be a plain word"
+                problem = Problem(line, path, message, self.source.name)
                 self.source.problems.append(problem)
                 continue
             here = (*path, key.value)

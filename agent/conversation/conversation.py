@@ -15,7 +15,7 @@ from agent.conversation.history import History
 from agent.conversation.request import Request
 from agent.conversation.session import Session
 from agent.engines.stt import GuardedSpeechToText
-from agent.events import Event, Report, nobody
+from agent.events import Event, Report, TurnCommitted, nobody
 from agent.guards.text import valid
 from agent.tools import Tool, function_tool
 from agent.turns.segmenter import TurnSegmenter
@@ -62,6 +62,8 @@ class Conversation:
         self._voice = voice
         self._engines = engines
         self._report = report
+        self._hello: Request | None = None  # of an agent that takes over
+        self._hello_number = 0
         self._listeners: list[MemoryObjectSendStream[Event]] = []
         self._ended = anyio.Event()
 
@@ -182,7 +184,8 @@ class Conversation:
         if not self._ended.is_set():
             self._session.tell(ContextChanged())
             greeting = config.agent.greeting or None  # without one: an answer to what was said
-            self._session.hello = self._session.request(Request(text=greeting))
+            self._hello = Request(text=greeting)
+            self._hello_number = self._session.request(self._hello)
 
     def truncate(self, item: str, heard_ms: float) -> str:
         """Correct what was heard of a reply, by its key: its first `heard_ms`.
@@ -210,6 +213,10 @@ class Conversation:
 
     def tell(self, event: Event) -> None:
         """Tell whoever reads `events`."""
+        if isinstance(event, TurnCommitted) and self._hello is not None:
+            if not self._hello.done.is_set():
+                self._session.withdraw(self._hello_number)  # who speaks first is answered
+            self._hello = None
         for listener in tuple(self._listeners):
             try:
                 listener.send_nowait(event)
@@ -240,10 +247,14 @@ class Conversation:
     async def _asked(self, request: Request, typed: str | None = None) -> str:
         if self._ended.is_set():
             return ""
-        number = self._session.request(request, typed=typed)
+        number, before = self._session.request(request, typed=typed), self._hello
         try:
             await request.done.wait()
         finally:
             if not request.done.is_set():
                 self._session.withdraw(number)
-        return request.heard
+        hello = self._hello
+        if hello is None or hello is before:
+            return request.heard
+        await hello.done.wait()  # another agent has taken over, and goes on with it
+        return f"{request.heard} {hello.heard}".strip()

@@ -158,7 +158,6 @@ class Session:
         self._echo = echo
         self._requests: dict[int, Request] = {}  # that have not begun
         self._request_numbers = count(1)
-        self.hello: int | None = None  # the request of a new agent's, unless the user speaks first
         self._policy = Policy(config)
         self._filler = Filler(config.thinking, playback, report)
         self._timers: dict[TimerName, Timer] = {}
@@ -379,8 +378,6 @@ class Session:
                     self._echo.self_interrupted()
 
     def _commit(self, command: Commit, turn: _Turn) -> None:
-        if self.hello in self._requests:
-            self.withdraw(self.hello)
         if command.text:
             attempts = command.attempts or None
             wasted = command.wasted_tokens if attempts else None

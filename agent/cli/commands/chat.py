@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.cli import ending
 from agent.cli.lines import LONGEST, lines, too_long
+from agent.cli.options import add_set
 from agent.cli.output import warn
 from agent.cli.stdin import read_text
 from agent.cli.written import JsonPage, PlainPage, TerminalPage, writing
@@ -26,6 +27,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", help="a YAML file or a preset's name (default: yours, else offline)"
     )
+    add_set(parser)
     parser.add_argument(
         "--json", action="store_true", help="print every event as a line of JSON, and no prompt"
     )
@@ -46,7 +48,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Write until the input ends; the status is 1 when an answer from a pipe failed."""
-    config = load_config(args.config)
+    config = load_config(args.config, args.set)
     options = {"events": args.events, "resume": args.resume}
     if sys.stdin.isatty() and sys.stdout.isatty() and not args.json:
         _at_terminal(config, options)

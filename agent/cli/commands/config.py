@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from agent.cli.options import add_set
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -23,6 +25,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         action.add_argument(
             "config", nargs="?", metavar="CONFIG", help="a YAML file, or the name of a preset"
         )
+        add_set(action)
     actions.add_parser("schema", help="print the JSON schema, for editors")
     parser.set_defaults(run=run)
 
@@ -35,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(schema(), indent=2, ensure_ascii=False))
         return 0
     place = locate(args.config)
-    config = load_config(args.config)
+    config = load_config(args.config, args.set)
     if args.action == "check":
         print(f"{place_name(place)}: ok")
     else:
@@ -62,7 +65,21 @@ def schema() -> dict[str, Any]:
     for section, family in FAMILIES.items():
         engines[section] = (reduce(or_, family.schemas()), {family.selector: family.default})
     model = create_model("Config", __base__=Config, __doc__=Config.__doc__, **engines)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+    described = model.model_json_schema()
+    _add_layers(described)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _add_layers(described: dict[str, Any]) -> None:
+    """Add the keys that are read before there is a configuration (`agent.config.layers`)."""
+    files = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    include = {**files, "description": "Files, beside this one, whose keys stand here, too."}
+    extends = {**files, "description": "A preset or a file over which this one stands."}
+    sections = str([*described["properties"].values()])
+    for name, definition in described["$defs"].items():
+        if f"'#/$defs/{name}'" in sections or name == "MemberSettings":
+            definition["properties"]["include"] = include
+    described["properties"].update(extends=extends, include=include)
 
 
 def _sections(config: "Config") -> Iterator[list[str]]:

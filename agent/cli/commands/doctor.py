@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent.cli.options import add_address
+from agent.cli.options import add_address, add_set
 
 if TYPE_CHECKING:
     from agent.doctor.finding import Finding
@@ -17,6 +17,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", metavar="CONFIG", help="a YAML file, or the name of a preset"
     )
+    add_set(parser)
     add_address(parser)
     parser.set_defaults(run=run)
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     checks = [*machine, *OF_ENGINES]
     try:
         place = locate(args.config)
-        config = load_config(args.config)
+        config = load_config(args.config, args.set)
         findings = [Finding("ok", "config", place_name(place))]
     except ConfigError as error:
         findings = [Finding("missing", "config", line) for line in str(error).split("\n")]

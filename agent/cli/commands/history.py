@@ -36,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     from agent.errors import ParleyError
     from agent.guards.files import keep_private
 
-    session = SessionSettings(save=args.dir) if args.dir else load_config(args.config).session
+    session = (
+        SessionSettings(save=args.dir) if args.dir else load_config(args.config, args.set).session
+    )
     if session.folder is None:
         raise ParleyError("no conversations are kept: set session.save to a folder, or give --dir")
     if kept := files(session.folder):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli import ending
 from agent.cli.commands.serve import check_installed
-from agent.cli.options import add_microphone, add_speaker, whole, with_devices
+from agent.cli.options import add_microphone, add_set, add_speaker, whole, with_devices
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", help="a YAML file or a preset's name, for its devices and its echo"
     )
+    add_set(parser)
     add_microphone(parser)
     add_speaker(parser)
     parser.add_argument("--host", default="127.0.0.1", help="the address (default: %(default)s)")
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             f"whoever reaches {args.host} could hear this room, for Home Assistant has no keys: "
             "add --insecure if only your own network does"
         )
-    config = with_devices(load_config(args.config), args.mic, args.speaker)
+    config = with_devices(load_config(args.config, args.set), args.mic, args.speaker)
     ending.run(partial(_run, config, args.host, args.port, wake=args.wake))
     return 0
 

@@ -50,7 +50,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Speak the text. Raises ConfigError, AudioError, ParleyError or TextToSpeechError."""
-    config = with_devices(load_config(args.config), None, args.speaker)
+    config = with_devices(load_config(args.config, args.set), None, args.speaker)
     if args.script is not None:
         return say_script.run(args, config)
     say_script.check_absent(args)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli import ending
-from agent.cli.options import add_address, whole
+from agent.cli.options import add_address, add_set, whole
 from agent.errors import ConfigError, ParleyError
 from tts.extras import NAME, pip_install
 
@@ -24,6 +24,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", help="a YAML file or a preset's name (default: yours, else offline)"
     )
+    add_set(parser)
     add_address(parser)
     parser.add_argument(
         "--wyoming",
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             f"--wyoming lets whoever reaches {wyoming[0]} in, for Home Assistant has no keys: add "
             "--insecure if only your own network does"
         )
-    config = load_config(args.config)
+    config = load_config(args.config, args.set)
     place = Place(host=args.host, port=args.port, tls_cert=args.tls_cert, tls_key=args.tls_key)
     ending.run(partial(_serve, config, place, keys, wyoming))
     return 0

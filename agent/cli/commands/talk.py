@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from agent.cli import ending
-from agent.cli.options import add_microphone, add_speaker, with_devices
+from agent.cli.options import add_microphone, add_set, add_speaker, with_devices
 from agent.config.load import load_config
 
 
@@ -15,6 +15,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "config", nargs="?", help="a YAML file or a preset's name (default: yours, else offline)"
     )
+    add_set(parser)
     add_microphone(parser)
     add_speaker(parser)
     kept = "what is there already stays, and the new one has a number in its name"
@@ -41,7 +42,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Talk until Ctrl-C, or until a file as microphone has been answered."""
-    config = with_devices(load_config(args.config), args.mic, args.speaker)
+    config = with_devices(load_config(args.config, args.set), args.mic, args.speaker)
     from agent.cli.live import talk
 
     options = {

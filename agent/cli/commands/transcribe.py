@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises ConfigError, ParleyError or SpeechToTextError when none of them can be.
     """
-    config = load_config(args.config)
+    config = load_config(args.config, args.set)
     section = config.stt
     if args.stt not in (None, section.engine_name):
         section = STT.schema(args.stt).model_validate({STT.selector: args.stt})

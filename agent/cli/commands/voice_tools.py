@@ -25,7 +25,7 @@ CONSENT = "A voice may be made from a recording only if its speaker agrees."
 
 def settings(args: argparse.Namespace) -> Config:
     """The configuration, with the speaker of the command line. Raises ConfigError."""
-    return with_devices(load_config(args.config), None, getattr(args, "speaker", None))
+    return with_devices(load_config(args.config, args.set), None, getattr(args, "speaker", None))
 
 
 def load_model(named: str | None, config: Config, *, guidance: bool = True) -> "Dia2":
