@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import anyio.lowlevel
+from pydantic import Field
 
 from llm_adapters.eliza.rules import (
     AUXILIARIES,
@@ -17,6 +19,7 @@ from llm_adapters.eliza.rules import (
     SILENCE,
     VERBS,
 )
+from llm_adapters.eliza.scripted import MAX_RULES, Rule, apply
 from llm_adapters.eliza.skills import SKILLS, Turn
 from llm_adapters.protocol import Message, ReplyItem, TextDelta, ToolCall, ToolSpec
 
@@ -27,6 +30,21 @@ MAX_MESSAGE = 1500
 class Eliza:
     """Language model made of rules: answers at once, a word at a time, and keeps no state."""
 
+    def __init__(
+        self,
+        *,
+        rules: Annotated[
+            tuple[Rule, ...],
+            Field(
+                max_length=MAX_RULES,
+                description="Rules of your own, before hers: what she `hears` (a regular "
+                "expression), the tool that she `calls` with which `arguments`, what she `says`; "
+                "{0} is what the expression's first group caught, {result} what the tool gave.",
+            ),
+        ] = (),
+    ) -> None:
+        self._rules = rules
+
     async def load(self) -> None:
         """Nothing to do."""
 
@@ -36,11 +54,16 @@ class Eliza:
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
-        """Stream the answer to the last user message; the only tool called is `handoff`."""
-        if (call := handoff(messages, tools)) is not None:
-            yield call
+        """Stream the answer to the last user message; rules of one's own, and `handoff`, call."""
+        said = next((m.content for m in reversed(messages) if m.role == "user"), "")
+        sentences = split(said[:MAX_MESSAGE])[::-1]
+        answer = apply(self._rules, messages, sentences, tools) or handoff(messages, tools)
+        if isinstance(answer, ToolCall):
+            yield answer
             return
-        for word in re.findall(r"\s*\S+", respond(messages, datetime.now().astimezone())):
+        if answer is None:
+            answer = respond(messages, datetime.now().astimezone())
+        for word in re.findall(r"\s*\S+", answer):
             await anyio.lowlevel.checkpoint()
             yield TextDelta(word)
 
