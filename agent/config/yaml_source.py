@@ -115,7 +115,7 @@ def read_assignment(text: str, name: str) -> Source:
     path = tuple(key.strip().split("."))
     if not equals or not all(path):
         shown = _cut(key, _MAX_KEY)
-        raise ConfigError(f"{name} {shown}: write KEY=VALUE, such as {name} tts.voice=anna")
+        raise ConfigError(f"{name} {shown}: there is no value, write it as {name} tts.voice=anna")
     if len(path) > MAX_DEPTH:
         raise ConfigError(f"{name} {_cut(key, _MAX_KEY)}: nested too deeply")
     source = Source(name, lines={path[:n]: 0 for n in range(len(path) + 1)})

@@ -153,8 +153,8 @@ class TestSet:
             ("tts.voce=anna", "--set: tts.voce: unknown key, did you mean 'voice'?"),
             ("tss.voice=anna", "--set: tss: unknown key, did you mean 'tts'?"),
             ("tts.speed=fast", "--set: tts.speed: should be a valid integer (got 'fast')"),
-            ("tts.voice", "--set tts.voice: write KEY=VALUE, such as --set tts.voice=anna"),
-            ("=5", "--set : write KEY=VALUE, such as --set tts.voice=anna"),
+            ("tts.voice", "--set tts.voice: there is no value, write it as --set tts.voice=anna"),
+            ("=5", "--set : there is no value, write it as --set tts.voice=anna"),
             ("tts.speed=[", "--set tts.speed:1:2: not YAML: "),
             (
                 "llm.api_key=sk-hush-hush",
