@@ -22,7 +22,7 @@ from agent.config.load import Config, load_config, public
 from agent.conversation.activity import Activity
 from agent.conversation.controls import Controls
 from agent.conversation.conversation import Conversation
-from agent.conversation.handoff import offer_handoff
+from agent.conversation.handoff import groups, offer_handoff
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
 from agent.engines.absent import NoRecogniser, NoVad
@@ -239,7 +239,7 @@ class Agent:
                     controls,
                     tell,
                     language=language,
-                    groups={name: config.of(name).tools for name in config.agents} or None,
+                    groups=groups(config),
                 ) as session.replies.toolbox,
                 task_group() as running,
             ):
@@ -250,6 +250,13 @@ class Agent:
                 yield conversation
                 running.cancel_scope.cancel()
             tasks.cancel_scope.cancel()
+
+    async def prepare(self, config: Config) -> None:
+        """Load the engines of another configuration that are not here yet.
+
+        Raises ConfigError and the engines' errors; then all is as it was.
+        """
+        await self._pool.extend(config, speaks=self.speaks)
 
     def engines(self, config: Config) -> tuple[LanguageModel, TextToSpeech]:
         """The loaded model and voice of a configuration. Raises ConfigError for others'."""

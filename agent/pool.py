@@ -90,6 +90,17 @@ class EnginePool:
         self._wanted.clear()
         await self._load(loaded)
 
+    async def extend(self, config: Config, *, speaks: bool = True) -> None:
+        """Add what `config` needs, and load it. Raises the engines' errors; then it is left out."""
+        before = [*self._stt], [*self._llm], [*self._tts]
+        try:
+            self.add(config, speaks=speaks)
+            await self.load()
+        except BaseException:
+            self._wanted.clear()
+            self._stt, self._llm, self._tts = before
+            raise
+
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):

@@ -28,6 +28,7 @@ from agent.conversation.session import Session
 from agent.conversation.store import open_store
 from agent.events import Audio, Report, nobody
 from agent.steering.listener import reachable
+from agent.steering.reloading import Load, Reloader
 from agent.steering.steering import Steering
 
 MARGIN = 0.5
@@ -45,6 +46,7 @@ async def talk(
     explain: bool = False,
     text: bool = False,
     watch: Report = nobody,
+    load: Load | None = None,
 ) -> Session:
     """Converse as `config` says until the microphone ends; a device never does.
 
@@ -52,7 +54,7 @@ async def talk(
     the speaker plays; `silent` plays in time without a device; `explain` writes why turn-taking
     did what it did; `text`: answers are written, not spoken; `resume`: a conversation kept in
     `session.save` that this one goes on with;
-    `watch` is told of every event.
+    `watch` is told of every event; `load` reads the configuration again, and tells its files.
     Raises what people should be told.
     """
     if silent or text or is_file(config.microphone.device) or is_file(config.speaker.device):
@@ -105,6 +107,7 @@ async def talk(
             ) as conversation,
             anyio.create_task_group() as tasks,
         ):
+            reloader = None if load is None else Reloader(load, agent.prepare, conversation, report)
             steering = Steering(
                 conversation,
                 view.status,
@@ -112,8 +115,11 @@ async def talk(
                 name=config.agent.name if here is None else here.name,
                 keeps=config.session.save if memory is not None else None,
                 records=None if record is None else str(record),
+                reload=None if reloader is None else reloader.reload,
             )
             async with AsyncExitStack() as hands:
+                if reloader is not None and config.session.watch:
+                    await hands.enter_async_context(reloader.watching())
                 if here is not None:
                     await hands.enter_async_context(here.steered(steering))
                 await conversation.wait()

@@ -246,6 +246,10 @@ class SessionSettings(Section):
         default=None,
         description="Folder for conversations, see `parley history`; null to keep none.",
     )
+    watch: bool = Field(
+        default=False,
+        description="Take up changes of the configuration's files while a conversation goes on.",
+    )
 
     @property
     def folder(self) -> Path | None:

@@ -10,7 +10,7 @@ from agent.audio.gate import Gate
 from agent.config.load import Config
 from agent.conversation.controls import Controls
 from agent.conversation.events import ContextChanged, Silenced, TurnHeld, WordsAwaited
-from agent.conversation.handoff import AgentHandoff
+from agent.conversation.handoff import AgentHandoff, groups, offer_handoff
 from agent.conversation.history import History
 from agent.conversation.request import Request
 from agent.conversation.session import Session
@@ -164,6 +164,26 @@ class Conversation:
             self.config = config
             self._session.configure(config)
             self._segmenter.configure(config.vad, config.turn)
+        if not self._ended.is_set():
+            self._session.tell(ContextChanged())
+
+    async def become(self, config: Config) -> None:
+        """Go by another configuration from the next turn on, whose engines are loaded.
+
+        What is being said is said to its end. Raises ConfigError for tools that cannot be made;
+        then nothing has changed.
+        """
+        replies = self._session.replies
+        if replies.toolbox is not None:
+            await replies.toolbox.furnish(groups(config))
+            replies.toolbox.group = config.start if config.start in config.agents else ""
+            offer_handoff(replies.toolbox, config, self.hand_over)
+        engines = self._engines(config)
+        if engines != (replies.llm, replies.tts):
+            replies.become(*engines)
+        self.config = config
+        self._session.configure(config)
+        self._segmenter.configure(config.vad, config.turn)
         if not self._ended.is_set():
             self._session.tell(ContextChanged())
 

@@ -1,10 +1,11 @@
 """A handoff: one agent of several gives the conversation to another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.config.load import Config
+from agent.config.tools import ToolSettings
 from agent.events import Event
 from agent.tools import Toolbox
 from agent.tools.handoff import handoff_tool
@@ -18,6 +19,11 @@ class AgentHandoff(Event):
     from_agent: str
     to_agent: str
     name: str
+
+
+def groups(config: Config) -> Mapping[str, Sequence[ToolSettings]]:
+    """The tools of each agent of `config`; those of an only one have the name ""."""
+    return {name: config.of(name).tools for name in config.agents} or {"": config.tools}
 
 
 def offer_handoff(toolbox: Toolbox, config: Config, go: Callable[[str], None]) -> None:

@@ -7,7 +7,7 @@ the user interrupts finishes, and what it gave is kept.
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from typing import Any, Self, cast
@@ -73,6 +73,20 @@ class Run:
         return self._result
 
 
+@dataclass(slots=True, eq=False)
+class _Server:
+    """A server of tools: those that it has given, and the groups that have them."""
+
+    entry: ToolSettings
+    groups: Sequence[str] = ()
+    tools: list[Tool] = field(default_factory=list)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    @property
+    def name(self) -> str:
+        return McpConnection(self.entry).name
+
+
 class Toolbox:
     """The tools of one conversation; made by `Toolbox.open`."""
 
@@ -86,9 +100,11 @@ class Toolbox:
         self._tools: dict[str, dict[str, Tool]] = {"": {}}
         self.group = ""
         """Whose tools are used: that of one of several agents."""
+        self._servers: list[_Server] = []
         self._offered: dict[str, Tool] = {}
         self._runs: dict[tuple[str, str], Run] = {}
 
+    _builtins: Builtins
     announcements: MemoryObjectReceiveStream[str]
     """What a tool wants said at the next pause in the conversation, such as a timer's end."""
 
@@ -115,24 +131,43 @@ class Toolbox:
             toolbox = cls(tasks, report, language)
             stack.callback(toolbox._send.close)
             stack.callback(toolbox.announcements.close)
-            builtins = Builtins(tasks, toolbox._send.send_nowait, controls)
-            homes = {"": settings} if groups is None else groups
-            toolbox._tools = {group: {} for group in homes}
-            toolbox.group = next(iter(homes))
-            servers: list[tuple[McpConnection, list[str]]] = []
-            for entry in _different(entry for entries in homes.values() for entry in entries):
-                mine = [g for g, entries in homes.items() for each in entries if each == entry]
-                if entry.function is not None:
-                    tool = _function(entry.function, entry, builtins)
-                    for group in mine:
-                        toolbox.add(tool, group)
-                else:
-                    servers.append((McpConnection(entry), mine))
+            toolbox._builtins = Builtins(tasks, toolbox._send.send_nowait, controls)
             try:
-                await toolbox._connect(servers)
+                await toolbox.furnish({"": settings} if groups is None else groups)
                 yield toolbox
             finally:
                 tasks.cancel_scope.cancel()
+
+    async def furnish(self, groups: Mapping[str, Sequence[ToolSettings]]) -> None:
+        """Have other tools from now on; servers that are there stay connected.
+
+        Raises ConfigError for a tool that cannot be made; then nothing has changed.
+        """
+        before, self._tools = self._tools, {group: {} for group in groups}
+        servers: list[_Server] = []
+        try:
+            for entry in _different(entry for entries in groups.values() for entry in entries):
+                mine = [g for g, entries in groups.items() for each in entries if each == entry]
+                if entry.function is None:
+                    known = next((each for each in self._servers if each.entry == entry), None)
+                    servers.append(known or _Server(entry))
+                    servers[-1].groups = mine
+                    tools = servers[-1].tools
+                else:
+                    tools = [_function(entry.function, entry, self._builtins)]
+                for tool, group in product(tools, mine):
+                    self.add(tool, group)
+        except ConfigError:
+            self._tools = before
+            raise
+        for server in self._servers:
+            if server not in servers:
+                server.scope.cancel()
+        new = [server for server in servers if server not in self._servers]
+        self._servers = servers
+        if self.group not in groups:
+            self.group = next(iter(groups))
+        await self._connect(new)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -153,15 +188,15 @@ class Toolbox:
             raise ConfigError(f"tools: there are two tools of the name {tool.spec.name}")
         self._tools[group][tool.spec.name] = tool
 
-    async def _connect(self, servers: Sequence[tuple[McpConnection, Sequence[str]]]) -> None:
+    async def _connect(self, servers: Sequence["_Server"]) -> None:
         """Reach all servers side by side, and wait for them, but not for long."""
         async with anyio.create_task_group() as waiting:
-            for server, groups in servers:
-                waiting.start_soon(self._wait_for, server, groups)
+            for server in servers:
+                waiting.start_soon(self._wait_for, server)
 
-    async def _wait_for(self, server: McpConnection, groups: Sequence[str]) -> None:
+    async def _wait_for(self, server: "_Server") -> None:
         there = anyio.Event()
-        self._tasks.start_soon(self._keep, server, groups, there)
+        self._tasks.start_soon(self._keep, server, there)
         with anyio.move_on_after(PATIENCE) as patience:
             await there.wait()
         if patience.cancelled_caught:
@@ -170,9 +205,10 @@ class Toolbox:
                 "when it is"
             )
 
-    async def _keep(self, server: McpConnection, groups: Sequence[str], there: anyio.Event) -> None:
+    async def _keep(self, server: "_Server", there: anyio.Event) -> None:
         def offer(tools: Sequence[Tool]) -> None:
-            for tool, group in product(tools, groups):
+            server.tools += tools
+            for tool, group in product(tools, server.groups):
                 try:
                     self.add(tool, group)
                 except ConfigError as error:
@@ -180,8 +216,8 @@ class Toolbox:
             there.set()
 
         try:
-            with foreign():
-                await server.run(offer)
+            with server.scope, foreign():
+                await McpConnection(server.entry).run(offer)
         except Exception as error:  # noqa: BLE001  (whatever a protocol's package raises)
             cause = only(error)
             known = isinstance(cause, ToolError)

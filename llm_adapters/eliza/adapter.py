@@ -78,9 +78,10 @@ def handoff(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> ToolCall 
     wanted = re.search(r"\b(?:talk|speak|through|over|transfer|connect)\b.*\b(?:to|with)\b", said)
     if wanted is None:
         return None
-    after = re.findall(r"\w+", said[wanted.end() :])
+    after = said[wanted.end() :]
     for name in names:
-        if {*re.findall(r"\w+", str(name).lower())} <= {*after}:
+        words = re.findall(r"\w+", str(name).lower())
+        if all(re.search(rf"\b{word}s?\b", after) for word in words):  # heard as it may be
             return ToolCall(f"handoff-{len(messages)}", "handoff", json.dumps({"agent": name}))
     return None
 

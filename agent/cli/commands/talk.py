@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent.cli import ending
 from agent.cli.options import add_microphone, add_set, add_speaker, with_devices
-from agent.config.load import load_config
+from agent.config.load import Config, load_with_files
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,6 +29,11 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--explain", action="store_true", help="say why it speaks, waits, stops or goes on"
     )
     parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="take up changes of the configuration's files (session.watch)",
+    )
+    parser.add_argument(
         "--text", action="store_true", help="have answers written, not spoken: no voice is loaded"
     )
     parser.add_argument(
@@ -42,11 +47,17 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Talk until Ctrl-C, or until a file as microphone has been answered."""
-    config = with_devices(load_config(args.config, args.set), args.mic, args.speaker)
+
+    def load() -> tuple[Config, list[Path]]:
+        assignments = [*args.set, *(["session.watch=true"] if args.watch else [])]
+        config, files = load_with_files(args.config, assignments)
+        return with_devices(config, args.mic, args.speaker), files
+
+    config, _ = load()
     from agent.cli.live import talk
 
     options = {
         name: getattr(args, name) for name in ("events", "record", "explain", "resume", "text")
     }
-    ending.run(partial(talk, config, **options))
+    ending.run(partial(talk, config, load=load, **options))
     return 0

@@ -1,0 +1,73 @@
+"""The configuration of a live conversation, read again when asked to, or when a file changes."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from agent.config.load import Config
+from agent.conversation.conversation import Conversation
+from agent.conversation.reloading import reload
+from agent.errors import ConfigError, ParleyError
+from agent.events import NoticeEvent, Report, WarningEvent
+from agent.graph import task_group
+from agent.guards.foreign import only
+from agent.steering.watched_files import WatchedFiles
+from llm_adapters import LanguageModelError
+from tts import TextToSpeechError
+
+Load = Callable[[], tuple[Config, Sequence[Path]]]
+"""Reads the configuration, and tells of which files. Raises ConfigError."""
+
+Prepare = Callable[[Config], Awaitable[None]]
+"""Loads the engines of a configuration (`Agent.prepare`)."""
+
+
+class Reloader:
+    """A reloader reads a conversation's configuration again. A broken one changes nothing."""
+
+    def __init__(
+        self, load: Load, prepare: Prepare, conversation: Conversation, report: Report
+    ) -> None:
+        """`load` reads what the conversation has begun with, and later what there is then."""
+        self._load = load
+        self._prepare = prepare
+        self._conversation = conversation
+        self._report = report
+        self._config, self._files = load()
+        self._busy = False
+
+    async def reload(self) -> str:
+        """Apply what has changed; returns a line about it. Raises ParleyError, and tells it."""
+        if self._busy:
+            raise ParleyError("the configuration is being read already")
+        self._busy = True
+        try:
+            config, self._files = await anyio.to_thread.run_sync(self._load)
+            done = await reload(self._conversation, self._prepare, self._config, config)
+        except (ConfigError, LanguageModelError, TextToSpeechError) as error:
+            message = f"{only(error)}; what was read before goes on"
+            self._report(WarningEvent("config", "config.refused", message))
+            raise ParleyError(message) from None
+        finally:
+            self._busy = False
+        self._config = config
+        self._report(NoticeEvent("config", "config.reloaded", str(done)))
+        return str(done)
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncGenerator[None]:
+        """For the length of a block, reload when one of the files has changed."""
+        async with WatchedFiles.open(self._files) as watched, task_group() as tasks:
+            tasks.start_soon(self._follow, watched)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def _follow(self, watched: WatchedFiles) -> None:
+        while True:
+            await watched.changed()
+            with suppress(ParleyError):  # it has been told
+                await self.reload()
+            watched.watch(self._files)
