@@ -4,10 +4,12 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import anyio
+import anyio.to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from numpy.typing import NDArray
 
@@ -19,9 +21,11 @@ from agent.audio.intake import Intake
 from agent.audio.remote import RemoteSpeaker
 from agent.audio.speaker import Speaker
 from agent.config.load import Config, load_config, public
+from agent.config.wake import WakeSettings
 from agent.conversation.activity import Activity
 from agent.conversation.controls import Controls
 from agent.conversation.conversation import Conversation
+from agent.conversation.events import Woken
 from agent.conversation.handoff import groups, offer_handoff
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
@@ -41,6 +45,9 @@ from agent.turns.segmenter import TurnSegmenter
 from agent.turns.smart_turn import SmartTurn, TurnModel
 from agent.turns.transcriber import Transcriber
 from agent.turns.vad import SileroVad, Vad
+from agent.wake.engine import create_wake_word_engine
+from agent.wake.gate import WakeGate
+from agent.wake.words import without_wake_words
 from llm_adapters import LanguageModel, Message
 from stt import SpeechToText
 from tts import ConversationalSpeech, TextToSpeech, TextToSpeechError
@@ -71,8 +78,12 @@ class Agent:
         One that neither `listens` nor `speaks` is talked with in writing alone, and has no
         recogniser and no voice to load. The engines of a `pool` are shared with other agents, and
         closed by who made it. Nothing is loaded yet.
+
+        Raises ConfigError.
         """
         self.config = config or Config()
+        self.listens = listens
+        """Whether the user is heard, or types."""
         self.speaks = speaks
         """Whether its answers are spoken, or written."""
         if not listens:
@@ -85,6 +96,8 @@ class Agent:
         if turn_model is None and listens and self.config.turn.detector == "smart_turn":
             turn_model = SmartTurn(model=self.config.turn.model)
         self._turn_model = None if turn_model is None else GuardedTurnModel(turn_model)
+        wake = self.config.wake if listens else WakeSettings()
+        self._wake_engines = [create_wake_word_engine(wake)] if wake.enabled else []
 
     @classmethod
     @asynccontextmanager
@@ -123,6 +136,8 @@ class Agent:
         parts: dict[str, Callable[[], Awaitable[None]]] = {"vad": self._vad.load}
         if self._turn_model is not None:
             parts["turn"] = self._turn_model.load
+        for engine in self._wake_engines:
+            parts["wake"] = partial(anyio.to_thread.run_sync, engine.load)
         async with task_group() as tasks:
             tasks.start_soon(self._pool.load, loaded)
             for name, load_part in parts.items():
@@ -199,6 +214,7 @@ class Agent:
         async with borders(tell), self._reported(tell, config), task_group() as tasks:
             await tasks.start(speaker.run)
             echo = EchoStage(config.echo, speaker.playback, tell)
+            wake = await self._wake_gate(config.wake, tell)
             session = Session(
                 *(self.engines(config) if config.agents else (self.llm, self.tts)),
                 speaker.playback,
@@ -211,9 +227,11 @@ class Agent:
                 remembered=remembered,
                 answers=answers,
                 speaks=self.speaks,
+                sleep=wake.sleep,
             )
+            wake.woken = partial(session.tell, Woken())
             gate = Gate()
-            intake = Intake(Inlet(tell), echo, gate, hear)
+            intake = wake.after(Intake(Inlet(tell), echo, gate, wake.unless_asleep(hear)))
             segmenter = self._segmenter(config, echo, session, intake, tell)
             stt = self.stt.conversation()
             controls = Controls(speaker.playback, session.history)
@@ -245,6 +263,7 @@ class Agent:
             ):
                 offer_handoff(session.replies.toolbox, config, conversation.hand_over)
                 await running.start(echo.follow)
+                running.start_soon(wake.run)
                 running.start_soon(self._run, graph, session, conversation)
                 await session.begun.wait()
                 yield conversation
@@ -313,8 +332,23 @@ class Agent:
             with outbox:
                 await self.converse(hear, speaker, report)
 
+    async def _wake_gate(self, settings: WakeSettings, report: Report) -> WakeGate:
+        """What lets nothing of the user's through while the agent sleeps, if it does."""
+        if not settings.enabled or not self.listens:
+            return WakeGate(None, report)
+        if self._wake_engines and settings == self.config.wake:
+            return WakeGate(self._wake_engines.pop(), report)
+        engine = create_wake_word_engine(settings)
+        await anyio.to_thread.run_sync(engine.load)
+        return WakeGate(engine, report)
+
     def _segmenter(
-        self, config: Config, echo: EchoStage, session: Session, intake: Intake, report: Report
+        self,
+        config: Config,
+        echo: EchoStage,
+        session: Session,
+        intake: Callable[[Audio], Sequence[Audio]],
+        report: Report,
     ) -> TurnSegmenter:
         return TurnSegmenter(
             copy(self._vad),
@@ -344,6 +378,7 @@ class Agent:
             keep_sound=keep_sound and isinstance(self.tts, ConversationalSpeech),
             preemptive=config.turn.speculate != "off",
             judge=segmenter.read,
+            said=partial(without_wake_words, config.wake.words),
         )
 
     @asynccontextmanager

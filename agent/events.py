@@ -253,6 +253,22 @@ class Decision(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WakeHeard(Event):
+    """The agent was asleep, and heard its wake word `word`: it listens from now on."""
+
+    type: ClassVar[str] = "wake.heard"
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAsleep(Event):
+    """The agent sleeps from now on, until it hears its wake word."""
+
+    type: ClassVar[str] = "wake.asleep"
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeEvent(Event):
     """Something that people may want to know, and nothing is amiss.
 

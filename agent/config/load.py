@@ -39,6 +39,7 @@ from agent.config.sections import (
     VadSettings,
 )
 from agent.config.tools import ToolSettings
+from agent.config.wake import WakeSettings
 from agent.config.yaml_source import Source, read_source
 from agent.errors import ConfigError, did_you_mean
 from agent.guards import secrets
@@ -60,6 +61,7 @@ class Config(Section):
     turn: TurnSettings = TurnSettings()
     interruption: InterruptionSettings = InterruptionSettings()
     idle: IdleSettings = IdleSettings()
+    wake: WakeSettings = WakeSettings()
     thinking: ThinkingSettings = ThinkingSettings()
     session: SessionSettings = SessionSettings()
     server: ServerSettings = ServerSettings()

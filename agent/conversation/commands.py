@@ -175,6 +175,18 @@ class StopTimer(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Tone(Command):
+    """Play the tone that says that the agent listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep(Command):
+    """Hear nothing more until the wake word is heard."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explain(Command):
     """Nothing is to be done; this is why."""
 

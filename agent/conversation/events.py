@@ -21,6 +21,11 @@ class ConversationEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Woken:
+    """The wake word was heard: the user is about to speak, or speaks on."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyStarted:
     """The first sample of a reply leaves the speaker, at `time`."""
 
@@ -129,7 +134,7 @@ class ContextChanged:
     awaited: bool | None = None
 
 
-TimerName = Literal["idle", "filler", "tools", "words"]
+TimerName = Literal["idle", "filler", "tools", "words", "tone", "sleep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ ConversationEvent = (
     | SpeechRejected
     | SpeechStarted
     | TimerRang
+    | Woken
     | ConversationEnded
 )
 """What is about no turn or reply that there is."""

@@ -24,7 +24,8 @@ class Filler:
         self._settings = settings
         self._playback = playback
         self._report = report
-        self._sound: NDArray[np.float32] = earcon(playback.sample_rate)
+        self._tone: NDArray[np.float32] = earcon(playback.sample_rate)
+        self._sound = self._tone
 
     async def prepare(self, tts: TextToSpeech) -> None:
         """Have the words spoken in advance: the voice is busy when they are wanted.
@@ -45,6 +46,10 @@ class Filler:
         resampler = Resampler(tts.sample_rate, self._playback.sample_rate, "high")
         whole = resampler.process(np.concatenate(blocks)) if blocks else self._sound
         self._sound = np.concatenate((whole, resampler.flush()))
+
+    def play_tone(self) -> None:
+        """Play the tone in the silence until the next reply begins: the agent listens."""
+        self._playback.chime(self._tone)
 
     def play(self) -> None:
         """Play it in the silence until the reply begins."""

@@ -39,8 +39,6 @@ from agent.conversation.commands import (
     Leave,
     Refuse,
     Say,
-    SetTimer,
-    StopTimer,
 )
 from agent.conversation.events import (
     Announcement,
@@ -62,10 +60,11 @@ from agent.conversation.events import (
     ToolsTakeLong,
     TurnHeld,
     Typed,
+    Woken,
     WordsAwaited,
 )
 from agent.conversation.preemptive import Preemptive
-from agent.conversation.requests import LONGEST_WAIT, Requests
+from agent.conversation.requests import Requests
 from agent.conversation.silence import Silence
 from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord, committed
 from agent.events import Decision, What
@@ -89,7 +88,7 @@ class Policy:
     def __init__(self, config: Config) -> None:
         """`config` says what may interrupt, how far replies are prepared, and what is said."""
         self.barge_in = BargeIn(config.interruption, self._do, config.agent.name)
-        self.silence = Silence(config.idle, config.thinking, self._do)
+        self.silence = Silence(config.idle, config.thinking, self._do, config.wake)
         self.prepared = Preemptive(self._do)
         self._config = config
         self._turns: dict[int, TurnRecord] = {}  # open
@@ -145,6 +144,9 @@ class Policy:
             case TimerRang(timer):
                 if text := self.silence.rang(timer, self._latest):
                     self._announce(Announcement(text))
+            case Woken():
+                self._cancel()
+                self._announce(Announcement(self.silence.waking.wake()))
             case ConversationEnded():
                 self._over = True
                 self.silence.end()
@@ -164,14 +166,14 @@ class Policy:
             case TurnHeld(held):
                 self._held = held
                 if held:
-                    self._discard("the user holds the turn")
+                    self.prepared.discard("the user holds the turn")
                     self._cancel()
                 self._rest()
             case WordsAwaited():
                 self._held = False
                 self.requests.words += 1
             case ContextChanged(awaited):
-                self._discard("the conversation has changed")
+                self.prepared.discard("the conversation has changed")
                 self._hold(awaited)
             case RequestWithdrawn(request):
                 self._withdraw(request)
@@ -180,7 +182,7 @@ class Policy:
                     self._cancel()
                     self._rest()
             case Silenced():
-                self._discard("the agent is to be silent")
+                self.prepared.discard("the agent is to be silent")
                 self._withdraw(None)
 
     # The user's turns
@@ -192,11 +194,11 @@ class Policy:
                 turn.voice, turn.level = max(turn.voice, voice), level
                 self.barge_in.decide(turn, self._now, final=False)
             case SpeechResumed():
-                self._discard("the user goes on")
+                self.prepared.discard("the user goes on")
                 self.barge_in.duck(self._now)
             case SpeechEnded(dropped=True):
                 self._close(turn)
-                self._discard("the turn was dropped")
+                self.prepared.discard("the turn was dropped")
                 self.barge_in.resume("the turn was dropped")
                 self._rest()
             case SpeechEnded():
@@ -215,7 +217,7 @@ class Policy:
                 self._rest()
             case TranscriptionFailed():
                 self._close(turn)
-                self._discard("the recogniser failed")
+                self.prepared.discard("the recogniser failed")
                 self._cancel()
                 self._say(self._config.agent.apology)
 
@@ -223,15 +225,19 @@ class Policy:
         """These are all the words of a turn that is over."""
         turn.text = self.barge_in.but_for_echo(turn, text)
         match "stop" if turn.manual else self.barge_in.decide(turn, self._now, final=True):
+            case "stop" if self.silence.waking.dismissed(turn.text):
+                self.prepared.discard("the agent was sent to sleep")
+                self._cancel()
+                self._do(Ignore(turn.number, interrupted=False))
             case "stop" if turn.text or self._unanswered:
                 self._commit(turn)
             case "wait" if turn.text:
                 self._waiting.append(turn)
             case "backchannel":
-                self._discard("a backchannel")
+                self.prepared.discard("a backchannel")
                 self._do(Backchannel(turn.number, turn.text))
             case _:
-                self._discard("no words in it")
+                self.prepared.discard("no words in it")
                 self.barge_in.pass_over(turn)
                 self._do(Ignore(turn.number, turn.interrupted))
 
@@ -281,11 +287,8 @@ class Policy:
             self._explain(turn, "wait", why)
             return
         self._cancel()
-        self._discard(f"it was '{turn.text}'")
+        self.prepared.discard(f"it was '{turn.text}'")
         self.prepared.prepare(turn, self._new_reply(turn.number, ReplyState.PREPARING))
-
-    def _discard(self, why: str) -> None:
-        self.prepared.discard(why)
 
     # The agent's replies
 
@@ -309,7 +312,7 @@ class Policy:
                     self.barge_in.end(reply, done)
                     self.silence.expect_no_more(reply)
                 elif reply is not None:
-                    self._discard("it is over")
+                    self.prepared.discard("it is over")
                 if self.barge_in.reply is None and self._waiting:
                     self._commit(self._waiting.pop())
                 self._rest()
@@ -337,7 +340,7 @@ class Policy:
             self.barge_in.end(current, ReplyState.DONE)
             self.silence.expect_no_more(current)
             self._do(Leave(current.number))
-        self._discard("another answer is wanted")
+        self.prepared.discard("another answer is wanted")
         request = self.requests.next_wanted()
         reply = self._new_reply(self._latest, ReplyState.PENDING, request)
         self._give(reply)
@@ -346,9 +349,8 @@ class Policy:
 
     def _hold(self, held: bool | None) -> None:
         """Have answers wait for words that somebody puts in, though not for long."""
-        if held is not None and held != self.requests.held:
-            self.requests.held = held
-            self._do(SetTimer("words", LONGEST_WAIT) if held else StopTimer("words"))
+        if held is not None and (timer := self.requests.hold(held)) is not None:
+            self._do(timer)
             self._rest()
 
     def _withdraw(self, request: int | None) -> None:

@@ -12,7 +12,13 @@ from agent.audio.output import Output
 from agent.audio.remote import RemotePlayback
 from agent.config.load import Config
 from agent.conversation.activity import Activity, ReplyCost
-from agent.conversation.events import PolicyEvent, ReplyEnded, ReplyStopped, ToolsTakeLong
+from agent.conversation.events import (
+    PolicyEvent,
+    ReplyEnded,
+    ReplyProgress,
+    ReplyStopped,
+    ToolsTakeLong,
+)
 from agent.conversation.floor import Floor
 from agent.conversation.generation import FixedText, Generation, ReplySource
 from agent.conversation.history import Entry, History
@@ -84,10 +90,21 @@ class Replies:
     def __getitem__(self, number: int) -> Reply:
         return self._replies[number]
 
-    @property
-    def all(self) -> Sequence[Reply]:
-        """Those of the conversation that are under way."""
-        return tuple(self._replies.values())
+    def progress(self, *, audible: bool) -> Sequence[ReplyProgress]:
+        """How those of the conversation that are under way stand; `audible`: with an echo."""
+        return tuple(
+            ReplyProgress(
+                reply.number,
+                tokens=reply.tokens,
+                failure=reply.failure,
+                interruptible=reply.source.interruptible,
+                asks=reply.asks,
+                starved=reply.starved,
+                delivered=reply.delivered,
+                echoed=reply.said if audible else "",
+            )
+            for reply in self._replies.values()
+        )
 
     def prepare(self, number: int, turn: int, text: str) -> None:
         """Begin a reply as if the user had said `text`."""

@@ -1,5 +1,6 @@
 """What has been asked of the agent and waits for its time. Pure, a part of the turn policy."""
 
+from agent.conversation.commands import SetTimer, StopTimer
 from agent.conversation.events import Announcement
 
 LONGEST_WAIT = 10.0
@@ -21,6 +22,13 @@ class Requests:
     def wanted(self) -> bool:
         """Whether an answer is."""
         return bool(self._wanted)
+
+    def hold(self, held: bool) -> SetTimer | StopTimer | None:
+        """Have answers wait for words that somebody puts in, though not for long."""
+        if held == self.held:
+            return None
+        self.held = held
+        return SetTimer("words", LONGEST_WAIT) if held else StopTimer("words")
 
     def announce(self, announcement: Announcement) -> None:
         """Have it said at the next pause."""

@@ -45,8 +45,10 @@ from agent.conversation.commands import (
     Resume,
     Say,
     SetTimer,
+    Sleep,
     Stop,
     StopTimer,
+    Tone,
     Unduck,
 )
 from agent.conversation.events import (
@@ -54,7 +56,6 @@ from agent.conversation.events import (
     ConversationEnded,
     ConversationStarted,
     PolicyEvent,
-    ReplyProgress,
     ReplyWanted,
     RequestWithdrawn,
     TimerName,
@@ -68,7 +69,6 @@ from agent.conversation.latency import Stopwatch
 from agent.conversation.policy import Policy
 from agent.conversation.prompt import opening
 from agent.conversation.replies import Replies
-from agent.conversation.reply import Reply
 from agent.conversation.request import Request
 from agent.conversation.timer import Timer
 from agent.events import (
@@ -80,6 +80,7 @@ from agent.events import (
     UserSpeechStarted,
     UserSpeechStopped,
     UserTranscript,
+    WakeAsleep,
     WarningEvent,
     nobody,
 )
@@ -123,6 +124,7 @@ class Session:
         remembered: bool = True,
         answers: bool = True,
         speaks: bool = True,
+        sleep: Callable[[], None] = lambda: None,
     ) -> None:
         """Engines that are loaded, the sound's way out, and who is told what happens.
 
@@ -130,6 +132,7 @@ class Session:
         they are heard, `watch` of everything; `earlier` is a conversation that this one goes on
         with. Not `remembered`: the voice is told nothing of how it sounds. Not `answers`: nobody
         is greeted, and no answer is prepared for. Not `speaks`: answers are text alone.
+        `sleep`: nothing more is to be heard.
         """
         self.history = History(opening(config, tts))
         self.history.recall(earlier)
@@ -153,6 +156,7 @@ class Session:
         """The numbers of the user's turns, spoken and typed."""
         self._answers = answers
         self._speaks = speaks
+        self._sleep = sleep
         self._report = report
         self._watch = watch
         self._echo = echo
@@ -300,25 +304,13 @@ class Session:
     def tell(self, event: PolicyEvent) -> None:
         """Tell the policy what has happened, and do what it decides."""
         now = anyio.current_time()
-        for reply in self.replies.all:
-            self._policy.on(self._progress(reply), now)
+        audible = self._echo is not None and self._echo.mode != "off"
+        for progress in self.replies.progress(audible=audible):
+            self._policy.on(progress, now)
         for command in self._policy.on(event, now):
             self._do(command)
             if isinstance(command, Decided):
                 self._report(Decision(command.turn, command.what, command.why))
-
-    def _progress(self, reply: Reply) -> ReplyProgress:
-        audible = self._echo is not None and self._echo.mode != "off"
-        return ReplyProgress(
-            reply.number,
-            tokens=reply.tokens,
-            failure=reply.failure,
-            interruptible=reply.source.interruptible,
-            asks=reply.asks,
-            starved=reply.starved,
-            delivered=reply.delivered,
-            echoed=reply.said if audible else "",
-        )
 
     def _do(self, command: Command) -> None:
         match command:
@@ -329,6 +321,11 @@ class Session:
                     refused.done.set()
             case Fill():
                 self._filler.play()
+            case Tone():
+                self._filler.play_tone()
+            case Sleep(why=why):
+                self._sleep()
+                self._report(WakeAsleep(why))
             case Commit() | Backchannel() | Ignore():
                 self._end_turn(command)
             case SetTimer(timer=timer) | StopTimer(timer=timer):

@@ -7,9 +7,11 @@ takes its time; when nobody speaks the agent asks whether somebody is there, and
 from collections.abc import Callable
 
 from agent.config.sections import IdleSettings, ThinkingSettings
+from agent.config.wake import WakeSettings
 from agent.conversation.commands import Command, Explain, Fill, SetTimer, StopTimer
 from agent.conversation.events import TimerName
 from agent.conversation.states import ReplyRecord, ReplyState
+from agent.conversation.waking import Waking
 from agent.events import Decision
 
 AGAIN = 0.5
@@ -20,11 +22,16 @@ class Silence:
     """Silence is watched by timers: until a filler is due, until nobody has spoken for long."""
 
     def __init__(
-        self, idle: IdleSettings, waiting: ThinkingSettings, do: Callable[[Command], None]
+        self,
+        idle: IdleSettings,
+        waiting: ThinkingSettings,
+        do: Callable[[Command], None],
+        wake: WakeSettings | None = None,
     ) -> None:
         """`do` is given the commands."""
         self.asleep = False
         """Whether nothing more is said until the user speaks."""
+        self.waking = Waking(wake or WakeSettings(), do)
         self._idle = idle
         self._filler_after = waiting.after
         self._do = do
@@ -38,15 +45,18 @@ class Silence:
 
     def start(self) -> None:
         """Watch the time: nobody speaks from now on."""
-        if not self.asleep:
+        self.waking.rest()
+        if not self.asleep and not self.waking.asleep:
             self._set("idle", self._idle.after)
 
     def end(self) -> None:
         """Watch it no more: the agent speaks, or there is nobody to ask."""
+        self.waking.busy()
         self._stop("idle")
 
     def wake(self, turn: int) -> None:
         """Begin anew: the user speaks."""
+        self.waking.busy()
         self._stop("idle")
         self._prompted = 0
         if self.asleep:
@@ -72,6 +82,7 @@ class Silence:
 
     def rang(self, timer: TimerName, turn: int) -> str:
         """Return what is to be said now that the time is over, after turn `turn`: mostly ""."""
+        self.waking.rang(timer)
         if timer not in self._timers:
             return ""
         self._timers.remove(timer)

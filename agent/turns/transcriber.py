@@ -54,12 +54,14 @@ class Transcriber:
         keep_sound: bool = False,
         preemptive: bool = False,
         judge: Callable[[int, int, Judgement], None] = lambda _turn, _pause, _judgement: None,
+        said: Callable[[str], str] = str,
     ) -> None:
         """`report` is told of failures; a failed turn does not end the stage.
 
         `keep_sound`: final words come with their sound. `preemptive`: the recogniser finishes in
         every pause. `judge` is told how finished the words read in a pause, by its turn and number:
-        all of them, or those so far where the recogniser does not finish.
+        all of them, or those so far where the recogniser does not finish. `said` gives of what was
+        understood what was said to the agent.
         """
         self._stt = stt
         self._punctuated = punctuates(stt)
@@ -67,6 +69,7 @@ class Transcriber:
         self._keep_sound = keep_sound
         self._preemptive = preemptive
         self._judge = judge
+        self._said = said
         self._pause: tuple[int, int] | None = None  # turn and number of the pause that lasts
 
     async def __call__(
@@ -136,7 +139,7 @@ class Transcriber:
                 if isinstance(item, SpeechAudio):
                     text = await listening.feed(item.pcm)
                     if text is not None:
-                        await send.send(TurnTranscript(turn, text, final=False))
+                        await send.send(TurnTranscript(turn, self._said(text), final=False))
                 elif isinstance(item, SpeechResumed):
                     await listening.go_on()
                 elif self._preemptive:
@@ -151,7 +154,7 @@ class Transcriber:
             message = f"turn {turn} is not taken for speech: {transcript.rejected}"
             self._report(WarningEvent("stt", "stt.rejected", message))
         sound = listening.sound(transcript)
-        text, language = transcript.text.strip(), transcript.language
+        text, language = self._said(transcript.text.strip()), transcript.language
         await send.send(TurnTranscript(turn, text, final=True, sound=sound, language=language))
 
     async def _finish_ahead(
@@ -164,7 +167,7 @@ class Transcriber:
         if self._pause != (paused.turn, paused.pause):
             return  # the recogniser lags behind: the user has gone on long since
         transcript = await listening.recognition.finish()
-        text = transcript.text.strip()
+        text = self._said(transcript.text.strip())
         if self._pause == (paused.turn, paused.pause):
             judgement = judge(text, punctuated=self._punctuated, language=transcript.language)
             self._judge(paused.turn, paused.pause, judgement)

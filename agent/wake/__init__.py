@@ -1,0 +1,1 @@
+"""Being called: while an agent sleeps, a wake word engine is all that listens."""
