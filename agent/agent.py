@@ -45,7 +45,7 @@ from agent.turns.segmenter import TurnSegmenter
 from agent.turns.smart_turn import SmartTurn, TurnModel
 from agent.turns.transcriber import Transcriber
 from agent.turns.vad import SileroVad, Vad
-from agent.wake.engine import create_wake_word_engine
+from agent.wake.create import create_wake_word_engine
 from agent.wake.gate import WakeGate
 from agent.wake.words import without_wake_words
 from llm_adapters import LanguageModel, Message

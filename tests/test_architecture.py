@@ -15,6 +15,7 @@ AGENT = (
     {"server"},
     {"agent", "setup", "steering", "transcription", "voice_making"},
     {"conversation", "doctor", "pool"},
+    {"wake"},
     {"stages", "turns"},
     {"audio", "tools"},
     {"config", "graph", "shadowing"},

@@ -25,6 +25,8 @@ from agent.events import (
     TurnLatency,
     UserBackchannel,
     UserTranscript,
+    WakeAsleep,
+    WakeHeard,
     WarningEvent,
 )
 from agent.steering.status import Status
@@ -163,6 +165,10 @@ def line_of(event: Event, name: str) -> Text | None:
             line = Text.assemble(("you: ", "bold"), text, (" (in passing)", "dim"))
         case TurnLatency():
             line = waterfall(event)
+        case WakeHeard(word=word):
+            line = Text(f"{name} wakes: '{word}'", style="dim")
+        case WakeAsleep(why=why):
+            line = Text(f"{name} sleeps: {why}", style="dim")
         case NoticeEvent(message=message):
             line = Text(message, style="dim")
         case WarningEvent(message=message):

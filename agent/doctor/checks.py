@@ -25,6 +25,7 @@ from agent.config.engines import (
 from agent.config.load import Config
 from agent.doctor.checks_llm import endpoint, servers, tools
 from agent.doctor.checks_server import server
+from agent.doctor.checks_wake import wake
 from agent.doctor.finding import Finding
 from agent.doctor.gpu import nvidia_gpus
 from agent.doctor.installation import installation
@@ -249,4 +250,4 @@ _LOAD_PATIENCE = 10.0
 
 
 OF_MACHINE: Sequence[Check] = (python, installation, packages, gpu, sound, servers, server)
-OF_ENGINES: Sequence[Check] = (recognition, language_models, synthesis, tools)
+OF_ENGINES: Sequence[Check] = (recognition, language_models, synthesis, wake, tools)

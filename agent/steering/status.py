@@ -12,10 +12,13 @@ from agent.events import (
     Decision,
     ErrorEvent,
     Event,
+    SessionStarted,
     TurnCommitted,
     UserSpeechStarted,
     UserSpeechStopped,
     UserTranscript,
+    WakeAsleep,
+    WakeHeard,
 )
 
 
@@ -70,6 +73,10 @@ class Status:
                 self._name = name
             case AssistantDone() | AssistantInterrupted():
                 self._agent, self._softly = "", False
+            case WakeHeard() | WakeAsleep():
+                self._asleep = isinstance(event, WakeAsleep)
+            case SessionStarted(config):
+                self._asleep = bool(config.get("wake", {}).get("words"))
             case Decision():
                 self._decided(event)
 

@@ -97,6 +97,7 @@ async def _serve(
     from agent.agent import Agent
     from agent.cli.console import SafeConsole
     from agent.cli.garbage import here_to_stay
+    from agent.config.wake import WakeSettings
     from agent.doctor.certificate import examine
     from agent.server.logs import logging_to_stderr
     from agent.server.running import Place, running
@@ -107,6 +108,9 @@ async def _serve(
 
     assert isinstance(place, Place)
     console = SafeConsole(wrap=False)
+    if config.wake.enabled:
+        console.print("wake: ignored by the server, whose clients wake it by themselves")
+        config = config.model_copy(update={"wake": WakeSettings()})
     server = Server(Agent(config), Keys(keys), config.server)
     if not keys and not is_loopback(place.host):
         console.print("INSECURE: whoever reaches this computer can talk to the agent: no key")
