@@ -45,8 +45,7 @@ from agent.turns.segmenter import TurnSegmenter
 from agent.turns.smart_turn import SmartTurn, TurnModel
 from agent.turns.transcriber import Transcriber
 from agent.turns.vad import SileroVad, Vad
-from agent.wake.create import create_wake_word_engine
-from agent.wake.gate import WakeGate
+from agent.wake.create import WakeWords
 from agent.wake.words import without_wake_words
 from llm_adapters import LanguageModel, Message
 from stt import SpeechToText
@@ -96,8 +95,7 @@ class Agent:
         if turn_model is None and listens and self.config.turn.detector == "smart_turn":
             turn_model = SmartTurn(model=self.config.turn.model)
         self._turn_model = None if turn_model is None else GuardedTurnModel(turn_model)
-        wake = self.config.wake if listens else WakeSettings()
-        self._wake_engines = [create_wake_word_engine(wake)] if wake.enabled else []
+        self._wake_words = WakeWords(self.config.wake if listens else WakeSettings())
 
     @classmethod
     @asynccontextmanager
@@ -136,8 +134,8 @@ class Agent:
         parts: dict[str, Callable[[], Awaitable[None]]] = {"vad": self._vad.load}
         if self._turn_model is not None:
             parts["turn"] = self._turn_model.load
-        for engine in self._wake_engines:
-            parts["wake"] = partial(anyio.to_thread.run_sync, engine.load)
+        if self._wake_words.enabled:
+            parts["wake"] = self._wake_words.load
         async with task_group() as tasks:
             tasks.start_soon(self._pool.load, loaded)
             for name, load_part in parts.items():
@@ -214,7 +212,7 @@ class Agent:
         async with borders(tell), self._reported(tell, config), task_group() as tasks:
             await tasks.start(speaker.run)
             echo = EchoStage(config.echo, speaker.playback, tell)
-            wake = await self._wake_gate(config.wake, tell)
+            wake = await self._wake_words.gate(tell)
             session = Session(
                 *(self.engines(config) if config.agents else (self.llm, self.tts)),
                 speaker.playback,
@@ -331,16 +329,6 @@ class Agent:
             tasks.start_soon(tell, events)
             with outbox:
                 await self.converse(hear, speaker, report)
-
-    async def _wake_gate(self, settings: WakeSettings, report: Report) -> WakeGate:
-        """What lets nothing of the user's through while the agent sleeps, if it does."""
-        if not settings.enabled or not self.listens:
-            return WakeGate(None, report)
-        if self._wake_engines and settings == self.config.wake:
-            return WakeGate(self._wake_engines.pop(), report)
-        engine = create_wake_word_engine(settings)
-        await anyio.to_thread.run_sync(engine.load)
-        return WakeGate(engine, report)
 
     def _segmenter(
         self,

@@ -1,11 +1,39 @@
-"""The engine of a configuration."""
+"""The engine of a configuration, and a gate for each conversation."""
 
 from collections.abc import Callable
 
+import anyio.to_thread
+
 from agent.config.wake import WakeSettings
 from agent.errors import ConfigError
+from agent.events import Report
 from agent.turns.backchannels import is_backchannel
 from agent.wake.engine import WakeWordEngine
+from agent.wake.gate import WakeGate
+
+
+class WakeWords:
+    """The wake words of an agent, loaded once, and for every further conversation again."""
+
+    def __init__(self, settings: WakeSettings) -> None:
+        """Raises ConfigError for a word that cannot be one."""
+        self.enabled = settings.enabled
+        """Whether there are any."""
+        self._settings = settings
+        self._engine = create_wake_word_engine(settings) if self.enabled else None
+
+    async def load(self) -> None:
+        """Load the engine. Raises ConfigError, ParleyError."""
+        if self._engine is not None:
+            await anyio.to_thread.run_sync(self._engine.load)
+
+    async def gate(self, report: Report) -> WakeGate:
+        """A gate, which is closed while the agent sleeps; without wake words it is always open."""
+        engine, self._engine = self._engine, None
+        if engine is None and self.enabled:
+            engine = create_wake_word_engine(self._settings)
+            await anyio.to_thread.run_sync(engine.load)
+        return WakeGate(engine, report)
 
 
 def create_wake_word_engine(settings: WakeSettings) -> WakeWordEngine:
