@@ -1,7 +1,7 @@
 """A conversation at a terminal: an agent with microphone, speaker, view, log and recording."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,11 +22,12 @@ from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
 from agent.cli.garbage import here_to_stay
 from agent.cli.native_stderr import silenced
-from agent.cli.view import open_view
+from agent.cli.view import PlainView, open_view
 from agent.config.load import Config
 from agent.conversation.session import Session
 from agent.conversation.store import open_store
 from agent.events import Audio, Report, nobody
+from agent.pool import EnginePool
 from agent.steering.listener import reachable
 from agent.steering.reloading import Load, Reloader
 from agent.steering.steering import Steering
@@ -47,6 +48,8 @@ async def talk(
     text: bool = False,
     watch: Report = nobody,
     load: Load | None = None,
+    view: PlainView | None = None,
+    pool: EnginePool | None = None,
 ) -> Session:
     """Converse as `config` says until the microphone ends; a device never does.
 
@@ -55,6 +58,7 @@ async def talk(
     did what it did; `text`: answers are written, not spoken; `resume`: a conversation kept in
     `session.save` that this one goes on with;
     `watch` is told of every event; `load` reads the configuration again, and tells its files.
+    `view` and `pool` are one's own among several agents, which share the engines of the pool.
     Raises what people should be told.
     """
     if silent or text or is_file(config.microphone.device) or is_file(config.speaker.device):
@@ -64,15 +68,16 @@ async def talk(
     hearing_user: list[Callable[[Audio], None]] = []
     hearing_agent: list[Callable[[Audio], None]] = [] if copy is None else [copy]
     report = _all(watchers)
-    view = open_view(config.agent.name, console)
+    view = view or open_view(config.agent.name, console)
     watchers += [view, watch]
     # Before the engines are loaded: a file that cannot be read is said at once.
     microphone = open_microphone(config.microphone, report, silence=config.turn.unfinished + MARGIN)
     async with AsyncExitStack() as stack:
         if (memory := open_store(config.session, resume, report)) is not None:
             watchers.append(stack.enter_context(memory))
-        agent = await stack.enter_async_context(_loaded(config, console, speaks=not text))
-        stack.enter_context(silenced())
+        agent = await stack.enter_async_context(_loaded(config, console, pool, speaks=not text))
+        if pool is None:  # who has several has silenced them
+            stack.enter_context(silenced())
         stack.enter_context(view)
         if explain:
             watchers.append(Explain(console))
@@ -129,10 +134,10 @@ async def talk(
 
 @asynccontextmanager
 async def _loaded(
-    config: Config, console: Console, *, speaks: bool = True
+    config: Config, console: Console, pool: EnginePool | None, *, speaks: bool = True
 ) -> AsyncGenerator[Agent, None]:
     """The agent, loaded: long work shows itself."""
-    agent = Agent(config, speaks=speaks)
+    agent = Agent(config, speaks=speaks, pool=pool)
     done: list[str] = []
 
     def loaded(part: str, seconds: float) -> None:
@@ -140,10 +145,12 @@ async def _loaded(
 
     try:
         # No spinner: it would hold back the progress bars of what is downloaded meanwhile.
-        console.print("loading …", style="dim")
+        if pool is None:
+            console.print("loading …", style="dim")
         await agent.load(loaded)
-        console.print(f"loaded: {', '.join(done)}", style="dim")
-        with here_to_stay():
+        if pool is None:
+            console.print(f"loaded: {', '.join(done)}", style="dim")
+        with here_to_stay() if pool is None else nullcontext():
             yield agent
     finally:
         await agent.aclose()

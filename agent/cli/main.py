@@ -21,12 +21,12 @@ from agent.guards.secrets import learn_environment
 from agent.shadowing import strangers
 
 COMMANDS = (
-    *("talk", "chat", "ctl", "serve", "satellite", "say", "transcribe", "history", "voice"),
-    *("setup", "demo", "devices", "doctor", "config"),
+    *("talk", "chat", "run", "ctl", "serve", "satellite", "say", "transcribe", "history", "voice"),
+    *("setup", "demo", "devices", "doctor", "config", "install-service"),
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""
 
-CONVERSATIONS = ("talk", "chat", "serve", "satellite", "say")
+CONVERSATIONS = ("talk", "chat", "run", "serve", "satellite", "say")
 """Commands that Ctrl-C ends as intended."""
 
 
@@ -118,7 +118,7 @@ def _parser(arguments: Sequence[str]) -> Parser:
     command = _named(arguments)
     # Only the help without a command needs them all.
     for name in [command] if command in COMMANDS else COMMANDS:
-        import_module(f"agent.cli.commands.{name}").add(subparsers)
+        import_module(f"agent.cli.commands.{name.replace('-', '_')}").add(subparsers)
     if command is not None and command not in COMMANDS:
         hint = did_you_mean(command, COMMANDS, f", there are {', '.join(COMMANDS)}")
         parser.error(f"unknown command '{command}'{hint}")
