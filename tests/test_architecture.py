@@ -12,7 +12,7 @@ GRAPH = import_graph(ROOT, PRODUCT)
 AGENT = (
     {"launcher"},
     {"cli"},
-    {"server"},
+    {"server", "testing"},
     {"agent", "setup", "steering", "transcription", "voice_making"},
     {"conversation", "doctor", "pool"},
     {"wake"},

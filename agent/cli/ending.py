@@ -60,8 +60,10 @@ def asked() -> bool:
     return _ending.begun
 
 
-def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Run an async function to its end, or until a signal cancels it.
+def run(
+    function: Callable[..., Awaitable[T]], *args: Any, loop: Callable[[], Any] | None = None
+) -> T:
+    """Run an async function to its end, or until a signal cancels it; `loop` makes asyncio's.
 
     Raises KeyboardInterrupt then, whichever signal it was; and what the function raises.
     """
@@ -89,7 +91,7 @@ def run(function: Callable[..., Awaitable[T]], *args: Any) -> T:
                     _begin()
                     raise
 
-    anyio.run(watched)
+    anyio.run(watched, backend_options={} if loop is None else {"loop_factory": loop})
     if errors:
         raise errors[0]
     return results[0]

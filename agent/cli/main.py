@@ -22,7 +22,7 @@ from agent.shadowing import strangers
 
 COMMANDS = (
     *("talk", "chat", "run", "ctl", "serve", "satellite", "say", "transcribe", "history", "voice"),
-    *("setup", "demo", "devices", "doctor", "config", "install-service"),
+    *("test", "setup", "demo", "devices", "doctor", "config", "install-service"),
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""
 

@@ -179,12 +179,23 @@ def presets() -> list[str]:
     )
 
 
+def examples() -> list[str]:
+    """The names of the examples that come with Parley: agents that show how one is written."""
+    return sorted(
+        f"examples/{entry.name.removesuffix('.yaml')}"
+        for entry in files("configs").joinpath("examples").iterdir()
+        if entry.name.endswith(".yaml") and not entry.name.endswith(".cases.yaml")
+    )
+
+
 def locate(name_or_path: str | Path | None) -> Traversable:
     """The file that `load_config` reads. Raises ConfigError if there is none such."""
     if name_or_path is None:
         return find_config() or files("configs") / "offline.yaml"
     if name_or_path in presets():
         return files("configs") / f"{name_or_path}.yaml"
+    if name_or_path in examples():
+        return files("configs").joinpath(f"{name_or_path}.yaml")
     with suppress(OSError, RuntimeError):  # too long a name, a home of nobody's
         path = Path(name_or_path).expanduser()
         if path.exists():

@@ -15,6 +15,9 @@ MAX_RULES = 200
 RESULT = "{result}"
 """What stands in an answer for what the tool gave."""
 
+SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+"""Of what a length of time is counted in."""
+
 OneOrMore = Annotated[
     list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
@@ -107,13 +110,19 @@ def _filled(
 
 
 def _typed(value: str | int | float | bool, tool: ToolSpec, name: str) -> Any:
-    """A text as the number that the tool wants, where it is one in digits or words."""
+    """A text as the number that the tool wants, where it is one in digits or words.
+
+    A time, such as five minutes, is so many seconds.
+    """
     wanted = tool.parameters.get("properties", {}).get(name, {})
     kinds = {wanted.get("type"), *(each.get("type") for each in wanted.get("anyOf", ()))}
     if not isinstance(value, str) or not kinds & {"number", "integer"}:
         return value
     words = ["one" if word in ("a", "an") else word for word in value.lower().split()]
+    unit = SECONDS.get(words[-1].removesuffix("s")) if words[1:] else None
+    words = words[:-1] if unit is not None else words
     number = read(words) if words else None
     if number is None or number[1] != len(words):
         return value
-    return int(number[0]) if number[0].denominator == 1 else float(number[0])
+    seconds = number[0] * (unit or 1)
+    return int(seconds) if seconds.denominator == 1 else float(seconds)

@@ -79,6 +79,7 @@ def test_what_is_in_the_wheel(installed: Installed) -> None:
     for package in packages - {"configs"}:
         assert f"{package}/py.typed" in names
     assert {"configs/question.wav", "configs/offline.yaml"} <= set(names)
+    assert {"configs/examples/tutor.yaml", "configs/examples/tutor.cases.yaml"} <= set(names)
     assert {name.rpartition("/")[2] for name in names if "/licenses/" in name} == {
         "LICENSE",
         "NOTICE",

@@ -43,6 +43,7 @@ async def answer(*messages: Message, tools: Any = (TIMER,), rules: Any = RULES) 
         ("Set a timer for twenty five minutes for the eggs.", 25, "the eggs"),
         ("a timer for 3 minutes", 3, ""),
         ("a timer for a minute", 1, ""),
+        ("a timer for three minutes minutes", 180, ""),
         ("a timer for some minutes", "some", ""),
     ],
 )
