@@ -25,6 +25,7 @@ from agent.config.wake import WakeSettings
 from agent.conversation.activity import Activity
 from agent.conversation.controls import Controls
 from agent.conversation.conversation import Conversation
+from agent.conversation.dialogue import Dialogue
 from agent.conversation.events import Woken
 from agent.conversation.handoff import groups, offer_handoff
 from agent.conversation.session import Session
@@ -264,6 +265,10 @@ class Agent:
                 running.start_soon(wake.run)
                 running.start_soon(self._run, graph, session, conversation)
                 await session.begun.wait()
+                if config.dialogue.topic:
+                    dialogue = Dialogue(conversation, lambda each: self.engines(each)[1])
+                    told.append(dialogue)
+                    running.start_soon(dialogue.run)
                 yield conversation
                 running.cancel_scope.cancel()
             tasks.cancel_scope.cancel()

@@ -159,8 +159,6 @@ def line_of(event: Event, name: str) -> Text | None:
             line = Text.assemble((f"{name}: ", "bold green"), heard, (" — (interrupted)", "dim"))
         case AssistantResumed():
             line = Text(f"{name} goes on", style="dim")
-        case AgentHandoff():
-            line = Text(f"{name} takes over", style="dim")
         case UserBackchannel(text=text):
             line = Text.assemble(("you: ", "bold"), text, (" (in passing)", "dim"))
         case TurnLatency():

@@ -1,6 +1,6 @@
 """The section `agents`: several agents in one file, which hand the conversation to one another."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, ValidationError, WithJsonSchema, field_validator
@@ -57,6 +57,37 @@ class MemberSettings(Section):
 _FAMILIES: Mapping[str, Family] = {"llm": LLM, "tts": TTS}
 AgentName = Annotated[str, Field(min_length=1, max_length=64)]
 Members = Annotated[dict[AgentName, MemberSettings], Field(max_length=MOST)]
+
+
+class DialogueSettings(Section):
+    """Two of the `agents` talk with each other; whoever listens may cut in."""
+
+    topic: str = Field(default="", description="What they talk about; empty for no dialogue.")
+    between: Annotated[list[str], Field(max_length=2)] = Field(
+        default=[], description="Their keys in `agents`; empty for the first two."
+    )
+    turns: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=8, description="How often one of them speaks."
+    )
+
+    def speakers(self, members: Iterable[str]) -> list[str]:
+        """The keys of the two."""
+        return self.between or [*members][:2]
+
+
+def checked_dialogue(dialogue: DialogueSettings, members: Collection[str]) -> None:
+    """Raise pydantic's ValidationError for a dialogue of fewer than two, or with nobody."""
+    if not dialogue.topic:
+        return
+    if len(members) < 2:
+        raise _problem(("dialogue", "topic"), "needs two `agents`", dialogue.topic)
+    for index, name in enumerate(dialogue.between):
+        if name not in members:
+            hint = did_you_mean(name, members, f"; there are {', '.join(members)}")
+            raise _problem(("dialogue", "between", index), f"no such agent '{name}'{hint}", name)
+    if len({*dialogue.between}) == 1:
+        message = "should be two different agents"
+        raise _problem(("dialogue", "between"), message, dialogue.between)
 
 
 def over_the_file(data: Mapping[str, Any]) -> Mapping[str, Any]:

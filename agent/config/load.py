@@ -19,7 +19,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from agent.config.agents import Members, completed, over_the_file
+from agent.config.agents import (
+    DialogueSettings,
+    Members,
+    checked_dialogue,
+    completed,
+    over_the_file,
+)
 from agent.config.engines import FAMILIES, LLM, STT, TTS, EngineSection
 from agent.config.errors import report
 from agent.config.layers import Layers, assigned
@@ -78,6 +84,7 @@ class Config(Section):
     start: str | None = Field(
         default=None, description="The key of the one that begins; null for the first."
     )
+    dialogue: DialogueSettings = DialogueSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -90,6 +97,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _first_agent_begins(self) -> Self:
         """Complete the agents, and be as the one that begins is."""
+        checked_dialogue(self.dialogue, self.agents)
         if not self.agents:
             if self.start is not None:
                 raise PydanticCustomError("agents", "start: there are no agents")

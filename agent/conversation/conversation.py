@@ -12,7 +12,7 @@ from agent.conversation.controls import Controls
 from agent.conversation.events import ContextChanged, Silenced, TurnHeld, WordsAwaited
 from agent.conversation.handoff import AgentHandoff, groups, offer_handoff
 from agent.conversation.history import History
-from agent.conversation.request import Request
+from agent.conversation.request import ReplyOptions, Request
 from agent.conversation.session import Session
 from agent.engines.stt import GuardedSpeechToText
 from agent.events import Event, Report, TurnCommitted, nobody
@@ -96,6 +96,10 @@ class Conversation:
         For a turn that is not answered by itself (`turn.respond`), or after a tool's result.
         """
         return await self._asked(Request())
+
+    async def reply(self, options: ReplyOptions) -> str:
+        """Answer as `options` say; returns the words that were heard of it."""
+        return await self._asked(Request(options=options))
 
     def interrupt(self) -> None:
         """Silence the agent within one block of the device: no more of any reply."""
@@ -193,6 +197,14 @@ class Conversation:
         Its instructions, greeting, voice, model and tools take the place of those before; the
         history stays. Raises ConfigError if there is none such.
         """
+        self.take_over(name)
+        if not self._ended.is_set():
+            greeting = self.config.agent.greeting or None  # without: an answer to what was said
+            self._hello = Request(text=greeting)
+            self._hello_number = self._session.request(self._hello)
+
+    def take_over(self, name: str) -> None:
+        """Have another agent go on, who says nothing by itself. Raises ConfigError."""
         before, config = self.config.start, self.config.of(name)
         self._session.replies.become(*self._engines(config))
         self._session.configure(config)
@@ -203,9 +215,6 @@ class Conversation:
         self._report(AgentHandoff(before or "", name, config.agent.name))
         if not self._ended.is_set():
             self._session.tell(ContextChanged())
-            greeting = config.agent.greeting or None  # without one: an answer to what was said
-            self._hello = Request(text=greeting)
-            self._hello_number = self._session.request(self._hello)
 
     def truncate(self, item: str, heard_ms: float) -> str:
         """Correct what was heard of a reply, by its key: its first `heard_ms`.

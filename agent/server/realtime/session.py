@@ -151,7 +151,8 @@ class RealtimeSession:
             if self._speaker is not None:
                 speaker = TappedSpeaker(speaker, self.recording.agent)
         config = self._agent.config.model_copy(update={"echo": "off"})
-        config = config.changed({"thinking": {"after": None}} if self._speaker is None else {})
+        thinking = {"thinking": {"after": None}} if self._speaker is None else {}
+        config = config.changed({"dialogue": {"topic": ""}, **thinking})  # nobody asked for that
         with anyio.move_on_after(self._seconds) as limit:
             async with self._agent.start(
                 microphone,
