@@ -21,6 +21,7 @@ from agent.cli.console import SafeConsole
 from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
 from agent.cli.garbage import here_to_stay
+from agent.cli.keys.handling import handled
 from agent.cli.native_stderr import silenced
 from agent.cli.view import PlainView, open_view
 from agent.config.load import Config
@@ -127,7 +128,11 @@ async def talk(
                     await hands.enter_async_context(reloader.watching())
                 if here is not None:
                     await hands.enter_async_context(here.steered(steering))
-                await conversation.wait()
+                with anyio.CancelScope() as staying:
+                    await hands.enter_async_context(
+                        handled(view, steering, tasks, staying.cancel, report)
+                    )
+                    await conversation.wait()
             tasks.cancel_scope.cancel()
         return conversation.session
 

@@ -1,15 +1,16 @@
 """The view of a conversation: live in a terminal, plain lines elsewhere."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Self
 
 import numpy as np
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from agent.cli.console import SafeConsole, shown
+from agent.cli.marks import meters, status_line, what_is_kept
+from agent.cli.picture import Picture
 from agent.cli.streams import guarded, presentable
 from agent.conversation.handoff import AgentHandoff
 from agent.events import (
@@ -30,6 +31,7 @@ from agent.events import (
     WarningEvent,
 )
 from agent.steering.status import Status
+from agent.steering.steering import Steering
 
 _PARTS = (
     ("endpoint_ms", "endpoint", "blue"),
@@ -83,9 +85,11 @@ class LiveView(PlainView):
         self._partial = ""
         self._reply = ""
         self._levels = {"you": 0.0, name: 0.0}
-        self._live = Live(
-            get_renderable=self._render, console=console, refresh_per_second=12, transient=True
-        )
+        self.steering: Steering | None = None
+        """What steers the conversation: how it stands is shown."""
+        self.hands: Callable[[int], list[Text]] = lambda _width: []
+        """Gives the lines below all others, of at most so many cells."""
+        self._picture: Picture | None = None
         self._stack = ExitStack()
 
     def __call__(self, event: Event) -> None:
@@ -108,19 +112,35 @@ class LiveView(PlainView):
         """A block from the speaker, for its meter."""
         self._levels = {"you": self._levels["you"], self._name: _level(block)}
 
-    def _render(self) -> Group:
-        meters = Table.grid(padding=(0, 1))
-        for who, level in self._levels.items():
-            meters.add_row(Text(who, style="bold"), _meter(level))
-        rows: list[Text | Table] = [_status_line(self.status), meters]
+    def _rows(self) -> list[Text]:
+        state = None if self.steering is None else self.steering.state
+        rows = [status_line(self.status)]
+        if state is not None and (kept := what_is_kept(state)):
+            rows.append(kept)
+        rows += meters(self._levels, state)
         if self._partial:
             rows.append(Text(f"you … {self._partial}", style="dim"))
         if self._reply:
             rows.append(Text(f"{self._name} … {self._reply}", style="dim"))
-        return Group(*rows)
+        return rows + self.hands(self._console.width)
+
+    def refresh(self) -> None:
+        """Draw it now: somebody has pressed a key."""
+        if self._picture is not None:
+            self._picture.refresh()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the picture away for the length of a block."""
+        self._stack.close()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(self._live)
+        # A new one each time: it moves the cursor up to where it last drew.
+        self._picture = self._stack.enter_context(Picture(self._rows, self._console))
         self._stack.enter_context(guarded())  # what rich shows above the picture, too
         return self
 
@@ -132,19 +152,6 @@ def open_view(name: str, console: Console | None = None) -> PlainView:
     """The view for this terminal; the agent is called `name` in it."""
     console, name = console or SafeConsole(), presentable(name)
     return LiveView(name, console) if console.is_terminal else PlainView(name, console)
-
-
-def _status_line(status: Status) -> Text:
-    """Who speaks; while they pause, how finished it sounds and what is prepared."""
-    line = Text(f"● {status.words}", style="bold green")
-    if status.certainty is not None:
-        line.append("  finished? ", style="dim").append_text(_meter(status.certainty, 10))
-        line.append(f" {status.certainty:.2f}", style="dim")
-    if status.preparing:
-        line.append("  preparing a reply", style="cyan")
-    if status.wasted:
-        line.append(f"  {status.wasted} prepared in vain", style="dim")
-    return line
 
 
 def line_of(event: Event, name: str) -> Text | None:
@@ -199,8 +206,3 @@ def _level(block: Audio) -> float:
     power = float(np.mean(np.square(block.pcm))) if len(block.pcm) else 0.0
     decibels = 10 * np.log10(max(power, 1e-12))
     return float(np.clip(1 - decibels / _FLOOR_DB, 0, 1))
-
-
-def _meter(level: float, width: int = 30) -> Text:
-    filled = round(level * width)
-    return Text.assemble(("▮" * filled, "green"), ("▯" * (width - filled), "dim"))

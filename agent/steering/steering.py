@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 
 from agent.conversation.conversation import Conversation
 from agent.errors import ParleyError
+from agent.events import nobody
 from agent.steering.status import Status
 
 RELEASE = 0.15
@@ -89,7 +90,7 @@ class Steering:
         self._since = datetime.now().astimezone().isoformat(timespec="seconds")
         self._talking = False
         self._muted_after = False  # whether it was muted when the user began to hold the turn
-        self._releasing = anyio.CancelScope()
+        self._releasing: anyio.CancelScope | None = None
         if conversation.config.turn.mode == "push_to_talk":
             conversation.mute()
 
@@ -132,7 +133,8 @@ class Steering:
     def mute(self) -> None:
         """Hear nothing from now on; of a turn that the user holds, nothing is kept."""
         if self._talking:
-            self._let_go()
+            self._go_on()
+            self._talking = False
             self.conversation.clear_turn()
         self.conversation.mute()
 
@@ -150,7 +152,7 @@ class Steering:
 
     def press(self) -> None:
         """Begin the user's turn, muted or not, until `release`; the agent is silent."""
-        self._releasing.cancel()
+        self._go_on()
         if not self._talking:
             self._talking, self._muted_after = True, self.muted
             self.conversation.open_turn()
@@ -158,13 +160,13 @@ class Steering:
 
     def release(self) -> None:
         """End the turn that the user holds, and have it answered."""
-        if self._talking:
+        if self._talking and self._releasing is None:
             self._releasing = anyio.CancelScope()
             self._tasks.start_soon(self._release, self._releasing)
 
     def talk(self) -> None:
         """Press, or release what was pressed: for keys that cannot be held."""
-        if self._talking:
+        if self._talking and self._releasing is None:
             self.release()
         else:
             self.press()
@@ -193,11 +195,19 @@ class Steering:
             raise ParleyError("this conversation has no configuration file to read again")
         return await self.reload_hook()
 
-    def begin(self, action: Callable[[], Awaitable[Any]]) -> None:
-        """Do what awaits in the background, as long as the conversation lasts."""
+    def begin(
+        self, action: Callable[[], Awaitable[Any]], failed: Callable[[str], object] = nobody
+    ) -> None:
+        """Do what awaits in the background, as long as the conversation lasts.
+
+        `failed` is told why it cannot be done.
+        """
 
         async def run() -> None:
-            await action()
+            try:
+                await action()
+            except ParleyError as error:
+                failed(str(error))
 
         self._tasks.start_soon(run)
 
@@ -207,8 +217,10 @@ class Steering:
             self.conversation.commit_turn()
             if self._muted_after:
                 self.conversation.mute()
-            self._talking = False
+            self._talking, self._releasing = False, None
 
-    def _let_go(self) -> None:
-        self._releasing.cancel()
-        self._talking = False
+    def _go_on(self) -> None:
+        """The user has not let go after all."""
+        if self._releasing is not None:
+            self._releasing.cancel()
+            self._releasing = None

@@ -22,7 +22,7 @@ from agent.cli.event_log import EventLog
 from agent.cli.explain import Explain
 from agent.cli.output import warn
 from agent.cli.streams import guarded
-from agent.cli.view import open_view
+from agent.cli.view import LiveView, open_view
 from agent.events import (
     AssistantDone,
     AssistantInterrupted,
@@ -122,7 +122,8 @@ def test_the_live_view_shows_it(monkeypatch: pytest.MonkeyPatch, escape: str) ->
                     view(event)
                     explain(event)
                     warn(f"in passing {escape}")
-                    view._live.refresh()  # type: ignore[attr-defined]
+                    assert isinstance(view, LiveView)
+                    view.refresh()
 
     with Terminal() as terminal:
         asyncio.run(converse())

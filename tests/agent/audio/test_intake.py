@@ -61,3 +61,32 @@ async def test_marks_come_between_the_blocks_and_end_with_the_microphone() -> No
             rest = [block async for block in heard]
     gate.mark("commit")  # nobody hears it any more
     assert [first.duration, mark.mark, rest[0].duration, len(rest)] == [0.1, "commit", 0.2, 1]
+
+
+async def test_what_was_captured_while_muted_is_silent_whenever_it_comes() -> None:
+    """A block on its way when muted, and one that is still on its way when no longer."""
+    gate, heard = Gate(), list[Audio]()
+    take = Intake(Inlet(print), EchoStage("off", Playback(24000), print), gate, heard.append)
+    now = anyio.current_time()
+    gate.muted = True
+    take(sound(0.1, time=now - 5))
+    gate.muted = False
+    take(sound(0.1, time=now - 0.2))
+    take(sound(0.2, time=anyio.current_time() - 0.1))
+    take(sound(0.1, time=anyio.current_time()))
+    loud = [np.count_nonzero(block.pcm) / MICROPHONE_RATE for block in heard]
+    assert loud[:2] == [0, 0]
+    assert loud[2] == pytest.approx(0.1, abs=0.02)
+    assert loud[3] == 0.1
+
+
+async def test_who_is_muted_has_no_dead_microphone_and_teaches_the_canceller_nothing() -> None:
+    told: list[Any] = []
+    playback = Playback(24000)
+    echo = EchoStage("cancel", playback, told.append)
+    gate = Gate()
+    take = Intake(Inlet(told.append), echo, gate)
+    gate.muted = True
+    for number in range(400):
+        take(sound(0.02, time=number * 0.02))
+    assert told == []

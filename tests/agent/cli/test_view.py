@@ -64,7 +64,7 @@ def test_a_terminal_gets_a_live_picture() -> None:
         view(UserSpeechStarted(1))
         view(UserTranscript(1, "what is the", final=False))
         view.user(Audio(np.full(320, 0.5, np.float32), 16000))
-        view._live.refresh()
+        view.refresh()
         picture = out.getvalue()
     assert "you speak" in picture
     assert "what is the" in picture
@@ -77,10 +77,10 @@ def test_the_live_picture_streams_the_reply_and_lets_it_go() -> None:
     with view:
         view(TurnCommitted(1, "hello"))
         view(AssistantText(1, "Good mor"))
-        view._live.refresh()
+        view.refresh()
         assert "Good mor" in out.getvalue()
         view(AssistantDone(1, "Good morning."))
-        view._live.refresh()
+        view.refresh()
     assert "Good morning." in out.getvalue()
 
 
@@ -90,8 +90,8 @@ def test_the_live_picture_shows_how_finished_it_sounds_and_what_is_prepared() ->
     with view:
         view(UserSpeechStarted(1))
         view(Decision(1, "speculate", "'i would like'", 0.31))
-        view._live.refresh()
+        view.refresh()
         assert all(part in out.getvalue() for part in ("you pause", "0.31", "preparing a reply"))
         view(Decision(1, "discard", "the user goes on"))
-        view._live.refresh()
+        view.refresh()
         assert "1 prepared in vain" in out.getvalue()
