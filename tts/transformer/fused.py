@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tts.transformer.layers import ACTIVATIONS
-from tts.transformer.linear import Linear, pack
+from tts.transformer.linear import Linear, Pack
 from tts.transformer.shape import Transformer
 from tts.transformer.weights import Weights
 
@@ -56,12 +56,12 @@ class Mlp:
     """A pre-norm gated MLP with its residual: x + wo(first(gate) * second(up)) of x's norm."""
 
     def __init__(
-        self, wi: Tensor, wo: Tensor, shape: Transformer, norm: RMSScale, *, quantize: bool
+        self, wi: Tensor, wo: Tensor, shape: Transformer, norm: RMSScale, pack: Pack
     ) -> None:
         """`wi` [2 * hidden, width], gate above up, has taken in the weights of the norm before."""
         self.norm = norm
-        self.wi: Linear = pack(wi, quantize=quantize)
-        self.wo: Linear = pack(wo, quantize=quantize)
+        self.wi: Linear = pack(wi)
+        self.wo: Linear = pack(wo)
         self.hidden = shape.hidden
         self.first, self.second = (ACTIVATIONS[name] for name in shape.activations)
 
@@ -103,13 +103,11 @@ class Attention:
     Queries, keys and values are one projection (SPEC 3.1).
     """
 
-    def __init__(
-        self, qkv: Tensor, heads: Heads, out: Tensor, norm: RMSScale, *, quantize: bool
-    ) -> None:
+    def __init__(self, qkv: Tensor, heads: Heads, out: Tensor, norm: RMSScale, pack: Pack) -> None:
         """`qkv` [heads * dim, width] has taken in the weights of the norm before it."""
         self.norm, self.heads = norm, heads
-        self.qkv: Linear = pack(qkv, quantize=quantize)
-        self.out: Linear = pack(out, quantize=quantize)
+        self.qkv: Linear = pack(qkv)
+        self.out: Linear = pack(out)
 
     def __call__(
         self, x: Tensor, rope: Tensor | None, attend: Callable[[Tensor], Tensor]

@@ -5,7 +5,8 @@ the order in which oneDNN reads it; in int8 there is a quarter of it to read.
 """
 
 import warnings
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +14,9 @@ from torch.nn import functional
 
 from tts.protocol import TextToSpeechError
 from tts.transformer.packed import Packed, can_pack
+
+if TYPE_CHECKING:
+    from tts.transformer.cpu.helpers import Helpers
 
 SMALL = 1 << 17  # numbers: to read fewer takes less time than to ask oneDNN for it
 INT8 = 127  # the largest weight: each row of a matrix has its own scale
@@ -31,10 +35,21 @@ class Linear(Protocol):
         """Of the matrix."""
 
 
-def pack(weight: Tensor, *, quantize: bool = False) -> Linear:
-    """A matrix ready to be multiplied with; `quantize` makes it int8, on a CPU in float32 only."""
+Pack = Callable[[Tensor], Linear]
+"""Makes a matrix ready to be multiplied with."""
+
+
+def pack(weight: Tensor, *, quantize: bool = False, helpers: "Helpers | None" = None) -> Linear:
+    """A matrix ready to be multiplied with; `quantize` makes it int8, on a CPU in float32 only.
+
+    With `helpers` int8 products are compiled loops, which they take part in; else FBGEMM's.
+    """
     if weight.device.type != "cpu" or weight.dtype != torch.float32:
         return Plain(weight)
+    if quantize and helpers is not None:
+        from tts.transformer.cpu.int8 import Int8
+
+        return Int8(weight, helpers)
     if quantize:
         return Quantized(weight)
     return Packed(weight) if weight.numel() >= SMALL and can_pack(weight) else Plain(weight)

@@ -1,5 +1,7 @@
 """Takes in slots: the same as alone, whoever is beside them, in graphs, in int8."""
 
+import sys
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -127,6 +129,38 @@ def test_int8_is_near(one: Model) -> None:
     exact, rough = (model.prefill(0, rows) for model in (one, small))
     assert 0 < (exact - rough).abs().max() < 0.1 * exact.std() * 5
     assert torch.nn.functional.cosine_similarity(exact.flatten(), rough.flatten(), 0) > 0.999
+
+
+def stepped(model: Model, active: list[bool]) -> torch.Tensor:
+    """The logits of a few steps of each slot, as it is active."""
+    for slot in range(model.slots):
+        model.release(slot)
+        model.hear(slot, to_bytes(TEXTS[slot]))
+    rows = torch.arange(5) + 40 + torch.arange(model.slots)[:, None]
+    model.step(rows, [True] * model.slots)
+    return torch.stack([model.step(rows + each, active) for each in range(6)])
+
+
+def test_a_step_in_int8_is_near(one: Model) -> None:
+    exact, rough = (stepped(model, [True]) for model in (one, load_model(quantize=True)))
+    assert 0 < (exact - rough).abs().max() < 0.1 * exact.std() * 5
+    assert torch.nn.functional.cosine_similarity(exact.flatten(), rough.flatten(), 0) > 0.999
+
+
+def test_a_step_in_int8_is_that_of_pytorch_s_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled or not, with a second thread or not, and whoever stands beside it."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    compiled = load_model(slots=3, quantize=True)
+    monkeypatch.delattr("tts.dia.network.compiled", raising=False)
+    monkeypatch.setitem(sys.modules, "tts.dia.network.compiled", None)
+    plain = load_model(slots=3, quantize=True)
+    assert plain.compiled is None
+    all_three, wanted = (stepped(each, [True] * 3) for each in (compiled, plain))
+    similar = torch.nn.functional.cosine_similarity(all_three, wanted, -1)
+    assert float(similar.min()) > 0.99 and float(similar.mean()) > 0.999
+    assert torch.equal(stepped(compiled, [False, True, False])[:, 1], all_three[:, 1])
+    assert compiled.cache.filled == compiled.cache.lengths.tolist() == [1, 7, 1]
+    assert "loop-helper" not in [each.name for each in threading.enumerate()]
 
 
 def test_graphs_are_for_gpus(one: Model) -> None:

@@ -13,7 +13,7 @@ from tts.dia.network.text_cache import TextCache, TextView
 from tts.transformer.fused import RMSScale, folded, norm_weight
 from tts.transformer.kv_cache import CacheView
 from tts.transformer.layers import Rotary
-from tts.transformer.linear import Linear, pack
+from tts.transformer.linear import Linear, Pack
 from tts.transformer.weights import Weights
 
 
@@ -21,17 +21,17 @@ class Layer:
     """Attention to itself, attention to the text, gated MLP; each with its norm and residual."""
 
     def __init__(
-        self, config: DiaConfig, weights: Weights, layer: str, norm: RMSScale, *, quantize: bool
+        self, config: DiaConfig, weights: Weights, layer: str, norm: RMSScale, pack: Pack
     ) -> None:
         self.norm, self.cross = norm, config.cross
-        self.attention = attention_of(weights, layer, config.decoder, norm, quantize=quantize)
+        self.attention = attention_of(weights, layer, config.decoder, norm, pack)
         name = f"{layer}.cross_attention"
         q = folded(weights[f"{name}.q_proj.weight"], norm_weight(weights, f"{layer}.pre_ca_norm"))
-        self.q: Linear = pack(q, quantize=quantize)
+        self.q: Linear = pack(q)
         kv = torch.cat([weights[f"{name}.{each}_proj.weight"] for each in "kv"])
-        self.kv: Linear = pack(kv, quantize=quantize)
-        self.out: Linear = pack(weights[f"{name}.o_proj.weight"], quantize=quantize)
-        self.mlp = mlp_of(weights, layer, "pre_mlp_norm", config.decoder, norm, quantize=quantize)
+        self.kv: Linear = pack(kv)
+        self.out: Linear = pack(weights[f"{name}.o_proj.weight"])
+        self.mlp = mlp_of(weights, layer, "pre_mlp_norm", config.decoder, norm, pack=pack)
 
     def __call__(
         self,
@@ -45,6 +45,12 @@ class Layer:
         q = self.q(self.norm(x)).view(len(x), self.cross.heads, self.cross.head_dim)
         return self.mlp(self.out.add(hear(q), x))
 
+    @property
+    def matrices(self) -> tuple[Linear, ...]:
+        """Those that a step reads, in its order."""
+        own, mlp = self.attention, self.mlp
+        return own.qkv, own.out, self.q, self.out, mlp.wi, mlp.wo
+
     def keys_and_values(self, heard: Tensor) -> tuple[Tensor, Tensor]:
         """What is heard [bytes, width] as keys and values [kv_heads, bytes, dim]."""
         kv = self.kv(heard).view(len(heard), 2, self.cross.kv_heads, self.cross.head_dim)
@@ -55,7 +61,7 @@ class Layer:
 class Decoder:
     """Reads keys and values of the past and of the text through views of their caches."""
 
-    def __init__(self, config: DiaConfig, weights: Weights, *, quantize: bool) -> None:
+    def __init__(self, config: DiaConfig, weights: Weights, pack: Pack) -> None:
         self.config, shape = config, config.decoder
         self.table = weights["model.decoder.embeddings.embed.weight"]
         device = self.table.device
@@ -63,12 +69,12 @@ class Decoder:
         self.rotary = Rotary(shape.head_dim, config.decoder_theta, device)
         self.norm = RMSScale(shape.width, config.decoder_eps, self.table)
         self.layers = [
-            Layer(config, weights, f"model.decoder.layers.{each}", self.norm, quantize=quantize)
+            Layer(config, weights, f"model.decoder.layers.{each}", self.norm, pack)
             for each in range(shape.layers)
         ]
         weight = norm_weight(weights, "model.decoder.norm")
         head = folded(weights["logits_dense.weight"], weight)
-        self.head: Linear = pack(head, quantize=quantize)
+        self.head: Linear = pack(head)
 
     def __call__(
         self, tokens: Tensor, positions: Tensor, cache: CacheView, text: TextView

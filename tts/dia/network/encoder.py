@@ -10,6 +10,7 @@ from tts.dia.network.config import DiaConfig
 from tts.dia.network.parts import attention_of, mlp_of
 from tts.transformer.fused import Block, RMSScale, norm_weight
 from tts.transformer.layers import Rotary, attend
+from tts.transformer.linear import Pack
 from tts.transformer.shape import Transformer
 from tts.transformer.weights import Weights
 
@@ -17,20 +18,20 @@ from tts.transformer.weights import Weights
 class Encoder:
     """Bytes to what the decoder hears; each looks at all of them."""
 
-    def __init__(self, config: DiaConfig, weights: Weights, *, quantize: bool) -> None:
+    def __init__(self, config: DiaConfig, weights: Weights, pack: Pack) -> None:
         shape = self.shape = config.encoder
         self.table = weights["model.encoder.embedding.weight"]
         self.rotary = Rotary(shape.head_dim, config.encoder_theta, self.table.device)
         self.norm = RMSScale(shape.width, config.encoder_eps, self.table)
         self.blocks = [
-            self._block(weights, f"model.encoder.layers.{each}", quantize=quantize)
+            self._block(weights, f"model.encoder.layers.{each}", pack)
             for each in range(shape.layers)
         ]
         self.weight = norm_weight(weights, "model.encoder.norm")
 
-    def _block(self, weights: Weights, layer: str, *, quantize: bool) -> Block:
-        attention = attention_of(weights, layer, self.shape, self.norm, quantize=quantize)
-        mlp = mlp_of(weights, layer, "post_sa_norm", self.shape, self.norm, quantize=quantize)
+    def _block(self, weights: Weights, layer: str, pack: Pack) -> Block:
+        attention = attention_of(weights, layer, self.shape, self.norm, pack)
+        mlp = mlp_of(weights, layer, "post_sa_norm", self.shape, self.norm, pack=pack)
         return Block(attention, mlp)
 
     def __call__(self, ids: Tensor) -> Tensor:

@@ -1,5 +1,9 @@
 """Dia's model: a network and its caches, for a fixed number of slots stepped together."""
 
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -7,8 +11,16 @@ from tts.dia.network.config import DiaConfig
 from tts.dia.network.decoder import Decoder
 from tts.dia.network.encoder import Encoder
 from tts.dia.network.text_cache import FixedTextStep, TextCache, TextChunk, TextStep
+from tts.extras import pip_install
 from tts.transformer.kv_cache import Cache, Chunk, FixedStep, Step, doubling, is_static
+from tts.transformer.linear import pack
 from tts.transformer.weights import Weights
+
+if TYPE_CHECKING:
+    from tts.dia.network.compiled import CompiledStep
+    from tts.transformer.cpu.helpers import Helpers
+
+_log = logging.getLogger(__name__)
 
 CHUNK = 256  # positions per pass of a prefill
 SHORTEST = 256  # entries of the cache that the smallest graph looks at
@@ -40,10 +52,13 @@ class Model:
             config.decoder, config.max_steps, slots, branches, device=self.device, dtype=dtype
         )
         self.texts = TextCache(config, slots, branches, device=self.device, dtype=dtype)
+        helpers = _helpers() if quantize else None
+        packed = partial(pack, quantize=quantize, helpers=helpers)
         with torch.inference_mode():
-            self.encoder = Encoder(config, weights, quantize=quantize)
-            self.decoder = Decoder(config, weights, quantize=quantize)
+            self.encoder = Encoder(config, weights, packed)
+            self.decoder = Decoder(config, weights, packed)
             self.decoder.hear_nothing(self.encoder(self.tensor([0])), self.texts)
+            self.compiled = None if helpers is None else _compiled(self, helpers)
 
     @property
     def heard(self) -> list[bool]:
@@ -84,6 +99,9 @@ class Model:
         if is_static(self.device):
             moving = torch.tensor(active, device=self.device)
             logits = self.fixed_step(tokens, moving, self.cache.entries)
+        elif self.compiled is not None:
+            logits = self.compiled(tokens, active)
+            self.cache.lengths += torch.tensor(active)
         else:
             view = Step(self.cache, active)
             positions = torch.tensor(self.cache.filled)[:, None]
@@ -120,3 +138,19 @@ class Model:
     def tensor(self, numbers: list[int]) -> Tensor:
         """Whole numbers on the model's device."""
         return torch.tensor(numbers, device=self.device)
+
+
+def _helpers() -> "Helpers | None":
+    """For int8 weights in compiled loops, where there is Numba and a processor for it."""
+    try:
+        from tts.dia.network.compiled import new_helpers
+    except ImportError as error:
+        _log.info("Dia is slower without Numba: %s (%s)", pip_install("numba"), error)
+        return None
+    return new_helpers()
+
+
+def _compiled(model: Model, helpers: "Helpers") -> "CompiledStep":
+    from tts.dia.network.compiled import CompiledStep
+
+    return CompiledStep(model.config, model.decoder, model.cache, model.texts, helpers)

@@ -8,45 +8,47 @@ from torch.nn import functional
 
 from tts.dia2.fast.layers import make_heads, make_mlp, make_qkv
 from tts.dia2.network.config import Dia2Config
+from tts.transformer import linear
 from tts.transformer.fused import Attention, Block, RMSScale, folded, norm_weight
 from tts.transformer.kv_cache import CacheView
 from tts.transformer.layers import Rotary
-from tts.transformer.linear import Linear, pack
+from tts.transformer.linear import Linear, Pack
 from tts.transformer.weights import Weights
 
 
 class Backbone:
     """`tts.dia2.network.backbone.Backbone` for a few rows at a time."""
 
-    def __init__(self, config: Dia2Config, weights: Weights, *, quantize: bool) -> None:
+    def __init__(self, config: Dia2Config, weights: Weights, pack: Pack) -> None:
         self.config, self.shape = config, config.decoder
         name = "transformer.text_embed"
         self.text = weights[f"{name}.embedding.weight"]
-        self.main: Linear = pack(weights[f"{name}.main_proj.weight"], quantize=quantize)
-        self.second: Linear = pack(weights[f"{name}.second_proj.weight"], quantize=quantize)
+        self.main: Linear = pack(weights[f"{name}.main_proj.weight"])
+        self.second: Linear = pack(weights[f"{name}.second_proj.weight"])
         names = [f"transformer.audio_embeds.{each}.weight" for each in range(config.codebooks)]
         self.audio = stack(weights, names)
         device, dtype = self.audio.device, self.audio.dtype
         self.offsets = torch.arange(config.codebooks, device=device) * config.audio_vocab
         self.norm = RMSScale(config.decoder.width, config.eps, self.audio)
         self.blocks = [
-            self._block(weights, f"transformer.layers.{each}", quantize=quantize)
+            self._block(weights, f"transformer.layers.{each}", pack)
             for each in range(config.decoder.layers)
         ]
         self.weight = norm_weight(weights, "transformer.norm")
-        self.action_head: Linear = pack(weights["transformer.action_head.weight"].to(dtype))
+        actions = weights["transformer.action_head.weight"].to(dtype)
+        self.action_head: Linear = linear.pack(actions)
         first = weights["transformer.cb0_head.weight"].to(dtype)
-        self.first_head: Linear = pack(first, quantize=quantize)
+        self.first_head: Linear = pack(first)
 
-    def _block(self, weights: Weights, layer: str, *, quantize: bool) -> Block:
+    def _block(self, weights: Weights, layer: str, pack: Pack) -> Block:
         name, shape = f"{layer}.attn", self.shape
         q, k, v = (weights[f"{name}.{each}_proj.weight"] for each in "qkv")
         qkv = make_qkv(q, k, v, shape.head_dim)
         qkv = folded(qkv, norm_weight(weights, f"{layer}.pre_norm"))
         heads = make_heads(weights, name, shape, self.config.eps)
         out = weights[f"{name}.o_proj.weight"]
-        attention = Attention(qkv, heads, out, self.norm, quantize=quantize)
-        return Block(attention, make_mlp(weights, layer, shape, self.norm, quantize=quantize))
+        attention = Attention(qkv, heads, out, self.norm, pack)
+        return Block(attention, make_mlp(weights, layer, shape, self.norm, pack))
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Columns [rows, 2 + codebooks] to vectors [rows, width]."""

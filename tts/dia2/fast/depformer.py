@@ -11,7 +11,7 @@ from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.layers import TextEmbedding
 from tts.transformer.fused import Attention, Block, RMSScale, folded, norm_weight
 from tts.transformer.layers import Rotary, attend
-from tts.transformer.linear import Linear, pack
+from tts.transformer.linear import Linear, Pack
 from tts.transformer.weights import Weights, fill
 
 
@@ -36,20 +36,19 @@ class Depformer:
     """`tts.dia2.network.depformer.Depformer` for a few rows at a time."""
 
     def __init__(
-        self, config: Dia2Config, weights: Weights, rotary: Rotary | None, *, quantize: bool
+        self, config: Dia2Config, weights: Weights, rotary: Rotary | None, pack: Pack
     ) -> None:
         self.config, self.schedule = config, config.schedule
         sets, stages = sorted(set(config.schedule)), range(config.codebooks - 1)
         self.audio = [weights[f"depformer.audio_embeds.{stage}.weight"] for stage in stages]
         self.text = text_embedding(config, weights, self.audio[0].dtype)
         self.inputs: dict[int, Linear] = {
-            each: pack(weights[f"depformer.depformer_in.{each}.weight"], quantize=quantize)
-            for each in sets
+            each: pack(weights[f"depformer.depformer_in.{each}.weight"]) for each in sets
         }
         like = self.audio[0]
         self.norm = RMSScale(config.depformer.width, config.eps, like)
         layers = [
-            self._blocks(weights, f"depformer.layers.{each}", quantize=quantize)
+            self._blocks(weights, f"depformer.layers.{each}", pack)
             for each in range(config.depformer.layers)
         ]
         self.blocks = {each: [layer[each] for layer in layers] for each in sets}
@@ -57,26 +56,25 @@ class Depformer:
         after = norm_weight(weights, "depformer.norm")
         heads = (weights[f"depformer.logits.{stage}.weight"] for stage in stages)
         self.logits: list[Linear] = [
-            pack((head[: config.audio_limit] * after).to(like.dtype), quantize=quantize)
-            for head in heads
+            pack((head[: config.audio_limit] * after).to(like.dtype)) for head in heads
         ]
         self.ropes: list[Tensor | None] = [None] * len(stages)
         if rotary is not None:
             cos, sin = rotary.angles(torch.tensor(stages, device=like.device), torch.float32)
             self.ropes = list(torch.complex(cos, sin))
 
-    def _blocks(self, weights: Weights, layer: str, *, quantize: bool) -> dict[int, Block]:
+    def _blocks(self, weights: Weights, layer: str, pack: Pack) -> dict[int, Block]:
         """A layer, by weight set."""
         config, name = self.config, f"{layer}.self_attention"
         shape, before = config.depformer, norm_weight(weights, f"{layer}.pre_norm")
         heads = make_heads(weights, name, shape, config.eps)
-        mlp = make_mlp(weights, layer, shape, self.norm, quantize=quantize)
+        mlp = make_mlp(weights, layer, shape, self.norm, pack)
         blocks = {}
         for each in self.inputs:
             q, k, v = weights[f"{name}.in_proj.{each}.weight"].chunk(3)
             qkv = make_qkv(q, k, v, shape.head_dim)
             qkv, out = folded(qkv, before), weights[f"{name}.out_proj.{each}.weight"]
-            attention = Attention(qkv, heads, out, self.norm, quantize=quantize)
+            attention = Attention(qkv, heads, out, self.norm, pack)
             blocks[each] = Block(attention, mlp)
         return blocks
 

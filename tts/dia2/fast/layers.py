@@ -4,16 +4,15 @@ import torch
 from torch import Tensor
 
 from tts.transformer.fused import Heads, Mlp, RMSScale, folded, interleaved, norm_weight
+from tts.transformer.linear import Pack
 from tts.transformer.shape import Transformer
 from tts.transformer.weights import Weights
 
 
-def make_mlp(
-    weights: Weights, layer: str, shape: Transformer, norm: RMSScale, *, quantize: bool
-) -> Mlp:
+def make_mlp(weights: Weights, layer: str, shape: Transformer, norm: RMSScale, pack: Pack) -> Mlp:
     """The MLP of a layer, with the norm before it."""
     wi = folded(weights[f"{layer}.mlp.wi.weight"], norm_weight(weights, f"{layer}.post_norm"))
-    return Mlp(wi, weights[f"{layer}.mlp.wo.weight"], shape, norm, quantize=quantize)
+    return Mlp(wi, weights[f"{layer}.mlp.wo.weight"], shape, norm, pack)
 
 
 def make_heads(weights: Weights, attention: str, shape: Transformer, eps: float) -> Heads:

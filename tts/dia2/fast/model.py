@@ -1,6 +1,7 @@
 """The model for speed: both networks fused, their matrices packed, loops where they are faster."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from tts.dia2.network.model import Model, state_dict
 from tts.dia2.network.sampling import FIRST_CODEBOOK, Sampler
 from tts.extras import pip_install
 from tts.transformer.kv_cache import CacheView
+from tts.transformer.linear import pack
 from tts.transformer.weights import Weights
 
 if TYPE_CHECKING:
@@ -45,12 +47,13 @@ class FastModel(Model):
         weights = state_dict(config, weights, device, dtype)
         super().__init__(config, device=device, dtype=dtype, slots=slots, branches=branches)
         self.quantized = quantize
+        packed = partial(pack, quantize=quantize)
         with torch.inference_mode():
-            self.fused = Backbone(config, weights, quantize=quantize)
+            self.fused = Backbone(config, weights, packed)
             self.compiled = self._compiled(weights)
             self.fused_depth: Depformer | None = None
             if self.compiled is None:
-                self.fused_depth = Depformer(config, weights, self.depth_rotary, quantize=quantize)
+                self.fused_depth = Depformer(config, weights, self.depth_rotary, packed)
             else:
                 self.sampler_type = self.compiled.sampler_type
         self.frames: dict[int, Frame] = {}
@@ -61,7 +64,7 @@ class FastModel(Model):
             return None
         try:
             from tts.dia2.fast.cpu import depformer as compiled
-            from tts.dia2.fast.cpu import int8_loops
+            from tts.transformer.cpu import int8_loops
         except ImportError as error:
             _log.info("Dia2 is slower without Numba: %s (%s)", pip_install("numba"), error)
             return None

@@ -14,7 +14,6 @@ from tests.tiny_dia2 import make
 from tests.tts.dia2.exact import Call, calls, part
 from tts.dia2.fast.cpu import depformer as compiled
 from tts.dia2.fast.cpu.draw_loops import CompiledSampler
-from tts.dia2.fast.cpu.loops import kept
 from tts.dia2.fast.model import FastModel
 from tts.dia2.network import config_json
 from tts.dia2.network.config import Dia2Config
@@ -26,6 +25,7 @@ from tts.dia2.network.sampling import (
     Sampling,
     random_numbers,
 )
+from tts.transformer.cpu.loops import kept
 
 CPU = torch.device("cpu")
 SETTINGS = [
@@ -172,7 +172,7 @@ def test_two_threads_draw_what_one_does(
     # Each way is taken now and then.
     columns = [[each.tokens for each in column(model, draws, hidden, text)] for _ in range(40)]
     assert all(each == columns[0] for each in columns)
-    assert "dia2-helper" not in [each.name for each in threading.enumerate()]
+    assert "loop-helper" not in [each.name for each in threading.enumerate()]
 
 
 def test_without_numba(config: Dia2Config, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The depth transformer on a CPU, one compiled call a frame (see `tts.dia2.fast.cpu.loops`).
+"""The depth transformer on a CPU, one compiled call a frame (see `tts.transformer.cpu.loops`).
 
 A frame is some thousand small products one after the other: called one by one, PyTorch's operators
 take longer than what they compute. Hence `depth_loops`, beside `tts.dia2.fast.depformer`.
@@ -6,9 +6,7 @@ take longer than what they compute. Hence `depth_loops`, beside `tts.dia2.fast.d
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Thread
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,18 +16,19 @@ from torch import Tensor
 from tts.dia2.fast.backbone import stack
 from tts.dia2.fast.cpu.depth_loops import Depth, Frame, column
 from tts.dia2.fast.cpu.draw_loops import CompiledSampler, Drawing
-from tts.dia2.fast.cpu.int8_loops import STOP, Team, help_out, new_team, to_bytes
-from tts.dia2.fast.cpu.loops import ACTIVATIONS, Floats
+from tts.dia2.fast.cpu.matrix_loops import Bytes
 from tts.dia2.fast.depformer import text_embedding
 from tts.dia2.network import depformer as reference
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.sampling import ACTION
+from tts.transformer.cpu.helpers import Helpers
+from tts.transformer.cpu.int8_loops import Matrix
+from tts.transformer.cpu.loops import ACTIVATIONS, Floats
 from tts.transformer.fused import norm_weight
 from tts.transformer.layers import Rotary
 from tts.transformer.weights import Weights
 
 LARGE = 1 << 20  # weights of an MLP's matrix: two threads read them faster than one
-_PROBE = 16  # frames from one try of the other way to the next
 _SLOW = 2.0  # seconds: a first call that takes longer compiles
 
 _log = logging.getLogger(__name__)
@@ -53,11 +52,10 @@ class Depformer:
         self.branches, self.stages = branches, config.codebooks - 1
         self.limit = config.audio_limit
         self.text = text_embedding(config, weights, torch.float32)
-        self.team = new_team() if quantize else None
-        self.net = _depth(config, weights, rotary, self.team)
         large = config.depformer.width * config.depformer.hidden > LARGE
-        self.helps = large and torch.get_num_threads() > 1
-        self.frames, self.took = 0, [0.0, 0.0]  # how long a frame takes alone, and with help
+        self.helpers = Helpers(int(quantize and large and torch.get_num_threads() > 1))
+        self.bytes: list[Matrix] | None = [] if quantize else None
+        self.net = self._depth(config, weights, rotary)
         begun = time.perf_counter()
         frame = reference.Frame(config, branches, None, torch.device("cpu"), torch.float32)
         nothing = torch.zeros(1, 2, dtype=torch.int64)
@@ -99,34 +97,9 @@ class Depformer:
         tokens[:, 0] = first
         this = self._frame(hidden, text, tokens, frame)
         stages = (0, self.stages)
-        with self._helped():
+        with self.helpers.if_quicker():
             done = column(stages, tuple(self.net), tuple(this), tuple(drawing))
         return tokens if done else None
-
-    @contextmanager
-    def _helped(self) -> Iterator[None]:
-        """With a second thread at large int8 matrices, if that is quicker at present.
-
-        It is not where other programs want the processors: now and then the other way is tried.
-        """
-        if self.team is None or not self.helps:
-            yield
-            return
-        self.frames += 1
-        helped = (self.took[1] <= self.took[0]) != (self.frames % _PROBE == 0)
-        begun = time.perf_counter()
-        self.team[STOP] = 0
-        helper = Thread(target=help_out, args=(self.team,), name="dia2-helper")
-        if helped:
-            helper.start()
-        try:
-            yield
-        finally:
-            self.team[STOP] = 1
-            if helped:
-                helper.join()
-        took = time.perf_counter() - begun
-        self.took[helped] = (self.took[helped] + took) / 2
 
     def _frame(self, hidden: Tensor, text: Tensor, tokens: Tensor, frame: reference.Frame) -> Frame:
         width = self.net.audio.shape[2]
@@ -138,50 +111,57 @@ class Depformer:
         inputs = (each.numpy() for each in (rows, start, tokens, frame.seen, logits))
         return Frame(*inputs)
 
+    def _depth(self, config: Dia2Config, weights: Weights, rotary: Rotary | None) -> Depth:
+        sets, stages = sorted(set(config.schedule)), range(config.codebooks - 1)
+        layers = [f"depformer.layers.{each}" for each in range(config.depformer.layers)]
 
-def _depth(config: Dia2Config, weights: Weights, rotary: Rotary | None, team: Team | None) -> Depth:
-    sets, stages = sorted(set(config.schedule)), range(config.codebooks - 1)
-    layers = [f"depformer.layers.{each}" for each in range(config.depformer.layers)]
+        def norm(name: str) -> Tensor:
+            return norm_weight(weights, name)
 
-    def norm(name: str) -> Tensor:
-        return norm_weight(weights, name)
+        def matrices(names: list[str], norms: Sequence[str] = (), limit: int | None = None) -> Any:
+            """[n, inputs, outputs], each times the norm before it."""
+            before = [norm(each) for each in norms]
+            made = (weights[f"{each}.weight"][:limit] for each in names)
+            folded = (each * before[n] if before else each for n, each in enumerate(made))
+            return _floats(len(names), folded) if self.bytes is None else self._bytes(folded)
 
-    def matrices(names: list[str], norms: Sequence[str] = (), limit: int | None = None) -> Any:
-        """[n, inputs, outputs], each times the norm before it."""
-        before = [norm(each) for each in norms]
-        made = (weights[f"{each}.weight"][:limit] for each in names)
-        folded = (each * before[n] if before else each for n, each in enumerate(made))
-        return _floats(len(names), folded) if team is None else (*_bytes(folded), team)
+        ropes = np.zeros((len(stages), 2, config.depformer.head_dim // 2), np.float32)
+        ropes[:, 0] = 1
+        if rotary is not None:
+            ropes = torch.cat(rotary.angles(torch.tensor(stages), torch.float32), 1).numpy()
+        first, second = (ACTIVATIONS.index(name) for name in config.depformer.activations)
+        audio = stack(weights, [f"depformer.audio_embeds.{stage}.weight" for stage in stages])
+        heads = [f"depformer.logits.{stage}" for stage in stages]
+        attentions = [f"{layer}.self_attention" for layer in layers]
+        return Depth(
+            inputs=matrices([f"depformer.depformer_in.{each}" for each in sets]),
+            qkv=matrices(
+                [f"{name}.in_proj.{each}" for name in attentions for each in sets],
+                [f"{layer}.pre_norm" for layer in layers for _ in sets],
+            ),
+            out=matrices([f"{name}.out_proj.{each}" for name in attentions for each in sets]),
+            wi=matrices(
+                [f"{each}.mlp.wi" for each in layers], [f"{each}.post_norm" for each in layers]
+            ),
+            wo=matrices([f"{each}.mlp.wo" for each in layers]),
+            heads=matrices(heads, ["depformer.norm"] * len(heads), config.audio_limit),
+            audio=audio.view(len(stages), -1, config.depformer.width).numpy(),
+            norms=np.array(
+                [[norm(f"{n}.{each}_norm").numpy() for each in "qk"] for n in attentions]
+            ),
+            ropes=ropes,
+            sets=np.array([sets.index(each) for each in config.schedule]),
+            hidden=config.depformer.hidden,
+            eps=config.eps,
+            first=first,
+            second=second,
+        )
 
-    ropes = np.zeros((len(stages), 2, config.depformer.head_dim // 2), np.float32)
-    ropes[:, 0] = 1
-    if rotary is not None:
-        ropes = torch.cat(rotary.angles(torch.tensor(stages), torch.float32), 1).numpy()
-    first, second = (ACTIVATIONS.index(name) for name in config.depformer.activations)
-    audio = stack(weights, [f"depformer.audio_embeds.{stage}.weight" for stage in stages])
-    heads = [f"depformer.logits.{stage}" for stage in stages]
-    attentions = [f"{layer}.self_attention" for layer in layers]
-    return Depth(
-        inputs=matrices([f"depformer.depformer_in.{each}" for each in sets]),
-        qkv=matrices(
-            [f"{name}.in_proj.{each}" for name in attentions for each in sets],
-            [f"{layer}.pre_norm" for layer in layers for _ in sets],
-        ),
-        out=matrices([f"{name}.out_proj.{each}" for name in attentions for each in sets]),
-        wi=matrices(
-            [f"{each}.mlp.wi" for each in layers], [f"{each}.post_norm" for each in layers]
-        ),
-        wo=matrices([f"{each}.mlp.wo" for each in layers]),
-        heads=matrices(heads, ["depformer.norm"] * len(heads), config.audio_limit),
-        audio=audio.view(len(stages), -1, config.depformer.width).numpy(),
-        norms=np.array([[norm(f"{n}.{each}_norm").numpy() for each in "qk"] for n in attentions]),
-        ropes=ropes,
-        sets=np.array([sets.index(each) for each in config.schedule]),
-        hidden=config.depformer.hidden,
-        eps=config.eps,
-        first=first,
-        second=second,
-    )
+    def _bytes(self, matrices: Iterable[Tensor]) -> Bytes:
+        """The same in int8."""
+        made = [Matrix(each, self.helpers.room) for each in matrices]
+        self.bytes = [*(self.bytes or ()), *made]
+        return np.stack([each.table for each in made]), self.helpers.team
 
 
 def _floats(count: int, matrices: Iterable[Tensor]) -> Floats:
@@ -192,9 +172,3 @@ def _floats(count: int, matrices: Iterable[Tensor]) -> Floats:
             whole = np.empty((count, *each.T.shape), np.float32)
         whole[number] = each.T.numpy()
     return whole
-
-
-def _bytes(matrices: Iterable[Tensor]) -> tuple[Any, ...]:
-    """The same in int8: weights, scales and sums of weights; see `Bytes`."""
-    parts = zip(*(to_bytes(each) for each in matrices), strict=True)
-    return tuple(torch.stack(part).numpy() for part in parts)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tts.dia2.fast.cpu.draw_loops import NONE, Drawing, draw
-from tts.dia2.fast.cpu.int8_loops import Matrices, add_matrix, multiply
-from tts.dia2.fast.cpu.loops import (
+from tts.dia2.fast.cpu.matrix_loops import Matrices, add_matrix, multiply
+from tts.transformer.cpu.loops import (
     Floats,
     Integers,
     activate,

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tts.dia2.fast.cpu.loops import Floats, Integers, compiled, kept
 from tts.dia2.network.sampling import ACTION, FIRST_CODEBOOK, Sampler
+from tts.transformer.cpu.loops import Floats, Integers, compiled, kept
 
 
 class Drawing(NamedTuple):

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tts.dia2.fast.cpu.loops import Floats, Integers, attend_one, compiled, kept
 from tts.dia2.mimi.transformer import RingCache
+from tts.transformer.cpu.loops import Floats, Integers, attend_one, compiled, kept
 
 
 class CompiledAttention:

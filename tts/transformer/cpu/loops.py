@@ -8,6 +8,7 @@ input lie side by side and a row of the matrix is used for all rows of x while i
 import hashlib
 import math
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -17,8 +18,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-Bytes = tuple[NDArray[np.int8], Floats, NDArray[np.int32], Integers]
-"""int8 weights [n, all], scales and sums of weights of each output [n, outputs], and the `Team`."""
 F = TypeVar("F", bound=Callable[..., object])
 
 ACTIVATIONS = ("linear", "silu", "gelu", "relu")  # by their numbers
@@ -44,8 +43,10 @@ def kept(function: F) -> F:
         return compiled(function)
 
 
+@cache
 def _version() -> str:
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*loops.py"))]
+    package = Path(__file__).parents[2]
+    sources = [path.read_bytes() for path in sorted(package.rglob("*loops.py"))]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:8]
 
 
