@@ -36,6 +36,7 @@ from agent.errors import ConfigError
 from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
 from agent.graph import Graph, Stage, task_group
 from agent.guards.text import valid_json
+from agent.languages import preload
 from agent.pool import EnginePool
 from agent.tools import Toolbox
 from agent.turns.energy_gate import GatedVad
@@ -133,6 +134,7 @@ class Agent:
             loaded(name, anyio.current_time() - begun)
 
         parts: dict[str, Callable[[], Awaitable[None]]] = {"vad": self._vad.load}
+        await anyio.to_thread.run_sync(preload, self.config.language)
         if self._turn_model is not None:
             parts["turn"] = self._turn_model.load
         if self._wake_words.enabled:
@@ -249,7 +251,7 @@ class Agent:
             transcribe = self._transcriber(stt, config, segmenter, tell, keep_sound=remembered)
             heard = Graph(gate.before(microphone), name="microphone").then(segmenter, buffer=32)
             graph = heard.then(transcribe).then(session)
-            language = getattr(config.stt, "language", None)
+            language = config.spoken or getattr(config.stt, "language", None)
             async with (
                 Toolbox.open(
                     config.tools,
@@ -372,6 +374,7 @@ class Agent:
             preemptive=config.turn.speculate != "off",
             judge=segmenter.read,
             said=partial(without_wake_words, config.wake.words),
+            language=config.spoken,
         )
 
     @asynccontextmanager

@@ -6,6 +6,7 @@ from typing import TypeVar
 import anyio
 
 from agent.config.engines import EngineSection, create_llm, create_stt, create_tts
+from agent.config.language import with_every_language
 from agent.config.load import Config
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
 from agent.engines.absent import NoVoice
@@ -30,6 +31,7 @@ class EnginePool:
         self._voices: list[tuple[EngineSection, GuardedTextToSpeech]] = []  # of those
         self._wanted: list[EngineSection] = []  # voices that may be such
         self._loaded: list[Engine] = []
+        self._any_language = False
 
     def add(
         self,
@@ -44,6 +46,7 @@ class EnginePool:
 
         Not `speaks`: they have no voice.
         """
+        self._any_language = config.spoken is None
         if stt is not None:
             self._stt.insert(0, (config.stt, GuardedSpeechToText(stt)))
         if llm is not None:
@@ -128,7 +131,8 @@ class EnginePool:
         return {"stt": self._stt, "llm": self._llm, "tts": self._tts}
 
     def _make_voice(self, section: EngineSection) -> None:
-        self._tts.append((section, GuardedTextToSpeech(create_tts(section))))
+        voice = with_every_language(section) if self._any_language else section
+        self._tts.append((section, GuardedTextToSpeech(create_tts(voice))))
 
     def _of_several_voices(self, section: EngineSection) -> GuardedTextToSpeech | None:
         """The engine that may have the voice of `section` besides its own, if one is here."""

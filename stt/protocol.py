@@ -14,6 +14,7 @@ two methods of `Recognition`. In plain words:
   method `fail_fast` is called, if it has one: then it should give up soon.
 - An engine that writes a full stop where a sentence ends, and none where it breaks off, has an
   attribute `punctuates`, which is True: it is evidence of a turn's end.
+- An engine that understands one language only has an attribute `language`, its code.
 - What goes wrong is raised as `SpeechToTextError`, with a message that says what to do.
 
 It is registered by one line in `stt.ENGINES`, or as an entry point of group `parley.stt`.

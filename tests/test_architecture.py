@@ -20,7 +20,7 @@ AGENT = (
     {"audio", "tools"},
     {"config", "graph", "shadowing"},
     {"engines"},
-    {"events"},
+    {"events", "languages"},
     {"guards"},
     {"errors"},
 )

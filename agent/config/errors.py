@@ -44,7 +44,7 @@ def _explain(
         return "unknown key" + _nearest_key(path, source.data, config)
     if kind == "missing":
         return "is required"
-    if kind in ("engine", "agents"):
+    if kind in ("engine", "agents", "language"):
         return found[0]["msg"]
     if kind in ("model_type", "model_attributes_type"):
         message = "should be a mapping of keys to values"

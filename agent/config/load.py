@@ -7,9 +7,10 @@ from contextlib import suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     SerializeAsAny,
     ValidationError,
@@ -28,6 +29,7 @@ from agent.config.agents import (
 )
 from agent.config.engines import FAMILIES, LLM, STT, TTS, EngineSection
 from agent.config.errors import report
+from agent.config.language import engine_in_language, named_language, said_in_language, sorry_in
 from agent.config.layers import Layers, assigned
 from agent.config.sections import (
     AgentSettings,
@@ -49,12 +51,19 @@ from agent.config.wake import WakeSettings
 from agent.config.yaml_source import Source, read_source
 from agent.errors import ConfigError, did_you_mean
 from agent.guards import secrets
+from agent.languages import AUTO, code_of
 
 
 class Config(Section):
     """Everything that describes an agent."""
 
-    agent: AgentSettings = AgentSettings()
+    language: Annotated[str, AfterValidator(named_language)] = Field(
+        default=AUTO,
+        description="The conversation's, such as de or german: sets the recogniser, the voice, the "
+        "words by which turns, yes and no are known, and what the agent says by itself, where "
+        "their own keys do not; auto goes by what is heard, turn by turn.",
+    )
+    agent: AgentSettings = Field(default=AgentSettings(), validate_default=True)
     microphone: MicrophoneSettings = MicrophoneSettings()
     speaker: SpeakerSettings = SpeakerSettings()
     vad: VadSettings = VadSettings()
@@ -66,7 +75,7 @@ class Config(Section):
     )
     turn: TurnSettings = TurnSettings()
     interruption: InterruptionSettings = InterruptionSettings()
-    idle: IdleSettings = IdleSettings()
+    idle: IdleSettings = Field(default=IdleSettings(), validate_default=True)
     wake: WakeSettings = WakeSettings()
     thinking: ThinkingSettings = ThinkingSettings()
     session: SessionSettings = SessionSettings()
@@ -74,9 +83,13 @@ class Config(Section):
     tools: list[ToolSettings] = Field(
         default=[], description="What the agent may do besides talking."
     )
-    stt: SerializeAsAny[EngineSection] = Field(default_factory=lambda: STT.validate({}))
+    stt: SerializeAsAny[EngineSection] = Field(
+        default_factory=lambda: STT.validate({}), validate_default=True
+    )
     llm: SerializeAsAny[EngineSection] = Field(default_factory=lambda: LLM.validate({}))
-    tts: SerializeAsAny[EngineSection] = Field(default_factory=lambda: TTS.validate({}))
+    tts: SerializeAsAny[EngineSection] = Field(
+        default_factory=lambda: TTS.validate({}), validate_default=True
+    )
     agents: Members = Field(
         default={},
         description="Several agents, by their keys, who hand the conversation to one another.",
@@ -106,6 +119,10 @@ class Config(Section):
         own = {name: getattr(self, name) for name in ("tts", "llm", "tools")}
         base = {**self.agent.model_dump(include={"instructions", "greeting"}), **own}
         agents = completed(self.agents, base=base, start=start)
+        for key, each in agents.items():
+            if each.tts is not None:
+                voice = engine_in_language(each.tts, self.language, "tts")
+                agents[key] = each.model_copy(update={"tts": voice})
         # Values never change, but this one is not done yet.
         self.__dict__.update(self.model_copy(update={"agents": agents}).of(start).__dict__)
         return self
@@ -119,6 +136,19 @@ class Config(Section):
         engines = {key: getattr(member, key) for key in ("tts", "llm", "tools")}
         agent = self.agent.model_copy(update=keys)
         return self.model_copy(update={"agent": agent, "start": name, **engines})
+
+    @property
+    def spoken(self) -> str | None:
+        """The code of the language that is spoken; None where that is heard."""
+        return None if self.language == AUTO else self.language
+
+    def heard_in(self, language: str | None) -> Self:
+        """This configuration saying in the language that is heard what it leaves open."""
+        code = code_of(language)
+        if code is None or code == self.language:
+            return self
+        said = {"agent": sorry_in(self.agent, code), "idle": said_in_language(self.idle, code)}
+        return self.model_copy(update=said)
 
     def changed(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
         """This configuration with some keys of its sections changed. Raises ConfigError."""
@@ -139,6 +169,16 @@ class Config(Section):
     @classmethod
     def _engine(cls, value: object, info: ValidationInfo) -> EngineSection:
         return FAMILIES[info.field_name or ""].validate(value)
+
+    @field_validator("agent", "idle", mode="after")
+    @classmethod
+    def _says(cls, value: Any, info: ValidationInfo) -> Any:
+        return said_in_language(value, info.data.get("language", AUTO))
+
+    @field_validator("stt", "tts", mode="after")
+    @classmethod
+    def _speaks(cls, value: EngineSection, info: ValidationInfo) -> EngineSection:
+        return engine_in_language(value, info.data.get("language", AUTO), info.field_name or "")
 
 
 def load_config(name_or_path: str | Path | None = None, assignments: Sequence[str] = ()) -> Config:

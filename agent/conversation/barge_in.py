@@ -29,13 +29,19 @@ class BargeIn:
     """Barge-in ducks, holds, resumes and cancels the reply that is spoken or about to be."""
 
     def __init__(
-        self, settings: InterruptionSettings, do: Callable[[Command], None], name: str = ""
+        self,
+        settings: InterruptionSettings,
+        do: Callable[[Command], None],
+        name: str = "",
+        language: str | None = None,
     ) -> None:
-        """`do` is given the commands; `name` is the agent's."""
+        """`do` is given the commands; `name` is the agent's, `language` the user's."""
         self.reply: ReplyRecord | None = None
         self.partials = False
         """Whether the recogniser gives words while they are spoken."""
         self.user = VoiceProfile(name)
+        self.language = language
+        """The code of the user's, None where it is not known."""
         self._last: ReplyRecord | None = None  # that is over
         self._settings = settings
         self._do = do
@@ -145,6 +151,7 @@ class BargeIn:
             final=final,
             partials=self.partials,
             evidence=self.user.weigh(turn.level),
+            language=self.language,
         )
         if verdict.meaning == "backchannel" and reply.progress.asks:
             return Verdict("stop", f"'{turn.text}' answers the question")
@@ -165,8 +172,8 @@ class BargeIn:
         """
         over = turn.over
         heard_out = over is not None and over.state is ReplyState.DONE and not over.progress.asks
-        brief = turn.voice < BACKCHANNEL and not bids_to_go_on(turn.text)
-        if final and heard_out and brief and is_backchannel(turn.text):
+        brief = turn.voice < BACKCHANNEL and not bids_to_go_on(turn.text, self.language)
+        if final and heard_out and brief and is_backchannel(turn.text, self.language):
             why = f"'{turn.text}', at the end of the reply"
             self._do(Explain(Decision(turn.number, "backchannel", why)))
             return "backchannel"
@@ -190,4 +197,4 @@ class BargeIn:
         """Why a turn is side talk; None where it may be for the agent, or somebody says it is."""
         if self._settings.side_talk == "hear" or turn.committed:
             return None
-        return self.user.weigh(turn.level).side_talk(turn.text)
+        return self.user.weigh(turn.level).side_talk(turn.text, self.language)

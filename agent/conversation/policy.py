@@ -87,7 +87,7 @@ class Policy:
 
     def __init__(self, config: Config) -> None:
         """`config` says what may interrupt, how far replies are prepared, and what is said."""
-        self.barge_in = BargeIn(config.interruption, self._do, config.agent.name)
+        self.barge_in = BargeIn(config.interruption, self._do, config.agent.name, config.spoken)
         self.silence = Silence(config.idle, config.thinking, self._do, config.wake)
         self.prepared = Preemptive(self._do)
         self._config = config

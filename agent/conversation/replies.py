@@ -27,6 +27,7 @@ from agent.conversation.prompt import opening
 from agent.conversation.reply import Reply
 from agent.conversation.request import ReplyOptions, Request
 from agent.events import ErrorEvent, Event, Hearing, nobody
+from agent.languages import code_of
 from agent.tools import Toolbox
 from llm_adapters import AS_CONFIGURED, LanguageModel, Message, ToolCall, Usage
 from tts import ConversationalSpeech, Multilingual, SpokenTurn, TextToSpeech
@@ -63,6 +64,8 @@ class Replies:
     ) -> None:
         """`tell` is the policy; the others are told what `Session` is asked to tell them."""
         self.config = config
+        """As it is in the user's language."""
+        self._configured = config
         self.options = ReplyOptions()
         """What every reply begins with."""
         self.language: str | None = None
@@ -86,6 +89,21 @@ class Replies:
         self._asides: list[str] = []  # said to the reply that is being spoken
         self._pace: float | None = None  # of what was said last
         self._mute = 0  # replies without a sound, in a row
+
+    def configure(self, config: Config) -> None:
+        """Go by another configuration from now on."""
+        self._configured = config
+        self.config = config.heard_in(self.language)
+
+    def hear(self, language: str) -> bool:
+        """Speak the user's language, which the recogniser tells, from now on; whether it is new."""
+        if language == self.language:
+            return False
+        self.language = language
+        self.configure(self._configured)
+        if self.toolbox is not None:
+            self.toolbox.confirmation.heard = code_of(language)
+        return True
 
     def __getitem__(self, number: int) -> Reply:
         return self._replies[number]

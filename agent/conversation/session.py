@@ -84,6 +84,7 @@ from agent.events import (
     WarningEvent,
     nobody,
 )
+from agent.languages import code_of
 from agent.turns.events import (
     PreemptiveTranscript,
     SpeechEnded,
@@ -170,9 +171,9 @@ class Session:
 
     def configure(self, config: Config) -> None:
         """Go by another configuration from now on, but for what was opened with the old one."""
+        self.replies.configure(config)
         self.history.instruct(opening(config, self.replies.tts))
-        self.replies.config = config
-        self._policy.configure(config)
+        self._policy.configure(self.replies.config)
 
     def new_request(self) -> int:
         """The number of a request to come."""
@@ -278,11 +279,11 @@ class Session:
                 if final:
                     self._turns[number].watch.mark("transcript")
                     self._turns[number].sound = item.sound
-                    self.replies.language = item.language or self.replies.language
+                    self._hear(item.language)
                 self._watch(TurnWords(number, text, final))
                 self._report(UserTranscript(number, text, final))
-            case PreemptiveTranscript() if item.language:
-                self.replies.language = item.language
+            case PreemptiveTranscript():
+                self._hear(item.language)
             case TranscriptionFailed(number, why):
                 self._turns.pop(number, None)
                 self._watch(TurnFailed(number, why))
@@ -293,6 +294,12 @@ class Session:
                 "(turn.max_length), what follows is a new one"
             )
             self._report(WarningEvent("turns", "turn.cut", message))
+
+    def _hear(self, language: str | None) -> None:
+        """Go by the language that the recogniser tells."""
+        if language and self.replies.hear(language):
+            self._policy.barge_in.language = code_of(language)
+            self._policy.configure(self.replies.config)
 
     def _note_answer(self, turn: int) -> None:
         """The user begins to speak: if that is an answer, what of the question have they heard?"""

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
 
-from agent.tools.answer_words import AND, ANYWHERE, PHRASES
+from agent.languages import code_of, data
 
 _MOST_WORDS = 30  # of a plain yes
 _LISTS = re.compile("[,;、，；]")
 _SPACELESS = r"\u3040-\u30ff\u4e00-\u9fff"  # kana, and Han characters
+_VOWELS = r"\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # of Devanagari, after a letter
+ANYWHERE = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "tr", "ja", "zh", "ko", "hi")
+"""Those that are understood where the session's language is not known."""
 
 
 class Answer(Enum):
@@ -29,16 +32,20 @@ class Answer(Enum):
     """A question back, a condition, another topic: for the model to understand."""
 
 
-def understand(said: str, asked: str, language: str | None = None) -> Answer:
+def understand(
+    said: str, asked: str, language: str | None = None, heard: str | None = None
+) -> Answer:
     """Understand what a user, who was asked `asked`, has `said`.
 
-    `language` is a code such as en or de-AT. Where it is not known the yes has to be all in one
-    language, and a no in any of them is heard.
+    `language` is the session's, such as en or de-AT; where it is not known, `heard` is the one that
+    was recognised in these words: a yes has to be all in that, or else all in any one language, and
+    a no in any of them is heard.
     """
-    code = re.split("[-_]", language.lower())[0] if language else ""
-    spoken = [_language(each) for each in ((code,) if code in PHRASES else ANYWHERE)]
+    known, recognised = _known(language), _known(heard)
+    spoken = [_language(each) for each in ([known] if known else ANYWHERE)]
     words, questioned = _words(said), re.search(r"[?？؟]\s*$", said) is not None
-    if agreeing := [each for each in spoken if each.agrees(words, asked)]:
+    agree = [_language(recognised)] if recognised and not known else spoken
+    if agreeing := [each for each in agree if each.agrees(words, asked)]:
         sure = not questioned and not all(each.mocking.search(words) for each in agreeing)
         return Answer.YES if sure else Answer.UNSURE
     unsure = any(each.unsure.search(words) for each in spoken)
@@ -80,25 +87,34 @@ class _Language:
         return f" {question}".endswith(f" {echo}") and not doubt
 
 
+def _known(language: str | None) -> str | None:
+    """The code of a language whose answers are known."""
+    code = code_of(language)
+    return code if code and data(code, "answers") else None
+
+
 @cache
 def _language(code: str) -> _Language:
-    yes, polite, no, unsure, asks = (_any(part) for part in PHRASES[code])
+    phrases = data(code, "answers")
+    yes, polite, no, unsure, asks = (
+        _any(phrases[key]) for key in ("agrees", "polite", "refuses", "unsure", "asks")
+    )
     plain = re.compile(rf"(?:(?:{yes}|{polite})(?: |$))+")
-    mocking = [each for each in PHRASES[code][3].split("|") if plain.fullmatch(_words(each))]
+    mocking = [each for each in phrases["unsure"].split(",") if plain.fullmatch(_words(each))]
     return _Language(
         yes=_whole(yes),
-        mocking=_whole(rf"(?:({yes}) \1|{_any('|'.join(mocking))})"),
+        mocking=_whole(rf"(?:({yes}) \1|{_any(','.join(mocking))})"),
         plain=plain,
         no=_whole(no),
         unsure=_whole(unsure),
         asks=_whole(asks),
-        joins=_whole(_any(f"{AND['en']}|{AND[code]}")),
+        joins=_whole(_any(f"{data('en', 'answers')['and']},{phrases['and']}")),
     )
 
 
 def _any(phrases: str) -> str:
     """A pattern of any of `phrases`, the longest first."""
-    alternatives = sorted(map(_words, phrases.split("|")), key=len, reverse=True)
+    alternatives = sorted(map(_words, phrases.split(",")), key=len, reverse=True)
     return f"(?:{'|'.join(filter(None, alternatives)) or '(?!)'})"
 
 
@@ -109,4 +125,4 @@ def _whole(pattern: str) -> re.Pattern[str]:
 def _words(text: str) -> str:
     """The words of `text` alone, a space between them; letters where spaces are not written."""
     text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.findall(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+", text))
+    return " ".join(re.findall(rf"[{_SPACELESS}]|(?:[^\W{_SPACELESS}][{_VOWELS}]*)+", text))

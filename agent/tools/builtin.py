@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 from pydantic import Field
 
+from agent.languages import phrase
 from agent.tools.tool import Say, ToolError
 
 
@@ -35,9 +36,17 @@ class Builtins:
     """One conversation's built-in tools; each public method is one."""
 
     def __init__(
-        self, tasks: TaskGroup, announce: Callable[[str], None], controls: Controls
+        self,
+        tasks: TaskGroup,
+        announce: Callable[[str], None],
+        controls: Controls,
+        language: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Timers run in `tasks` and end with `announce`, which waits for a pause and speaks."""
+        """Timers run in `tasks` and end with `announce`, which waits for a pause and speaks.
+
+        `language` gives the code of the user's, None where it is not known.
+        """
+        self._language = language
         self._tasks = tasks
         self._announce = announce
         self._controls = controls
@@ -77,7 +86,7 @@ class Builtins:
             raise ToolError(f"{MOST_TIMERS} timers are running: cancel one of them first")
         scope = self._timers[name] = anyio.CancelScope()
         due = anyio.current_time() + seconds
-        words = announcement or f"Your {name or 'timer'} is done."
+        words = announcement or self._done(name)
         self._tasks.start_soon(self._wait, scope, due, name, words)
         return f"set: in {seconds:g} seconds the user will be told: {words}"
 
@@ -108,6 +117,12 @@ class Builtins:
             await anyio.sleep_until(due)
             del self._timers[name]
             self._announce(words)
+
+    def _done(self, name: str) -> str:
+        if name:
+            done = phrase("timer_named", self._language(), "Your {name} is done.")
+            return done.replace("{name}", name)
+        return phrase("timer", self._language(), "Your timer is done.")
 
     def _no_such_timer(self, name: str) -> str:
         names = ", ".join(other or "one without a name" for other in self._timers)

@@ -8,6 +8,7 @@ the user had heard the whole question, as the last thing that the agent said, wh
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.languages import AUTO, code_of
 from agent.tools.answer import Answer, understand
 from agent.tools.tool import Action, Tool
 from llm_adapters import ToolCall
@@ -37,11 +38,18 @@ class Confirmation:
 
     def __init__(self, language: str | None = None) -> None:
         """`language` is the code of the session's, None where it is not known."""
-        self._language = language
+        self._language = None if language == AUTO else code_of(language) or language
+        self.heard: str | None = None
+        """The code of the language of the user's last turn, where the recogniser tells."""
         self._open: Question | None = None
         self._heard: float | None = None  # since when it has been heard whole, with nothing after
         self._ready: set[int] = set()  # turns that have begun since
         self._answered: tuple[int, Question, Answer] | None = None  # by the last turn
+
+    @property
+    def language(self) -> str | None:
+        """The code of the language in which the user is asked, where it is known."""
+        return self.heard or self._language
 
     def said(self, question: Question | None, *, whole: bool, now: float) -> None:
         """The agent has said something that ends with `question`; heard `whole`, or cut short."""
@@ -61,7 +69,8 @@ class Confirmation:
             return self._answered[1:]
         if self._open is None:
             return None
-        answer = understand(text, self._open.text, self._language)
+        known = self._language if self.heard in (None, self._language) else None
+        answer = understand(text, self._open.text, known, self.heard)
         if answer is Answer.YES and turn not in self._ready:
             answer = Answer.UNSURE
         if answer is Answer.UNSURE and self._open.again:

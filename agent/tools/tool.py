@@ -43,6 +43,6 @@ class Tool:
     confirm: bool | str = False
     """Whether the user is asked first, or the question."""
 
-    def question(self, arguments: Mapping[str, Any]) -> str:
-        """What the user is asked before the tool runs with `arguments`."""
-        return read_out.question(self.confirm, self.spec.name, arguments)
+    def question(self, arguments: Mapping[str, Any], language: str | None = None) -> str:
+        """What the user is asked before the tool runs with `arguments`, in a language."""
+        return read_out.question(self.confirm, self.spec.name, arguments, language)

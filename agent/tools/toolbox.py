@@ -131,7 +131,12 @@ class Toolbox:
             toolbox = cls(tasks, report, language)
             stack.callback(toolbox._send.close)
             stack.callback(toolbox.announcements.close)
-            toolbox._builtins = Builtins(tasks, toolbox._send.send_nowait, controls)
+            toolbox._builtins = Builtins(
+                tasks,
+                toolbox._send.send_nowait,
+                controls,
+                lambda: toolbox.confirmation.language,
+            )
             try:
                 await toolbox.furnish({"": settings} if groups is None else groups)
                 yield toolbox
@@ -239,7 +244,7 @@ class Toolbox:
                 tool, arguments = self._understand(call)
                 action = tool.bind(arguments)
                 key = (call.name, json.dumps(arguments, sort_keys=True))
-                text = tool.question(arguments) if tool.confirm else ""
+                text = tool.question(arguments, self.confirmation.language) if tool.confirm else ""
         except Exception as error:  # noqa: BLE001  (its types may have code of their own)
             call = bounded(call)
             self._report(ToolCalled(turn, call.name, call.arguments))

@@ -1,16 +1,17 @@
 """Do the words sound finished? What is known of a turn's end without listening to its melody.
 
-Without a model: word lists, and rules which read an English phrase from its end. They need no
-punctuation, for there are recognisers that write none. That of a recogniser which does is evidence
-besides, in every language: what it writes at the end tells what it heard there.
+Without a model: rules which read a phrase from its end, with the words of its language
+(`configs/languages`), and a grammar of English. They need no punctuation, for there are recognisers
+that write none. That of a recogniser which does is evidence besides, in every language: what it
+writes at the end tells what it heard there. Where a language has no words here, that is all.
 """
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import takewhile
 
-from agent.turns import english
+from agent.languages import code_of, section, words
 from agent.turns.certainty import log_odds, probability
+from agent.turns.judgement import Judgement
 
 _OPEN_MARKS = ("...", "…", "-", "–", "—", ",", ":", ";", "、", "，")
 _CLOSING_MARKS = tuple(".!?。！？।۔؟")
@@ -25,230 +26,74 @@ _MAY_END = 0.72
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """`certainty` that the phrase is finished (0 to 1; 0.5: no idea), and `why`, for people."""
+class _Rules:
+    """What is known of phrases in a language."""
 
-    certainty: float
-    why: str
+    judge: Callable[[str], Judgement]
+    may_end: Callable[[str, str], bool]
+    """Whether a sentence may end in the last word of a text, if seldom, before a mark."""
 
 
 def judge(text: str, *, punctuated: bool = False, language: str | None = None) -> Judgement:
     """Judge whether `text`, as a recogniser wrote it, is finished.
 
     `punctuated`: the recogniser punctuates, so that its marks, and their lack, are evidence.
-    `language`: a code such as en, where it tells; else the words do.
+    `language`: a code such as en, where it tells; else the words do, if they are English.
     """
-    if not punctuated:
-        return _by_rules(text, language)
     text = text.strip()
+    rules = _rules(text, language)
+    if not punctuated:
+        return _by_rules(text, rules)
     closed = text.endswith(_CLOSING_MARKS) and not text.endswith(_OPEN_MARKS)
-    ruled = _by_rules(text[:-1] if closed else text, language)
+    ruled = _by_rules(text[:-1] if closed else text, rules)
     if ruled.why == "no words" or ruled.why.startswith("ends with"):
         return ruled
-    return _by_mark(ruled, text, closed=closed)
+    return _by_mark(ruled, text, rules, closed=closed)
 
 
-def _by_mark(ruled: Judgement, text: str, *, closed: bool) -> Judgement:
+def _by_mark(ruled: Judgement, text: str, rules: _Rules | None, *, closed: bool) -> Judgement:
     """What the rules say of the words, and what the recogniser's last mark says, together."""
-    words = re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'"))
-    weak = ruled.why.startswith(("ends in", "a number"))
-    if closed and weak and ruled.certainty < 0.5 and _may_end(words, text[-1]):
+    weak = ruled.why.startswith(("ends in", "a number")) and ruled.certainty < 0.5
+    if closed and weak and rules is not None and rules.may_end(text, text[-1]):
         return Judgement(_MAY_END, f"{ruled.why}, but '{text[-1]}'")
-    if not closed and (text.lower() == text.upper() or _answers(ruled, len(words))):
+    if not closed and (text.lower() == text.upper() or _answers(ruled, len(words(text)))):
         return ruled  # in such a script, or after such a phrase, it is often left out
     odds = log_odds(ruled.certainty) + (_CLOSED if closed else _NO_MARK)
     mark = f"'{text[-1]}'" if closed else "no full stop"
     return Judgement(probability(odds), f"{ruled.why}, {mark}")
 
 
-def _may_end(words: list[str], mark: str) -> bool:
-    """Whether the last word is one that a sentence may end in, if seldom."""
-    if mark in "?？؟":  # which is written after half a question too
-        return words[-1] in english.PREPOSITIONS and _asks(words) == "thing"
-    return words[-1] in english.MAY_END or words[-1].isdecimal()
-
-
-def _answers(ruled: Judgement, words: int) -> bool:
+def _answers(ruled: Judgement, count: int) -> bool:
     """Whether so many words may be an answer without a verb: two tickets; left."""
     alone = ("a phrase of its own", "a phrase that ends here", "a command")
     fragment = ruled.why in ("words that could be all", "no rule for it")
-    return ruled.why in alone or (fragment and words <= _ANSWER)
+    return ruled.why in alone or (fragment and count <= _ANSWER)
 
 
-def _by_rules(text: str, language: str | None) -> Judgement:
+def _by_rules(text: str, rules: _Rules | None) -> Judgement:
     """What the words say, and little else."""
-    text = text.strip().lower().replace("’", "'")
-    spoken = re.findall(r"[^\W_]+(?:'[^\W_]+)*", text)
-    if not spoken:
+    if not words(text):
         return Judgement(0.5, "no words")
+    text = text.strip()
     if text.endswith(_OPEN_MARKS):
         return Judgement(0.1, f"ends with '{text[-1]}'")
-    if " ".join(spoken) in english.PHRASES:
-        return Judgement(0.95, "a phrase of its own")
-    if len(spoken) == 1 and spoken[0] in english.HANGING:
-        return Judgement(0.45, "something may follow")
-    # Contractions are two words, except for negations.
-    words = re.sub(r"(?<!let)'(m|re|s|ll|d|ve)\b", r" '\1", " ".join(spoken)).split()
-    if language != "en" if language else english.ENGLISH.isdisjoint(words):
-        return Judgement(0.9, "asks") if text[-1] == "?" else Judgement(0.5, "no rule for it")
-    return _ended(words, text[-1]) or _finished(_core(words), text[-1])
+    if rules is not None:
+        return rules.judge(text)
+    return Judgement(0.9, "asks") if text[-1] in "?？؟" else Judgement(0.5, "no rule for it")
 
 
-def _ended(words: list[str], mark: str) -> Judgement | None:
-    """What the phrase lacks, if anything; or that its end settles the matter."""
-    last, core = words[-1], _core(words)
-    answer = words[0] in ("yes", "yeah", "no") and core[0] in english.PRONOUNS and len(core) == 2
-    if answer or any(" ".join(words[-n:]) in english.ENDINGS for n in (1, 2, 3)):
-        return Judgement(0.85, "a phrase that ends here")
-    if last in english.FILLERS:
-        return Judgement(0.02, f"a filler, '{last}'")
-    if last in english.WAITING:
-        return Judgement(0.05, f"ends in '{last}'")
-    if mark == "?":  # it was heard as a question: any other word may end one
+def _rules(text: str, language: str | None) -> _Rules | None:
+    """The rules of the language that was heard; None where there are none."""
+    code = code_of(language)
+    if language is None or code == "en":
+        from agent.turns import english_rules as english
+
+        if code == "en" or english.is_english(text):
+            return _Rules(english.judge_phrase, english.may_end)
         return None
-    rules = (_number, _question, _preposition, _verb, _auxiliary, _object, _clause)
-    return next((found for rule in rules if (found := rule(core))), None)
-
-
-def _core(words: list[str]) -> list[str]:
-    """The phrase without what only opens it ("okay so …") or is polite at its end."""
-    start, end = 0, len(words)
-    while end > 1 and words[end - 1] == "please":
-        end -= 1
-    while start < end - 1 and words[start] in english.OPENERS:
-        start += 1
-    return words[start:end]
-
-
-def _asks(words: list[str]) -> str:
-    """What is asked: for a "thing", for something "other", "whether", or "" for no question."""
-    first, second = [*words, ""][:2]
-    if first in english.THINGS or (first == "how" and second in ("much", "many")):
-        return "thing"
-    if first in english.QUESTIONS and (first != "when" or second in english.AUXILIARIES):
-        return "other"
-    command = first in ("do", "have") and second in english.DETERMINERS | {"it", "this", "that"}
-    return "whether" if first in english.INVERTED and second and not command else ""
-
-
-def _number(words: list[str]) -> Judgement | None:
-    """My number is five five …; a timer for ten …."""
-    count = len(list(takewhile(english.numeral, reversed(words))))
-    if not count:
+    if code is None or not section(code, "turns", "end"):
         return None
-    digits = sum(len(word) if word.isdecimal() else 1 for word in words[-count:])
-    before = words[: len(words) - count]
-    told = before[-1:] in (["is"], ["'s"])
-    needed = next((n for word, n in english.DIGITS_OF.items() if told and word in before), 0)
-    if digits < needed or (not needed and digits == count > 1):
-        return Judgement(0.1, "a number that goes on")
-    if before and before[-1] in ("for", "in", "another"):
-        return Judgement(0.2, "a number of what?")
-    return None
+    from agent.turns.phrase_rules import PhraseRules
 
-
-def _question(words: list[str]) -> Judgement | None:
-    """How many people …; what does the …; can you …; why is the sky …."""
-    asks = _asks(words)
-    if not asks:
-        return None
-    at = next((n for n, word in enumerate(words) if word in english.AUXILIARIES), None)
-    if at is None:
-        verb = len(words) > 3 or words[0] == "who" or words[1:2] == ["about"]
-        verb = verb or not english.OBJECT_VERBS.isdisjoint(words)
-        return None if verb else Judgement(0.2, "a question without a verb")
-    subject = words[at + 1 :]
-    if words[at] in english.BE and not (asks == "whether" or words[0] == "why"):
-        relation = len(subject) == 2 and subject[0] == "the" and subject[1] in english.OF
-        return Judgement(0.2, f"'{subject[1]}' of what?") if relation else None
-    alone = len(subject) == 1 or (len(subject) == 2 and subject[0] in english.DETERMINERS)
-    return Judgement(0.1, "a question with only its subject") if alone else None
-
-
-def _preposition(words: list[str]) -> Judgement | None:
-    """Ends in of, to, from …, unless what it belongs to came first: who are you talking to."""
-    before, last = ["", *words][-2:]
-    if last not in english.PREPOSITIONS and last not in english.PARTICLES:
-        return None
-    if last in english.PARTICLES and before in english.OBJECTS:
-        return None  # turn it on
-    if last in ("on", "off", "up", "down") and words[0] in english.SWITCHES and len(words) > 2:
-        return None  # turn the lights on
-    moved = _asks(words) == "thing" or (words[0] == "where" and last in ("from", "to"))
-    if moved and (before in english.PRONOUNS | {"made", "come"} or english.progressive(before)):
-        return None
-    open_end = last in english.PREPOSITIONS or before in english.COMMANDS
-    return Judgement(0.05, f"ends in '{last}'") if open_end else None
-
-
-def _verb(words: list[str]) -> Judgement | None:
-    """I would like to order …: a verb that wants an object."""
-    before, last = ["", *words][-2:]
-    if last.endswith("ly") and before in english.PRONOUNS:
-        return Judgement(0.2, f"ends in '{last}'")
-    verb = before in english.GOVERNING or len(words) == 1 or last in english.VERBS_ONLY
-    passive = before in english.BE and last.endswith("ed")  # it is closed
-    if not verb or passive or not english.takes_object(last):
-        return None
-    asks = _asks(words)
-    asked = asks == "thing" and len(words) > 2  # what can i order
-    asked = asked or not english.THINGS.isdisjoint(words[1:-2])  # tell me what you think
-    asked = asked or (asks == "other" and last in ("know", "think", "going"))  # how do you know
-    return None if asked else Judgement(0.1, f"'{last}' what?")
-
-
-def _auxiliary(words: list[str]) -> Judgement | None:
-    """The problem is …; but not: tell me what it is."""
-    before, last = ["", *words][-2:]
-    if last in english.SUBJECTS and (not _asks(words) or before not in english.BE):
-        return Judgement(0.1, f"ends in '{last}'")
-    asked = english.QUESTIONS | {"than", "as"}  # what it is; than he was
-    answered = before in english.PRONOUNS and not asked.isdisjoint(words[:-2])
-    answered = answered or (last == "do" and before in english.INVERTED)  # see what i can do
-    answered = answered or (last == "may" and before in english.PREPOSITIONS)  # the month
-    open_end = last in english.AUXILIARIES and not answered
-    return Judgement(0.1, f"ends in '{last}'") if open_end else None
-
-
-def _object(words: list[str]) -> Judgement | None:
-    """A large …: no noun yet; tell me …, i would like you …: half of it; my name …: just that."""
-    first, before, last = ["", "", *words][-3:]
-    if last in ("me", "us") and before in english.GIVING:
-        return Judgement(0.1, f"'{before} {last}' what?")
-    if last in english.PERSONS and before == "like" and first in ("would", "'d"):
-        return Judgement(0.15, f"'like {last}' to do what?")
-    if last in ("this", "some", "any") and before not in english.BE | english.PREPOSITIONS:
-        return Judgement(0.4, f"'{last}' what?")
-    nouns = [word for word in words if word not in english.ADJECTIVES]
-    if last in english.ADJECTIVES and nouns and nouns[-1] in english.DETERMINERS:
-        return Judgement(0.15, f"'{last}' what?")
-    if len(words) == 2 and before in english.DETERMINERS:
-        return Judgement(0.4, "nothing is said of it")
-    return None
-
-
-def _clause(words: list[str]) -> Judgement | None:
-    """If it rains …: a clause that waits for the main one; … when the shop …: for its verb."""
-    first, (opener, before, last) = words[0], ["", "", *words][-3:]
-    subject = opener in english.OPENING and before in english.DETERMINERS
-    if subject or (before in english.OPENING and last in english.PRONOUNS and len(words) > 2):
-        return Judgement(0.25, f"'{last}' does what?")
-    if first in english.SUBORDINATE and not _asks(words) and len(words) < 7:
-        return Judgement(0.2, f"'{first}' …, then what?")
-    return None
-
-
-def _finished(words: list[str], mark: str) -> Judgement:
-    """How sure it is that a phrase is finished which lacks nothing."""
-    if mark == "?":
-        return Judgement(0.95, "a question mark")
-    if _asks(words):
-        return Judgement(0.85, "a question")
-    if len(words) > 1 and words[0] in english.COMMANDS:
-        return Judgement(0.85, "a command")
-    if len(words) > 1 and (mark == "!" or words[-1] in english.CLOSING):
-        return Judgement(0.85, f"ends in '{words[-1]}'")
-    clause = not (english.AUXILIARIES | english.OBJECT_VERBS | english.SUBJECTS).isdisjoint(words)
-    if len(words) > 2 and clause:
-        return Judgement(0.8 if mark == "." else 0.75, "lacks nothing")
-    return Judgement(0.7 if len(words) > 3 else 0.6, "words that could be all")
+    found = PhraseRules.of(code)
+    return _Rules(found.judge, found.may_end)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.config.sections import InterruptionSettings
+from agent.languages import word_count
 from agent.turns.backchannels import could_become_backchannel, is_backchannel
 from agent.turns.side_talk import UNKNOWN, Evidence
 
@@ -62,21 +63,23 @@ def decide(
     final: bool,
     partials: bool,
     evidence: Evidence = UNKNOWN,
+    language: str | None = None,
 ) -> Verdict:
     """Decide what the user wants who has been heard for `voice` seconds saying `text` so far.
 
     `spoken`: seconds that the reply has been heard for. `final`: the user has come to a pause, and
     the words are all there are. `partials`: see `wordless`. `evidence`: whose voice it may be.
+    `language`: the code of the user's, None where it is not known.
     """
-    words = len(text.split())
-    if settings.side_talk == "ignore" and (why := evidence.side_talk(text)) is not None:
+    words = word_count(text)
+    if settings.side_talk == "ignore" and (why := evidence.side_talk(text, language)) is not None:
         return Verdict("nothing" if final else "wait", why)
     if final:
         if not words:
             return Verdict("nothing", "no words in it")
-        if is_backchannel(text) and voice <= BACKCHANNEL:
+        if is_backchannel(text, language) and voice <= BACKCHANNEL:
             return Verdict("backchannel", f"'{text}'")
-    elif early := _too_early(settings, spoken, voice, text, partials=partials):
+    elif early := _too_early(settings, spoken, voice, text, language=language, partials=partials):
         return Verdict("wait", early)
     if words < settings.min_words:
         few = f"{words} of {settings.min_words} words (interruption.min_words)"
@@ -85,7 +88,13 @@ def decide(
 
 
 def _too_early(
-    settings: InterruptionSettings, spoken: float, voice: float, text: str, *, partials: bool
+    settings: InterruptionSettings,
+    spoken: float,
+    voice: float,
+    text: str,
+    *,
+    language: str | None,
+    partials: bool,
 ) -> str:
     """Say why nobody knows yet; nothing if it is known."""
     enough = settings.min_speech if text.split() else wordless(settings, partials=partials)
@@ -93,6 +102,6 @@ def _too_early(
         enough = min(enough, GOING_ON)
     if voice < enough:
         return f"{voice:.2f} s of voice (interruption.min_speech)"
-    if text.split() and could_become_backchannel(text) and voice < BACKCHANNEL:
+    if text.split() and could_become_backchannel(text, language) and voice < BACKCHANNEL:
         return f"'{text}' may be a backchannel"
     return ""

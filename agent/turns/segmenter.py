@@ -21,7 +21,6 @@ from agent.audio.resample import Resampler
 from agent.config.sections import TurnSettings, VadSettings
 from agent.events import Audio, Decision, ErrorEvent, Event
 from agent.turns.certainty import log_odds, probability
-from agent.turns.completeness import Judgement
 from agent.turns.detector import TurnDetector
 from agent.turns.events import (
     Signal,
@@ -33,6 +32,7 @@ from agent.turns.events import (
     UserSpeech,
 )
 from agent.turns.gathering import Gathering
+from agent.turns.judgement import Judgement
 from agent.turns.side_talk import VoiceLevel
 from agent.turns.smart_turn import TurnModel
 from agent.turns.steady_noise import SteadyNoise

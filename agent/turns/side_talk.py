@@ -7,12 +7,13 @@ this session. Pure logic.
 import re
 from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.turns.english import COMMANDS
+from agent.languages import codes, listed, section, spaceless
 
 LEARNT_FROM = 5
 """The latest turns from which the user's voice and subject are known."""
@@ -26,16 +27,6 @@ FAR = 10.0
 
 LOUD = 80
 """The percentile of a voice's windows that is its level: vowels count, not their tails."""
-
-CALLS = frozenset({"stop", "wait", "quiet", "enough", "hey", "listen", "cancel"})
-"""Words by which even a soft voice addresses the agent, in English."""
-
-REQUESTS = re.compile(
-    r"\b(tell me|let me ask|hold on|excuse me|never mind|go back|what about|how about|i mean[t]?"
-    r"|(say|repeat) (that|it|this)( again)?|not what i|(not|n't|n’t) (understand|hear|get) "
-    r"|(can|could|would|will) you (please )?(say|tell|repeat|explain|speak|talk|stop|go|read|show))"
-)
-"""And turns of phrase that are a listener's to who has been speaking."""
 
 WEIGHTY = 5
 """Letters from which on a word says what is talked about."""
@@ -58,16 +49,51 @@ class Evidence:
     below: float | None = None
     about: frozenset[str] = frozenset()
 
-    def side_talk(self, text: str) -> str | None:
-        """Return why a voice that says `text` is not meant for the agent; None if it may be."""
+    def side_talk(self, text: str, language: str | None = None) -> str | None:
+        """Return why a voice that says `text` is not meant for the agent; None if it may be.
+
+        `language`: a code such as en, None where it is not known.
+        """
         if self.below is None or self.below < SOFTER:
             return None
-        words = _words(text)
-        if CALLS & words or self.about & words or REQUESTS.search(text.casefold()):
+        known, words = _addressing(language), _words(text)
+        if known.calls & words or self.about & words or known.requests.search(text.casefold()):
             return None
-        if self.below < FAR and len(words) > 1 and text.split(maxsplit=1)[0].casefold() in COMMANDS:
+        first = text.casefold().split(maxsplit=1)[:1]
+        if self.below < FAR and len(words) > 1 and not known.commands.isdisjoint(first):
             return None  # who turned away is this soft, too, and wants something
         return f"a voice {self.below:.0f} dB softer than the user's"
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressing:
+    """How the agent is addressed in a language, or in any."""
+
+    calls: frozenset[str]
+    """Words by which even a soft voice addresses it."""
+    requests: re.Pattern[str]
+    """And turns of phrase that are a listener's to who has been speaking."""
+    commands: frozenset[str]
+
+
+def _addressing(language: str | None) -> _Addressing:
+    """Those of a language; of all of them where it is unknown, or none are known of it."""
+    return _read(language if language and section(language, "turns", "side_talk") else None)
+
+
+@cache
+def _read(language: str | None) -> _Addressing:
+    of = [language] if language else codes()
+    talk = [section(code, "turns", "side_talk") for code in of]
+    calls = [word for each in talk for word in listed(each.get("calls", ""))]
+    requests = [part.strip() for each in talk for part in each.get("requests", "").split(",")]
+    commands = (listed(section(code, "turns", "end").get("commands", "")) for code in of)
+    # Where no spaces are written, a call is found inside what is said.
+    apart, inside = ["(?!)"], [re.escape(word) for word in calls if spaceless(word)]
+    for pattern in (each for each in requests if each.strip("-")):
+        (inside if spaceless(pattern) else apart).append(pattern)
+    found = rf"\b(?:{'|'.join(apart)})|{'|'.join(['(?!)', *inside])}"
+    return _Addressing(frozenset(calls), re.compile(found), frozenset().union(*commands))
 
 
 UNKNOWN = Evidence()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.events import ErrorEvent, Event, WarningEvent
-from agent.turns.completeness import Judgement, judge
+from agent.turns.completeness import judge
 from agent.turns.events import (
     PreemptiveTranscript,
     SpeechAudio,
@@ -29,6 +29,7 @@ from agent.turns.events import (
     UserSpeech,
     UserWords,
 )
+from agent.turns.judgement import Judgement
 from agent.turns.vad import SAMPLE_RATE
 from stt import Recognition, SpeechToText, Transcript, punctuates
 from tts import SpokenTurn, SpokenWord
@@ -55,13 +56,15 @@ class Transcriber:
         preemptive: bool = False,
         judge: Callable[[int, int, Judgement], None] = lambda _turn, _pause, _judgement: None,
         said: Callable[[str], str] = str,
+        language: str | None = None,
     ) -> None:
         """`report` is told of failures; a failed turn does not end the stage.
 
         `keep_sound`: final words come with their sound. `preemptive`: the recogniser finishes in
         every pause. `judge` is told how finished the words read in a pause, by its turn and number:
         all of them, or those so far where the recogniser does not finish. `said` gives of what was
-        understood what was said to the agent.
+        understood what was said to the agent. `language` is the one that is spoken where the
+        recogniser does not tell.
         """
         self._stt = stt
         self._punctuated = punctuates(stt)
@@ -70,6 +73,7 @@ class Transcriber:
         self._preemptive = preemptive
         self._judge = judge
         self._said = said
+        self._language = language
         self._pause: tuple[int, int] | None = None  # turn and number of the pause that lasts
 
     async def __call__(
@@ -146,7 +150,7 @@ class Transcriber:
                     await self._finish_ahead(item, listening, send)
                 else:
                     # The partial lags behind: that it reads unfinished says nothing of this pause.
-                    partly = judge(listening.text)
+                    partly = judge(listening.text, language=self._language)
                     certainty = max(partly.certainty, 0.5)
                     self._judge(turn, item.pause, replace(partly, certainty=certainty))
             transcript = await recognition.finish()
@@ -154,7 +158,8 @@ class Transcriber:
             message = f"turn {turn} is not taken for speech: {transcript.rejected}"
             self._report(WarningEvent("stt", "stt.rejected", message))
         sound = listening.sound(transcript)
-        text, language = self._said(transcript.text.strip()), transcript.language
+        text = self._said(transcript.text.strip())
+        language = transcript.language or self._language
         await send.send(TurnTranscript(turn, text, final=True, sound=sound, language=language))
 
     async def _finish_ahead(
@@ -168,10 +173,10 @@ class Transcriber:
             return  # the recogniser lags behind: the user has gone on long since
         transcript = await listening.recognition.finish()
         text = self._said(transcript.text.strip())
+        language = transcript.language or self._language
         if self._pause == (paused.turn, paused.pause):
-            judgement = judge(text, punctuated=self._punctuated, language=transcript.language)
+            judgement = judge(text, punctuated=self._punctuated, language=language)
             self._judge(paused.turn, paused.pause, judgement)
-            language = transcript.language
             await send.send(PreemptiveTranscript(paused.turn, paused.pause, text, language))
 
 

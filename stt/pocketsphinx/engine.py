@@ -23,6 +23,7 @@ class Pocketsphinx:
     """
 
     sample_rate = SAMPLE_RATE
+    language = "en"
 
     def __init__(self) -> None:
         self._mean = TYPICAL_MEAN

@@ -49,7 +49,7 @@ class WrittenConversation:
         config: Config = agent.config
         history = History(system_message(config.agent.preamble, config.agent.instructions))
         controls = Controls(Playback(agent.tts.sample_rate), history)
-        language = getattr(config.stt, "language", None)
+        language = config.spoken or getattr(config.stt, "language", None)
         async with Toolbox.open(config.tools, controls, report, language=language) as toolbox:
             yield cls(agent.llm, history, toolbox, report)
 

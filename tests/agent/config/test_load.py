@@ -166,7 +166,7 @@ class TestProblems:
                 "tts:\n  engine: command\n  command:\n  - say\n  - 5",
                 "5: tts.command[1]: should be a valid string (got 5)",
             ),
-            ("1: 2", "1: 1: unknown key; there are agent, microphone, "),
+            ("1: 2", "1: 1: unknown key; there are language, agent, micr"),
             ("turn: {}\nturn: {}", "2: turn: given twice, first in line 1"),
             ("vad:\n  start: 1\n  start: 1", "3: vad.start: given twice, first in line 2"),
             ("[a]: 1", "1: a key should be a plain word"),

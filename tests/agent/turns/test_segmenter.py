@@ -11,7 +11,6 @@ from trio.testing import MockClock
 from agent.config.sections import TurnSettings, VadSettings
 from agent.events import Audio, ErrorEvent, Event
 from agent.graph import Graph
-from agent.turns.completeness import Judgement
 from agent.turns.events import (
     SpeechAudio,
     SpeechCandidate,
@@ -23,6 +22,7 @@ from agent.turns.events import (
     SpeechStarted,
     UserSpeech,
 )
+from agent.turns.judgement import Judgement
 from agent.turns.segmenter import TurnSegmenter
 from tests.agent.fakes import LoudnessVad, Scripted
 
