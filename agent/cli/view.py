@@ -160,7 +160,7 @@ def line_of(event: Event, name: str) -> Text | None:
     match event:
         case TurnCommitted(text=text):
             line = Text.assemble(("you: ", "bold"), text)
-        case AssistantDone(text=text):
+        case AssistantDone(text=text) if text:
             line = Text.assemble((f"{name}: ", "bold green"), text)
         case AssistantInterrupted(heard=heard):
             line = Text.assemble((f"{name}: ", "bold green"), heard, (" — (interrupted)", "dim"))

@@ -165,6 +165,14 @@ class Config(Section):
                 raise ConfigError(f"{key}: {first['msg']}") from None
         return self.model_copy(update=sections)
 
+    def engines_of(self, section: str) -> list[EngineSection]:
+        """Each different engine of a section, of all the agents, those that stand in too."""
+        different: list[EngineSection] = []
+        for config in (self, *map(self.of, self.agents)):
+            own: EngineSection = getattr(config, section)
+            different += [engine for engine in own.engines if engine not in different]
+        return different
+
     @field_validator("stt", "llm", "tts", mode="before")
     @classmethod
     def _engine(cls, value: object, info: ValidationInfo) -> EngineSection:

@@ -69,6 +69,8 @@ class Dialogue:
         for number in range(self._settings.turns):
             while self._open or self._answering:
                 await self._calm.wait()
+            if not {*self._names} <= {*self._conversation.config.agents}:
+                return  # the configuration that was read meanwhile has others
             await self._speak(number % 2)
 
     async def _speak(self, speaker: int) -> None:

@@ -72,7 +72,8 @@ async def python(_: Config) -> list[Finding]:
 async def packages(config: Config) -> list[Finding]:
     """The packages that every agent needs, and those of the configured engines."""
     names = dict.fromkeys(_BASE)
-    for section in (*config.stt.engines, *config.llm.engines, *config.tts.engines):
+    engines = (config.engines_of(section) for section in ("stt", "llm", "tts"))
+    for section in (engine for each in engines for engine in each):
         names.update(dict.fromkeys(OF_ENGINE.get(section.engine_name, ())))
     if any(tool.mcp is not None for tool in config.tools):
         names["mcp"] = None
@@ -190,7 +191,7 @@ async def _recogniser(section: EngineSection) -> Finding:
 
 async def language_models(config: Config) -> list[Finding]:
     """The language model and its fallbacks: whether their endpoints answer and have the models."""
-    return [await _language_model(section) for section in config.llm.engines]
+    return [await _language_model(section) for section in config.engines_of("llm")]
 
 
 async def _language_model(section: EngineSection) -> Finding:
@@ -204,7 +205,7 @@ async def _language_model(section: EngineSection) -> Finding:
 
 async def synthesis(config: Config) -> list[Finding]:
     """The synthesiser and its fallbacks: library and data, program, or cached model."""
-    return [finding for section in config.tts.engines for finding in await _voice(section)]
+    return [finding for section in config.engines_of("tts") for finding in await _voice(section)]
 
 
 async def _voice(section: EngineSection) -> list[Finding]:

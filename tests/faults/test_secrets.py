@@ -84,6 +84,10 @@ def arguments(command: str) -> list[str]:
     """Arguments with which the command reads the planted configuration, and ends soon."""
     return {
         "talk": ["c.yaml", "--mic", "nofile.wav", "--record", "rec", "--events", "events"],
+        "chat": ["c.yaml"],
+        "run": ["c.yaml", "--set", "microphone.device=nofile.wav"],
+        "test": ["c.yaml", "nofile.yaml"],
+        "install-service": ["c.yaml", "--print"],
         # An address that is none of this computer's: it reads all, and does not listen.
         "serve": ["c.yaml", "--host", "203.0.113.9", "--api-key", "KEYSECRET25-of-the-server"],
         "satellite": ["c.yaml", "--host", "203.0.113.9", "--insecure"],
