@@ -84,7 +84,8 @@ class Runner:
         self, config: Config, cases: Cases, portal: BlockingPortal, *, virtual: bool
     ) -> None:
         """`portal`: a real loop, on which whatever takes time works while this one waits."""
-        changes = {"session": {"save": None}, "turn": {}}
+        # Nothing is kept, nothing goes through the air, and nobody has to call it first.
+        changes = {"session": {"save": None}, "wake": {"words": []}}
         self._config = config.changed(changes).model_copy(update={"echo": "off"})
         self._cases = cases
         self._portal = portal

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.options import whole
+from agent.cli.options import add_set, whole
 
 if TYPE_CHECKING:
     from agent.config.load import Config
@@ -29,6 +29,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="CASES",
         help="a YAML file of cases (default: beside CONFIG, NAME.cases.yaml)",
     )
+    add_set(parser)
     parser.add_argument("-k", metavar="NAME", help="only the cases with this in their name")
     parser.add_argument(
         "--repeat", metavar="N", type=whole(1, 100), help="run each case so many times"
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from agent.testing.run import fits_virtual_time
 
     try:
-        config = load_config(args.config)
+        config = load_config(args.config, args.set)
         cases, path = _cases(args, config)
         chosen = _chosen(cases, args)
     except ConfigError as error:

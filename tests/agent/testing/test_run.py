@@ -180,6 +180,22 @@ cases:
     assert status == 0, told
 
 
+def test_an_agent_with_a_wake_word_is_awake(run) -> None:  # type: ignore[no-untyped-def]
+    status, told = run(
+        "{user: speech, ears: script, cases: [{name: a, turns: ["
+        "{wait: 0, expect: {says: nothing much}}, {say: hello, expect: {says: hello}}]}]}",
+        *("--set", "agent.greeting=Nothing much."),
+        agent="wake: {words: [hey parley]}",
+    )
+    assert status == 0, told
+
+
+def test_a_report_that_cannot_be_written(run) -> None:  # type: ignore[no-untyped-def]
+    status, told = run("cases: [{name: a, turns: [{say: hello}]}]", "--junit", "/proc/x.xml")
+    assert status == 1
+    assert "ok    a" in told
+
+
 def test_in_real_time(run) -> None:  # type: ignore[no-untyped-def]
     status, told = run("cases: [{name: a, turns: [{say: hello}]}]", "--real-time")
     assert status == 0
