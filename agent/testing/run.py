@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 import numpy as np
@@ -85,7 +86,7 @@ class Runner:
     ) -> None:
         """`portal`: a real loop, on which whatever takes time works while this one waits."""
         # Nothing is kept, nothing goes through the air, and nobody has to call it first.
-        changes = {"session": {"save": None}, "wake": {"words": []}}
+        changes: dict[str, dict[str, Any]] = {"session": {"save": None}, "wake": {"words": []}}
         self._config = config.changed(changes).model_copy(update={"echo": "off"})
         self._cases = cases
         self._portal = portal

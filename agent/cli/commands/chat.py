@@ -2,9 +2,7 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
@@ -123,10 +121,14 @@ def _typed(page: TerminalPage) -> str | None:
 
 
 def _draw_line() -> None:
-    """Have readline draw the line anew: it does for a terminal of another size."""
-    if hasattr(signal, "SIGWINCH"):
-        main = threading.main_thread().ident
-        assert main is not None
-        signal.pthread_kill(main, signal.SIGWINCH)
-    else:
+    """Draw the line that is being typed anew: its place on the terminal has been written over."""
+    try:
+        import ctypes
+        import readline
+
+        # Python does not offer what readline has for this; the main thread waits for a key.
+        library = ctypes.CDLL(readline.__file__)
+        library.rl_on_new_line()
+        library.rl_forced_update_display()
+    except (ImportError, OSError, AttributeError):  # another library edits the line
         os.write(1, PROMPT.encode())
