@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from agent.agent import Agent
+from agent.audio.earcon import kept_sign
 from agent.audio.files import PacedSpeaker
 from agent.audio.open import is_file, open_microphone, open_speaker
 from agent.audio.recorder import Recorder
@@ -92,13 +93,7 @@ async def talk(
             watchers.append(recorder.event)
             hearing_user.append(recorder.user)
             hearing_agent.append(recorder.agent)
-        speaker: Speaker
-        if text:
-            speaker = RemoteSpeaker(rate)
-        elif silent:
-            speaker = PacedSpeaker(rate, _nowhere)
-        else:
-            speaker = open_speaker(config.speaker, report, rate)
+        speaker = _speaker(config, report, rate, text=text, silent=silent)
         here = await stack.enter_async_context(
             reachable(config.agent.name, str(config.microphone.device), report)
         )
@@ -123,6 +118,8 @@ async def talk(
                 records=None if record is None else str(record),
                 reload=None if reloader is None else reloader.reload,
             )
+            if record is not None or memory is not None:
+                speaker.playback.chime(kept_sign(speaker.playback.sample_rate), insists=True)
             async with AsyncExitStack() as hands:
                 if reloader is not None and config.session.watch:
                     await hands.enter_async_context(reloader.watching())
@@ -159,6 +156,16 @@ async def _loaded(
             yield agent
     finally:
         await agent.aclose()
+
+
+def _speaker(
+    config: Config, report: Report, sample_rate: int, *, text: bool, silent: bool
+) -> Speaker:
+    if text:
+        return RemoteSpeaker(sample_rate)
+    if silent:
+        return PacedSpeaker(sample_rate, _nowhere)
+    return open_speaker(config.speaker, report, sample_rate)
 
 
 async def _nowhere(_pcm: NDArray[np.float32], _when: float) -> None:

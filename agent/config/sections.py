@@ -7,6 +7,7 @@ constructors.
 import ipaddress
 import math
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
@@ -246,6 +247,13 @@ class SessionSettings(Section):
         default=None,
         description="Folder for conversations, see `parley history`; null to keep none.",
     )
+    forget: Annotated[str, Field(pattern=r"^[1-9]\d{0,4} (hour|day|week|month|year)s?$")] | None = (
+        Field(
+            default=None,
+            description="Delete kept conversations in which nothing was said for so long, such as "
+            "`30 days` (hours, days, weeks, months, years), whenever one begins; null for never.",
+        )
+    )
     watch: bool = Field(
         default=False,
         description="Take up changes of the configuration's files while a conversation goes on.",
@@ -255,6 +263,15 @@ class SessionSettings(Section):
     def folder(self) -> Path | None:
         """Where conversations are kept, if they are."""
         return Path(self.save).expanduser() if self.save else None
+
+    @property
+    def kept_for(self) -> timedelta | None:
+        """How long they are kept, if not for ever."""
+        if self.forget is None:
+            return None
+        number, unit = self.forget.split()
+        days = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30, "year": 365}
+        return timedelta(days=int(number) * days[unit.removesuffix("s")])
 
 
 class ServerSettings(Section):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent.config.sections import SessionSettings
+from agent.conversation.forgetting import forget
 from agent.conversation.kept import SUFFIX, Conversation, conversations, files, read
 from agent.errors import ParleyError
 from agent.events import (
@@ -122,7 +123,10 @@ def open_store(
     Raises ParleyError as `ConversationStore` does, and where there is nothing to go on from.
     """
     if settings.folder is not None:
-        return ConversationStore(settings.folder, resume=resume, report=report)
+        store = ConversationStore(settings.folder, resume=resume, report=report)
+        if settings.kept_for is not None:
+            forget(settings.folder, settings.kept_for, report, but=store.id)
+        return store
     if resume is not None:
         raise ParleyError("no conversations are kept to go on with: set session.save to a folder")
     return None
