@@ -73,13 +73,12 @@ def fits_virtual_time(config: Config, cases: Sequence[Case]) -> bool:
         sections.append(("stt", config.stt))
     engines = [(kind, each.engine_name) for kind, s in sections for each in s.engines]
     own = all(tool.mcp is None for member in members for tool in member.tools)
+    own = own and not (spoken and config.turn.detector == "smart_turn")
     return own and all(name in EMBEDDED[kind] for kind, name in engines)
 
 
 class Runner:
-    """Runs cases one after the other; the agent is loaded once for those in writing, once more
-    for those that are spoken.
-    """
+    """Runner of cases, one after the other: agents are loaded once for all in the same manner."""
 
     def __init__(
         self, config: Config, cases: Cases, portal: BlockingPortal, *, virtual: bool
@@ -103,6 +102,7 @@ class Runner:
                 self._judge = Judge(self._cases.judge or self._config.llm)
                 stack.callback(self._portal.call, self._judge.aclose)
                 self._portal.call(self._judge.load)
+            stack.callback(self._close_voices)
             for case in chosen:
                 sounds = [self._pronounced(case, turn) for turn in case.turns]
                 agent = await self._agent(stack, case)
@@ -136,6 +136,10 @@ class Runner:
             self._portal.call(voice.load)
             self._voices.append((case.voice, voice))
         return self._portal.call(pronounced, voice, turn.say)
+
+    def _close_voices(self) -> None:
+        for _, voice in self._voices:
+            self._portal.call(voice.aclose)
 
     async def _once(
         self, agent: Agent, case: Case, sounds: Sequence[Pronounced], number: int
@@ -173,7 +177,7 @@ class Runner:
 
     def _look_at(self, result: Result) -> None:
         """Note whether all is as expected; a judge is asked last."""
-        opening = len(result.steps) - len(result.case.turns)
+        opening = result.case.turns[0].wait is None  # a step before the first turn
         for index, step in enumerate(result.steps):
             number, said = index + 1 - opening, step.turn.text
             where = f"turn {number}" if number else "before the first turn"
