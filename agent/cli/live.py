@@ -126,9 +126,10 @@ async def talk(
                 if here is not None:
                     await hands.enter_async_context(here.steered(steering))
                 with anyio.CancelScope() as staying:
-                    await hands.enter_async_context(
-                        handled(view, steering, tasks, staying.cancel, report)
-                    )
+                    if pool is None:  # the keys of a terminal are for one agent
+                        await hands.enter_async_context(
+                            handled(view, steering, tasks, staying.cancel, report)
+                        )
                     await conversation.wait()
             tasks.cancel_scope.cancel()
         return conversation.session
