@@ -13,18 +13,23 @@ BLOCK = 1536
 
 
 def spoken(text: str, voice: str = "en-us+f3", *, noise: float = -62.0) -> NDArray[np.float32]:
+    """`text` as `speak` gives it."""
+
+    async def run() -> NDArray[np.float32]:
+        return await speak(text, voice, noise=noise)
+
+    return anyio.run(run)
+
+
+async def speak(text: str, voice: str = "en-us+f3", *, noise: float = -62.0) -> NDArray[np.float32]:
     """`text` at -26 dBFS in a room with `noise` dBFS, with a second before and after it."""
-
-    async def speak() -> NDArray[np.float32]:
-        tts = Espeak(voice=voice, speed=150)
-        await tts.load()
-        async with tts.open() as utterance:
-            await utterance.feed(text)
-            await utterance.finish()
-            pieces = [speech.pcm async for speech in utterance]
-        return resample(np.concatenate(pieces), tts.sample_rate, SAMPLE_RATE)
-
-    pcm = anyio.run(speak)
+    tts = Espeak(voice=voice, speed=150)
+    await tts.load()
+    async with tts.open() as utterance:
+        await utterance.feed(text)
+        await utterance.finish()
+        pieces = [speech.pcm async for speech in utterance]
+    pcm = resample(np.concatenate(pieces), tts.sample_rate, SAMPLE_RATE)
     pcm *= 10 ** (-26 / 20) / np.sqrt(np.mean(pcm[np.abs(pcm) > 0.01] ** 2))
     padded = np.pad(pcm, SAMPLE_RATE)
     random = np.random.default_rng(1)

@@ -7,10 +7,10 @@ from agent.wake.pocketsphinx import PocketsphinxSpotter
 from tests.agent.turns.test_vad import read
 from tests.agent.wake.spoken import listen, spoken
 
-VOICES = ("en-us+f3", "en-us+m3")
+VOICES = ("en-us", "en-us+m3", "en-gb")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def spotter() -> PocketsphinxSpotter:
     spotter = PocketsphinxSpotter(["hey parley", "computer"], 0.5)
     spotter.load()
