@@ -46,7 +46,7 @@ _FORMS = tuple(
     for form in (
         # ?key=…, --token=…, API_KEY=…
         r"(?P<kept>(?:key|token(?!s)|secret|passw\w{0,6}|\bpwd|\bauth|\bsig|credentials?|cookie)"
-        r"""[\w.-]{0,20}=["']?)(?P<secret>[^\s"'&;,#<>]+)""",
+        r"""[\w.-]{0,20}=["']?)(?P<secret>(?!VALUE\b)[^\s"'&;,#<>]+)""",
         # --token …
         r"""(?P<kept>(?<![\w-])--?\w[\w-]{0,40}?(?:key|token|secret|password|passwd|auth)\s{1,9}["']?)"""
         r"""(?P<secret>(?!(?:FILE|KEY)\])[^\s"'-][^\s"']*)""",  # a usage names no secret

@@ -324,5 +324,6 @@ def test_long_texts_take_time_in_proportion(unit: str) -> None:
 
 def test_a_usage_names_no_secret() -> None:
     usage = "[--tls-cert FILE] [--tls-key FILE] [--api-key KEY] [--api-keys FILE]"
+    usage += " [--set KEY=VALUE] CONFIG"
     assert redact(usage) == usage
     assert "hunter22" not in redact("parley serve --api-key hunter22")
