@@ -177,6 +177,10 @@ def arguments(command: str, text: str) -> list[str]:
     """Arguments for each command that hold `text`, and end it soon."""
     return {
         "talk": [text],
+        "chat": [text],
+        "run": [text],
+        "test": [text, text],
+        "install-service": [text],
         "ctl": [text],
         "say": ["--config", text, text],
         "transcribe": [f"no {text}.wav"],
