@@ -20,6 +20,6 @@ def test_the_fuzzer_notices(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr("agent.config.load.parse_config", fail)
+    monkeypatch.setattr("agent.config.load.load_with_files", fail)
     results = fuzz_cli.run(10, 1, ("yaml",))
     assert results["wrong"] == 10
