@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -45,6 +46,10 @@ def running() -> list[Instance]:
 
 def runs(instance: Instance) -> bool:
     """Whether it can be reached."""
+    if sys.platform == "win32":
+        from agent.steering import pipe
+
+        return pipe.reachable(instance.address)
     with suppress(OSError), _connected(instance):
         return True
     return False
@@ -56,13 +61,22 @@ def send(instance: Instance, request: dict[str, Any], *, patient: bool = False) 
     Raises ParleyError when there is none.
     """
     try:
-        with _connected(instance) as connection:
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            connection.settimeout(None if patient else PATIENCE)
-            answer: dict[str, Any] = json.loads(_line(connection))
-            return answer
+        line = _exchange(instance, json.dumps(request).encode(), None if patient else PATIENCE)
+        answer: dict[str, Any] = json.loads(line)
     except (OSError, ValueError) as error:
         raise ParleyError(f"{_called(instance)} does not answer: {error}") from error
+    return answer
+
+
+def _exchange(instance: Instance, request: bytes, patience: float | None) -> bytes:
+    if sys.platform == "win32":
+        from agent.steering import pipe
+
+        return pipe.exchange(instance.address, request, patience)
+    with _connected(instance) as connection:
+        connection.sendall(request + b"\n")
+        connection.settimeout(patience)
+        return _line(connection)
 
 
 def _connected(instance: Instance) -> socket.socket:

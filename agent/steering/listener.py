@@ -4,8 +4,10 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Any
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
@@ -67,21 +69,36 @@ class Reachable:
     async def steered(self, steering: Steering) -> AsyncGenerator[None, None]:
         """Take requests for the length of a block."""
         try:
-            listener = await anyio.create_unix_listener(self._address, mode=0o600)
+            serve = await self._open(steering)
         except OSError as error:
             why = f"{self._address}: {error.strerror or error}"
             _warn(self._report, "control.off", f"parley ctl cannot steer this conversation: {why}")
             yield
             return
 
-        async def serve() -> None:
-            async with listener:
-                await listener.serve(lambda client: self._serve(client, steering))
-
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serve)
             yield
             tasks.cancel_scope.cancel()
+
+    async def _open(self, steering: Steering) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Open what requests come through; what is returned takes them. Raises OSError."""
+        if sys.platform == "win32":
+            from agent.steering import pipe
+
+            async def answer(line: bytes) -> bytes:
+                return (await perform(steering, line)).line()
+
+            opened = pipe.listen(self._address)
+            limits = {"limit": CLIENTS, "longest": LINE, "patience": PATIENCE}
+            return partial(pipe.serve, opened, answer, **limits)
+        listener = await anyio.create_unix_listener(self._address, mode=0o600)
+
+        async def serve() -> None:
+            async with listener:
+                await listener.serve(lambda client: self._serve(client, steering))
+
+        return serve
 
     async def _serve(self, client: SocketStream, steering: Steering) -> None:
         """One request and its answer; whatever a client does, the conversation goes on."""
