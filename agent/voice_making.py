@@ -125,7 +125,7 @@ async def heard_words(pcm: NDArray[np.float32], rate: int, config: Config) -> "t
 
 
 async def from_upload(name: str, clip: IO[bytes], config: Config, consent: str) -> list[str]:
-    """Make a voice of a recording of any kind, and keep it; returns what is less than good.
+    """Make a voice of a recording for the configured engine; returns what is less than good.
 
     `consent` says how the speaker's was confirmed. Raises ParleyError, AudioError,
     SpeechToTextError or TextToSpeechError.
@@ -134,7 +134,7 @@ async def from_upload(name: str, clip: IO[bytes], config: Config, consent: str) 
     from tts.voices.making import check_recording, from_recording, trim
 
     keep_voices_private(lambda _message: None)
-    path = voices.path_of(name)
+    path, engine = voices.path_of(name), engine_of(config)
     if path.exists():
         raise ParleyError(f"there is a voice '{name}' already: choose another name")
 
@@ -146,14 +146,14 @@ async def from_upload(name: str, clip: IO[bytes], config: Config, consent: str) 
                 pcm, rate = read_audio(file.name, longest=LONGEST_CLIP)
             except AudioError as error:
                 raise AudioError(str(error).replace(file.name, "the recording")) from None
-        warnings = check_recording(pcm, rate)
+        warnings = check_recording(pcm, rate, engine)
         return trim(pcm, rate)[0], rate, warnings
 
     pcm, rate, warnings = await anyio.to_thread.run_sync(read)
     words = await heard_words(pcm, rate, config)
 
     def make() -> None:
-        codec = load_codec(None, config)
+        codec = load_codec(None, config, engine)
         provenance = {
             "source": "recorded: an upload",
             "made": now(),
@@ -161,20 +161,20 @@ async def from_upload(name: str, clip: IO[bytes], config: Config, consent: str) 
             "consent": f"confirmed {consent}, {now()}",
         }
         sound = resample(pcm, rate, codec.sample_rate)
-        from_recording(name, sound, words, codec, provenance).save(path)
+        from_recording(name, sound, words, codec, provenance, engine=engine).save(path)
 
     await anyio.to_thread.run_sync(make)
     return warnings
 
 
-def listed() -> list[dict[str, Any]]:
-    """Return the voices that there are and can be read: name, seconds, text."""
+def listed(config: Config) -> list[dict[str, Any]]:
+    """Return the configured engine's voices that can be read: name, seconds, text."""
     from tts.voices import folder as voices
 
-    found = []
-    for name in voices.names():
+    found, engine = [], engine_of(config)
+    for name in voices.names(engine):
         with suppress(TextToSpeechError):
-            voice = voices.load(name)
+            voice = voices.load(name, engine)
             found.append({"name": name, "seconds": voice.seconds, "text": voice.text})
     return found
 
@@ -183,8 +183,9 @@ def sound_of(name: str, config: Config) -> tuple[NDArray[np.float32], int]:
     """Decode a voice: its samples [n], and their rate in Hz. Raises TextToSpeechError."""
     from tts.voices import folder as voices
 
-    voice = voices.load(_kept(name))
-    codec = load_codec(None, config)
+    engine = engine_of(config)
+    voice = voices.load(_kept(name), engine)
+    codec = load_codec(None, config, engine)
     voice.check(codec)
     return codec.decode(voice.codes).cpu().numpy(), codec.sample_rate
 

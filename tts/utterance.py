@@ -4,7 +4,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -58,29 +58,15 @@ async def unwrapping_task_group() -> AsyncGenerator[TaskGroup]:
         raise
 
 
-class ClauseUtterance:
-    """Utterance of clauses: cuts the text and joins their audio; see `tts.protocol.Utterance`."""
+class SpeechReader:
+    """The end of an utterance that its audio is read from: another task makes it, or fails."""
 
-    def __init__(
-        self,
-        clauses: MemoryObjectSendStream[str],
-        speech: MemoryObjectReceiveStream[Speech],
-    ) -> None:
-        self._splitter = ClauseSplitter()
-        self._clauses = clauses
+    def __init__(self, speech: MemoryObjectReceiveStream[Speech]) -> None:
         self._speech = speech
         self._error: TextToSpeechError | None = None
+        """Raised when what was made has been read."""
 
-    async def feed(self, text: str) -> None:
-        """Take more text; after a failure, which the iterator raises, it is dropped."""
-        await self._send(self._splitter.feed(text))
-
-    async def finish(self) -> None:
-        """End the text."""
-        await self._send(self._splitter.finish())
-        self._clauses.close()
-
-    def __aiter__(self) -> "ClauseUtterance":
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Speech:
@@ -90,6 +76,28 @@ class ClauseUtterance:
             if self._error is not None:
                 raise self._error from None
             raise StopAsyncIteration from None
+
+
+class ClauseUtterance(SpeechReader):
+    """Utterance of clauses: cuts the text and joins their audio; see `tts.protocol.Utterance`."""
+
+    def __init__(
+        self,
+        clauses: MemoryObjectSendStream[str],
+        speech: MemoryObjectReceiveStream[Speech],
+    ) -> None:
+        super().__init__(speech)
+        self._splitter = ClauseSplitter()
+        self._clauses = clauses
+
+    async def feed(self, text: str) -> None:
+        """Take more text; after a failure, which the iterator raises, it is dropped."""
+        await self._send(self._splitter.feed(text))
+
+    async def finish(self) -> None:
+        """End the text."""
+        await self._send(self._splitter.finish())
+        self._clauses.close()
 
     async def run(
         self,

@@ -1,4 +1,4 @@
-"""The studio's server side: scripts for Dia2's two speakers, and the voices that are made for it.
+"""The studio's server side: scripts for Dia2's two speakers, or Dia's, and the voices made for it.
 
 Samples leave as they are rendered. One script is rendered at a time: conversations come first.
 """
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import anyio
 import anyio.to_thread
+import numpy as np
 from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -21,8 +22,10 @@ from agent import voice_making
 from agent.audio.wav import pcm16, wav_header
 from agent.config.engines import TTS, create_tts, fitting_voice
 from agent.engines import OFFLINE, GuardedTextToSpeech
+from agent.engines.rate import RateConverter
 from agent.errors import AudioError, ParleyError, leaves_of
 from agent.guards.text import valid
+from agent.server.audio.encoder import RATE
 from agent.server.audio.requests import parse, read_body, read_form
 from agent.server.errors import ApiError, ServerBusyError
 from agent.server.server import Server
@@ -63,7 +66,7 @@ def routes(server: Server) -> list[BaseRoute]:
 
 
 class Studio:
-    """The studio of a server: the agent's own Dia2, or one that is loaded when it is first used."""
+    """The studio of a server: the agent's own Dia2 or Dia, or a Dia2 loaded when first used."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -73,25 +76,27 @@ class Studio:
 
     async def about(self, _: Request) -> JSONResponse:
         """Tell what there is to write and to choose from."""
-        from tts.clean import SOUNDS
+        from tts.clean import SOUNDS as DIA2
+        from tts.dia.text.reader import SOUNDS as DIA
 
-        self._need_dia2()
-        return JSONResponse({"sounds": [*SOUNDS], "voices": await self._voices()})
+        self._need_model()
+        dia = voice_making.engine_of(self._server.agent.config) == "dia"
+        return JSONResponse({"sounds": [*(DIA if dia else DIA2)], "voices": await self._voices()})
 
     async def render(self, request: Request) -> Response:
         """Speak a script: 16-bit samples at 24 kHz as they come; the header has the seed."""
-        self._need_dia2()
+        self._need_model()
         script = parse(Script, await read_body(request, MAX_BODY))
         if not any(map(str.isalnum, script.script)):
             raise ApiError("nothing to say: the script has no words", param="script")
         if script.seed is None:
             script = script.model_copy(update={"seed": secrets.randbits(32)})
-        headers = {"Parley-Seed": str(script.seed), "Parley-Rate": "24000"}
+        headers = {"Parley-Seed": str(script.seed), "Parley-Rate": str(RATE)}
         return Streaming(self._rendered(script), "application/octet-stream", headers)
 
     async def make_voice(self, request: Request) -> JSONResponse:
         """Make a voice of a recording, with its speaker's consent."""
-        self._need_dia2()
+        self._need_model()
         form = await read_form(request, MAX_CLIP + MAX_BODY, files=1, fields=10, field=4096)
         try:
             name, clip = form.get("name"), form.get("clip")
@@ -111,7 +116,7 @@ class Studio:
 
     async def play_voice(self, request: Request) -> Response:
         """Send a voice's recording as a WAV file."""
-        self._need_dia2()
+        self._need_model()
         with self._server.session("studio"), _told(status=404):
             name, config = request.path_params["name"], self._server.agent.config
             pcm, rate = await anyio.to_thread.run_sync(voice_making.sound_of, name, config)
@@ -120,17 +125,17 @@ class Studio:
 
     async def remove_voice(self, request: Request) -> JSONResponse:
         """Delete a voice."""
-        self._need_dia2()
+        self._need_model()
         with _told(status=404):
             await anyio.to_thread.run_sync(voice_making.remove, request.path_params["name"])
         return JSONResponse({"voices": await self._voices()})
 
     async def _voices(self) -> list[dict[str, Any]]:
-        return await anyio.to_thread.run_sync(voice_making.listed)
+        return await anyio.to_thread.run_sync(voice_making.listed, self._server.agent.config)
 
-    def _need_dia2(self) -> None:
+    def _need_model(self) -> None:
         with _told(status=501, code="no_dia2"):
-            voice_making.need_torch("dia2")
+            voice_making.need_torch(voice_making.engine_of(self._server.agent.config))
 
     async def _rendered(self, script: Script) -> AsyncGenerator[bytes, None]:
         """The samples of a script, as bytes. Raises ApiError."""
@@ -146,8 +151,11 @@ class Studio:
                 try:
                     async with opened() as utterance, anyio.create_task_group() as tasks:
                         tasks.start_soon(_feed, utterance, valid(script.script))
+                        converter = RateConverter(engine.sample_rate, RATE)
                         async for piece in utterance:
-                            yield pcm16(piece.pcm)
+                            yield pcm16(converter.process(piece.pcm))
+                        if engine.sample_rate != RATE:
+                            yield pcm16(converter.process(np.zeros(0, np.float32), last=True))
                 except* TextToSpeechError as errors:
                     error = next(iter(leaves_of(errors)))
                     session.failed("tts", error)

@@ -19,7 +19,7 @@ from tts import ExpressiveSpeech, Speech, SpokenWord, TextToSpeechError
 from tts.clean import SpeechText
 from tts.estimate import LETTERS_A_SECOND, fill_in, loud_frames
 from tts.normalise.stream import end_of
-from tts.utterance import unwrapping_task_group
+from tts.utterance import SpeechReader, unwrapping_task_group
 
 FRAGMENTS = 64
 """Fragments of text that wait for the voice: more than this hold the writer up."""
@@ -30,7 +30,7 @@ Opener = Callable[[GuardedTextToSpeech], AbstractAsyncContextManager[GuardedUtte
 """Opens an utterance of a voice; None for one that cannot speak it."""
 
 
-class FallbackUtterance:
+class FallbackUtterance(SpeechReader):
     """One utterance; see `tts.Utterance`. The voice that speaks is used in a task of its own."""
 
     def __init__(
@@ -41,12 +41,11 @@ class FallbackUtterance:
         text: MemoryObjectSendStream[str],
         speech: MemoryObjectReceiveStream[Speech],
     ) -> None:
+        super().__init__(speech)
         self._voices = voices
         self._rate = sample_rate
         self._opener = opener
         self._text = text
-        self._speech = speech
-        self._error: TextToSpeechError | None = None
 
     async def feed(self, text: str) -> None:
         """Take more text; after a failure of all, which the iterator raises, it is dropped."""
@@ -58,17 +57,6 @@ class FallbackUtterance:
     async def finish(self) -> None:
         """End the text."""
         self._text.close()
-
-    def __aiter__(self) -> "FallbackUtterance":
-        return self
-
-    async def __anext__(self) -> Speech:
-        try:
-            return await self._speech.receive()
-        except anyio.EndOfStream:
-            if self._error is not None:
-                raise self._error from None
-            raise StopAsyncIteration from None
 
     async def run(
         self, text: MemoryObjectReceiveStream[str], speech: MemoryObjectSendStream[Speech]

@@ -20,10 +20,12 @@ from agent.server.server import Server
 from agent.server.studio import Studio
 from configs import QUESTION
 from tests.agent.server.http import post
+from tests.paths import DIA_GOLDENS
 from tests.tts.dia2.serving.utterances import checkpoint
 from tts import TextToSpeechError
 from tts.dia2.dia2 import Dia2
 from tts.dia2.network.sampling import Sampling
+from tts.voices.voice import engines_of
 from tts.voices.word import Word
 
 pytestmark = [pytest.mark.anyio]
@@ -122,6 +124,41 @@ async def test_voices(http: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ada", "..%2f..%2fetc%2fpasswd", "%2e%2e"):
         assert (await http.get(f"studio/voices/{name}")).status_code in (404, 405)
         assert (await http.delete(f"studio/voices/{name}")).status_code in (404, 405)
+
+
+async def test_the_studio_of_a_server_that_speaks_by_dia(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its voices are for Dia; its sound comes at the rate of the page."""
+
+    async def words(*_: object) -> tuple[Word, ...]:
+        return (Word("What", 0.3, 0.5), Word("is", 0.5, 0.7), Word("it", 0.8, 1.0))
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(voice_making, "heard_words", words)
+    monkeypatch.setattr("tts.dia.serving.utterance.SLACK", 0.0)
+    monkeypatch.setattr("tts.dia.serving.utterance.SLACK_S", 0.3)
+    monkeypatch.setattr("tts.dia.serving.prepare.real_time_factor", lambda *_: 0.5)
+    model = str(DIA_GOLDENS / "small5")
+    server = Server(Agent(Config.model_validate({"tts": {"engine": "dia", "model": model}})))
+    await server.load()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.aclose)
+        address = await stack.enter_async_context(running(server, Place(port=0)))
+        client = openai.AsyncOpenAI(base_url=address, api_key="none", max_retries=0)
+        http = (await stack.enter_async_context(client))._client
+        assert "burps" in (await http.get("studio/")).json()["sounds"]
+        form, clip = {"name": "ada", "consent": "yes"}, {"clip": ("a.wav", QUESTION.read_bytes())}
+        made = await http.post("studio/voices", data=form, files=clip)
+        assert [each["name"] for each in made.json()["voices"]] == ["ada"]
+        assert engines_of(tmp_path / "parley" / "voices" / "ada.safetensors") == ["dia"]
+        assert (await http.get("studio/voices/ada")).status_code == 200
+        script = {"script": "[S1] One. [S2] Two.", "voices": ["ada"], "seed": 3}
+        spoken = await http.post("studio/render", json=script)
+        assert (spoken.status_code, spoken.headers["parley-rate"]) == (200, "24000")
+        # A few hundredths of a second at least, at 24 kHz.
+        assert len(spoken.content) > 1000
 
 
 @pytest.mark.parametrize(

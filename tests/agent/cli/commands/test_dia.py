@@ -10,6 +10,7 @@ import torch
 from agent.audio.wav import read_audio
 from agent.cli import main as cli
 from tests.paths import AUDIO, DIA_GOLDENS
+from tests.tts.dia2.serving.utterances import checkpoint
 from tts.voices.voice import Voice, engines_of
 
 torch.set_num_threads(1)  # these networks are too small to share out
@@ -159,6 +160,28 @@ def test_recordings_that_are_refused(
         assert complaint in fails(capsys, "voice", "add", "ada", path, *options)
     words.write_text("[]")
     assert "has no words" in fails(capsys, "voice", "add", "ada", CLIP, *options)
+
+
+def test_one_recording_for_both_engines(
+    words: Path, script: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file, which each of them speaks in."""
+    other = {"engine": "dia2", "model": str(checkpoint(tmp_path / "dia2"))}
+    config = tmp_path / "both.yaml"
+    own = {"engine": "dia", "model": str(MODEL), "seed": 11}
+    config.write_text(json.dumps({"tts": {**own, "fallback": [other]}}))
+    assert add(config, words, "--for", "dia", "dia2") == 0
+    assert "for Dia and Dia2)" in capsys.readouterr().out
+    path = data / "ada.safetensors"
+    assert engines_of(path) == ["dia2", "dia"]
+    assert [Voice.load(path, each).text for each in ("dia2", "dia")] == ["Hello", "Hello"]
+    second = tmp_path / "dia2.yaml"
+    second.write_text(json.dumps({"tts": {**other, "seed": 11}}))
+    for each in (config, second):
+        said = tmp_path / f"{each.stem}.wav"
+        options = ("--config", each, "--voice-1", "ada", "-o", said)
+        assert parley("say", "--script", script, *options) == 0
+        assert read_audio(said)[0].any()
 
 
 def test_one_model_for_two_engines(
