@@ -162,7 +162,7 @@ def test_text_without_words_is_over_at_once(dia: Dia) -> None:
 def test_ten_thousand_characters(dia: Dia, monkeypatch: pytest.MonkeyPatch) -> None:
     """To their end; each take is ended soon, for it is how many there are that counts."""
     monkeypatch.setattr("tts.dia.serving.utterance.SLACK", 0.0)
-    monkeypatch.setattr("tts.dia.serving.utterance.SLACK_S", 0.3)
+    monkeypatch.setattr("tts.dia.serving.utterance.SLACK_S", 0.04)
     utterance = Listening(dia)
     said(dia, utterance, text="x" * 3_000 + " " + LONG * 20)
     assert utterance.items[-1] is None
