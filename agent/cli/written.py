@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Protocol
 
 import anyio
 from rich.text import Text
@@ -16,24 +15,41 @@ from agent.cli.output import warn
 from agent.cli.streams import presentable
 from agent.cli.view import line_of
 from agent.config.load import Config
-from agent.conversation.activity import Activity, ReplyOver, ReplyText
+from agent.conversation.activity import Activity, ReplyBegan, ReplyOver, ReplyText
 from agent.conversation.conversation import Conversation
+from agent.conversation.handoff import AgentHandoff
 from agent.conversation.store import open_store
 from agent.events import ErrorEvent, Event, NoticeEvent, Report, WarningEvent
 from agent.tools import ToolCalled
 
 
-class Page(Protocol):
-    """Where a conversation in writing is shown."""
+class Page:
+    """Where a conversation in writing is shown: told of all that happens in it."""
 
-    failed: bool
-    """Whether something has."""
+    def __init__(self) -> None:
+        self.failed = False
+        """Whether something has."""
+        self._replies: set[int] = set()  # under way
+        self._rested = anyio.Event()
 
     def __call__(self, event: Event) -> None:
         """Something has happened."""
+        self.failed = self.failed or isinstance(event, ErrorEvent)
 
     def activity(self, item: Activity) -> None:
-        """More of a reply has been written."""
+        """A reply begins, goes on, or is over."""
+        match item:
+            case ReplyBegan(reply):
+                self._replies.add(reply)
+            case ReplyOver(reply):
+                self._replies.discard(reply)
+                self._rested.set()
+
+    async def rested(self) -> None:
+        """Wait until nothing is being written: after a handoff another agent goes on."""
+        while self._replies:
+            self._rested = anyio.Event()
+            await self._rested.wait()
 
 
 class Words:
@@ -65,24 +81,25 @@ class Words:
             self.begun = True
 
 
-class PlainPage:
+class PlainPage(Page):
     """Answers on stdout, each on a line of its own; what is amiss on stderr."""
 
     def __init__(self) -> None:
-        self.failed = False
+        super().__init__()
         self._words = Words(self._write)
 
     def __call__(self, event: Event) -> None:
         """Tell what is amiss."""
+        super().__call__(event)
         match event:
             case ErrorEvent(stage=stage, message=message):
-                self.failed = True
                 warn(f"{stage}: {message}")
             case WarningEvent(message=message):
                 warn(message)
 
     def activity(self, item: Activity) -> None:
         """Write more of a reply."""
+        super().activity(item)
         match item:
             case ReplyText(delta=delta):
                 self._words.add(delta)
@@ -96,28 +113,25 @@ class PlainPage:
         print(re.sub(r"\s+", " ", text), end="", flush=True)
 
 
-class JsonPage:
+class JsonPage(Page):
     """Every event on stdout, as a line of the event log."""
 
     def __init__(self) -> None:
-        self.failed = False
+        super().__init__()
         self._start = anyio.current_time()
 
     def __call__(self, event: Event) -> None:
         """Write the event."""
-        self.failed = self.failed or isinstance(event, ErrorEvent)
+        super().__call__(event)
         print(as_line(event, self._start), flush=True)
 
-    def activity(self, _: Activity) -> None:
-        """The events tell it, too."""
 
-
-class TerminalPage:
+class TerminalPage(Page):
     """Answers on a terminal as they come; above the line that is being typed, if one is."""
 
     def __init__(self, name: str, draw_line: Callable[[], None]) -> None:
         """`name` is the agent's; `draw_line` draws the line that is being typed anew."""
-        self.failed = False
+        super().__init__()
         self.typing = False
         """Whether the user is at it: what comes then is shown once it is whole."""
         self._console = SafeConsole()
@@ -128,16 +142,19 @@ class TerminalPage:
 
     def __call__(self, event: Event) -> None:
         """Show what people should know besides the words."""
+        super().__call__(event)
         match event:
+            case AgentHandoff(name=name):
+                self._name = presentable(name)
             case ToolCalled():
                 called = shown(event)
                 self._show(Text(f"{called.name} {called.arguments}", style="dim"))
             case ErrorEvent() | WarningEvent() | NoticeEvent():
-                self.failed = self.failed or isinstance(event, ErrorEvent)
                 self._show(line_of(shown(event), self._name) or Text())
 
     def activity(self, item: Activity) -> None:
         """Write more of a reply."""
+        super().activity(item)
         match item:
             case ReplyText(delta=delta):
                 self._words.add(delta)

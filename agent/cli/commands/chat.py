@@ -69,6 +69,7 @@ async def _from_pipe(config: Config, options: dict[str, Any], *, json: bool) -> 
     ):
         async for line in typed:
             await conversation.ask(line)
+            await page.rested()
     return 1 if page.failed else 0
 
 

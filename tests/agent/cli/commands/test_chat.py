@@ -57,6 +57,15 @@ def test_events_as_json(tmp_path: Path) -> None:
     assert not run.stderr
 
 
+def test_who_takes_over_goes_on_before_the_next_line() -> None:
+    run = piped("a question about my bill\ninvoice forty two\n", "examples/reception")
+    assert run.stdout.splitlines() == [
+        "Good morning, what can I do for you?",
+        "Accounts, good morning. Which invoice is it?",
+        "I see that invoice 42 was paid on the first of May.",
+    ]
+
+
 def test_what_is_wrong_is_one_line() -> None:
     run = piped(b"my name is Anna\ncaf\xe9\n", "offline")
     assert run.stdout == "Nice to meet you, Anna.\n"
