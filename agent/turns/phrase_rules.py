@@ -27,16 +27,16 @@ class PhraseRules:
     def of(code: str) -> "PhraseRules":
         """Return those of a language that has a section `end`."""
         lists = section(code, "turns", "end")
-        return PhraseRules({name: listed(text) for name, text in lists.items()})
+        return PhraseRules({name: listed(_apart(text)) for name, text in lists.items()})
 
     def judge(self, text: str) -> Judgement:
         """Judge by the words, and little else."""
-        spoken = words(text)
+        spoken = words(_apart(text))
         return self._ended(spoken, text[-1]) or self._finished(spoken, text[-1])
 
     def may_end(self, text: str, _mark: str) -> bool:
         """Whether the last word is one that a sentence may end in, if seldom."""
-        spoken = words(text)
+        spoken = words(_apart(text))
         return spoken[-1].isdecimal() or self._last(spoken, "may_end", "digits", "tens") != ""
 
     def _ended(self, spoken: list[str], mark: str) -> Judgement | None:
@@ -134,11 +134,18 @@ class PhraseRules:
         if spaceless(spoken[0]):
             return next((w for w in found if w in spoken[0]), "")
         opening = self._lists["hanging"] | self._lists["fillers"] | self._lists["conjunctions"]
-        core = [*spoken]
-        while len(core) > 1 and core[0] in opening and core[0] not in found:
-            core = core[1:]
-        heads = (" ".join(core[:n]) for n in (3, 2, 1))
-        return next((head for head in heads if head in found), "")
+        core, opens = spoken, 1
+        while opens:
+            heads = ((n, " ".join(core[:n])) for n in (4, 3, 2, 1) if n < len(core))
+            opens = next((n for n, head in heads if head in opening and head not in found), 0)
+            core = core[opens:]
+        starts = (" ".join(core[:n]) for n in (3, 2, 1))
+        return next((start for start in starts if start in found), "")
+
+
+def _apart(text: str) -> str:
+    """What an apostrophe joins is two words: l'heure."""
+    return text.replace("'", " ").replace("’", " ")
 
 
 def _longest(spoken: list[str], found: Iterable[str]) -> str:
