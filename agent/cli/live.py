@@ -118,7 +118,8 @@ async def talk(
                 records=None if record is None else str(record),
                 reload=None if reloader is None else reloader.reload,
             )
-            if record is not None or memory is not None:
+            audible = not silent and not is_file(config.speaker.device)  # to somebody
+            if audible and (record is not None or memory is not None):
                 speaker.playback.chime(kept_sign(speaker.playback.sample_rate), insists=True)
             async with AsyncExitStack() as hands:
                 if reloader is not None and config.session.watch:
