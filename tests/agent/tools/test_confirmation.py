@@ -9,6 +9,7 @@ from agent.tools import Toolbox, ToolCalled
 from agent.tools.answer import Answer, understand
 from agent.tools.confirmation import Confirmation, Question
 from agent.tools.function import function_tool
+from agent.tools.read_out import question as read_out
 from llm_adapters import Message, ReplyItem, ToolCall
 from tests.agent.fakes import FakeLlm
 from tests.agent.tools.muted import Muted
@@ -194,3 +195,30 @@ async def test_no_yes_before_the_turn_is_the_users_last_word() -> None:
             tasks.cancel_scope.cancel()
         assert thinking.messages == ()
     assert not any(isinstance(event, ToolCalled) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "answer"),
+    [
+        ("Ja, bitte.", "de", Answer.YES),
+        ("Ja, bitte.", "en", Answer.UNSURE),
+        ("No.", "de", Answer.NO),
+        ("Sí, claro.", "es", Answer.YES),
+        ("No, gracias.", "es", Answer.NO),
+        ("जी हाँ।", "hi", Answer.YES),
+        ("नहीं, रहने दो।", "hi", Answer.NO),
+        ("शायद", "hi", Answer.UNSURE),
+        ("हाँ लेकिन बाद में", "hi", Answer.OTHER),
+    ],
+)
+def test_a_yes_is_one_in_the_language_that_was_heard(said: str, heard: str, answer: Answer) -> None:
+    assert understand(said, TEXT, None, heard) is answer
+
+
+def test_a_call_is_read_out_in_the_language_of_the_user() -> None:
+    spoken = read_out(True, "send_mail", {"to": "a/b", "copies": [], "now": True}, "de")
+    assert (
+        spoken == "Soll ich das wirklich tun: send mail, to a Schrägstrich b, copies keine, now ja?"
+    )
+    assert read_out(True, "send", {}, "ru") == "Shall I really do this: send?"
+    assert read_out(True, "send", {}, "es") == "¿De verdad hago esto: send?"
