@@ -4,62 +4,39 @@ Importing this module imports no torch; `load` does.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 import anyio.to_thread
 
 from tts.clean import SOUNDS
 from tts.dia2.settings import Settings
-from tts.protocol import Occupancy, SpokenTurn, TextToSpeechError
+from tts.protocol import SpokenTurn
 from tts.transformer import torch_loading
-from tts.transformer.in_voice import InVoice
+from tts.transformer.engine import WorkerSpeech
 from tts.transformer.item import Item
-from tts.transformer.mailbox import Mailbox
 from tts.transformer.utterance import WorkerUtterance
+from tts.transformer.worker import Worker
 
 if TYPE_CHECKING:
     from tts.dia2.serving.prepare import Prepared
     from tts.dia2.serving.utterance import PrefilledPrefix, UtteranceState, VoiceSettings
-    from tts.transformer.worker import Worker
 
 
-class Dia2Speech(Settings):
+class Dia2Speech(Settings, WorkerSpeech["Prepared", "UtteranceState"]):
     """Dia2: its first audio follows a few words into the text. It wants an NVIDIA GPU."""
 
     sounds = SOUNDS
     language = "en"
 
-    _loaded: "tuple[Prepared, Worker[UtteranceState]] | None" = None
+    engine = "dia2"
+    title = "Dia2"
 
     @property
     def sample_rate(self) -> int:
         """That of the codec, 24000 Hz. Raises TextToSpeechError before `load`."""
         return self._ready()[0].bundle.sample_rate
-
-    async def load(self) -> None:
-        """Read the model, downloading it (with progress bars) when it is not on this machine.
-
-        Meanwhile the event loop may stand still for up to 35 ms at a time, while PyTorch's modules
-        set themselves up: load before a conversation, not in it. Warns when this machine is slower
-        than real time. Raises TextToSpeechError.
-        """
-        if self._loaded is None:
-            # By itself: an exception that PyTorch keeps from its import keeps all calls that led
-            # there, with whatever is in their variables by the end.
-            await anyio.to_thread.run_sync(_import, abandon_on_cancel=True)
-            # Abandoned when cancelled: Ctrl-C does not wait for the end of a download.
-            prepared, start = await anyio.to_thread.run_sync(_prepare, self, abandon_on_cancel=True)
-            self._loaded = prepared, start()
-
-    async def aclose(self) -> None:
-        """End the engine's thread and free the model."""
-        loaded, self._loaded = self._loaded, None
-        if loaded is not None:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(loaded[1].stop)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["WorkerUtterance[UtteranceState]", None]:
@@ -97,44 +74,20 @@ class Dia2Speech(Settings):
         async with self._speaking(voice_settings, prefilled) as utterance:
             yield utterance
 
-    @asynccontextmanager
-    async def _speaking(
+    def _speaking(
         self, voice_settings: "VoiceSettings", prefilled: "Callable[[], PrefilledPrefix] | None"
-    ) -> AsyncGenerator["WorkerUtterance[UtteranceState]", None]:
+    ) -> "AbstractAsyncContextManager[WorkerUtterance[UtteranceState]]":
         """An utterance, which begins with what `prefilled` gives on the engine's thread."""
         from tts.dia2.serving.utterance import UtteranceState
 
-        prepared, worker = self._ready()
-        mailbox = Mailbox[Item]()
-        try:
-            state = UtteranceState(prepared.bundle, voice_settings, prepared.prefilled, mailbox.put)
-            if prefilled is not None:
-                worker.tell(state, lambda: state.begin_with(prefilled()))
-            worker.open(state)
-            try:
-                yield WorkerUtterance(worker, state, mailbox)
-            finally:
-                worker.close(state)
-        finally:
-            mailbox.close()
+        prepared, _ = self._ready()
 
-    def occupancy(self) -> Occupancy:
-        """Say how busy it is (`tts.SlottedSpeech`)."""
-        loaded = self._loaded
-        return Occupancy(0, 0, 0) if loaded is None else loaded[0].scheduler.occupancy()
+        def make(deliver: Callable[[Item], None]) -> UtteranceState:
+            return UtteranceState(prepared.bundle, voice_settings, prepared.prefilled, deliver)
 
-    @property
-    def voices(self) -> Sequence[str]:
-        """Those that `parley voice` made for it."""
-        from tts.voices import folder
-
-        return folder.names("dia2")
-
-    def in_voice(self, name: str) -> InVoice:
-        """Return the same in another voice (`tts.ManyVoices`). Raises TextToSpeechError."""
-        from tts.voices import folder
-
-        return InVoice(self, str(folder.find(name)))
+        if prefilled is None:
+            return self.speaking(make)
+        return self.speaking(make, lambda state: state.begin_with(prefilled()))
 
     def remember(self, turn: SpokenTurn) -> None:
         """Take a turn that has ended (`tts.protocol.ConversationalSpeech`).
@@ -146,24 +99,11 @@ class Dia2Speech(Settings):
         if prepared.context_prefill is not None:
             worker.do(partial(prepared.context_prefill.remember, turn))
 
-    def _ready(self) -> "tuple[Prepared, Worker[UtteranceState]]":
-        if self._loaded is None:
-            raise TextToSpeechError("Dia2 is not loaded: call load() first")
-        return self._loaded
+    def prepare(self) -> "tuple[Prepared, Callable[[], Worker[UtteranceState]]]":
+        """Load the model, and say what starts its thread. Raises TextToSpeechError."""
+        from tts.dia2.serving.prepare import load
 
-
-def _import() -> None:
-    """Import PyTorch, and what is made of it."""
-    torch_loading.import_modules(
-        ("tts.dia2.serving.prepare", "tts.transformer.worker"), model="Dia2", extra="dia2"
-    )
-
-
-def _prepare(settings: Settings) -> "tuple[Prepared, Callable[[], Worker[UtteranceState]]]":
-    from tts.dia2.serving.prepare import load
-    from tts.transformer.worker import Worker
-
-    with torch_loading.loading():
-        prepared = load(settings)
-    idle_work = prepared.context_prefill.step if prepared.context_prefill else None
-    return prepared, partial(Worker, prepared.scheduler, idle_work, name="Dia2")
+        with torch_loading.loading():
+            prepared = load(self)
+        idle_work = prepared.context_prefill.step if prepared.context_prefill else None
+        return prepared, partial(Worker, prepared.scheduler, idle_work, name=self.title)

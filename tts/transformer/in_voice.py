@@ -7,7 +7,7 @@ from typing import Protocol
 from tts.protocol import Utterance
 
 
-class Engine(Protocol):
+class ScriptSpeech(Protocol):
     """What speaks a dialogue in voices given by name or file."""
 
     @property
@@ -25,7 +25,7 @@ class InVoice:
     Loading and closing it does nothing: the engine is another's.
     """
 
-    def __init__(self, engine: Engine, voice: str) -> None:
+    def __init__(self, engine: ScriptSpeech, voice: str) -> None:
         self.sounds = engine.sounds
         self.language = engine.language
         self._engine = engine
