@@ -8,8 +8,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from agent.config.engines import TTS, EngineSection
 from agent.config.sections import PREAMBLE, AgentSettings, IdleSettings, Section
+from agent.config.wake import WakeSettings
 from agent.errors import ConfigError
-from agent.languages import AUTO, codes, find, name_of, phrase, section
+from agent.languages import AUTO, codes, data, find, listed, name_of, phrase, section
 
 _VOICES = ("kokoro", "piper", "espeak")
 """The engines that `auto` may stand for in another language than English, the best first."""
@@ -37,6 +38,12 @@ def said_in_language(settings: Said, language: str) -> Said:
         if language != "en":
             changes["preamble"] = f"{PREAMBLE} {phrase('speak', language, '')}".strip()
     return _filled(settings, changes)
+
+
+def dismissed_in(settings: WakeSettings, language: str) -> WakeSettings:
+    """The words that send the agent to sleep, in another language than English."""
+    words = listed(data(language, "turns").get("sleep", ""))
+    return _filled(settings, {"dismissals": [*words]}) if words and language != "en" else settings
 
 
 def sorry_in(settings: AgentSettings, language: str) -> AgentSettings:

@@ -29,7 +29,13 @@ from agent.config.agents import (
 )
 from agent.config.engines import FAMILIES, LLM, STT, TTS, EngineSection
 from agent.config.errors import report
-from agent.config.language import engine_in_language, named_language, said_in_language, sorry_in
+from agent.config.language import (
+    dismissed_in,
+    engine_in_language,
+    named_language,
+    said_in_language,
+    sorry_in,
+)
 from agent.config.layers import Layers, assigned
 from agent.config.sections import (
     AgentSettings,
@@ -76,7 +82,7 @@ class Config(Section):
     turn: TurnSettings = TurnSettings()
     interruption: InterruptionSettings = InterruptionSettings()
     idle: IdleSettings = Field(default=IdleSettings(), validate_default=True)
-    wake: WakeSettings = WakeSettings()
+    wake: WakeSettings = Field(default=WakeSettings(), validate_default=True)
     thinking: ThinkingSettings = ThinkingSettings()
     session: SessionSettings = SessionSettings()
     server: ServerSettings = ServerSettings()
@@ -177,6 +183,11 @@ class Config(Section):
     @classmethod
     def _engine(cls, value: object, info: ValidationInfo) -> EngineSection:
         return FAMILIES[info.field_name or ""].validate(value)
+
+    @field_validator("wake", mode="after")
+    @classmethod
+    def _sleeps(cls, value: WakeSettings, info: ValidationInfo) -> WakeSettings:
+        return dismissed_in(value, info.data.get("language", AUTO))
 
     @field_validator("agent", "idle", mode="after")
     @classmethod

@@ -23,6 +23,7 @@ def test_a_language_sets_what_is_open() -> None:
     assert german.agent.apology.startswith("Entschuldigung")
     assert german.agent.preamble.startswith(PREAMBLE)
     assert "Deutsch" in german.agent.preamble
+    assert "schlaf jetzt" in german.wake.dismissals
     assert german.idle.prompt == "Ist noch jemand da?"
 
 
@@ -48,6 +49,7 @@ def test_fallbacks_speak_it_too() -> None:
 
 def test_nothing_changes_without_it() -> None:
     assert config("") == Config()
+    assert "go to sleep" in config("language: en").wake.dismissals
     assert Config().spoken is None
     assert config("language: en\nagent: {name: X}\n").agent.preamble == PREAMBLE
 
