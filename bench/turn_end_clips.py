@@ -45,9 +45,6 @@ How many people live | in Norway?
 I need to cancel | my appointment | on Friday.
 The doctor told me | that I should drink | more water.
 I am looking | for a new job.
-""".strip().splitlines()
-
-HELD_OUT = """
 What is she waiting for?
 I have never been there | before.
 The bus leaves | in 15 minutes.
@@ -80,6 +77,41 @@ We should call | her parents | first.
 How far is the moon | from the earth?
 Let us talk | about something else.
 That is all | I can say | about this.
+""".strip().splitlines()
+
+HELD_OUT = """
+What did you do with it?
+The keys are on the table | in the hall.
+My sister has been a teacher | since 2009.
+Could you turn it down | a bit?
+I have already paid | for this.
+Why is the water so cold?
+We are leaving | at half past six.
+There is no milk left.
+I would rather stay | at home | tonight.
+Who is she talking to?
+He is older | than me.
+It was not very good.
+Remind me | to call the bank | in the morning.
+I am not sure | what I want.
+The flight number is 408.
+Tell her | that I said hello.
+What is that noise | from downstairs?
+They have known each other | for years.
+Add two lemons | to my shopping list.
+I think so | too.
+Is this the right way | to the harbour?
+You can leave the door | open.
+Nothing works | any more.
+Set the temperature | to 21.
+My cousin lives | above a bakery.
+How many are there?
+I forgot | to bring it.
+The museum was closed | when we got there.
+Do you know | where my glasses are?
+That sounds | about right.
+She does not eat meat.
+Let me think | about that.
 """.strip().splitlines()
 
 

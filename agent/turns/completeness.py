@@ -23,6 +23,8 @@ _ANSWER = 4
 """Words of a phrase that may be an answer: after those without a verb it often writes no mark."""
 _MAY_END = 0.72
 """Certainty of a phrase whose last word seldom ends one, but was heard to."""
+_LISTED = 0.45
+"""Certainty that a list is over of which more should come: it waits for 0.8 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class _Rules:
     judge: Callable[[str], Judgement]
     may_end: Callable[[str, str], bool]
     """Whether a sentence may end in the last word of a text, if seldom, before a mark."""
+    goes_on: Callable[[str], bool] = lambda _: False
+    """Whether it is a list of which more will come."""
 
 
 def judge(text: str, *, punctuated: bool = False, language: str | None = None) -> Judgement:
@@ -42,8 +46,14 @@ def judge(text: str, *, punctuated: bool = False, language: str | None = None) -
     """
     text = text.strip()
     rules = _rules(text, language)
-    if not punctuated:
-        return _by_rules(text, rules)
+    ruled = _marked(text, rules) if punctuated else _by_rules(text, rules)
+    if ruled.certainty > _LISTED and rules is not None and rules.goes_on(text):
+        return Judgement(_LISTED, "a list that goes on", alone=True)
+    return ruled
+
+
+def _marked(text: str, rules: _Rules | None) -> Judgement:
+    """What the words say, and the marks of a recogniser that punctuates."""
     closed = text.endswith(_CLOSING_MARKS) and not text.endswith(_OPEN_MARKS)
     ruled = _by_rules(text[:-1] if closed else text, rules)
     if ruled.why == "no words" or ruled.why.startswith("ends with"):
@@ -56,9 +66,11 @@ def _by_mark(ruled: Judgement, text: str, rules: _Rules | None, *, closed: bool)
     weak = ruled.why.startswith(("ends in", "a number")) and ruled.certainty < 0.5
     if closed and weak and rules is not None and rules.may_end(text, text[-1]):
         return Judgement(_MAY_END, f"{ruled.why}, but '{text[-1]}'")
-    if not closed and (text.lower() == text.upper() or _answers(ruled, len(words(text)))):
+    count = len(words(text))
+    if not closed and (text.lower() == text.upper() or _answers(ruled, count)):
         return ruled  # in such a script, or after such a phrase, it is often left out
-    odds = log_odds(ruled.certainty) + (_CLOSED if closed else _NO_MARK)
+    no_mark = _NO_MARK / 2 if count <= _ANSWER else _NO_MARK
+    odds = log_odds(ruled.certainty) + (_CLOSED if closed else no_mark)
     mark = f"'{text[-1]}'" if closed else "no full stop"
     return Judgement(probability(odds), f"{ruled.why}, {mark}")
 
@@ -86,10 +98,11 @@ def _rules(text: str, language: str | None) -> _Rules | None:
     """The rules of the language that was heard; None where there are none."""
     code = code_of(language)
     if language is None or code == "en":
+        from agent.turns import english_enumeration as enumeration
         from agent.turns import english_rules as english
 
         if code == "en" or english.is_english(text):
-            return _Rules(english.judge_phrase, english.may_end)
+            return _Rules(english.judge_phrase, english.may_end, enumeration.goes_on)
         return None
     if code is None or not section(code, "turns", "end"):
         return None

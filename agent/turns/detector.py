@@ -67,6 +67,7 @@ class _Pause:
     sound: float | None = None  # how finished the turn sounds
     words: float | None = None  # how finished it reads
     why: str = ""  # it reads so
+    alone: bool = False  # and what it sounds like adds nothing
 
 
 class TurnDetector:
@@ -172,18 +173,24 @@ class TurnDetector:
         return [replace(self._ended("committed"), committed=not dropped, dropped=dropped)]
 
     def judge(
-        self, pause: int, *, sound: float | None = None, words: float | None = None, why: str = ""
+        self,
+        pause: int,
+        *,
+        sound: float | None = None,
+        words: float | None = None,
+        why: str = "",
+        alone: bool = False,
     ) -> None:
         """Take a judgement of how finished the turn sounds, or reads, in this pause (0 to 1).
 
-        A judgement of a pause that is over is ignored.
+        `alone`: its words say all there is to know. A judgement of a pause that is over is ignored.
         """
         if self.state is not UserState.PAUSED or pause != self._pauses:
             return
         if sound is not None:
             self._pause.sound = sound
         if words is not None:
-            self._pause.words, self._pause.why = words, why
+            self._pause.words, self._pause.why, self._pause.alone = words, why, alone
 
     def check(self) -> list[Signal]:
         """End the turn if the silence is enough, by what was judged since the last window."""
@@ -197,7 +204,8 @@ class TurnDetector:
     @property
     def certainty(self) -> float | None:
         """How surely the turn is finished, in this pause; None when nobody has said anything."""
-        judged = [p for p in (self._pause.sound, self._pause.words) if p is not None]
+        sound = None if self._pause.alone else self._pause.sound
+        judged = [p for p in (sound, self._pause.words) if p is not None]
         if not judged or self._settings.detector == "silence":
             return None
         # Two witnesses who know nothing of each other: their odds multiply (naive Bayes).

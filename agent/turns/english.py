@@ -24,6 +24,8 @@ PREPOSITIONS = _listed("prepositions")
 PARTICLES = _listed("particles")
 MAY_END = PREPOSITIONS | _listed("may_end")
 """What a phrase seldom ends with, but may: I did not ask for that."""
+LINKS = PREPOSITIONS | {"than", "like"}
+"""After which "that" and "this" are all of what is meant: cheaper than that."""
 SWITCHES = _set("turn switch put keep leave")
 BE = _set("is are was were am isn't aren't wasn't weren't 'm 're 's")
 AUXILIARIES = _listed("auxiliaries") | BE | _set("'ll 'd 've")

@@ -29,7 +29,8 @@ def may_end(text: str, mark: str) -> bool:
     """Whether the last word is one that a sentence may end in, if seldom."""
     words = words_of(text)
     if mark in "?？؟":  # which is written after half a question too
-        return words[-1] in english.PREPOSITIONS and _asks(words) == "thing"
+        what = words[-1] in ("that", "this") and not english.LINKS.isdisjoint(words[-2:-1])
+        return what or (words[-1] in english.PREPOSITIONS and _asks(words) == "thing")
     return words[-1] in english.MAY_END or words[-1].isdecimal()
 
 
@@ -44,6 +45,9 @@ def _ended(words: list[str], mark: str) -> Judgement | None:
     answer = words[0] in ("yes", "yeah", "no") and core[0] in english.PRONOUNS and len(core) == 2
     if answer or any(" ".join(words[-n:]) in english.ENDINGS for n in (1, 2, 3)):
         return Judgement(0.85, "a phrase that ends here")
+    if last == "well" and len(words) > 2 and words[-2] not in english.OPENERS:
+        begins = words[-2] in english.CONJUNCTIONS  # …, and well, …
+        return Judgement(0.1 if begins else 0.75, "ends in 'well'")
     if last in english.FILLERS:
         return Judgement(0.02, f"a filler, '{last}'")
     if last in english.WAITING:

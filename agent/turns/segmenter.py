@@ -109,7 +109,8 @@ class TurnSegmenter:
     def read(self, turn: int, pause: int, judgement: Judgement) -> None:
         """Be told how finished the words of turn `turn` are, up to its pause number `pause`."""
         if turn == self._detector.turn:
-            self._detector.judge(pause, words=judgement.certainty, why=judgement.why)
+            certainty, alone = judgement.certainty, judgement.alone
+            self._detector.judge(pause, words=certainty, why=judgement.why, alone=alone)
             self._tell_certainty()
 
     async def __call__(
