@@ -24,6 +24,7 @@ from agent.conversation.generation import FixedText, Generation, ReplySource
 from agent.conversation.history import Entry, History
 from agent.conversation.latency import Stopwatch
 from agent.conversation.prompt import opening
+from agent.conversation.remembering import remember
 from agent.conversation.reply import Reply
 from agent.conversation.request import ReplyOptions, Request
 from agent.events import ErrorEvent, Event, Hearing, nobody
@@ -227,16 +228,7 @@ class Replies:
             whole = whole and (self._playback.volume > 0 or not reply.speaks)
             self.toolbox.confirmation.said(reply.source.question, whole=whole, now=now)
         with self._history.behind(self._before):  # who writes meanwhile wants the next answer
-            self._history.tools_used(reply.source)
-            self._history.assistant(
-                outcome.heard,
-                interrupted=outcome.interrupted,
-                estimated=outcome.interrupted and reply.spoken.estimated,
-                key=f"reply-{reply.number}",
-                spoken=reply.spoken,
-            )
-            for call in reply.handed_over:
-                self._history.insert(call.id, Message("assistant", "", calls=(call,)))
+            remember(self._history, reply, outcome)
             for text in self._asides:
                 self._history.aside(text)
         self._asides.clear()

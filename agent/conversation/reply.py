@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
 import anyio
-import anyio.lowlevel
 import numpy as np
 from anyio.streams.memory import MemoryObjectSendStream
 from numpy.typing import NDArray
@@ -45,7 +44,7 @@ from agent.events import (
 )
 from agent.guards.foreign import only
 from llm_adapters import ContextTooLongError, LanguageModelError, ToolCall
-from tts import ConversationalSpeech, SpokenWord, TextToSpeech, TextToSpeechError, Utterance
+from tts import ConversationalSpeech, SpokenWord, TextToSpeech, TextToSpeechError
 from tts.spoken_text import SpokenText
 
 UNDERSTOOD = 1.0
@@ -273,7 +272,7 @@ class Reply:
         said = self.spoken
         part = said.begin(SpokenText(self._tts))
         async with self._tts.open() as utterance, anyio.create_task_group() as tasks:
-            tasks.start_soon(self._feed, utterance, text, part.text)
+            tasks.start_soon(part.feed, utterance, text)
             async for speech in utterance:
                 self.watch.mark("first_audio")
                 words = part.add(speech)
@@ -285,18 +284,6 @@ class Reply:
         if not said.generated and any(map(str.isalnum, said.written)):
             self.mute = True
             raise TextToSpeechError("the synthesiser gave no sound for a reply with words in it")
-
-    async def _feed(
-        self, utterance: Utterance, text: AsyncIterator[str], spoken: SpokenText
-    ) -> None:
-        async for fragment in text:
-            for piece in spoken.feed(fragment):
-                await anyio.lowlevel.checkpoint()
-                if piece:
-                    await utterance.feed(piece)
-        if rest := spoken.finish():
-            await utterance.feed(rest)
-        await utterance.finish()
 
     async def _generate(self, send: MemoryObjectSendStream[str]) -> None:
         """Send the source's text, ended with the apology where the model fails."""

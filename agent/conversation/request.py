@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import anyio
 
@@ -60,3 +61,36 @@ class Request:
     """Its number, once it has begun."""
     heard: str = ""
     """What was heard of it in the end."""
+
+
+class OpenRequests:
+    """The requests of one conversation by their numbers, until they begin."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._open: dict[int, Request] = {}
+
+    def new(self) -> int:
+        """The number of a request to come."""
+        return next(self._numbers)
+
+    def add(self, request: Request, number: int | None) -> int:
+        """Wait for a request to begin; returns its number: the one given, or a new one."""
+        number = self.new() if number is None else number
+        self._open[number] = request
+        return number
+
+    def begin(self, number: int) -> tuple[Request | None, int]:
+        """The request of that number, which begins now."""
+        return self._open.pop(number, None), number
+
+    def refuse(self, number: int) -> None:
+        """It never begins."""
+        request, _ = self.begin(number)
+        if request is not None:
+            request.done.set()
+
+    def close(self) -> None:
+        """None of them begins any more."""
+        for request in self._open.values():
+            request.done.set()

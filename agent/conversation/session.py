@@ -69,7 +69,7 @@ from agent.conversation.latency import Stopwatch
 from agent.conversation.policy import Policy
 from agent.conversation.prompt import opening
 from agent.conversation.replies import Replies
-from agent.conversation.request import Request
+from agent.conversation.request import OpenRequests, Request
 from agent.conversation.timer import Timer
 from agent.events import (
     Decision,
@@ -155,14 +155,13 @@ class Session:
         """Set once it runs, or never will."""
         self.numbers = count(1)
         """The numbers of the user's turns, spoken and typed."""
+        self.requests = OpenRequests()
         self._answers = answers
         self._speaks = speaks
         self._sleep = sleep
         self._report = report
         self._watch = watch
         self._echo = echo
-        self._requests: dict[int, Request] = {}  # that have not begun
-        self._request_numbers = count(1)
         self._policy = Policy(config)
         self._filler = Filler(config.thinking, playback, report)
         self._timers: dict[TimerName, Timer] = {}
@@ -175,10 +174,6 @@ class Session:
         self.history.instruct(opening(config, self.replies.tts))
         self._policy.configure(self.replies.config)
 
-    def new_request(self) -> int:
-        """The number of a request to come."""
-        return next(self._request_numbers)
-
     def request(
         self, request: Request, *, typed: str | None = None, number: int | None = None
     ) -> int:
@@ -186,8 +181,7 @@ class Session:
 
         Returns its number: the one given, or a new one.
         """
-        number = self.new_request() if number is None else number
-        self._requests[number] = request
+        number = self.requests.add(request, number)
         if typed is not None:
             turn = next(self.numbers)
             self._turns[turn] = _Turn()
@@ -205,7 +199,7 @@ class Session:
 
         Raises ValueError when too many such replies are under way.
         """
-        number = -next(self._request_numbers)
+        number = -self.requests.new()
         self.replies.answer_beside(request, number)
         return number
 
@@ -231,8 +225,7 @@ class Session:
                 self.tell(ConversationEnded())
                 beside.cancel()
         finally:
-            for request in self._requests.values():
-                request.done.set()
+            self.requests.close()
 
     async def _beside(self, scope: anyio.CancelScope) -> None:
         """What goes on beside the conversation, as long as it lasts."""
@@ -324,8 +317,7 @@ class Session:
             case Duck() | Unduck():
                 self.replies.duck(perhaps_a_voice=isinstance(command, Duck))
             case Refuse(request=request):
-                if (refused := self._requests.pop(request, None)) is not None:
-                    refused.done.set()
+                self.requests.refuse(request)
             case Fill():
                 self._filler.play()
             case Tone():
@@ -361,10 +353,10 @@ class Session:
             case Discard(reply=number):
                 self.replies[number].discard()
             case Say(turn=turn, reply=number, text=text):
-                self.replies.say(number, turn, text, *self._asked_for(command.request))
+                self.replies.say(number, turn, text, *self.requests.begin(command.request))
             case Answer(turn=turn, reply=number, request=request):
                 self._summing.cancel()
-                self.replies.answer(number, turn, Stopwatch(), *self._asked_for(request))
+                self.replies.answer(number, turn, Stopwatch(), *self.requests.begin(request))
 
     def _end_turn(self, command: Commit | Backchannel | Ignore) -> None:
         """All words of a turn are known, and what is made of them."""
@@ -393,9 +385,5 @@ class Session:
         self._watch(TurnDecided(command.turn, "committed", command.text))
         if command.reply is not None:
             self._summing.cancel()
-            request = self._asked_for(command.request)
+            request = self.requests.begin(command.request)
             self.replies.answer(command.reply, command.turn, turn.watch, *request)
-
-    def _asked_for(self, number: int) -> tuple[Request | None, int]:
-        """The request of that number, which begins now."""
-        return self._requests.pop(number, None), number

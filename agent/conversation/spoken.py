@@ -1,12 +1,13 @@
 """What a reply has said: its text with its words, and which of them a listener has heard (P3)."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+import anyio.lowlevel
 import numpy as np
 from numpy.typing import NDArray
 
-from tts import Speech, SpokenTurn, SpokenWord
+from tts import Speech, SpokenTurn, SpokenWord, Utterance
 from tts.estimate import FRAME, fill_in, loud_frames
 from tts.pace import estimate_pace, levels
 from tts.spoken_text import SpokenText
@@ -50,6 +51,17 @@ class SpokenPart:
     _loud: list[NDArray[np.int64]] = field(default_factory=list)
     _levels: list[NDArray[np.float64]] = field(default_factory=list)
     _words: tuple[object, Sequence[SpokenWord]] = (None, ())
+
+    async def feed(self, utterance: Utterance, text: AsyncIterator[str]) -> None:
+        """Give the voice a text as it is written, made fit to be spoken."""
+        async for fragment in text:
+            for piece in self.text.feed(fragment):
+                await anyio.lowlevel.checkpoint()
+                if piece:
+                    await utterance.feed(piece)
+        if rest := self.text.finish():
+            await utterance.feed(rest)
+        await utterance.finish()
 
     def add(self, speech: Speech) -> tuple[SpokenWord, ...]:
         """Add what the voice made; its words with their starts in the whole reply."""

@@ -86,7 +86,7 @@ class ResponseEvents:
         if beside:
             self._sound.after(partial(self._ask_beside, params, talk, shape, event_id))
             return
-        number = talk.session.new_request()
+        number = talk.session.requests.new()
         response = self._answers.ask(number, shape)
         self._sound.after(partial(self._ask, params, talk, number, response, event_id))
 
