@@ -12,7 +12,6 @@ safetensors; without tokenizers the parser is not checked and scripts are fed en
 
 import argparse
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from bench.dia2_verify.mimi import check_mimi
 from bench.dia2_verify.network import Loading, check_network
 from bench.dia2_verify.runs import check_runs
 from bench.dia2_verify.sampling import check_sampling
-from bench.dia2_verify.table import HEADING, Row, missed, summary
+from bench.dia2_verify.table import Row, guarded, show
 from bench.dia2_verify.text import check_text
 
 PARTS = ("text", "sampling", "network", "runs", "mimi")
@@ -56,11 +55,7 @@ def verify(
         "mimi": lambda: check_mimi(root, device),
     }
     for part in parts:
-        try:
-            yield from checks[part]()
-        except Exception as error:  # noqa: BLE001 - whatever a broken recording leads to
-            traceback.print_exc()
-            yield missed(part, f"stopped by {type(error).__name__}: {error}")
+        yield from guarded(part, checks[part])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,21 +72,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.folder.is_dir():
         parser.error(f"there is no folder {options.folder}")
     without_pydantic()
-    rows: list[Row] = []
-    print(HEADING)
-    dtype = getattr(torch, options.dtype)
-    for row in verify(
+    rows = verify(
         options.folder,
         options.device,
-        dtype,
+        getattr(torch, options.dtype),
         options.only,
         network=options.network,
         graphs=options.graphs,
-    ):
-        rows.append(row)
-        print(row, flush=True)
-    print(summary(rows) if rows else f"no golden data in {options.folder}")
-    return int(not rows or any(row.verdict == "MISS" for row in rows))
+    )
+    return show(rows, options.folder)
 
 
 if __name__ == "__main__":

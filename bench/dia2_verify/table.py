@@ -1,7 +1,9 @@
 """The table `bench.dia2_verify` prints: one row for every comparison."""
 
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -85,3 +87,23 @@ def summary(rows: Iterable[Row]) -> str:
     parts = [f"{count['ok']} ok", f"{count['MISS']} missed"]
     parts += [f"{count[name]} {name}" for name in ("reported", "not run") if count[name]]
     return f"{len(rows)} comparisons: {', '.join(parts)}"
+
+
+def guarded(name: str, check: Callable[[], Iterator[Row]]) -> Iterator[Row]:
+    """The rows of a check; what stops it is a miss."""
+    try:
+        yield from check()
+    except Exception as error:  # noqa: BLE001 - whatever a broken recording leads to
+        traceback.print_exc()
+        yield missed(name, f"stopped by {type(error).__name__}: {error}")
+
+
+def show(rows: Iterable[Row], folder: Path) -> int:
+    """Print the table of golden data in `folder`, row by row, and give the exit status."""
+    shown: list[Row] = []
+    print(HEADING)
+    for row in rows:
+        shown.append(row)
+        print(row, flush=True)
+    print(summary(shown) if shown else f"no golden data in {folder}")
+    return int(not shown or any(row.verdict == "MISS" for row in shown))

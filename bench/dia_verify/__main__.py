@@ -10,14 +10,13 @@ by its own rules (`original.py`). Needs torch, numpy and safetensors.
 
 import argparse
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from bench.dia2_verify.table import HEADING, Row, missed, summary
+from bench.dia2_verify.table import Row, guarded, show
 from bench.dia_verify.codec import check_codec, check_voice
 from bench.dia_verify.goldens import Golden, Loading, goldens
 from bench.dia_verify.network import check_network, check_training
@@ -53,19 +52,11 @@ def verify(
     device = torch.device(device)
     load = Loading(device, graphs or device.type == "cuda")
     if FILES in parts:
-        yield from _guarded(FILES, partial(check_files, root))
+        yield from guarded(FILES, partial(check_files, root))
     for golden in goldens(root, load):
         for part in parts:
             if part in CHECKS:
-                yield from _guarded(f"{golden.name}/{part}", partial(CHECKS[part], golden))
-
-
-def _guarded(name: str, check: Callable[[], Iterator[Row]]) -> Iterator[Row]:
-    try:
-        yield from check()
-    except Exception as error:  # noqa: BLE001 - whatever a broken recording leads to
-        traceback.print_exc()
-        yield missed(name, f"stopped by {type(error).__name__}: {error}")
+                yield from guarded(f"{golden.name}/{part}", partial(CHECKS[part], golden))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,13 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.folder.is_dir():
         parser.error(f"there is no folder {options.folder}")
     parts = [*options.only, *(["original"] if options.original else [])]
-    rows: list[Row] = []
-    print(HEADING)
-    for row in verify(options.folder, options.device, parts, graphs=options.graphs):
-        rows.append(row)
-        print(row, flush=True)
-    print(summary(rows) if rows else f"no golden data in {options.folder}")
-    return int(not rows or any(row.verdict == "MISS" for row in rows))
+    rows = verify(options.folder, options.device, parts, graphs=options.graphs)
+    return show(rows, options.folder)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from tts.dia.network.tensors import open_weights
 from tts.dia.stepper import Stepper
 from tts.dia.take import Take
 from tts.dia.tokenizer import to_bytes
-from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
-from tts.transformer.lease import Lease
+from tts.transformer.bundle import LoadedCheckpoint, loading
 from tts.transformer.placement import select_device, select_dtype
 
 LARGEST_SEED = (1 << 63) - 1
@@ -32,7 +31,7 @@ def check_seed(seed: int) -> None:
         raise TextToSpeechError(f"a seed is a whole number from 0 to {LARGEST_SEED}, not {seed}")
 
 
-class Bundle:
+class Bundle(LoadedCheckpoint):
     """Holds a loaded model and its codec. Blocking: it computes in the thread that calls it."""
 
     def __init__(
@@ -44,6 +43,7 @@ class Bundle:
         source: str,
         graphs: Graphs | None = None,
     ) -> None:
+        super().__init__(codec, source)
         self.config: DiaConfig = model.config
         self.model = model
         self.codec = codec
@@ -51,14 +51,6 @@ class Bundle:
         """The model's steps as captured graphs, on a GPU."""
         self.sampling = sampling
         """The checkpoint's own, if no other is wanted."""
-        self.source = source
-        """The folder or repository it was loaded from, as given."""
-        self.sample_rate: int = codec.sample_rate
-        """Of the waveform, in Hz."""
-        self.frame_rate: float = codec.frame_rate
-        """Steps and frames a second."""
-        self.exclusively = Lease(source)
-        """Lends the model's slots, all free, to one user at a time."""
 
     @classmethod
     def load(
@@ -89,7 +81,7 @@ class Bundle:
         branches, small = 2 if guidance else 1, quantize == "int8"
         wanted = memory.needed(found.config, kind, slots=slots, branches=branches, quantize=small)
         memory.check(wanted, kind, place, slots=slots, quantize=small)
-        try:
+        with loading("Dia", source, place):
             model = Model(
                 found.config,
                 weights,
@@ -101,12 +93,6 @@ class Bundle:
             )
             graphs = capture(model)
             codec = Dac.load(found.dac, place)
-        except ImportError as error:
-            install = pip_install("parley-voice[dia]")
-            raise TextToSpeechError(f"Dia needs {error.name} ({error}): {install}") from error
-        except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
-            reason = str(error).partition("\n")[0]
-            raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error
         cls._check_codec(found.config, codec, found.dac)
         return cls(model, codec, sampling=found.sampling, source=str(source), graphs=graphs)
 

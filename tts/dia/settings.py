@@ -5,21 +5,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tts.transformer.keys import DeviceName, DtypeName, ModelName, Seed, Slots, VoiceName
+
 
 @dataclass(kw_only=True, eq=False)
 class Settings:
     """The keys of Dia's section in the configuration: the arguments of its engine."""
 
-    model: Annotated[
-        str, Field(description="A folder, or a Hugging Face repository (owner/name).")
-    ] = "nari-labs/Dia-1.6B-0626"
-    device: Annotated[
-        str, Field(description="auto, cpu or cuda; auto takes an NVIDIA GPU if there is one.")
-    ] = "auto"
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Field(description="What is computed in; auto is bfloat16 on a GPU."),
-    ] = "auto"
+    model: ModelName = "nari-labs/Dia-1.6B-0626"
+    device: DeviceName = "auto"
+    dtype: DtypeName = "auto"
     quantize: Annotated[
         Literal["none", "int8"],
         Field(description="int8 weights: more than twice as fast on a CPU, a little less exact."),
@@ -28,10 +23,7 @@ class Settings:
         str | None,
         Field(description="The codec, if it is not in the model's folder or descript/dac_44khz."),
     ] = None
-    voice: Annotated[
-        str | None,
-        Field(description="A voice's name or file; without one every reply has a new voice."),
-    ] = None
+    voice: VoiceName = None
     cfg: Annotated[
         float | None,
         Field(ge=1, description="Guidance by the text; 1 is none, and faster. The model's: 3."),
@@ -42,13 +34,8 @@ class Settings:
     ] = None
     top_k: Annotated[int | None, Field(ge=1, description="The model's: 45 or 50.")] = None
     top_p: Annotated[float | None, Field(gt=0, le=1, description="The model's: 0.9.")] = None
-    seed: Annotated[
-        int | None,
-        Field(ge=0, lt=2**63, description="The same text sounds the same; or by chance."),
-    ] = None
-    slots: Annotated[
-        int, Field(ge=1, le=64, description="Utterances that can be spoken at the same time.")
-    ] = 1
+    seed: Seed = None
+    slots: Slots = 1
 
     @property
     def placement(self) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, Network
 from tts.dia2.text.tokenizer import Tokenizer
-from tts.extras import pip_install
 from tts.protocol import TextToSpeechError
+from tts.transformer.bundle import LoadedCheckpoint, loading
 from tts.transformer.kv_cache import entries
-from tts.transformer.lease import Lease
 from tts.transformer.placement import select_device, select_dtype
 from tts.transformer.weights import NoInitialValues
 
@@ -27,7 +26,7 @@ _MIMI_BYTES = 400 << 20  # the codec (float32) and what a stream of it keeps
 _WORK_BYTES = 512 << 20  # activations, and what CUDA takes for itself
 
 
-class Bundle:
+class Bundle(LoadedCheckpoint):
     """Holds a loaded model, its tokenizer and its codec. Blocking: it computes where called."""
 
     def __init__(
@@ -41,22 +40,15 @@ class Bundle:
         fingerprint: str,
         graphs: Graphs | None = None,
     ) -> None:
+        super().__init__(mimi, source)
         self.config = config
         self.tokenizer = tokenizer
         self.model = model
         self.mimi = mimi
         self.graphs = graphs
         """The model's steps as captured graphs, on a GPU."""
-        self.source = source
-        """The folder or repository it was loaded from, as given."""
         self.fingerprint = fingerprint
         """Tells this checkpoint from others, for what is made with it and kept in files."""
-        self.sample_rate: int = mimi.sample_rate
-        """Of the waveform, in Hz."""
-        self.frame_rate: float = mimi.frame_rate
-        """Steps and frames a second."""
-        self.exclusively = Lease(source)
-        """Lends the model's slots, all free, to one user at a time."""
 
     @classmethod
     def load(
@@ -88,7 +80,7 @@ class Bundle:
         words = Tokenizer.from_folder(found.tokenizer, config.new_word, config.text_vocab)
         branches = 2 if guidance else 1
         _check_memory(found.config, kind, place, slots=slots, branches=branches)
-        try:
+        with loading("Dia2", source, place):
             with NoInitialValues():
                 model = select_model(
                     found.config,
@@ -102,12 +94,6 @@ class Bundle:
                 )
             graphs = capture(model)
             codec = load_codec(found.mimi, found.config.codebooks, place)
-        except ImportError as error:
-            install = pip_install("parley-voice[dia2]")
-            raise TextToSpeechError(f"Dia2 needs {error.name} ({error}): {install}") from error
-        except RuntimeError as error:  # PyTorch's own: no memory, a driver that does not work
-            reason = str(error).partition("\n")[0]
-            raise TextToSpeechError(f"{source} cannot be loaded on {place}: {reason}") from error
         if codec.config.codebook_size < found.config.audio_limit:
             raise TextToSpeechError(
                 f"the model writes {found.config.audio_limit} different codes, the codec in "

@@ -5,21 +5,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from tts.transformer.keys import DeviceName, DtypeName, ModelName, Seed, Slots, VoiceName
+
 
 @dataclass(kw_only=True, eq=False)
 class Settings:
     """The keys of Dia2's section in the configuration: the arguments of its engine."""
 
-    model: Annotated[
-        str, Field(description="A folder, or a Hugging Face repository (owner/name).")
-    ] = "nari-labs/Dia2-1B"
-    device: Annotated[
-        str, Field(description="auto, cpu or cuda; auto takes an NVIDIA GPU if there is one.")
-    ] = "auto"
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Field(description="What is computed in; auto is bfloat16 on a GPU."),
-    ] = "auto"
+    model: ModelName = "nari-labs/Dia2-1B"
+    device: DeviceName = "auto"
+    dtype: DtypeName = "auto"
     quantize: Annotated[
         Literal["none", "int8"],
         Field(description="int8 weights: several times as fast on a CPU, a little less exact."),
@@ -34,10 +29,7 @@ class Settings:
     tokenizer: Annotated[
         str | None, Field(description="The tokenizer, if it is not the model's own.")
     ] = None
-    voice: Annotated[
-        str | None,
-        Field(description="A voice's name or file; without one every reply has a new voice."),
-    ] = None
+    voice: VoiceName = None
     cfg: Annotated[
         float, Field(ge=1, description="Guidance by the text; 1 is none, and faster.")
     ] = 2.0
@@ -45,10 +37,7 @@ class Settings:
     text_top_k: Annotated[int, Field(ge=0, description="0 for no limit.")] = 50
     audio_temperature: Annotated[float, Field(ge=0, description="Of the sound.")] = 0.8
     audio_top_k: Annotated[int, Field(ge=0, description="0 for no limit.")] = 50
-    seed: Annotated[
-        int | None,
-        Field(ge=0, lt=2**63, description="The same text sounds the same; or by chance."),
-    ] = None
+    seed: Seed = None
     starve: Annotated[
         Literal["hold", "pad"],
         Field(
@@ -59,9 +48,7 @@ class Settings:
     starve_after: Annotated[
         float, Field(ge=0, description="Seconds of a gap to accept before the model pauses.")
     ] = 0.0
-    slots: Annotated[
-        int, Field(ge=1, le=64, description="Utterances that can be spoken at the same time.")
-    ] = 1
+    slots: Slots = 1
     context: Annotated[
         int,
         Field(
