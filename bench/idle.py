@@ -30,6 +30,7 @@ ROOM = -62.0
 SETTINGS: dict[str, dict[str, object]] = {
     "listening, echo cancellation": {"echo": "cancel"},
     "listening, no echo cancellation": {"echo": "off"},
+    "asleep": {"echo": "cancel", "wake": {"words": ["hey parley"]}},
 }
 OFFLINE = {
     "stt": {"engine": "pocketsphinx"},

@@ -45,6 +45,7 @@ SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
     "dia_verify": (f"{DIA_GOLDENS} --only text", ("texts to bytes", "0 missed")),
     "duplex": ("--sets turn --items 1", ("response p50", "context as played")),
     "echo": ("--minutes 0.2 --rooms -12", ("-12 dB",)),
+    "idle": ("--seconds 1 --only asleep", ("asleep",)),
     "llm": (
         "--replies 1 --tokens 20",
         ("sent until read, adapter", "time to read, bare client", "added by the adapter, p50"),
