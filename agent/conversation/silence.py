@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from agent.config.sections import IdleSettings, ThinkingSettings
 from agent.config.wake import WakeSettings
-from agent.conversation.commands import Command, Explain, Fill, SetTimer, StopTimer
+from agent.conversation.commands import Command, Explain, Fill
 from agent.conversation.events import TimerName
+from agent.conversation.running_timers import RunningTimers
 from agent.conversation.states import ReplyRecord, ReplyState
 from agent.conversation.waking import Waking
 from agent.events import Decision
@@ -37,7 +38,7 @@ class Silence:
         self._do = do
         self._awaited: ReplyRecord | None = None
         self._prompted = 0  # times that the silence has been broken
-        self._timers: set[TimerName] = set()  # that run
+        self._timers = RunningTimers(do)
 
     def configure(self, idle: IdleSettings, waiting: ThinkingSettings) -> None:
         """Go by other settings from now on."""
@@ -47,17 +48,17 @@ class Silence:
         """Watch the time: nobody speaks from now on."""
         self.waking.rest()
         if not self.asleep and not self.waking.asleep:
-            self._set("idle", self._idle.after)
+            self._timers.set("idle", self._idle.after)
 
     def end(self) -> None:
         """Watch it no more: the agent speaks, or there is nobody to ask."""
         self.waking.busy()
-        self._stop("idle")
+        self._timers.stop("idle")
 
     def wake(self, turn: int) -> None:
         """Begin anew: the user speaks."""
         self.waking.busy()
-        self._stop("idle")
+        self._timers.stop("idle")
         self._prompted = 0
         if self.asleep:
             self.asleep = False
@@ -66,14 +67,14 @@ class Silence:
     def expect(self, reply: ReplyRecord) -> None:
         """Note that the user waits for `reply` from now on."""
         self._awaited = reply
-        self._set("filler", self._filler_after)
+        self._timers.set("filler", self._filler_after)
 
     def expect_no_more(self, reply: ReplyRecord) -> None:
         """Note that `reply` is over."""
         if reply is self._awaited:
             self._awaited = None
-            self._stop("filler")
-            self._stop("tools")
+            self._timers.stop("filler")
+            self._timers.stop("tools")
 
     def tools_take_long(self, reply: ReplyRecord) -> None:
         """Let the user hear that something goes on: at once, or when the words before it end."""
@@ -83,9 +84,8 @@ class Silence:
     def rang(self, timer: TimerName, turn: int) -> str:
         """Return what is to be said now that the time is over, after turn `turn`: mostly ""."""
         self.waking.rang(timer)
-        if timer not in self._timers:
+        if not self._timers.rang(timer):
             return ""
-        self._timers.remove(timer)
         if timer != "idle":
             self._fill(tools=timer == "tools")
             return ""
@@ -106,16 +106,5 @@ class Silence:
         if reply.state is ReplyState.PENDING or (reply.sounding and reply.progress.starved):
             self._do(Fill(reply.turn, "the user has heard nothing for a while"))
         elif reply.sounding and tools:
-            self._stop("filler")
-            self._set("tools", AGAIN)
-
-    def _set(self, timer: TimerName, seconds: float | None) -> None:
-        self._stop(timer)
-        if seconds is not None:
-            self._timers.add(timer)
-            self._do(SetTimer(timer, seconds))
-
-    def _stop(self, timer: TimerName) -> None:
-        if timer in self._timers:
-            self._timers.remove(timer)
-            self._do(StopTimer(timer))
+            self._timers.stop("filler")
+            self._timers.set("tools", AGAIN)

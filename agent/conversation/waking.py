@@ -7,8 +7,9 @@ sleeps when there has been no turn for `wake.timeout`, and when it is sent to sl
 from collections.abc import Callable
 
 from agent.config.wake import WakeSettings
-from agent.conversation.commands import Command, SetTimer, Sleep, StopTimer, Tone
+from agent.conversation.commands import Command, Sleep, Tone
 from agent.conversation.events import TimerName
+from agent.conversation.running_timers import RunningTimers
 from agent.conversation.states import plain
 
 TONE = 0.3
@@ -24,29 +25,28 @@ class Waking:
         """Whether nothing of the user's is heard."""
         self._settings = settings
         self._do = do
-        self._timers: set[TimerName] = set()
+        self._timers = RunningTimers(do)
 
     def wake(self) -> str:
         """The wake word was heard; returns what is said then, if anything."""
         self.asleep = False
         if self._settings.sound and not self._settings.greeting:
-            self._set("tone", TONE)
+            self._timers.set("tone", TONE)
         return self._settings.greeting
 
     def rest(self) -> None:
         """Watch the time: nobody speaks from now on."""
         if self._settings.enabled and not self.asleep and "sleep" not in self._timers:
-            self._set("sleep", self._settings.timeout)
+            self._timers.set("sleep", self._settings.timeout)
 
     def busy(self) -> None:
         """Somebody speaks, or is about to."""
-        self._stop("sleep")
-        self._stop("tone")
+        self._timers.stop("sleep")
+        self._timers.stop("tone")
 
     def rang(self, timer: TimerName) -> None:
         """The time is over."""
-        if timer in self._timers:
-            self._timers.remove(timer)
+        if self._timers.rang(timer):
             if timer == "tone":
                 self._do(Tone())
             else:
@@ -66,12 +66,3 @@ class Waking:
     def _sleep(self, why: str) -> None:
         self.asleep = True
         self._do(Sleep(why))
-
-    def _set(self, timer: TimerName, seconds: float) -> None:
-        self._timers.add(timer)
-        self._do(SetTimer(timer, seconds))
-
-    def _stop(self, timer: TimerName) -> None:
-        if timer in self._timers:
-            self._timers.remove(timer)
-            self._do(StopTimer(timer))
