@@ -84,7 +84,7 @@ def arguments(command: str) -> list[str]:
     """Arguments with which the command reads the planted configuration, and ends soon."""
     return {
         "talk": ["c.yaml", "--mic", "nofile.wav", "--record", "rec", "--events", "events"],
-        "chat": ["c.yaml"],
+        "chat": ["c.yaml", "--resume", "none"],
         "run": ["c.yaml", "--set", "microphone.device=nofile.wav"],
         "test": ["c.yaml", "nofile.yaml"],
         "install-service": ["c.yaml", "--print"],

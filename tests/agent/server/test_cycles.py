@@ -36,7 +36,8 @@ async def test_a_thousand_clients_come_and_go() -> None:
             before = await state(server)
             await come_and_go(host, CYCLES)
             after = await state(server)
-    assert after[:-1] == before[:-1]
+    assert after[0] <= before[0]  # those of loading that have nothing to do end by and by
+    assert after[1:-1] == before[1:-1]
     assert after[-1] - before[-1] < MEGABYTES
 
 
