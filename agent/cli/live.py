@@ -37,6 +37,9 @@ from agent.steering.steering import Steering
 MARGIN = 0.5
 """Seconds of silence after a file's end beyond what ends a turn."""
 
+SIGN = 2.0
+"""Seconds that the sign of keeping may take; a device that hangs is met by the conversation."""
+
 
 async def talk(
     config: Config,
@@ -93,6 +96,9 @@ async def talk(
             watchers.append(recorder.event)
             hearing_user.append(recorder.user)
             hearing_agent.append(recorder.agent)
+        audible = not silent and not is_file(config.speaker.device)  # to somebody
+        if audible and (record is not None or memory is not None):
+            await _sound(open_speaker(config.speaker, report, rate), kept_sign(rate), rate)
         speaker = _speaker(config, report, rate, text=text, silent=silent)
         here = await stack.enter_async_context(
             reachable(config.agent.name, str(config.microphone.device), report)
@@ -118,9 +124,6 @@ async def talk(
                 records=None if record is None else str(record),
                 reload=None if reloader is None else reloader.reload,
             )
-            audible = not silent and not is_file(config.speaker.device)  # to somebody
-            if audible and (record is not None or memory is not None):
-                speaker.playback.chime(kept_sign(speaker.playback.sample_rate), insists=True)
             async with AsyncExitStack() as hands:
                 if reloader is not None and config.session.watch:
                     await hands.enter_async_context(reloader.watching())
@@ -134,6 +137,17 @@ async def talk(
                     await conversation.wait()
             tasks.cancel_scope.cancel()
         return conversation.session
+
+
+async def _sound(speaker: Speaker, pcm: NDArray[np.float32], rate: int) -> None:
+    """Play a sound [n] of `rate` Hz to its end, before anybody listens: it is nobody's echo."""
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(speaker.run)
+        with anyio.move_on_after(SIGN):
+            track = speaker.playback.open(rate)
+            await track.write(pcm)
+            await track.drain()
+        tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager

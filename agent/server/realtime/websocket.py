@@ -110,7 +110,7 @@ class _Connection:
 
     async def hold(self, ending: anyio.Event) -> None:
         """Hold it until one side ends it."""
-        with closing(self._outbox):
+        with closing(self._outbox), self._outbox.frames:
             await self._hold(ending)
 
     async def _hold(self, ending: anyio.Event) -> None:
