@@ -38,7 +38,6 @@ GUARD = 0.2
 _PATIENCE = 4  # frames that wait for what the speaker has played meanwhile
 _FRAME_S = FRAME / MICROPHONE_RATE
 _MARGIN = 0.02  # seconds by which a device may be wrong about when it plays
-_RESTS = 100  # frames of silence from the speaker after which the canceller has nothing to do
 _SILENT = 2  # measurements in a row without an echo: headphones
 _TWICE = 120.0  # seconds in which a second interruption without words is one too many
 
@@ -79,7 +78,6 @@ class EchoStage:
         self._pending: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._behind = np.zeros(DELAY, np.float32)  # the canceller's delay
         self._muted = False
-        self._quiet = 0  # frames for which the speaker has been silent
         self._tasks: TaskGroup | None = None  # of `follow`
         self._wet = 0.0  # how much of the output is the cleaned signal: all or nothing, faded
         self._begin()
@@ -213,11 +211,9 @@ class EchoStage:
         self._behind = raw[FRAME:]
         raw = raw[:FRAME]
         far, follows = self._reference.read(time, FRAME)
-        self._quiet = 0 if far.any() else self._quiet + 1
-        rests = self._quiet > _RESTS
         cleaned = np.zeros(FRAME, np.float32)
         user = False
-        if self._canceller is not None and not self._muted and not rests:
+        if self._canceller is not None and not self._muted:
             if not follows:
                 self._canceller.reset()
             cleaned = self._canceller.clean(near, far)
@@ -229,8 +225,6 @@ class EchoStage:
         if sounds and not user and measures:
             self._meter.add(near, far, cleaned)
         wet = float(sounds and self._mode != "off")
-        if not wet and not self._wet:
-            return raw
         slope = np.linspace(self._wet, wet, FRAME, dtype=np.float32)
         self._wet = wet
         return raw + slope * (cleaned - raw)
