@@ -17,7 +17,7 @@ The rules, the same for every stage:
 
 import math
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -133,12 +133,16 @@ class _Run:
     async def __call__(
         self, receive: MemoryObjectReceiveStream[Any], send: MemoryObjectSendStream[Any]
     ) -> None:
-        async with anyio.create_task_group() as tasks:
-            for index, following in enumerate(self._nodes[1:]):
-                outlet, inlet = anyio.create_memory_object_stream[Any](following.buffer)
-                tasks.start_soon(self._stage, tasks, index, receive, outlet)
-                receive = inlet
-            tasks.start_soon(self._stage, tasks, len(self._nodes) - 1, receive, send)
+        # A stage that is cancelled before it begins closes none of its streams.
+        with ExitStack() as streams, receive, send:
+            async with anyio.create_task_group() as tasks:
+                for index, following in enumerate(self._nodes[1:]):
+                    outlet, inlet = anyio.create_memory_object_stream[Any](following.buffer)
+                    streams.enter_context(outlet)
+                    streams.enter_context(inlet)
+                    tasks.start_soon(self._stage, tasks, index, receive, outlet)
+                    receive = inlet
+                tasks.start_soon(self._stage, tasks, len(self._nodes) - 1, receive, send)
 
     async def _stage(
         self,
