@@ -6,7 +6,9 @@ the recogniser finishes what it has, so that the words are there when the pause 
 """
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -84,7 +86,9 @@ class Transcriber:
         """Recognise every turn until the input ends."""
         todo, utterances = anyio.create_memory_object_stream[_Utterance](BACKLOG)
         items: MemoryObjectSendStream[_Item] | None = None
-        async with anyio.create_task_group() as tasks, receive:
+        # Closed here, too: a task that is cancelled before it has taken them closes nothing.
+        heard: deque[MemoryObjectReceiveStream[_Item]] = deque(maxlen=BACKLOG + 2)
+        async with _closed(utterances, heard), anyio.create_task_group() as tasks, receive:
             tasks.start_soon(self._recognise_all, utterances, send)
             with todo:
                 try:
@@ -101,8 +105,9 @@ class Transcriber:
                         if isinstance(item, SpeechStarted):
                             # Unbounded but for the turn's maximum length: its audio must not wait
                             # behind the recogniser, or the next interruption would wait with it.
-                            items, heard = anyio.create_memory_object_stream[_Item](math.inf)
-                            await todo.send((item.turn, heard))
+                            items, turn = anyio.create_memory_object_stream[_Item](math.inf)
+                            heard.append(turn)
+                            await todo.send((item.turn, turn))
                         elif isinstance(item, SpeechEnded) and items is not None:
                             items.close()
                             items = None
@@ -178,6 +183,20 @@ class Transcriber:
             judgement = judge(text, punctuated=self._punctuated, language=language)
             self._judge(paused.turn, paused.pause, judgement)
             await send.send(PreemptiveTranscript(paused.turn, paused.pause, text, language))
+
+
+@asynccontextmanager
+async def _closed(
+    utterances: MemoryObjectReceiveStream[_Utterance],
+    heard: Iterable[MemoryObjectReceiveStream[_Item]],
+) -> AsyncGenerator[None]:
+    """Close the streams of turns that nobody has taken, when a block ends."""
+    try:
+        yield
+    finally:
+        utterances.close()
+        for each in heard:
+            each.close()
 
 
 class _Listening:
