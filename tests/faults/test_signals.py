@@ -3,9 +3,11 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
@@ -275,11 +277,21 @@ def in_terminal(
     master, slave = pty.openpty()
     closed = False
 
+    def take() -> None:
+        """A terminal takes what it is to show, or the program would wait for it."""
+        while not closed:
+            if select.select([master], [], [], 0.05)[0]:
+                with suppress(OSError):
+                    os.read(master, 1 << 16)
+
+    taking = threading.Thread(target=take, daemon=True)
+
     def close() -> None:
         nonlocal closed
         if not closed:
+            closed = True
+            taking.join()
             os.close(master)
-        closed = True
 
     def lead() -> None:
         os.setsid()
@@ -297,6 +309,7 @@ def in_terminal(
         talking(folder, *files, stdout=out if ignored else slave, preexec_fn=lead) as talk,
     ):
         os.close(slave)
+        taking.start()
         try:
             yield talk, close
         finally:
