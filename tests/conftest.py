@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
 from hypothesis import settings
 
 from tests.soundcards import SoundCards
+from tests.virtual_time import with_clocks_waiting
 
 E2E = Path(__file__).parent / "e2e"
 REAL = Path(__file__).parent / "real"
@@ -60,6 +62,12 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         yield
+
+
+@pytest.fixture(autouse=True)
+def clocks_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual clocks wait for worker threads."""
+    monkeypatch.setattr(anyio.to_thread, "run_sync", with_clocks_waiting(anyio.to_thread.run_sync))
 
 
 @pytest.fixture

@@ -77,8 +77,8 @@ class Output(Protocol):
     def unduck(self) -> None:
         """Back to the full level."""
 
-    def chime(self, pcm: NDArray[np.float32], *, insists: bool = False) -> None:
-        """Play float32 [n] in the silence until the next reply; if it `insists`, over that."""
+    def chime(self, pcm: NDArray[np.float32]) -> None:
+        """Play float32 [n] in the silence until the next reply."""
 
     def monitor(self) -> Monitor:
         """A tap on everything that is played."""

@@ -74,12 +74,9 @@ class Playback:
         """Back to the full level, as quickly."""
         self._ducked = 1.0
 
-    def chime(self, pcm: NDArray[np.float32], *, insists: bool = False) -> None:
-        """Play float32 [n] at the device's rate in the silence until the next track sounds.
-
-        One that insists is played to its end, over that.
-        """
-        self._chime = Chime(pcm, self.sample_rate, insists=insists)
+    def chime(self, pcm: NDArray[np.float32]) -> None:
+        """Play float32 [n] at the device's rate in the silence until the next track sounds."""
+        self._chime = Chime(pcm, self.sample_rate)
 
     @property
     def volume(self) -> float:
@@ -111,9 +108,7 @@ class Playback:
         while filled < len(out):
             filled += self._fill(out[filled:], when + filled / self.sample_rate)
         chime = self._chime
-        if chime is not None and chime.mix(
-            out, last=self._sounding is not None and not chime.insists
-        ):
+        if chime is not None and chime.mix(out, last=self._sounding is not None):
             self._chime = None
         self._gain.apply(out, self._volume * self._ducked)
         for monitor in self._monitors:
@@ -167,13 +162,10 @@ class Playback:
 
 
 class Chime:
-    """A sound between replies, mixed in by the driver; unless it insists, replies end it."""
+    """A sound between replies, mixed in by the driver; replies end it."""
 
-    def __init__(
-        self, pcm: NDArray[np.float32], sample_rate: int, *, insists: bool = False
-    ) -> None:
+    def __init__(self, pcm: NDArray[np.float32], sample_rate: int) -> None:
         """`pcm`: float32 [n] at the device's rate."""
-        self.insists = insists
         self._pcm = pcm
         self._fall = slope(_FADE_OUT, sample_rate)[::-1].copy()
         self._position = 0

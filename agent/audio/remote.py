@@ -173,7 +173,7 @@ class RemotePlayback:
     def unduck(self) -> None:
         """Do nothing."""
 
-    def chime(self, pcm: NDArray[np.float32], *, insists: bool = False) -> None:
+    def chime(self, pcm: NDArray[np.float32]) -> None:
         """Do nothing."""
 
     def monitor(self) -> Monitor:

@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import anyio
-import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.audio.resample import Resampler
 from agent.events import MICROPHONE_RATE, Audio, ErrorEvent, Report, WakeHeard
 from agent.guards.foreign import describe
+from agent.guards.thread import run_in_thread
 from agent.turns.energy_gate import EnergyGate
 from agent.turns.vad import WINDOW
 from agent.wake.engine import WakeWord, WakeWordEngine
@@ -28,8 +28,13 @@ BLOCK = 3 * WINDOW
 LEAD_IN = 8
 """Windows from before the sound that the engine is given first."""
 
+LIMIT = 5.0
+"""Seconds that the engine may take for what it is given: one that hangs is given up at once."""
+
 FAILURES = 3
 """Failures in a row after which the engine is given up, and the agent listens to everything."""
+
+_WAITING = round(PRE_ROLL * MICROPHONE_RATE / WINDOW)
 
 
 class WakeGate:
@@ -109,7 +114,8 @@ class WakeGate:
         self._released: list[Audio] = []
         self._received = 0  # samples at 16 kHz so far
         self._rest = np.zeros(0, np.float32)  # the beginning of a window
-        self._sound: deque[NDArray[np.float32]] = deque()  # for the engine
+        # For the engine; one that is slow misses the earliest.
+        self._sound: deque[NDArray[np.float32]] = deque(maxlen=_WAITING)
         self._before: deque[NDArray[np.float32]] = deque(maxlen=LEAD_IN)
         self._heard_until = 0  # the number of the sample after the last one that was put there
         self._anew = True  # what the engine hears next does not follow what it has heard
@@ -150,7 +156,12 @@ class WakeGate:
         pcm, until = np.concatenate(self._sound), self._heard_until
         self._sound.clear()
         try:
-            word = await anyio.to_thread.run_sync(self._hear, pcm)
+            with anyio.fail_after(LIMIT):
+                word = await run_in_thread(lambda: self._hear(pcm), name="wake")
+        except TimeoutError:
+            self._failures = FAILURES - 1  # its thread is lost: it is not asked again
+            self._failed(f"it took longer than {LIMIT:g} s")
+            return
         except Exception as error:  # noqa: BLE001  (P6: told, and the agent can still be talked to)
             self._failed(describe(error))
             return

@@ -1,5 +1,6 @@
 """The real `parley serve`, with a language model of a few lines, and programs of the clients'."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -40,6 +41,9 @@ async def scripted(x: Exchange) -> None:
     elif "capital" in said and x.body.get("tools"):
         function = {"name": "capital_of", "arguments": '{"country": "France"}'}
         call = {"index": 0, "id": f"call_{x.tries}", "type": "function", "function": function}
+        # Models take their time, and Pipecat needs some: a tool call that comes in one burst with
+        # the end of the user's turn is dropped there now and then.
+        await asyncio.sleep(1)
         await x.write(event({"role": "assistant", "tool_calls": [call]}))
         await x.write(event({}, finish="tool_calls"))
         await x.write(b"data: [DONE]\n\n", more=False)

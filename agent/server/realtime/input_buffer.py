@@ -46,6 +46,8 @@ class InputBuffer:
         """What has been appended since the last commit."""
         self.noise_reduction: NoiseReduction | None = None
         """What takes the noise out of it, if it is wanted."""
+        self.detected = True
+        """Whether somebody judges by windows when a turn is over: else all is heard as it comes."""
         self.latest = LatestSound()
         """As it came."""
         self._queue: deque[Coded | Mark] = deque()
@@ -151,7 +153,9 @@ class InputBuffer:
 
     def _fills_window(self, what: Coded | Mark) -> bool:
         """Whether a window of the voice detector is full with it, or all has to be heard anyway."""
-        if isinstance(what, str) or self.noise_reduction is not None or self._send is None:
+        if isinstance(what, str) or not self.detected:
+            return True
+        if self.noise_reduction is not None or self._send is None:
             return True
         size = round(WINDOW * what.rate)
         waiting = round(self._waiting * what.rate)

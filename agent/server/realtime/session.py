@@ -281,6 +281,7 @@ class RealtimeSession:
         talk.session.replies.options = wishes.options
         self._settings, self._wishes = settings, wishes
         self._turns.settings = heard
+        self._buffer.detected = heard.turn_detection is not None
         self._buffer.noise_reduction = reduce_noise
 
     def _noise_reduction(self, wanted: Input) -> NoiseReduction | None:

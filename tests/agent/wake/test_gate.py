@@ -1,15 +1,19 @@
 """The wake gate: asleep nothing passes, and of what follows the wake word not a sample is lost."""
 
+import threading
 from collections.abc import Sequence
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from agent.events import Audio, ErrorEvent, Event, WakeHeard
+from agent.wake import gate as gate_module
 from agent.wake.engine import WakeWord
-from agent.wake.gate import FAILURES, WakeGate
+from agent.wake.gate import FAILURES, PRE_ROLL, WakeGate
 
 pytestmark = pytest.mark.anyio
 
@@ -142,6 +146,52 @@ async def test_an_engine_that_fails_is_told_and_at_last_the_agent_listens_to_all
     assert woken == [True]
     gate.sleep()
     assert not gate.asleep
+
+
+async def test_an_engine_that_hangs_is_given_up_and_what_waits_for_it_has_a_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Hanging(MarkedEngine):
+        def hear(self, pcm: NDArray[np.float32]) -> WakeWord | None:
+            called.set()
+            go_on.wait(60)
+            return super().hear(pcm)
+
+    called, go_on = threading.Event(), threading.Event()
+    engine, told, woken = Hanging(), list[Event](), anyio.Event()
+    gate = WakeGate(engine, told.append, woken.set)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            monkeypatch.setattr(gate_module, "LIMIT", 0.2)
+            tasks.start_soon(gate.run)
+            for second in range(5):
+                assert gate.pass_on(Audio(speech(1), RATE, 10.0 + second)) == []
+            await woken.wait()
+            tasks.cancel_scope.cancel()
+    (error,) = [event for event in told if isinstance(event, ErrorEvent)]
+    assert "longer than 0.2 s" in error.message
+    assert gate.pass_on(block := Audio(speech(0.01), RATE, 20.0)) == [block]
+    go_on.set()
+    assert called.is_set()
+
+
+async def test_an_engine_that_is_slow_is_given_the_latest() -> None:
+    class Asked(MarkedEngine):
+        def hear(self, pcm: NDArray[np.float32]) -> WakeWord | None:
+            word = super().hear(pcm)
+            anyio.from_thread.run_sync(asked.set, token=token)
+            return word
+
+    asked, token = anyio.Event(), anyio.lowlevel.current_token()
+    engine = Asked()
+    gate = WakeGate(engine, list[Event]().append)
+    for second in range(60):
+        gate.pass_on(Audio(speech(1), RATE, 10.0 + second))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(gate.run)
+        await asked.wait()
+        tasks.cancel_scope.cancel()
+    assert len(engine.heard) == pytest.approx(PRE_ROLL * RATE, abs=512)
 
 
 async def test_who_holds_the_turn_wakes_it_and_a_recording_is_of_what_passes() -> None:

@@ -188,8 +188,13 @@ async def test_where_there_is_room_it_is_heard_before_anybody_else_has_had_a_tur
             tasks.cancel_scope.cancel()
 
 
-async def test_what_fills_no_window_of_the_voice_detector_waits_for_what_does() -> None:
+@pytest.mark.parametrize("detected", [True, False])
+async def test_what_fills_no_window_of_the_voice_detector_waits_for_what_does(
+    detected: bool,
+) -> None:
+    """If a detector says when a turn is over: else it is heard as it comes."""
     buffer = InputBuffer()
+    buffer.detected = detected
     outlet, nothing = anyio.create_memory_object_stream[Audio](0)
     send, receive = anyio.create_memory_object_stream[Audio](100)
     lengths = []
@@ -206,5 +211,5 @@ async def test_what_fills_no_window_of_the_voice_detector_waits_for_what_does() 
         while receive.statistics().current_buffer_used:
             piece = receive.receive_nowait()
             lengths.append((len(piece.pcm), piece.mark))
-    whole = [960, 960, 480, 960, 480]
+    whole = [960, 960, 480, 960, 480] if detected else [480] * 8
     assert lengths == [*((length, None) for length in whole), (480, None), (0, "clear")]

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from trio.testing import MockClock
 
-from agent.server.realtime import frames, item_sound
+from agent.server.realtime import item_sound
 from stt import SpeechToTextError, Transcript
 from tests.agent.fakes import FakeLlm, FakeRecognition, FakeStt
 from tests.agent.server.realtime.served import an_agent, base64_of, connected, sound
@@ -126,19 +126,11 @@ async def spoken_during(seconds: int) -> tuple[str, float]:
         return llm.asked[0][-1].content, anyio.current_time() - began
 
 
-@pytest.fixture
-def on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large frames are not read in a thread, for which the virtual clock does not wait."""
-    monkeypatch.setattr(frames, "LARGE", 1 << 30)
-
-
-@pytest.mark.usefixtures("on_the_loop")
 async def test_a_turn_that_ends_meanwhile_is_answered_with_its_words() -> None:
     asked, _ = await spoken_during(5)
     assert asked == "Rome Rome Rome Rome Rome what time is it"
 
 
-@pytest.mark.usefixtures("on_the_loop")
 async def test_a_turn_waits_only_so_long() -> None:
     asked, waited = await spoken_during(30)
     assert asked == "what time is it"
