@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio.to_thread
@@ -56,11 +57,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.realtime)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def apart() -> Iterator[None]:
+    """Conversations of other processes' tests, which run beside, are not those of this user."""
+    with _runtime_folder():
+        yield
+
+
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Conversations of other tests, which run beside, are not those of this user."""
-    with tempfile.TemporaryDirectory() as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+def alone() -> Iterator[None]:
+    """Nor are those of this process's other tests."""
+    with _runtime_folder():
+        yield
+
+
+@contextmanager
+def _runtime_folder() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
         yield
 
 
