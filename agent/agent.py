@@ -20,7 +20,7 @@ from agent.audio.inlet import Inlet
 from agent.audio.intake import Intake
 from agent.audio.remote import RemoteSpeaker
 from agent.audio.speaker import Speaker
-from agent.config.load import Config, load_config, public
+from agent.config.load import Config, load_config
 from agent.config.wake import WakeSettings
 from agent.conversation.activity import Activity
 from agent.conversation.controls import Controls
@@ -28,14 +28,14 @@ from agent.conversation.conversation import Conversation
 from agent.conversation.dialogue import Dialogue
 from agent.conversation.events import Woken
 from agent.conversation.handoff import groups, offer_handoff
+from agent.conversation.reported import reported
 from agent.conversation.session import Session
 from agent.engines import GuardedLanguageModel, GuardedSpeechToText, GuardedTextToSpeech
 from agent.engines.absent import NoRecogniser, NoVad
 from agent.engines.telling import borders
 from agent.errors import ConfigError
-from agent.events import Audio, Event, Hearing, Report, SessionEnded, SessionStarted, nobody
+from agent.events import Audio, Event, Hearing, Report, nobody
 from agent.graph import Graph, Stage, task_group
-from agent.guards.text import valid_json
 from agent.languages import preload
 from agent.pool import EnginePool
 from agent.tools import Toolbox
@@ -78,7 +78,7 @@ class Agent:
 
         One that neither `listens` nor `speaks` is talked with in writing alone, and has no
         recogniser and no voice to load. The engines of a `pool` are shared with other agents, and
-        closed by who made it. Nothing is loaded yet.
+        closed when the last that needs them is. Nothing is loaded yet.
 
         Raises ConfigError.
         """
@@ -90,7 +90,6 @@ class Agent:
         if not listens:
             stt, vad = NoRecogniser(), NoVad()
         self._pool = pool or EnginePool()
-        self._owner = pool is None
         self._pool.add(self.config, stt=stt, llm=llm, tts=tts, speaks=speaks)
         self.stt = self._pool.stt(self.config.stt)
         self._vad: Vad = GuardedVad(vad) if vad else GatedVad(GuardedVad(SileroVad()))
@@ -127,6 +126,7 @@ class Agent:
 
     async def load(self, loaded: Callable[[str, float], None] = lambda _part, _s: None) -> None:
         """Load all engines side by side; `loaded` is told of each part and its seconds."""
+        await self._pool.claim(self, self.config)
 
         async def load(name: str, load_part: Callable[[], Awaitable[None]]) -> None:
             begun = anyio.current_time()
@@ -153,8 +153,7 @@ class Agent:
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):
-            if self._owner:
-                await self._pool.aclose()
+            await self._pool.claim(self)
             if self._turn_model is not None:
                 await self._turn_model.aclose()
 
@@ -212,7 +211,7 @@ class Agent:
             for listener in told:
                 listener(event)
 
-        async with borders(tell), self._reported(tell, config), task_group() as tasks:
+        async with borders(tell), reported(tell, config), task_group() as tasks:
             await tasks.start(speaker.run)
             echo = EchoStage(config.echo, speaker.playback, tell)
             wake = await self._wake_words.gate(tell)
@@ -275,12 +274,20 @@ class Agent:
                 running.cancel_scope.cancel()
             tasks.cancel_scope.cancel()
 
-    async def prepare(self, config: Config) -> None:
-        """Load the engines of another configuration that are not here yet.
+    @asynccontextmanager
+    async def changing(self, config: Config) -> AsyncGenerator[None]:
+        """Go by another configuration from the block's end on; its engines are loaded before.
 
-        Raises ConfigError and the engines' errors; then all is as it was.
+        Those that nobody needs any more are let go. Raises ConfigError and the engines' errors;
+        then, and when the block fails, all is as it was.
         """
         await self._pool.extend(config, speaks=self.speaks)
+        await self._pool.claim(self, self.config, config)
+        try:
+            yield
+            self.config = config
+        finally:
+            await self._pool.claim(self, self.config)
 
     def engines(self, config: Config) -> tuple[LanguageModel, TextToSpeech]:
         """The loaded model and voice of a configuration. Raises ConfigError for others'."""
@@ -376,20 +383,6 @@ class Agent:
             said=partial(without_wake_words, config.wake.words),
             language=config.spoken,
         )
-
-    @asynccontextmanager
-    async def _reported(self, report: Report, config: Config) -> AsyncGenerator[None, None]:
-        """The session's first and last event around what happens in it."""
-        report(SessionStarted(valid_json(public(config))))
-        reason = "failed"
-        try:
-            yield
-            reason = "finished"
-        except anyio.get_cancelled_exc_class():
-            reason = "cancelled"
-            raise
-        finally:
-            report(SessionEnded(reason))
 
 
 async def _nobody(_: Any, __: Any, /) -> None:

@@ -31,6 +31,7 @@ class EnginePool:
         self._voices: list[tuple[EngineSection, GuardedTextToSpeech]] = []  # of those
         self._wanted: list[EngineSection] = []  # voices that may be such
         self._loaded: list[Engine] = []
+        self._claims: dict[object, Sequence[Config]] = {}
         self._any_language = False
 
     def add(
@@ -95,21 +96,45 @@ class EnginePool:
 
     async def extend(self, config: Config, *, speaks: bool = True) -> None:
         """Add what `config` needs, and load it. Raises the engines' errors; then it is left out."""
-        before = [*self._stt], [*self._llm], [*self._tts]
+        before = {id(engine) for _, engine in self._engines}
         try:
             self.add(config, speaks=speaks)
             await self.load()
         except BaseException:
             self._wanted.clear()
-            self._stt, self._llm, self._tts = before
+            await self._drop(lambda _section, engine: id(engine) not in before)
             raise
+
+    async def claim(self, owner: object, *configs: Config) -> None:
+        """Keep what `configs` need for `owner`, who has no need of what it claimed before.
+
+        An engine that nobody claims any more is closed, once nobody uses it.
+        """
+        before = self._claims.pop(owner, ())
+        if configs:
+            self._claims[owner] = configs
+        kept = [each for claimed in self._claims.values() for each in _sections(claimed)]
+        gone = [section for section in _sections(before) if section not in kept]
+        self._voices = [(each, voice) for each, voice in self._voices if each not in gone]
+        bases = [self._of_several_voices(each) for each, _ in self._voices]
+        await self._drop(lambda section, engine: section in gone and engine not in bases)
 
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):
-            for engines in self._kinds.values():
-                for _, engine in engines:
-                    await engine.aclose()
+            for _, engine in self._engines:
+                await engine.aclose()
+
+    async def _drop(self, dropped: Callable[[EngineSection, Engine], bool]) -> None:
+        """Let some of the engines go."""
+        gone = [engine for section, engine in self._engines if dropped(section, engine)]
+        self._stt = [each for each in self._stt if each[1] not in gone]
+        self._llm = [each for each in self._llm if each[1] not in gone]
+        self._tts = [each for each in self._tts if each[1] not in gone]
+        self._loaded = [each for each in self._loaded if each not in gone]
+        with anyio.CancelScope(shield=True):
+            for engine in gone:
+                await engine.retire()
 
     async def _load(self, loaded: Callable[[str, float], None]) -> None:
         async def load(name: str, engine: Engine) -> None:
@@ -125,6 +150,10 @@ class EnginePool:
                     name = kind if first else f"{kind} {section.title}"
                     if engine not in self._loaded:
                         tasks.start_soon(load, name, engine)
+
+    @property
+    def _engines(self) -> list[tuple[EngineSection, Engine]]:
+        return [each for engines in self._kinds.values() for each in engines]
 
     @property
     def _kinds(self) -> dict[str, Sequence[tuple[EngineSection, Engine]]]:
@@ -147,6 +176,12 @@ class EnginePool:
             if section.model_copy(update=plain) == one.model_copy(update=plain)
         )
         return next(alike, None)
+
+
+def _sections(configs: Sequence[Config]) -> list[EngineSection]:
+    """The engines of configurations, and of all their agents."""
+    whole = [each for config in configs for each in (config, *map(config.of, config.agents))]
+    return [section for each in whole for section in (each.stt, each.llm, each.tts)]
 
 
 def _found(engines: Sequence[tuple[EngineSection, E]], section: EngineSection) -> E | None:

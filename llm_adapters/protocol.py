@@ -60,7 +60,8 @@ class Message:
     estimate if `estimated`: the voice did not say when it spoke them. `calls`
     are the tools that an assistant's message asks for; each is answered by a message of role
     `tool`, whose `call_id` names it and whose content is the result. `images` of a user's message
-    are addresses, `https:` or `data:`; a model that sees none goes by the words.
+    are addresses, `https:` or `data:`; a model that sees none goes by the words. `agent` names
+    which of several said it, where that matters.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -70,6 +71,7 @@ class Message:
     call_id: str | None = None
     estimated: bool = False
     images: tuple[str, ...] = ()
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from agent.cli.keys.handling import handled
 from agent.cli.native_stderr import silenced
 from agent.cli.view import PlainView, open_view
 from agent.config.load import Config
+from agent.conversation.reloading import reload
 from agent.conversation.session import Session
 from agent.conversation.store import open_store
 from agent.events import Audio, Report, nobody
@@ -80,6 +82,7 @@ async def talk(
     async with AsyncExitStack() as stack:
         if (memory := open_store(config.session, resume, report)) is not None:
             watchers.append(stack.enter_context(memory))
+            config = memory.goes_on(config)
         agent = await stack.enter_async_context(_loaded(config, console, pool, speaks=not text))
         if pool is None:  # who has several has silenced them
             stack.enter_context(silenced())
@@ -114,7 +117,8 @@ async def talk(
             ) as conversation,
             anyio.create_task_group() as tasks,
         ):
-            reloader = None if load is None else Reloader(load, agent.prepare, conversation, report)
+            apply = partial(reload, conversation, agent.changing)
+            reloader = None if load is None else Reloader(load, apply, report)
             steering = Steering(
                 conversation,
                 view.status,

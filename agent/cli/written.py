@@ -208,12 +208,13 @@ async def writing(
         for watcher in watchers:
             watcher(event)
 
-    # Who reads takes their time, and what greets them is not cut off by what they typed ahead.
-    greeting = config.agent.greeting
-    config = config.changed({"agent": {"greeting": ""}, "idle": {"after": None}})
     async with AsyncExitStack() as stack:
         if (memory := open_store(config.session, resume, report)) is not None:
             watchers.append(stack.enter_context(memory))
+            config = memory.goes_on(config)
+        # Who reads takes their time, and what greets them is not cut off by what they typed ahead.
+        greeting = config.agent.greeting
+        config = config.changed({"agent": {"greeting": ""}, "idle": {"after": None}})
         agent = Agent(config, listens=False, speaks=False)
         stack.push_async_callback(agent.aclose)
         await agent.load()

@@ -41,7 +41,6 @@ class Dialogue:
         self._conversation = conversation
         self._names = config.dialogue.speakers(config.agents)
         self._voices = speakers_of([config.of(name) for name in self._names], engine)
-        self._said: dict[str, str] = {}  # who said it, by the keys of the history
         self._open: set[int] = set()  # turns of the user's that are not over
         self._answering = False
         self._calm = anyio.Event()
@@ -66,12 +65,21 @@ class Dialogue:
 
     async def run(self) -> None:
         """Have them speak in turn, as often as is configured."""
-        for number in range(self._settings.turns):
+        spoken = self._last_speaker()
+        first = 0 if spoken is None else 1 - spoken
+        for number in range(first, first + self._settings.turns):
             while self._open or self._answering:
                 await self._calm.wait()
             if not {*self._names} <= {*self._conversation.config.agents}:
                 return  # the configuration that was read meanwhile has others
             await self._speak(number % 2)
+
+    def _last_speaker(self) -> int | None:
+        """Which of the two spoke last in the conversation that this one goes on with."""
+        for message in reversed(self._conversation.history.messages):
+            if message.agent in self._names:
+                return self._names.index(message.agent)
+        return None
 
     async def _speak(self, speaker: int) -> None:
         talk, name = self._conversation, self._names[speaker]
@@ -93,9 +101,11 @@ class Dialogue:
 
     def _note(self) -> None:
         """Whoever has been speaking has said what is new."""
+        name = self._conversation.config.start or ""
         for entry in self._conversation.history.entries:
-            if entry.message is not None and entry.message.role == "assistant":
-                self._said.setdefault(entry.key, self._conversation.config.start or "")
+            message = entry.message
+            if message is not None and message.role == "assistant" and not message.agent:
+                entry.message = replace(message, agent=name)
 
     def _told(self, name: str) -> Sequence[Message]:
         """The conversation as one of them has heard it: what the other said is not theirs."""
@@ -104,7 +114,7 @@ class Dialogue:
             message = entry.message
             if message is None or message.calls or message.role not in ("user", "assistant"):
                 continue
-            if message.role == "assistant" and self._said.get(entry.key) != name:
+            if message.role == "assistant" and message.agent != name:
                 message = Message("user", message.content)
             elif message.role == "user":
                 message = Message("user", f"(the listener:) {message.content}")

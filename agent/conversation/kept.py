@@ -40,6 +40,11 @@ class Entry:
         """What was said, or what a tool gave."""
         return str(self.data.get("text") or "")
 
+    @property
+    def name(self) -> str:
+        """Of a tool, or of an agent."""
+        return str(self.data.get("name") or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -54,12 +59,22 @@ class Conversation:
         return any(entry.type != "damaged" for entry in self.entries)
 
     @property
+    def agent(self) -> str | None:
+        """Which of several agents had the floor in the end; None where there was but one."""
+        names = (entry.name for entry in reversed(self.entries) if entry.type == "agent")
+        return next(names, None)
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation as a language model is told it, without the persona."""
         told: list[Message] = []
         waiting = False  # the last message is the user's, and unanswered
+        agent = ""
         for entry in self.entries:
             match entry.type:
+                case "agent":
+                    agent = entry.name
+                    continue
                 case "user":
                     before = f"{told.pop().content} " if waiting else ""
                     told.append(Message("user", before + entry.text))
@@ -70,7 +85,11 @@ class Conversation:
                     estimated = bool(entry.data.get("estimated"))
                     told.append(
                         Message(
-                            "assistant", entry.text, interrupted=interrupted, estimated=estimated
+                            "assistant",
+                            entry.text,
+                            interrupted=interrupted,
+                            estimated=estimated,
+                            agent=agent,
                         )
                     )
                 case "taken_up" if told and told[-1].interrupted:
@@ -85,7 +104,7 @@ class Conversation:
 
 def _used_tool(entry: Entry, call_id: str) -> list[Message]:
     arguments = str(entry.data.get("arguments") or "")
-    call = ToolCall(call_id, str(entry.data.get("name") or ""), arguments)
+    call = ToolCall(call_id, entry.name, arguments)
     return [Message("assistant", "", calls=(call,)), Message("tool", entry.text, call_id=call_id)]
 
 

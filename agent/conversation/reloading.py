@@ -1,6 +1,7 @@
 """A configuration that is read again: what of it a conversation takes up, and what has to wait."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,14 +47,14 @@ class Reloaded:
 
 async def reload(
     conversation: Conversation,
-    prepare: Callable[[Config], Awaitable[None]],
+    changing: Callable[[Config], AbstractAsyncContextManager[None]],
     before: Config,
     after: Config,
 ) -> Reloaded:
     """Have a conversation that began with `before` go by `after`, as far as it can.
 
-    `prepare` loads the engines of a configuration. Raises ConfigError and the engines' errors;
-    then nothing has changed.
+    `changing` loads the engines of a configuration, and lets the others go (`Agent.changing`).
+    Raises ConfigError and the engines' errors; then nothing has changed.
     """
     changed = list(changed_keys(before, after))
     waiting = [key for key in changed if _waits(key, before, after)]
@@ -67,8 +68,8 @@ async def reload(
             old = getattr(getattr(present, section), name)
             values[section] = values[section].model_copy(update={name: old})
         config = config.model_copy(update={**values, "start": config.start})
-        await prepare(config)
-        await conversation.become(config)
+        async with changing(config):
+            await conversation.become(config)
     return Reloaded(applied, tuple(waiting))
 
 

@@ -3,7 +3,8 @@
 A file is JSON lines, each with the local `time` and a `type`: `begun`, `resumed` (with the `pid`),
 `user`, `hearing` (words of a reply, as they are heard), `assistant` (all the words heard of it,
 `interrupted` or not), `taken_up` (the interrupted one went on, and comes again), `aside` (a
-backchannel), `tool` (a call with its result). Lines are only ever added, and each is handed to the
+backchannel), `tool` (a call with its result), `agent` (which of several goes on, by its `name` in
+the configuration). Lines are only ever added, and each is handed to the
 system at once, so that a crash costs the line being written at most. The file is locked as long as
 the conversation goes on.
 """
@@ -15,8 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from agent.config.load import Config
 from agent.config.sections import SessionSettings
 from agent.conversation.forgetting import forget
+from agent.conversation.handoff import AgentHandoff
 from agent.conversation.kept import SUFFIX, Conversation, conversations, files, read
 from agent.errors import ParleyError
 from agent.events import (
@@ -25,6 +28,7 @@ from agent.events import (
     AssistantResumed,
     Event,
     Report,
+    SessionStarted,
     TurnCommitted,
     UserBackchannel,
     WarningEvent,
@@ -79,9 +83,18 @@ class ConversationStore:
         """What this conversation begins with."""
         return self.earlier.messages if self.earlier is not None else ()
 
+    def goes_on(self, config: Config) -> Config:
+        """Return `config` with that of its agents in the first place who had the floor."""
+        name = self.earlier.agent if self.earlier is not None else None
+        return config.of(name) if name in config.agents else config
+
     def __call__(self, event: Event) -> None:
         """Keep the event, if it is of the conversation as it was heard."""
         match event:
+            case SessionStarted(config=config) if config.get("agents"):
+                self._write("agent", name=config.get("start"))
+            case AgentHandoff(to_agent=name):
+                self._write("agent", name=name)
             case TurnCommitted(text=text):
                 self._write("user", text=text)
             case UserBackchannel(text=text):

@@ -75,8 +75,12 @@ class Border:
         self._patience = patience
         self.fast = False
         """Whether another engine is there to go on with."""
+        self.base: Border | None = None
+        """The border to the engine of which this one is another voice, if it is."""
         self._uses = 0
         self._hung = False
+        self._retired = False
+        self._closed = False
         self._starting: anyio.Event | None = None
 
     @property
@@ -136,6 +140,30 @@ class Border:
         except self.failure as error:
             self.warn("close", f"{self.name} could not be closed: {error}")
 
+    async def retire(self) -> None:
+        """Close the engine now, or as soon as nobody uses it any more."""
+        self._retired = True
+        await self._close_unused()
+
+    @asynccontextmanager
+    async def counted(self) -> AsyncGenerator[None]:
+        """For the length of a block, the engine is used: it is not closed meanwhile."""
+        line = [self] if self.base is None else [self, self.base]
+        for border in line:
+            border._uses += 1
+        try:
+            yield
+        finally:
+            for border in line:
+                border._uses -= 1
+                await border._close_unused()
+
+    async def _close_unused(self) -> None:
+        if self._retired and not self._uses and not self._closed:
+            self._closed = True
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+
     @asynccontextmanager
     async def use(
         self, open_: Callable[[], AbstractAsyncContextManager[T]]
@@ -145,9 +173,11 @@ class Border:
         use = Use(self.name, self.failure, self.failing)
         opened: list[T] = []
         raised: BaseException | None = None
-        self._uses += 1
         try:
-            async with task_apart(partial(self._live, use, open_, opened)) as task:
+            async with (
+                self.counted(),
+                task_apart(partial(self._live, use, open_, opened)) as task,
+            ):
                 with use.scope:
                     with use.limited("did not begin", self._usual(BEGIN)):
                         await use.begun.result()
@@ -162,7 +192,6 @@ class Border:
                     if raised is not None:
                         raise raised
         finally:
-            self._uses -= 1
             self._hung = self._hung or use.scope.cancel_called
             if not task.ended.is_set():
                 self.warn("stuck", f"{self.name} cannot be stopped, and is left to itself")
@@ -196,22 +225,25 @@ class Border:
             use.close()
 
     async def _start_anew(self) -> None:
-        """Close and load an engine that hung, once nobody else uses it."""
+        """Close and load an engine that hung, once nobody else uses it; or one that is closed."""
         if self._starting is not None:
             await self._starting.wait()
-        if not self._hung or self._uses:
+        hung = self._hung
+        if not (hung or self._closed) or self._uses:
             return
         self._starting = anyio.Event()
         began = anyio.current_time()
         try:
-            await self.aclose()
+            if not self._closed:
+                await self.aclose()
             await self._apart(self._engine.load, "could not be started anew", LOAD)
-            self._hung = False
+            self._hung = self._closed = False
         finally:
             self._starting.set()
             self._starting = None
         took = anyio.current_time() - began
-        self.warn("restarted", f"{self.name} hung, and was started anew ({took:.1f} s)")
+        if hung:
+            self.warn("restarted", f"{self.name} hung, and was started anew ({took:.1f} s)")
 
     async def _apart(
         self, function: Callable[[], Awaitable[None]], failure: str, seconds: float

@@ -77,6 +77,10 @@ class GuardedLanguageModel:
         """Close it; what fails is told."""
         await self._border.aclose()
 
+    async def retire(self) -> None:
+        """Close it as soon as nobody uses it; whoever uses it again has it loaded again."""
+        await self._border.retire()
+
     def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ReplyItem, None]:
@@ -119,8 +123,10 @@ class GuardedLanguageModel:
 
     async def _beside(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         """Await what the model does while nobody waits for it."""
-        with anyio.move_on_after(BESIDE) as patience, self._border.failing():
-            await work()
+        with anyio.move_on_after(BESIDE) as patience:
+            async with self._border.counted():
+                with self._border.failing():
+                    await work()
         if patience.cancelled_caught:
             raise LanguageModelError(f"{what} did not end within {BESIDE:g} s")
 

@@ -80,6 +80,10 @@ class GuardedSpeechToText:
         """Close it; what fails is told."""
         await self._border.aclose()
 
+    async def retire(self) -> None:
+        """Close it as soon as nobody uses it; whoever uses it again has it loaded again."""
+        await self._border.retire()
+
     def conversation(self) -> "GuardedSpeechToText":
         """Return it for one conversation: what it learns or is told there stays there."""
         other = copy(self)

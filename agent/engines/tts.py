@@ -92,6 +92,7 @@ class GuardedTextToSpeech:
         if other is None:
             raise ConfigError(f"the voice '{name}': the engine has but the one it was loaded with")
         voice = GuardedTextToSpeech(other, patience=self._patience)
+        voice._border.base = self._border
         if self._border.fast:
             voice.fail_fast()
         return voice
@@ -133,6 +134,10 @@ class GuardedTextToSpeech:
     async def aclose(self) -> None:
         """Close it; what fails is told."""
         await self._border.aclose()
+
+    async def retire(self) -> None:
+        """Close it as soon as nobody uses it; whoever uses it again has it loaded again."""
+        await self._border.retire()
 
     def open(self) -> AbstractAsyncContextManager["GuardedUtterance"]:
         """Speak one utterance. Raises TextToSpeechError, also when it hangs."""

@@ -1,4 +1,4 @@
-"""The configuration of a live conversation, read again when asked to, or when a file changes."""
+"""A configuration that is read again when somebody asks for it, or when a file changes."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -8,33 +8,32 @@ import anyio
 import anyio.to_thread
 
 from agent.config.load import Config
-from agent.conversation.conversation import Conversation
-from agent.conversation.reloading import reload
 from agent.errors import ConfigError, ParleyError
 from agent.events import NoticeEvent, Report, WarningEvent
 from agent.graph import task_group
 from agent.guards.foreign import only
 from agent.steering.watched_files import WatchedFiles
 from llm_adapters import LanguageModelError
+from stt import SpeechToTextError
 from tts import TextToSpeechError
 
 Load = Callable[[], tuple[Config, Sequence[Path]]]
 """Reads the configuration, and tells of which files. Raises ConfigError."""
 
-Prepare = Callable[[Config], Awaitable[None]]
-"""Loads the engines of a configuration (`Agent.prepare`)."""
+Apply = Callable[[Config, Config], Awaitable[object]]
+"""Goes from one configuration to another; returns what came of it, as a line."""
 
 
 class Reloader:
-    """A reloader reads a conversation's configuration again. A broken one changes nothing."""
+    """A reloader reads a configuration again. A broken one changes nothing."""
 
-    def __init__(
-        self, load: Load, prepare: Prepare, conversation: Conversation, report: Report
-    ) -> None:
-        """`load` reads what the conversation has begun with, and later what there is then."""
+    def __init__(self, load: Load, apply: Apply, report: Report) -> None:
+        """`load` reads what was begun with, and later what there is then.
+
+        `apply` raises ConfigError and the engines' errors where nothing has changed.
+        """
         self._load = load
-        self._prepare = prepare
-        self._conversation = conversation
+        self._apply = apply
         self._report = report
         self._config, self._files = load()
         self._busy = False
@@ -46,8 +45,8 @@ class Reloader:
         self._busy = True
         try:
             config, self._files = await anyio.to_thread.run_sync(self._load)
-            done = await reload(self._conversation, self._prepare, self._config, config)
-        except (ConfigError, LanguageModelError, TextToSpeechError) as error:
+            done = await self._apply(self._config, config)
+        except (ConfigError, LanguageModelError, SpeechToTextError, TextToSpeechError) as error:
             message = f"{only(error)}; what was read before goes on"
             self._report(WarningEvent("config", "config.refused", message))
             raise ParleyError(message) from None

@@ -26,6 +26,32 @@ def talk_and_be_killed(arguments: list[str], events: Path) -> None:
             process.kill()
 
 
+def test_the_agent_that_had_the_floor_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = tmp_path / "house.yaml"
+    house.write_text(
+        f"session: {{save: {tmp_path / 'kept'}}}\n"
+        "agents:\n  front: {greeting: This is the desk.}\n  expert: {greeting: I know it all.}\n"
+    )
+    for words, told in (
+        ("let me speak to the expert", ["This is the desk.", "I know it all."]),
+        ("good morning", ["I know it all."]),
+    ):
+        command = [sys.executable, "-m", "agent.cli", "chat", str(house)]
+        command += ["--resume", "last"] if words == "good morning" else []
+        said = subprocess.run(command, input=words, check=True, capture_output=True, text=True)
+        lines = said.stdout.splitlines()
+        assert [line for line in lines if line in ("This is the desk.", "I know it all.")] == told
+    assert main(["history", "last", "--config", str(house)]) == 0
+    lines = [line.split("  ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if "goes on" in line] == [
+        "-- front goes on --",
+        "-- expert goes on --",
+        "-- expert goes on --",
+    ]
+
+
 def test_a_conversation_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = tmp_path / "kept"
     config = tmp_path / "agent.yaml"

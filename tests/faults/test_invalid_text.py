@@ -4,17 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from agent.agent import Agent
 from agent.cli.main import main
 from agent.config.load import Config
 from agent.conversation.history import History
 from agent.conversation.kept import read
+from agent.conversation.reported import reported
 from agent.engines import GuardedLanguageModel, GuardedTextToSpeech
 from agent.events import Event
 from agent.guards.text import ValidText, valid, valid_json
@@ -215,10 +214,8 @@ async def test_a_file_name_in_the_configuration() -> None:
     config = Config.model_validate({"microphone": {"device": "caf\udce9.wav"}, "echo": "off"})
     assert config.microphone.device == "caf\udce9.wav"
     seen: list[Event] = []
-    agent = Agent(config, stt=FakeStt([]), llm=FakeLlm([]), tts=FakeTts())
-    with anyio.move_on_after(1):
-        async with agent._reported(seen.append, config):
-            pass
+    async with reported(seen.append, config):
+        pass
     assert seen[0].record()["config"]["microphone"]["device"] == "caf\ufffd.wav"
 
 

@@ -171,6 +171,8 @@ def _line(entry: "Entry") -> str:
             line = "-- that reply went on --"
         case "aside":
             line = f"user:  ({text})"
+        case "agent":
+            line = f"-- {entry.name} goes on --"
         case "tool":
             line = f"tool:  {data.get('name')} {data.get('arguments') or ''} -> {text}"
         case _:

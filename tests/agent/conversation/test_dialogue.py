@@ -14,6 +14,7 @@ from agent.config.load import Config, parse_config
 from agent.errors import ConfigError
 from agent.events import Event
 from agent.pool import EnginePool
+from llm_adapters import Message
 from tests.agent.fakes import TTS_RATE, FakeLlm, FakeStt, FakeTts, LoudnessVad, Scripted
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +68,7 @@ async def converse(
     *,
     stt: Sequence[str] = (),
     tts: FakeTts | None = None,
+    earlier: Sequence[Message] = (),
 ) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
 
@@ -87,7 +89,8 @@ async def converse(
         tts=tts or FakeTts(),
     )
     with anyio.fail_after(1000):
-        await agent.converse(Scripted(stretches), PacedSpeaker(TTS_RATE, nowhere), report)
+        speaker = PacedSpeaker(TTS_RATE, nowhere)
+        await agent.converse(Scripted(stretches), speaker, report, earlier=earlier)
     return events
 
 
@@ -121,6 +124,21 @@ async def test_a_user_who_cuts_in_is_answered_and_then_they_go_on() -> None:
     heard = told.content.split("\n")
     assert heard[1].startswith("word0 word1")
     assert heard[2:] == ["(the listener:) stop I prefer coffee", "You are right."]
+
+
+async def test_one_that_goes_on_begins_with_the_other_and_knows_who_said_what() -> None:
+    anna, ben = FakeLlm([["Black."]]), FakeLlm([["Green."], ["Good."]])
+    earlier = [
+        Message("assistant", "Tea?", agent="ben"),
+        Message("assistant", "Yes.", agent="anna"),
+    ]
+    events = await converse(house(3), [anna, ben], [(9, False)], earlier=earlier)
+    assert said(events) == ["Green.", "Black.", "Good."]
+    assert [(message.role, message.content) for message in ben.asked[0][1:]] == [
+        ("user", "Let us talk about tea."),
+        ("assistant", "Tea?"),
+        ("user", "Yes."),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,10 @@ def test_what_is_wrong_is_one_line(
 
 
 def test_old_ones_are_forgotten_when_one_begins(tmp_path: Path) -> None:
-    old, new = keep(tmp_path, "2026-01-01-000000", days=31), keep(tmp_path, "2026-02-01-000000")
+    old, new = (
+        keep(tmp_path, "2026-01-01-000000", days=31),
+        keep(tmp_path, "2026-02-01-000000", days=2),
+    )
     resumed = keep(tmp_path, "2026-01-02-000000", days=40)
     note = tmp_path / "notes.txt"
     note.write_text("mine")
@@ -137,10 +140,40 @@ def test_old_ones_are_forgotten_when_one_begins(tmp_path: Path) -> None:
     assert [event.record().get("code") for event in events] == ["conversations.forgotten"]
 
 
+def test_a_clock_that_is_far_ahead_deletes_nothing_at_once(tmp_path: Path) -> None:
+    kept = [keep(tmp_path, f"2016-01-0{n}-000000", days=3650 + 40 - n) for n in (1, 2)]
+    lately = keep(tmp_path, "2016-02-10-000000", days=3650)
+    today = keep(tmp_path, "2016-03-08-000000", days=0.2)
+    events: list[Event] = []
+    forget(tmp_path, timedelta(days=30), events.append)
+    assert lately.exists()
+    assert not any(path.exists() for path in kept)  # they were older before the clock leapt
+    told = [event.record() for event in events]
+    assert [each["code"] for each in told] == ["conversations.forgotten", "clock.doubted"]
+    assert told[1]["message"] == (
+        "by this clock nobody has talked for 3650 days: a conversation older than "
+        "session.forget will be deleted once it has gone on for a day"
+    )
+    os.utime(today, (time.time() - 2 * DAY,) * 2)  # it has gone on like that
+    forget(tmp_path, timedelta(days=30), events.append)
+    assert (lately.exists(), today.exists()) == (False, True)
+
+
+def test_a_clock_that_was_behind_makes_nothing_old(tmp_path: Path) -> None:
+    now = datetime.now()
+    path = keep(tmp_path, f"{now - timedelta(days=3):%Y-%m-%d-%H%M%S}", days=20000)
+    keep(tmp_path, f"{now - timedelta(days=2):%Y-%m-%d-%H%M%S}", days=20000)
+    events: list[Event] = []
+    forget(tmp_path, timedelta(days=30), events.append)
+    assert path.exists()
+    assert events == []
+
+
 def test_one_that_goes_on_elsewhere_is_not_forgotten(tmp_path: Path) -> None:
     events: list[Event] = []
     with ConversationStore(tmp_path) as memory:
-        path = tmp_path / f"{memory.id}.jsonl"
+        path = keep(tmp_path, "2026-02-10-000000", days=2).with_stem("2016-01-01-000000")
+        (tmp_path / f"{memory.id}.jsonl").rename(path)
         os.utime(path, (0, 0))
         forget(tmp_path, timedelta(days=1), events.append)
         assert path.exists()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.load import Config, public
 from agent.config.sections import SessionSettings
+from agent.conversation.handoff import AgentHandoff
 from agent.conversation.store import (
     ConversationStore,
     conversations,
@@ -21,6 +23,7 @@ from agent.events import (
     AssistantResumed,
     AssistantText,
     Event,
+    SessionStarted,
     TurnCommitted,
     UserBackchannel,
     WarningEvent,
@@ -105,6 +108,23 @@ def test_it_goes_on(tmp_path: Path) -> None:
     assert read(tmp_path, name).messages == (*MESSAGES, Message("user", "and then"))
     kinds = [entry.type for entry in read(tmp_path, name).entries]
     assert [kinds[0], *kinds[-2:]] == ["begun", "resumed", "user"]
+
+
+def test_which_of_several_agents_had_the_floor(tmp_path: Path) -> None:
+    house = Config.model_validate({"agents": {"anna": {}, "ben": {"instructions": "Be Ben."}}})
+    began = SessionStarted(public(house))
+    events = [began, AssistantDone(0, "Hi."), AgentHandoff("anna", "ben", "Ben")]
+    name = converse(tmp_path, [*events, AssistantDone(1, "Hello.")])
+    with ConversationStore(tmp_path, resume=name) as memory:
+        assert [(m.content, m.agent) for m in memory.messages] == [
+            ("Hi.", "anna"),
+            ("Hello.", "ben"),
+        ]
+        assert memory.goes_on(house).agent.instructions == "Be Ben."
+        assert memory.goes_on(Config()) == Config()
+    alone = read(tmp_path, converse(tmp_path, [SessionStarted(public(Config())), *EVENTS]))
+    assert alone.agent is None
+    assert alone.messages == MESSAGES
 
 
 def test_several(tmp_path: Path) -> None:

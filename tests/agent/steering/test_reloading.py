@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from agent.agent import Agent
 from agent.audio.files import PacedSpeaker
 from agent.config.load import load_with_files
+from agent.conversation.reloading import reload
 from agent.errors import ParleyError
 from agent.events import Event
 from agent.steering.reloading import Reloader
@@ -50,7 +52,8 @@ async def live(path: Path) -> AsyncGenerator[tuple[Reloader, Any, Told]]:
     speaker = PacedSpeaker(TTS_RATE, nowhere)
     with anyio.fail_after(20):
         async with agent.start(Scripted([(60, False)]), speaker) as talk:
-            yield Reloader(lambda: load_with_files(path), agent.prepare, talk, told), talk, told
+            apply = partial(reload, talk, agent.changing)
+            yield Reloader(lambda: load_with_files(path), apply, told), talk, told
 
 
 async def test_a_broken_file_changes_nothing_and_is_told(tmp_path: Path) -> None:
