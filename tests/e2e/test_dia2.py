@@ -3,6 +3,7 @@
 What it says is noise, and every word of it is at its place: that is what can be checked.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from numpy.typing import NDArray
 
 from agent.agent import Agent
-from agent.audio.wav import read_audio
+from agent.audio.wav import WavWriter, read_audio
 from agent.config.load import load_config
 from agent.conversation.spoken import heard_words
 from agent.events import (
@@ -173,3 +174,41 @@ def assert_same(file: Path, waveform: NDArray[np.float32]) -> None:
     assert rate == RATE
     assert len(pcm) == len(waveform)
     assert np.abs(pcm - waveform).max() < 1e-4 + 2 / 32768
+
+
+HOUSE = """
+echo: off
+llm: {{adapter: eliza}}
+tts: {{engine: dia2, model: {model}, device: cpu, starve: hold}}
+agents: {{anna: {{}}, ben: {{}}}}
+dialogue: {{topic: tea, turns: 2}}
+"""
+
+
+def test_two_agents_talk_on_the_two_speakers_of_one_engine(model: Path, tmp_path: Path) -> None:
+    house, heard = tmp_path / "house.yaml", tmp_path / "heard.wav"
+    house.write_text(HOUSE.format(model=model))
+    with WavWriter(tmp_path / "mic.wav", 16000) as mic:
+        mic.write(np.zeros(20 * 16000, np.float32))
+    command = [sys.executable, "-m", "agent.cli", "talk", str(house), "--speaker", str(heard)]
+    command += ["--mic", str(tmp_path / "mic.wav"), "--events", str(tmp_path / "events")]
+    done = subprocess.run(command, check=True, timeout=90, capture_output=True, text=True)
+    (loaded,) = [line for line in done.stdout.splitlines() if line.startswith("loaded:")]
+    assert loaded.count("tts") == 1
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    said = [event["text"] for event in events if event["type"] == "assistant.done"]
+    pcm, engine = read_audio(heard)[0], Dia2.load(model, device="cpu")
+    for tag, other, text in zip(("[S1]", "[S2]"), ("[S2]", "[S1]"), said, strict=True):
+        mine, its = (engine.generate(f"{t} {text}", seed=0).waveform for t in (tag, other))
+        # A second of it: a busy computer may leave gaps later.
+        assert likeness(pcm, mine[:RATE]) > 0.99
+        assert likeness(pcm, its[:RATE]) < 0.9
+
+
+def likeness(whole: NDArray[np.float32], part: NDArray[np.float32]) -> float:
+    """How much the part of `whole` that is most like `part` is like it, 1 for the same."""
+    size = len(whole) + len(part)
+    both = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size)), size)
+    start = int(np.argmax(both[: len(whole) - len(part)]))
+    found = whole[start : start + len(part)]
+    return float(found @ part / (np.linalg.norm(found) * np.linalg.norm(part)))
