@@ -6,7 +6,7 @@ from importlib import import_module
 from tts.normalise.rules import Rules
 from tts.normalise.stream import Normaliser
 
-LANGUAGES = ("en", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
+LANGUAGES = ("en", "de", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
 """Codes of the languages that it knows."""
 
 

@@ -13,6 +13,22 @@ _TURKISH = (
     ("", "bin", "milyon", "milyar", "trilyon"),
 )
 _HAN = "零一二三四五六七八九"
+_HINDI_BELOW_100 = (
+    "शून्य एक दो तीन चार पाँच छह सात आठ नौ दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह उन्नीस "
+    "बीस इक्कीस बाईस तेईस चौबीस पच्चीस छब्बीस सत्ताईस अट्ठाईस उनतीस "
+    "तीस इकतीस बत्तीस तैंतीस चौंतीस पैंतीस छत्तीस सैंतीस अड़तीस उनतालीस "
+    "चालीस इकतालीस बयालीस तैंतालीस चौवालीस पैंतालीस छियालीस सैंतालीस अड़तालीस उनचास "
+    "पचास इक्यावन बावन तिरपन चौवन पचपन छप्पन सत्तावन अट्ठावन उनसठ "
+    "साठ इकसठ बासठ तिरसठ चौंसठ पैंसठ छियासठ सड़सठ अड़सठ उनहत्तर "
+    "सत्तर इकहत्तर बहत्तर तिहत्तर चौहत्तर पचहत्तर छिहत्तर सतहत्तर अठहत्तर उनासी "
+    "अस्सी इक्यासी बयासी तिरासी चौरासी पचासी छियासी सत्तासी अट्ठासी नवासी "
+    "नब्बे इक्यानवे बानवे तिरानवे चौरानवे पचानवे छियानवे सत्तानवे अट्ठानवे निन्यानवे"
+)
+_HINDI = tuple(_HINDI_BELOW_100.split())
+_HINDI_POWERS = (
+    *((10**13, "नील"), (10**11, "खरब"), (10**9, "अरब"), (10**7, "करोड़"), (10**5, "लाख")),
+    *((1000, "हज़ार"), (100, "सौ")),
+)
 
 
 @lru_cache(4096)
@@ -30,7 +46,7 @@ def num2words(number: int, language: str, to: str = "cardinal") -> str:
 
 def cardinals(language: str) -> Callable[[int], str]:
     """The function that writes a language's numbers; from LARGEST on digit by digit."""
-    own = {"tr": turkish, "zh": chinese, "es": spanish}
+    own = {"tr": turkish, "zh": chinese, "es": spanish, "hi": hindi}
     below = own.get(language, partial(num2words, language=language))
     space = "" if language in ("ja", "zh") else " "
 
@@ -67,6 +83,18 @@ def turkish(number: int) -> str:
             words += [tens[rest // 10], ones[rest % 10]]
         words.append(powers[power])
     return " ".join(filter(None, words))
+
+
+def hindi(number: int) -> str:
+    """Hindi, which the library lacks: each number below a hundred is a word of its own."""
+    spoken: list[str] = []
+    for power, name in _HINDI_POWERS:
+        many, number = divmod(number, power)
+        if many:
+            spoken += [hindi(many), name]
+    if number or not spoken:
+        spoken.append(_HINDI[number])
+    return " ".join(spoken)
 
 
 def chinese(number: int) -> str:

@@ -74,6 +74,8 @@ class Language:
     """Whether decimals are read digit by digit."""
     decimals: Callable[[int, str], str] | None = None
     """How decimals are read where it is not with a word for the point."""
+    lakhs: bool = False
+    """Whether the thousands are grouped by twos: 12,34,567."""
     space: str = " "
     """What stands between words."""
 

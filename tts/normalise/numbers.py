@@ -18,8 +18,10 @@ class Numbers:
         self._language = language
         group, point = language.group, re.escape(language.decimal)
         other = "," if language.decimal == "." else r"\."
+        lakhs = rf"\d{{1,2}}(?:{group}\d\d)+{group}\d{{3}}(?!\d)(?:{point}\d+)?|"
         self.pattern = (
-            rf"(?:\d{{1,3}}(?:{group}\d{{3}}){{1,12}}(?!\d)(?:{point}\d+)?"
+            rf"(?:{lakhs if language.lakhs else ''}"
+            rf"\d{{1,3}}(?:{group}\d{{3}}){{1,12}}(?!\d)(?:{point}\d+)?"
             rf"|\d{{1,3}}(?:{other}\d{{3}}){{1,12}}{point}\d{{1,2}}(?!\d)"
             rf"|\d{{1,3}}(?:{point}\d{{3}}){{1,12}}{other}\d{{1,2}}(?!\d)"
             rf"|\d+{point}\d+|\d+{other}\d{{1,2}}(?![\d{other}])|\d+(?!\d))"

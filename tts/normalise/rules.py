@@ -5,6 +5,7 @@ brings its own, which come first.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 
 from tts.normalise.language import Language
@@ -39,7 +40,7 @@ class Rules(Readers):
             *language.abbreviations,
             *(word.rstrip(".") for word in language.before_numbers),
             *language.month_names,
-            *(code for code in language.money if len(code) == 3 and code.isupper()),
+            *(sign.rstrip(".") for sign in language.money if _is_word(sign.rstrip("."))),
         }
         dotted = (
             *language.before_numbers,
@@ -81,7 +82,7 @@ class Rules(Readers):
             if not self.language.space and touched and written.isspace():
                 spoken = ""  # words stand close together there
             if spoken and last and (changed or touched):  # words that would touch are kept apart
-                if last.isalnum() and spoken[0].isalnum():
+                if _of_a_word(last) and spoken[0].isalnum():
                     spoken = self.language.space + spoken
                 elif last.isspace():
                     spoken = spoken.lstrip()
@@ -157,7 +158,7 @@ class Rules(Readers):
         year = r"(?:,?\s(?:de\s|del\s|do\s)?(?P<year>\d{4})(?!\d))?"
         day = rf"(?P<day>\d{{1,2}})(?:{language.ordinal_marks}|\.)?"
         clock = r"(?P<hour>[01]?\d|2[0-4])[:.hH](?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
-        hours = "".join(rf"(?:\s?{word}\b)?" for word in language.hour_words)
+        hours = "".join(rf"(?:\s?{word}(?!\w))?" for word in language.hour_words)
         unit = rf"(?P<unit>{units})(?:/(?P<per>{units}))?(?![\w²³])"
         sign = rf"(?P<money>{money})"
         each = rf"(?P<each>/(?={LETTER}))?"
@@ -249,6 +250,16 @@ def _as_it_is(match: re.Match[str], _: Place) -> str:
 _NOTHING: tuple[str, Read] = ("(?!)", _as_it_is)
 _SCRIPT: list[tuple[str, Read]] = [(r"<break\b[^<>]*>|\[S\d\]", _as_it_is)]
 """What engines understand that read a script."""
+
+
+def _of_a_word(char: str) -> bool:
+    """Whether a word may end with a character: a letter, a figure, a vowel sign of Hindi."""
+    return char.isalnum() or unicodedata.category(char) in ("Mc", "Mn")
+
+
+def _is_word(sign: str) -> bool:
+    """Whether a currency's sign is written in letters: EUR, Rs."""
+    return len(sign) > 1 and sign.isalpha() and (sign.isupper() or sign.istitle())
 
 
 def _wide(word: str) -> list[str]:

@@ -97,7 +97,8 @@ RULES = Rules(
         money=currencies(
             "Dollar / Cent; US-Dollar / Cent; Euro / Cent; n:Pfund / Penny|Pence; Yen / Sen; "
             "Schweizer Franken / Rappen; Zloty / Groschen; Rubel / f:Kopeke|Kopeken; "
-            "f:Lira|Lira / Kurusch; Real / Centavo|Centavos; Won / Jeon; Cent / Cent"
+            "f:Lira|Lira / Kurusch; Real / Centavo|Centavos; Won / Jeon; Cent / Cent; "
+            "f:Rupie|Rupien / Paisa"
         ),
         change=lambda major, _cents, number, _few: f"{major} {number}",
         powers=nouns(

@@ -40,7 +40,8 @@ def _date(day: int, month: int, year: str, _before: str) -> str:
 
 def _time(hour: int, minute: int, _before: str) -> str:
     spoken = _agree(_cardinal(hour), "f")
-    return f"{spoken} {_cardinal(minute)}" if minute else f"{spoken} en punto"
+    few = "y " if minute < 10 else ""
+    return f"{spoken} {few}{_cardinal(minute)}" if minute else f"{spoken} en punto"
 
 
 def _fraction(over: int, under: int) -> str:
@@ -94,7 +95,8 @@ RULES = Rules(
             "euro|euros / céntimo|céntimos; f:libra|libras / penique|peniques; yen|yenes / sen; "
             "franco suizo|francos suizos / céntimo|céntimos; esloti|eslotis / grosz; "
             "rublo|rublos / kopek|kopeks; f:lira|liras / kurus; real|reales / centavo|centavos; "
-            "won|wones / jeon; centavo|centavos / centavo|centavos"
+            "won|wones / jeon; centavo|centavos / centavo|centavos; "
+            "f:rupia|rupias / paisa"
         ),
         change=lambda major, _cents, number, _few: f"{major} con {number}",
         powers=nouns(

@@ -91,7 +91,8 @@ RULES = Rules(
             "euro|euros / centime|centimes; f:livre|livres / penny|pence; yen|yens / sen; "
             "franc suisse|francs suisses / centime|centimes; zloty|zlotys / grosz; "
             "rouble|roubles / kopeck|kopecks; f:livre turque|livres turques / kuruş; "
-            "réal|réals / centavo|centavos; won|wons / jeon; cent|cents / cent|cents"
+            "réal|réals / centavo|centavos; won|wons / jeon; cent|cents / cent|cents; "
+            "f:roupie|roupies / paisa"
         ),
         change=lambda major, _cents, number, _few: f"{major} {number}",
         powers=nouns(

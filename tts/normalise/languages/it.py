@@ -82,7 +82,8 @@ RULES = Rules(
             "euro / centesimo|centesimi; f:sterlina|sterline / penny|pence; yen / sen; "
             "franco svizzero|franchi svizzeri / centesimo|centesimi; zloty / grosz; "
             "rublo|rubli / copeco|copechi; f:lira turca|lire turche / kuruş; "
-            "real / centavo|centavos; won / jeon; centesimo|centesimi / centesimo|centesimi"
+            "real / centavo|centavos; won / jeon; centesimo|centesimi / centesimo|centesimi; "
+            "f:rupia|rupie / paisa"
         ),
         change=lambda major, _cents, number, _few: f"{major} e {number}",
         powers=nouns(

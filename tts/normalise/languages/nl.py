@@ -66,7 +66,8 @@ RULES = Rules(
             "kilometer per uur; meter per seconde; kilometer; meter; centimeter; millimeter; kilo; "
             "gram; milligram; ton; liter; milliliter; vierkante meter; vierkante kilometer; "
             "kubieke meter; uur; minuut|minuten; seconde|seconden; milliseconde|milliseconden; "
-            "graden Celsius; graden Fahrenheit; graad|graden; procent; promille; hertz; megahertz; "
+            "graad Celsius|graden Celsius; graad Fahrenheit|graden Fahrenheit; graad|graden; "
+            "procent; promille; hertz; megahertz; "
             "gigahertz; watt; kilowatt; kilowattuur; volt; ampère; decibel; "
             "kilocalorie|kilocalorieën; kilobyte; megabyte; gigabyte; terabyte; "
             "megabit per seconde"
@@ -75,7 +76,8 @@ RULES = Rules(
         money=currencies(
             "dollar / cent; dollar / cent; euro / cent; pond / penny|pence; yen / sen; "
             "Zwitserse frank / rappen; zloty / grosz; roebel / kopeke|kopeken; lira / kuruş; "
-            "real / centavo; won / jeon; cent / cent"
+            "real / centavo; won / jeon; cent / cent; "
+            "rupee / paisa"
         ),
         change=lambda major, _cents, number, _few: f"{major} {number}",
         powers=nouns(

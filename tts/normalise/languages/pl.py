@@ -139,7 +139,8 @@ RULES = Rules(
             "centym|centymy|centymów; złoty|złote|złotych|złotego / grosz|grosze|groszy; "
             "rubel|ruble|rubli|rubla / kopiejka|kopiejki|kopiejek; "
             "f:lira|liry|lir|liry / kuruş; real|reale|reali|reala / centavo; won / jeon; "
-            "cent|centy|centów / cent|centy|centów"
+            "cent|centy|centów / cent|centy|centów; "
+            "f:rupia|rupie|rupii|rupii / pajsa"
         ),
         change=lambda major, _cents, _number, few: f"{major} {few}",
         powers=nouns(

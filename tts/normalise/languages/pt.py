@@ -90,7 +90,8 @@ RULES = Rules(
             "euro|euros / cêntimo|cêntimos; f:libra|libras / penny|pence; iene|ienes / sen; "
             "franco suíço|francos suíços / cêntimo|cêntimos; zloty / grosz; "
             "rublo|rublos / copeque|copeques; f:lira turca|liras turcas / kuruş; "
-            "real|reais / centavo|centavos; won / jeon; centavo|centavos / centavo|centavos"
+            "real|reais / centavo|centavos; won / jeon; centavo|centavos / centavo|centavos; "
+            "f:rupia|rupias / paisa"
         ),
         change=lambda major, _cents, _number, few: f"{major} e {few}",
         powers=nouns(

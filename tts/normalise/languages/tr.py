@@ -102,7 +102,8 @@ RULES = Rules(
         money=currencies(
             "dolar / sent; dolar / sent; avro / sent; sterlin / peni; yen / sen; "
             "İsviçre frangı / santim; zloti / groş; ruble / kapik; lira / kuruş; real / sentavo; "
-            "von / çon; sent / sent"
+            "von / çon; sent / sent; "
+            "rupi / paisa"
         )
         | {"TL": (nouns({"l": "lira"})["l"], nouns({"k": "kuruş"})["k"])},
         change=lambda major, _cents, _number, few: f"{major} {few}",
