@@ -16,8 +16,8 @@ from agent.cli.commands import say_script
 from agent.cli.options import add_config, add_speaker, with_devices
 from agent.cli.output import loading, playing
 from agent.cli.stdin import read_text
-from agent.config.engines import TTS, EngineSection, create_tts
-from agent.config.load import load_config, parse_config
+from agent.config.engines import TTS, create_tts
+from agent.config.load import Config, load_config, parse_config
 from agent.config.sections import SpeakerSettings
 from agent.engines import OFFLINE, GuardedTextToSpeech
 from agent.errors import ParleyError
@@ -50,14 +50,13 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def run(args: argparse.Namespace) -> int:
     """Speak the text. Raises ConfigError, AudioError, ParleyError or TextToSpeechError."""
-    config = with_devices(load_config(args.config, args.set), None, args.speaker)
+    config = with_devices(_configured(args), None, args.speaker)
     if args.script is not None:
         return say_script.run(args, config)
     say_script.check_absent(args)
     if args.text is None:
         raise ParleyError("nothing to say: give a TEXT, - for stdin, or a --script")
-    section = config.tts if args.tts is None else _engine(args.tts, config.tts)
-    tts = GuardedTextToSpeech(create_tts(section, patience=OFFLINE), patience=OFFLINE)
+    tts = GuardedTextToSpeech(create_tts(config.tts, patience=OFFLINE), patience=OFFLINE)
     speaker = config.speaker if args.speaker is not None or args.output is None else None
     ending.run(_say, args.text, tts, speaker, args.output)
     return 0
@@ -135,10 +134,11 @@ async def _slices(text: str) -> AsyncGenerator[str, None]:
         yield text[start : start + _SLICE]
 
 
-def _engine(name: str, configured: EngineSection) -> EngineSection:
-    """The engine `name`, with its settings where it is the one that is configured."""
-    if name == configured.engine_name:
-        return configured
+def _configured(args: argparse.Namespace) -> Config:
+    """The configuration, its voice by `--tts`: with its settings if it is the one of the file."""
+    if args.tts in (None, load_config(args.config).tts.engine_name):
+        return load_config(args.config, args.set)
+    section = json.dumps({TTS.selector: args.tts})
     # Told as if it stood in a file of its own: what is wrong with it reads the same.
-    document = json.dumps({"tts": {TTS.selector: name}}).encode()
-    return parse_config(document, f"--tts {name}").tts
+    parse_config(f'{{"tts": {section}}}'.encode(), f"--tts {args.tts}")
+    return load_config(args.config, [f"tts={section}", *args.set])

@@ -40,6 +40,7 @@ _BRACKETS = re.compile(r"\(([^()\[\]<>\n]{1,60})\)|\[([^()\[\]<>\n]{1,60})\]")
 _CLOSED = re.compile(r"[\])>\n]")
 _UNLISTED = re.compile(r"[a-z]+(?:s|ing)")
 _SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*$")
+_SPACES = re.compile(" +")
 _STRAY = re.compile(r"\s+(?=[,.!?;:])|(?<=[,;:])[,;:\s]+(?=[,.!?;:])")
 
 _log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Reader:
         self._scan(complete=True)
         self._end_turn()
         if self._foreign:
-            shown = f"'{self._foreign[:20]}'"
+            shown = f"'{self._foreign[:20].rstrip()}'"
             if not self._read:
                 raise TextToSpeechError(
                     f"Dia speaks English only, and can say nothing of {shown}: write English, or "
@@ -155,9 +156,9 @@ class Reader:
             self._sounded = True
 
     def _say(self, text: str) -> None:
-        if not text.isascii():
-            lost = (char for char in text if char.isalpha() and not in_ascii(char).strip())
-            self._foreign += "".join(lost)[: _LONGEST - len(self._foreign)]
+        if len(self._foreign) < _LONGEST:
+            lost = (char if char.isalpha() and not in_ascii(char).strip() else " " for char in text)
+            self._foreign = _SPACES.sub(" ", self._foreign + "".join(lost)).lstrip()
         self._splitted(in_ascii(text).replace(")", ",").replace("]", ""))
 
     def _splitted(self, text: str) -> None:

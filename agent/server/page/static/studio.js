@@ -1,4 +1,4 @@
-// The studio: scripts for Dia2's two speakers, heard while they are rendered; voices made and kept.
+// The studio: scripts for Dia2's or Dia's two speakers, heard while they are rendered; voices made and kept.
 
 import { explain } from "./conversation.js";
 import { fromBytes, wavFile } from "./pcm.js";
@@ -23,7 +23,7 @@ function tell(problem, state = "") {
   $("studio-state").textContent = state;
 }
 
-/** Look once, when the studio is first opened: is Dia2 there, which sounds and voices has it? */
+/** Look once, when the studio is first opened: is Dia2 or Dia there, which sounds and voices has it? */
 async function look() {
   try {
     const answer = await ask("");

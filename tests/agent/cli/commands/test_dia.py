@@ -189,3 +189,11 @@ def test_one_model_for_two_engines(
 ) -> None:
     assert add(config, words, "--model", MODEL, "--for", "dia", "dia2") == 1
     assert "--model names one model, --for two engines" in capsys.readouterr().err
+
+
+def test_an_engine_of_the_command_line_has_keys_of_its_own(tmp_path: Path) -> None:
+    """`--set` is of the voice that `--tts` names, not of the configured one."""
+    output = tmp_path / "said.wav"
+    keys = ("--set", f"tts.model={MODEL}", "--set", "tts.seed=11")
+    assert parley("say", "--tts", "dia", *keys, "Hello there.", "-o", output) == 0
+    assert read_audio(output)[1] == 44100
