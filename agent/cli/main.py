@@ -23,6 +23,7 @@ from agent.shadowing import strangers
 COMMANDS = (
     *("talk", "chat", "run", "ctl", "serve", "satellite", "say", "transcribe", "history", "voice"),
     *("test", "setup", "demo", "devices", "doctor", "config", "install-service"),
+    "bench-server",
 )
 """The commands in the order of the help, each a module of `agent.cli.commands`."""
 

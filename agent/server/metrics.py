@@ -14,6 +14,7 @@ from agent.events import (
     TurnLatency,
     WarningEvent,
 )
+from agent.server.processor_time import ProcessorTime
 from agent.tools.events import ToolReturned
 from tts import Occupancy
 
@@ -42,6 +43,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        registry.register(ProcessorTime())
         self.sessions = Gauge(
             "parley_sessions", "Sessions under way", ["protocol"], registry=registry
         )

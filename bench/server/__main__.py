@@ -15,7 +15,6 @@ their own, and talk with it over a WebSocket on 127.0.0.1, or from Chromium by W
 import argparse
 import json
 import statistics
-import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +31,14 @@ from agent.cli.garbage import here_to_stay
 from agent.config.sections import ServerSettings
 from agent.conversation.activity import ReplyAudio
 from agent.events import MICROPHONE_RATE, Audio
+from agent.load_test.speech import BLOCK, RATE
 from agent.server.running import Place, running
 from agent.server.server import Server
 from bench.server.browser import call
 from bench.server.clients import Clients
 from bench.server.engines import instant_agent
 from bench.server.held import Footprint, Held, footprint
-from bench.server.speech import BLOCK, PHASES, RATE, between, block, note, talking
+from bench.server.speech import PHASES, between, block, note, talking
 
 
 async def desktop(turns: int, rate: int) -> list[float]:
@@ -55,7 +55,7 @@ async def desktop(turns: int, rate: int) -> list[float]:
 
     def watch(activity: Any) -> None:
         if isinstance(activity, ReplyAudio):
-            answered.setdefault(activity.reply, time.perf_counter())
+            answered.setdefault(activity.reply, anyio.current_time())
 
     async with agent.start(microphone, RemoteSpeaker(RATE), watch=watch) as conversation:
         await conversation.wait()
@@ -92,7 +92,7 @@ async def measure(conversations: int, turns: int, idle: int, cycles: int) -> Res
     async with AsyncExitStack() as stack:
         page = await stack.enter_async_context(running(server, Place(port=0)))
         stack.enter_context(here_to_stay())
-        other = Clients(page.replace("http", "ws", 1))
+        other = Clients(page)
         try:
             (one,) = await other.do("converse", 1, turns)
             browser = await call(page, turns)

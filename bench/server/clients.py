@@ -1,19 +1,19 @@
 """Clients on WebSockets, in a process of their own, and what they measure."""
 
-import base64
-import json
 import multiprocessing
-import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 import anyio
 import anyio.to_thread
-from websockets.asyncio.client import ClientConnection, connect
 
-from bench.server.speech import RATE, SILENCE, SPEECH, TONES, between, block, note, talking
+from agent.load_test.hearing import Ears
+from agent.load_test.speech import RATE, frame
+from agent.load_test.target import Target
+from bench.server.speech import SILENCE, SPEECH, TONES, between, block, note, talking
 
 
 @dataclass(slots=True)
@@ -25,58 +25,45 @@ class Heard:
     replies: int
 
 
-async def converse(address: str, turns: int) -> Heard:
+async def converse(target: Target, turns: int) -> Heard:
     """Talk for so many turns, as a client that plays what it is sent."""
     spoken: list[float] = []
-    answers: list[float] = []
-    late = 0
-    async with connect(f"{address}v1/realtime", max_size=None) as socket:
+    ears = Ears()
+    async with target.line() as line, anyio.create_task_group() as tasks:
 
         async def listen() -> None:
-            nonlocal late
-            until, current = 0.0, ""
-            async for frame in socket:
-                event = json.loads(frame)
-                if event["type"] != "response.output_audio.delta":
-                    continue
-                now = time.perf_counter()
-                if event["response_id"] != current:
-                    current, until = event["response_id"], now
-                    answers.append(now)
-                late += now > until  # the first is never: it begins the clock
-                until = max(until, now) + len(event["delta"]) * 3 / 4 / 2 / RATE
+            while True:
+                ears.take(await line.receive())
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listen)
-            kinds = range(len(TONES))
-            frames = {loud: [append(k, loud=loud) for k in kinds] for loud in (False, True)}
-            async for number, loud, _ in talking(turns):
-                await socket.send(frames[loud][number % len(TONES)])
-                note(spoken, loud=loud)
-            tasks.cancel_scope.cancel()
+        tasks.start_soon(listen)
+        kinds = range(len(TONES))
+        frames = {
+            loud: [frame(block(kind, RATE, loud=loud)) for kind in kinds] for loud in (False, True)
+        }
+        async for number, loud, _ in talking(turns):
+            await line.send(frames[loud][number % len(TONES)])
+            note(spoken, loud=loud)
+        tasks.cancel_scope.cancel()
+    answers = [reply.began for reply in ears.replies]
+    late = sum(len(reply.gaps) for reply in ears.replies)
     return Heard(between(spoken, answers), late, len(answers))
 
 
-def append(number: int, *, loud: bool) -> str:
-    pcm = (block(number, RATE, loud=loud) * 32767).astype("<i2").tobytes()
-    audio = base64.b64encode(pcm).decode()
-    return json.dumps({"type": "input_audio_buffer.append", "audio": audio})
-
-
-async def opened(address: str) -> ClientConnection:
+@asynccontextmanager
+async def opened(target: Target) -> AsyncGenerator[None, None]:
     """A session that has begun."""
-    socket = await connect(f"{address}v1/realtime", max_size=None)
-    await socket.recv()
-    return socket
+    async with target.line() as line:
+        await line.receive()
+        yield
 
 
-async def all_converse(address: str, count: int, turns: int) -> list[Heard]:
+async def all_converse(target: Target, count: int, turns: int) -> list[Heard]:
     """Talk in so many conversations at once, which do not begin at the same moment."""
     found: list[Heard] = []
 
     async def one(index: int) -> None:
         await anyio.sleep(index / count * (SPEECH + SILENCE))
-        found.append(await converse(address, turns))
+        found.append(await converse(target, turns))
 
     async with anyio.create_task_group() as tasks:
         for index in range(count):
@@ -86,22 +73,23 @@ async def all_converse(address: str, count: int, turns: int) -> list[Heard]:
 
 async def clients(address: str, orders: Connection) -> None:
     """Do what the server's process orders, and tell what came of it."""
+    target = Target(address)
     async with AsyncExitStack() as stack:
         while True:
             match await anyio.to_thread.run_sync(orders.recv):
                 case "converse", int(count), int(turns):
-                    orders.send(await all_converse(address, count, turns))
+                    orders.send(await all_converse(target, count, turns))
                 case "open", int(count):
                     for _ in range(count):
-                        socket = await opened(address)
-                        stack.push_async_callback(socket.close)
+                        await stack.enter_async_context(opened(target))
                     orders.send(count)
                 case ("close",):
                     await stack.aclose()
                     orders.send(0)
                 case "cycle", int(count):
                     for _ in range(count):
-                        await (await opened(address)).close()
+                        async with opened(target):
+                            pass
                     orders.send(count)
                 case _:
                     return

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from agent.agent import Agent
 from agent.config.load import Config
-from bench.server.speech import RATE, voice
+from agent.load_test.speech import RATE
+from bench.server.speech import voice
 from llm_adapters import Message, TextDelta, ToolSpec
 from stt import Transcript
 from tts import Speech, SpokenWord

@@ -1,14 +1,13 @@
 """What is said to the agent, and when it was answered."""
 
-import time
 from collections.abc import AsyncGenerator, Sequence
 
 import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 24000
-BLOCK = 0.02
+from agent.load_test.speech import BLOCK
+
 TONES = (300, 800, 2000)
 """Hz, a block each in turn: what stays the same is taken for noise, and no constant gets through
 Opus."""
@@ -51,7 +50,7 @@ async def talking(turns: int) -> AsyncGenerator[tuple[int, bool, float], None]:
 
 def note(ends: list[float], *, loud: bool) -> None:
     """Keep when the latest block of speech was sent; a silent block closes a turn."""
-    now = time.perf_counter()
+    now = anyio.current_time()
     if loud:
         if ends and ends[-1] > 0:
             ends[-1] = now

@@ -88,7 +88,7 @@ def test_what_is_in_the_wheel(installed: Installed) -> None:
     assert told["License-Expression"] == "Apache-2.0"
     assert told["Project-URL"]
     assert "Typing :: Typed" in told.get_all("Classifier", [])
-    extras = {"all", "dia", "dia2", "echo", "llama", "mcp", "otel", "server", "wake"}
+    extras = {"all", "bench", "dia", "dia2", "echo", "llama", "mcp", "otel", "server", "wake"}
     assert set(told.get_all("Provides-Extra", [])) == extras
     assert told.get_payload() == (ROOT / "README.md").read_text("utf-8")
 
