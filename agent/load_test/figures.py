@@ -57,7 +57,9 @@ class Figures:
             f"{test.conversations * test.turns} turns answered, in {test.seconds:.0f} s",
         ]
         if late:
-            rows.append(f"{late} barge-in{'' if late == 1 else 's'} noticed only when the answer was over")
+            rows.append(
+                f"{late} barge-in{'' if late == 1 else 's'} noticed only when the answer was over"
+            )
         if test.seconds and test.callers:
             rows += self._cost()
         failures = [f"{count} × {what}" for what, count in self.failures().most_common()]

@@ -10,16 +10,17 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from agent.errors import ParleyError
 from agent.guards.secrets import learn
-from stt.http import limited_client
+
+if TYPE_CHECKING:
+    import httpx2
 
 PATIENCE = 10.0
 """Seconds in which a server must answer a request, or take a connection."""
@@ -100,8 +101,12 @@ class Target:
             yield Line(socket, self)
 
     @asynccontextmanager
-    async def _client(self) -> AsyncGenerator[httpx2.AsyncClient, None]:
-        with self.told():
+    async def _client(self) -> AsyncGenerator["httpx2.AsyncClient", None]:
+        import httpx2
+
+        from stt.http import limited_client
+
+        try:
             async with limited_client(
                 base_url=self.address,
                 headers=self._headers,
@@ -110,6 +115,10 @@ class Target:
                 trust_env=False,
             ) as client:
                 yield client
+        except httpx2.TimeoutException:
+            raise TargetError(f"{self.address} does not answer") from None
+        except httpx2.HTTPError as error:
+            raise TargetError(self._unreachable(error)) from None
 
     @contextmanager
     def told(self) -> Generator[None]:
@@ -126,7 +135,7 @@ class Target:
             raise TargetError(f"{self.address} does not answer") from None
         except ValueError:
             raise TargetError(f"{self.address} sends what is no JSON") from None
-        except (OSError, httpx2.HTTPError, InvalidHandshake, InvalidURI) as error:
+        except (OSError, InvalidHandshake, InvalidURI) as error:
             raise TargetError(self._unreachable(error)) from None
 
     def _refused(self, status: int, body: str) -> str:
