@@ -77,9 +77,6 @@ We should call | her parents | first.
 How far is the moon | from the earth?
 Let us talk | about something else.
 That is all | I can say | about this.
-""".strip().splitlines()
-
-HELD_OUT = """
 What did you do with it?
 The keys are on the table | in the hall.
 My sister has been a teacher | since 2009.
@@ -112,6 +109,45 @@ Do you know | where my glasses are?
 That sounds | about right.
 She does not eat meat.
 Let me think | about that.
+""".strip().splitlines()
+
+HELD_OUT = """
+Where did you leave the ladder?
+The soup needs | a little more salt.
+I have never liked | this song.
+Please wake me | at twenty past six.
+Our neighbours have three dogs.
+How do I get | to the post office?
+The meeting has been moved | to Tuesday.
+My room is | on the fourth floor.
+Is it going to rain | this afternoon?
+She asked me | if I was tired.
+You were right | about the colour.
+The new printer does not work.
+Whose bag is this?
+I will call you back | in an hour.
+Can you tell me | how old the church is?
+They sold their house | last summer.
+Which train goes | to the airport?
+I think we took | the wrong turn.
+Read me the second paragraph.
+There were about 50 people | at the party.
+He forgot | his umbrella | again.
+Dim the lamp | next to the sofa.
+What happened | to the old bakery?
+We need more chairs.
+Our room number is 37.
+Nobody told me | about it.
+The eggs are in the basket.
+Why are you laughing?
+I bought it | in a small shop | near the station.
+Let me know | when you are ready.
+My parents were married | in 1975.
+That was the best film | I have seen | this year.
+Send a message | to my teacher.
+The lift is broken | again.
+Who painted that picture?
+I would like two tickets | for tomorrow.
 """.strip().splitlines()
 
 

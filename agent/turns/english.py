@@ -28,6 +28,8 @@ LINKS = PREPOSITIONS | {"than", "like"}
 """After which "that" and "this" are all of what is meant: cheaper than that."""
 SWITCHES = _set("turn switch put keep leave")
 BE = _set("is are was were am isn't aren't wasn't weren't 'm 're 's")
+PASSIVE = BE | _set("be been being get gets got getting")
+PARTICIPLES = _set("sent made said told found taken bought given put set kept written known seen")
 AUXILIARIES = _listed("auxiliaries") | BE | _set("'ll 'd 've")
 INVERTED = AUXILIARIES - _set("be been being cannot let's gonna wanna 'll 'd 've")
 SUBJECTS = _listed("subjects")
@@ -61,6 +63,7 @@ OPENERS = _set("so well okay ok hey hi hello please no yes yeah and but oh wait 
 DIGITS = _listed("digits")
 TENS = _listed("tens")
 DIGITS_OF = {word: int(count) for word, count in map(str.split, listed(_END["digits_of"]))}
+TELEPHONES = _set("phone telephone mobile cell fax")
 PHRASES = _listed("phrases")
 ENDINGS = _listed("endings")
 # Words that other languages have too: they do not make a phrase English.

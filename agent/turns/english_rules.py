@@ -88,11 +88,19 @@ def _number(words: list[str]) -> Judgement | None:
     before = words[: len(words) - count]
     told = before[-1:] in (["is"], ["'s"])
     needed = next((n for word, n in english.DIGITS_OF.items() if told and word in before), 0)
+    if "number" in before and _of_something(before):  # the flight number is 408
+        needed = 0
     if digits < needed or (not needed and digits == count > 1):
         return Judgement(0.1, "a number that goes on")
     if before and before[-1] in ("for", "in", "another"):
         return Judgement(0.2, "a number of what?")
     return None
+
+
+def _of_something(words: list[str]) -> bool:
+    """Whether "number" is of what has short ones, too: a flight, a room; not a telephone's."""
+    owner = words[max(words.index("number") - 1, 0)]
+    return owner not in english.TELEPHONES | english.DETERMINERS | {"number"}
 
 
 def _question(words: list[str]) -> Judgement | None:
@@ -135,7 +143,8 @@ def _verb(words: list[str]) -> Judgement | None:
     if last.endswith("ly") and before in english.PRONOUNS:
         return Judgement(0.2, f"ends in '{last}'")
     verb = before in english.GOVERNING or len(words) == 1 or last in english.VERBS_ONLY
-    passive = before in english.BE and last.endswith("ed")  # it is closed
+    closed = last.endswith("ed") or last in english.PARTICIPLES
+    passive = before in english.PASSIVE and closed  # it is closed; it has been sent
     if not verb or passive or not english.takes_object(last):
         return None
     asks = _asks(words)
@@ -152,10 +161,20 @@ def _auxiliary(words: list[str]) -> Judgement | None:
         return Judgement(0.1, f"ends in '{last}'")
     asked = english.QUESTIONS | {"than", "as"}  # what it is; than he was
     answered = before in english.PRONOUNS and not asked.isdisjoint(words[:-2])
+    answered = answered or (last in english.BE and _asks_of(words))
     answered = answered or (last == "do" and before in english.INVERTED)  # see what i can do
     answered = answered or (last == "may" and before in english.PREPOSITIONS)  # the month
     open_end = last in english.AUXILIARIES and not answered
     return Judgement(0.1, f"ends in '{last}'") if open_end else None
+
+
+def _asks_of(words: list[str]) -> bool:
+    """Whether a question inside asks of a thing: do you know where my glasses are."""
+    asked = [n for n, word in enumerate(words[1:-2], 1) if word in english.QUESTIONS]
+    if not asked:
+        return False
+    subject = words[asked[-1] + 1 : -1]
+    return len(subject) in (2, 3) and subject[0] in english.DETERMINERS
 
 
 def _object(words: list[str]) -> Judgement | None:

@@ -153,6 +153,11 @@ That is what it is.
 It depends.
 I will see what I can do.
 My brother is getting married in May.
+Ask her where the keys are.
+I don't know how the printer is.
+Your order has been changed.
+It was sent yesterday.
+Our bus number is 14.
 """.strip().splitlines()
 
 
@@ -170,6 +175,12 @@ def test_a_full_stop_that_was_heard_ends_a_sentence(text: str) -> None:
         *("That's what I was looking", "I was born in", "and then she said that"),
         *("Why does my phone?", "How many people?", "What is the?"),
         *("I would like to...", "So, I was thinking,", "My room number is..."),
+        *(
+            "What the problem is",
+            "I have sent",
+            "My phone number is 555",
+            "I know that the cats are",
+        ),
     ],
 )
 def test_a_full_stop_does_not_end_every_phrase_and_the_lack_of_one_none(text: str) -> None:
