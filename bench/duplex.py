@@ -14,6 +14,7 @@ measured is when the agent speaks and when it does not:
   the same, with `side_talk: hear`, or its level would decide; over noise: an interruption that
   is 5 dB louder than one of them;
 - side talk as loud as the user, or when the agent has finished; an interruption 10 dB softer;
+- household: what else people say to one another, and to the agent, as loud as the user;
 - monologue, with an echo: nobody says anything; does the agent interrupt itself?
 
 Turns end by the words alone, or with an oracle besides that errs as often as Smart-Turn v3. An
@@ -66,6 +67,8 @@ def tasks(
         "loud side talk": beside.loud_side_talk,
         "side talk in silence": beside.side_talk_in_silence,
         "soft interruption": beside.soft_interruptions,
+        "household": beside.household,
+        "household, for the agent": beside.household_for_the_agent,
     }
     for kind, make in sets.items():
         if kind in kinds:
@@ -82,7 +85,9 @@ def _settings(kind: str, echoes: Sequence[EchoPath]) -> list[Setting]:
     if kind == "steady noise":  # its level, below the user's, is not to decide
         hear = (("interruption.side_talk", "hear"),)
         return [Setting("words", partials=partials, config=hear) for partials in (True, False)]
-    if kind in ("loud side talk", "side talk in silence", "soft interruption"):
+    if kind == "loud side talk":
+        return [Setting("words"), *(Setting("words", echo) for echo in echoes)]
+    if kind in ("side talk in silence", "soft interruption", *scenes.HOUSEHOLD):
         return [Setting("words")]
     if kind == "over noise":
         return [Setting("words", partials=partials) for partials in (True, False)]

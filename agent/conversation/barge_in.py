@@ -20,9 +20,13 @@ from agent.conversation.commands import (
 )
 from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
 from agent.events import Decision
+from agent.turns.addressee import recalls
 from agent.turns.backchannels import bids_to_go_on, is_backchannel
 from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide
-from agent.turns.side_talk import VoiceProfile
+from agent.turns.side_talk import VoiceProfile, says_again
+
+RECALLED = 10.0
+"""Seconds in which words that were not answered can be said to have been for the agent."""
 
 
 class BargeIn:
@@ -43,6 +47,7 @@ class BargeIn:
         self.language = language
         """The code of the user's, None where it is not known."""
         self._last: ReplyRecord | None = None  # that is over
+        self._overheard = "", 0.0  # words that were not answered, and when
         self._settings = settings
         self._do = do
 
@@ -102,13 +107,26 @@ class BargeIn:
             self.resume(verdict.why)
         return verdict.meaning
 
-    def pass_over(self, turn: TurnRecord) -> None:
-        """Note that a turn which was understood is not answered."""
-        if turn.text and turn.over is None and (why := self._aside(turn)) is not None:
+    def pass_over(self, turn: TurnRecord, now: float) -> bool:
+        """Note that a turn which was understood is not answered; whether it is side talk."""
+        if not turn.text or (why := self._aside(turn)) is None:
+            return False
+        if turn.over is None:
             self.user.pass_over(turn.text)
-            self._do(Explain(Decision(turn.number, "ignore", why)))
+        self._overheard = turn.text, now
+        self._do(Explain(Decision(turn.number, "ignore", why)))
+        return True
 
-    def but_for_echo(self, turn: TurnRecord, text: str) -> str:
+    def said(self, turn: TurnRecord, text: str, now: float) -> str:
+        """All that the user wants with a turn: its words, but for an echo, and those recalled."""
+        text = self._but_for_echo(turn, text)
+        before, when = self._overheard
+        meant = self.user.names_agent(text) or recalls(text, self.language)
+        if not before or now - when > RECALLED or not meant:
+            return text
+        return f"{before} {text}"
+
+    def _but_for_echo(self, turn: TurnRecord, text: str) -> str:
         """The user's words; none if they are the agent's own, come back through the air."""
         if turn.over is None or not repeats(text, turn.over.progress.echoed):
             return text
@@ -151,6 +169,7 @@ class BargeIn:
             final=final,
             partials=self.partials,
             evidence=self.user.weigh(turn.level),
+            expected=reply.progress.asks or self._says_again(turn),
             language=self.language,
         )
         if verdict.meaning == "backchannel" and reply.progress.asks:
@@ -197,4 +216,13 @@ class BargeIn:
         """Why a turn is side talk; None where it may be for the agent, or somebody says it is."""
         if self._settings.side_talk == "hear" or turn.committed:
             return None
-        return self.user.weigh(turn.level).side_talk(turn.text, self.language)
+        evidence, over = self.user.weigh(turn.level), turn.over
+        why = evidence.side_talk(turn.text, self.language)
+        if why is not None or over is None or over.state is ReplyState.INTERRUPTED:
+            return why
+        expected = over.progress.asks or self._says_again(turn)
+        return None if expected else evidence.said_to_others(turn.text, self.language)
+
+    def _says_again(self, turn: TurnRecord) -> bool:
+        """Whether these are words that were not answered: they are meant."""
+        return says_again(turn.text, self._overheard[0])

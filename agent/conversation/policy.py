@@ -223,7 +223,7 @@ class Policy:
 
     def _understood(self, turn: TurnRecord, text: str) -> None:
         """These are all the words of a turn that is over."""
-        turn.text = self.barge_in.but_for_echo(turn, text)
+        turn.text = self.barge_in.said(turn, text, self._now)
         match "stop" if turn.manual else self.barge_in.decide(turn, self._now, final=True):
             case "stop" if self.silence.waking.dismissed(turn.text):
                 self.prepared.discard("the agent was sent to sleep")
@@ -238,8 +238,9 @@ class Policy:
                 self._do(Backchannel(turn.number, turn.text))
             case _:
                 self.prepared.discard("no words in it")
-                self.barge_in.pass_over(turn)
-                self._do(Ignore(turn.number, turn.interrupted))
+                aside = self.barge_in.pass_over(turn, self._now)
+                # Who spoke to others was no echo, though the agent fell silent for a moment.
+                self._do(Ignore(turn.number, turn.interrupted and not aside))
 
     def _close(self, turn: TurnRecord) -> None:
         """No more comes of a turn."""
@@ -275,7 +276,7 @@ class Policy:
 
     def _prepare(self, turn: TurnRecord, text: str) -> None:
         """These may be all the words: what follows from them is done now, but for the playing."""
-        turn.text = self.barge_in.but_for_echo(turn, text)
+        turn.text = self.barge_in.said(turn, text, self._now)
         settings = self._config.turn
         meaning = self.barge_in.decide(turn, self._now, final=True)
         speculates = settings.respond and settings.speculate in ("llm", "all")

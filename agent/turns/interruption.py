@@ -63,17 +63,24 @@ def decide(
     final: bool,
     partials: bool,
     evidence: Evidence = UNKNOWN,
+    expected: bool = False,
     language: str | None = None,
 ) -> Verdict:
     """Decide what the user wants who has been heard for `voice` seconds saying `text` so far.
 
     `spoken`: seconds that the reply has been heard for. `final`: the user has come to a pause, and
     the words are all there are. `partials`: see `wordless`. `evidence`: whose voice it may be.
-    `language`: the code of the user's, None where it is not known.
+    `expected`: the agent has asked something. `language`: the code of the user's, None where it
+    is not known.
     """
     words = word_count(text)
-    if settings.side_talk == "ignore" and (why := evidence.side_talk(text, language)) is not None:
-        return Verdict("nothing" if final else "wait", why)
+    if settings.side_talk == "ignore":
+        why = evidence.side_talk(text, language)
+        if why is None and not expected and spoken >= EARLY:  # or else it is likely the user
+            open_yet = not final and voice < BACKCHANNEL
+            why = evidence.said_to_others(text, language, open_yet=open_yet)
+        if why is not None:
+            return Verdict("nothing" if final else "wait", why)
     if final:
         if not words:
             return Verdict("nothing", "no words in it")

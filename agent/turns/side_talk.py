@@ -1,19 +1,18 @@
 """Evidence of side talk: a voice far softer than the user's is somebody else's, or not for us.
 
-The user's own level, and what was talked about, are learnt from the turns that were committed in
-this session. Pure logic.
+So is one as loud, if its words are said to somebody else (`agent.turns.addressee`). The user's own
+level, and what was talked about, are learnt from the turns that were committed in this session.
+Pure logic.
 """
 
-import re
 from collections import deque
 from dataclasses import dataclass
-from functools import cache
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.languages import codes, listed, section, spaceless
+from agent.turns.addressee import addressee, addresses_agent, commands_agent, function_words
 
 LEARNT_FROM = 5
 """The latest turns from which the user's voice and subject are known."""
@@ -56,44 +55,25 @@ class Evidence:
         """
         if self.below is None or self.below < SOFTER:
             return None
-        known, words = _addressing(language), _words(text)
-        if known.calls & words or self.about & words or known.requests.search(text.casefold()):
+        if self.about & _words(text) or addresses_agent(text, language):
             return None
-        first = text.casefold().split(maxsplit=1)[:1]
-        if self.below < FAR and len(words) > 1 and not known.commands.isdisjoint(first):
+        if self.below < FAR and commands_agent(text, language):
             return None  # who turned away is this soft, too, and wants something
         return f"a voice {self.below:.0f} dB softer than the user's"
 
+    def said_to_others(
+        self, text: str, language: str | None = None, *, open_yet: bool = False
+    ) -> str | None:
+        """Return why words over a reply are said to others, however loud; None if they may not be.
 
-@dataclass(frozen=True, slots=True)
-class _Addressing:
-    """How the agent is addressed in a language, or in any."""
-
-    calls: frozenset[str]
-    """Words by which even a soft voice addresses it."""
-    requests: re.Pattern[str]
-    """And turns of phrase that are a listener's to who has been speaking."""
-    commands: frozenset[str]
-
-
-def _addressing(language: str | None) -> _Addressing:
-    """Those of a language; of all of them where it is unknown, or none are known of it."""
-    return _read(language if language and section(language, "turns", "side_talk") else None)
-
-
-@cache
-def _read(language: str | None) -> _Addressing:
-    of = [language] if language else codes()
-    talk = [section(code, "turns", "side_talk") for code in of]
-    calls = [word for each in talk for word in listed(each.get("calls", ""))]
-    requests = [part.strip() for each in talk for part in each.get("requests", "").split(",")]
-    commands = (listed(section(code, "turns", "end").get("commands", "")) for code in of)
-    # Where no spaces are written, a call is found inside what is said.
-    apart, inside = ["(?!)"], [re.escape(word) for word in calls if spaceless(word)]
-    for pattern in (each for each in requests if each.strip("-")):
-        (inside if spaceless(pattern) else apart).append(pattern)
-    found = rf"\b(?:{'|'.join(apart)})|{'|'.join(['(?!)', *inside])}"
-    return _Addressing(frozenset(calls), re.compile(found), frozenset().union(*commands))
+        `open_yet`: they are not all, and what may become such is waited for.
+        """
+        if (self.about - function_words(language)) & _words(text):
+            return None
+        whom = addressee(text, language)
+        if whom == "others":
+            return f"'{text}' is said to somebody else"
+        return f"'{text}' may be said to somebody else" if whom == "open" and open_yet else None
 
 
 UNKNOWN = Evidence()
@@ -108,7 +88,7 @@ class VoiceProfile:
         self._name = _words(name)
         self._levels: deque[float] = deque(maxlen=LEARNT_FROM)
         self._subjects: deque[frozenset[str]] = deque(maxlen=LEARNT_FROM)
-        self._passed_over: list[frozenset[str]] = []  # in a row, and what was said
+        self._passed_over: list[str] = []  # in a row, and what was said
 
     def learn(self, level: float | None, text: str = "") -> None:
         """Take a turn of the user's, its `level` in dBFS, and its words."""
@@ -119,22 +99,24 @@ class VoiceProfile:
 
     def weigh(self, level: float | None) -> Evidence:
         """Return what the level of a voice in dBFS says."""
-        if level is None or not self._levels:
-            return UNKNOWN
         about = self._name.union(*self._subjects)
+        if level is None or not self._levels:
+            return Evidence(None, about)
         return Evidence(median(self._levels) - level, about)
 
     def insists(self, text: str) -> bool:
         """Whether a soft voice that says `text`, and was passed over before, is the user's."""
         if len(self._passed_over) >= INSISTING - 1:
             return True
-        words = _words(text)
-        before = self._passed_over[-1] if self._passed_over else frozenset()
-        return bool(before) and len(words & before) >= REPEATED * len(words | before)
+        return bool(self._passed_over) and says_again(text, self._passed_over[-1])
 
     def pass_over(self, text: str) -> None:
         """Note that a soft turn was not answered, though nobody else spoke."""
-        self._passed_over.append(_words(text))
+        self._passed_over.append(text)
+
+    def names_agent(self, text: str) -> bool:
+        """Whether the agent's name is in it."""
+        return bool(self._name & _words(text))
 
 
 class VoiceLevel:
@@ -157,6 +139,12 @@ class VoiceLevel:
         if not self._powers:
             return None
         return 10 * float(np.log10(np.percentile(self._powers, LOUD) + 1e-12))
+
+
+def says_again(text: str, before: str) -> bool:
+    """Return whether most of the words were in `before`: who was not answered says it again."""
+    words, said = _words(text), _words(before)
+    return bool(said) and len(words & said) >= REPEATED * len(words | said)
 
 
 def _words(text: str) -> frozenset[str]:

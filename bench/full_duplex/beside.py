@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import product
+from itertools import cycle, product
 
 import numpy as np
 
-from bench.full_duplex import texts
+from bench.full_duplex import talk, texts
 from bench.full_duplex.scenes import USER, Act, Kind, Scene, disturbed, interruptions, speakers
 from bench.full_duplex.sounds import NOISES, VOCAL, noise
 from bench.full_duplex.steady import STEADY, steady
-from bench.full_duplex.voices import speak
+from bench.full_duplex.voices import VOICES, speak
 
 OVER_NOISE = 5.0
 """Decibels by which a user is louder than a steady noise."""
@@ -70,8 +70,32 @@ def side_talk() -> list[Scene]:
 
 
 def loud_side_talk() -> list[Scene]:
-    """The same by somebody who is as loud as the user."""
-    return _beside("loud side talk", (0,))
+    """The same by somebody who is as loud as the user, and each by two."""
+    return _beside("loud side talk", (0, 0))
+
+
+def household() -> list[Scene]:
+    """Other talk between people, as loud as the user."""
+    spoken = (*talk.HOUSEHOLD, *talk.HOUSEHOLD_KEPT)
+    return [
+        disturbed("household", number, speak(text, voice), at=1.6 + 0.25 * (number % 7))
+        for number, (text, voice) in enumerate(zip(spoken, cycle(VOICES), strict=False))
+    ]
+
+
+def household_for_the_agent() -> list[Scene]:
+    """And what is said to the agent in the same place."""
+    spoken = (*talk.TO_THE_AGENT, *talk.TO_THE_AGENT_KEPT)
+    return [
+        disturbed(
+            "household, for the agent",
+            number,
+            speak(text, voice),
+            at=1.6 + 0.25 * (number % 7),
+            answer=(text.split()[-1], texts.REACTION),
+        )
+        for number, (text, voice) in enumerate(zip(spoken, cycle(VOICES), strict=False))
+    ]
 
 
 def side_talk_in_silence() -> list[Scene]:

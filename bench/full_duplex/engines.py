@@ -50,6 +50,7 @@ class ScriptedStt:
     """
 
     sample_rate = RATE
+    language = "en"
 
     def __init__(
         self, words: Callable[[], Sequence[Word]], latency: float = 0.0, *, partials: bool = True
@@ -108,7 +109,8 @@ class ScriptedRecognition:
             begun = word.start + 0.4 * (word.end - word.start) >= self._start
             if begun and word.start + enough <= end and self._loud(word):
                 words.append(Word(word.text, word.start - self._start, word.end - self._start))
-        return Transcript(" ".join(word.text for word in words), tuple(words))
+        text = " ".join(word.text for word in words)
+        return Transcript(text, tuple(words), language=ScriptedStt.language)
 
     def _loud(self, word: Word) -> bool:
         first = max(0, round((word.start - self._start) * RATE))

@@ -21,8 +21,11 @@ Kind = Literal[
     "loud side talk",
     "side talk in silence",
     "soft interruption",
+    "household",
+    "household, for the agent",
     "monologue",
 ]
+HOUSEHOLD: tuple[Kind, ...] = ("household", "household, for the agent")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 USER = -26.0

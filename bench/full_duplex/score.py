@@ -52,7 +52,7 @@ def score(performance: Performance) -> Score:
     match performance.scene.kind:
         case "pause" | "turn":
             return _turn(performance)
-        case "interruption" | "over noise" | "soft interruption":
+        case "interruption" | "over noise" | "soft interruption" | "household, for the agent":
             return _interruption(performance)
         case "side talk in silence":
             return Score(takeover=len(replies(performance.heard)) > 1, **_always(performance))

@@ -201,7 +201,9 @@ _MEASURES: dict[Kind, tuple[_Measure, ...]] = {
         *_undisturbed(_dry(_at_most(0)))[1:],
     ),
     "side talk": _undisturbed(_dry(_at_most(3))),
-    "loud side talk": _undisturbed(lambda _: None),
+    "loud side talk": _undisturbed(_dry(_at_most(3))),
+    "household": _undisturbed(lambda _: None),
+    "household, for the agent": (_Measure("takeover", "%", _share("takeover")), *_INTERRUPTED),
     "side talk in silence": (_Measure("answered", "", _count("takeover"), _dry(_at_most(3))),),
     "soft interruption": (_Measure("takeover", "%", _share("takeover")), *_INTERRUPTED),
     "monologue": (

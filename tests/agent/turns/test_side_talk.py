@@ -47,11 +47,11 @@ def test_side_talk_may_be_heard_like_all_else() -> None:
 
 def test_the_users_level_is_that_of_their_latest_turns() -> None:
     user = VoiceProfile()
-    assert user.weigh(-30) is UNKNOWN
+    assert user.weigh(-30) == UNKNOWN
     for level in (-60, -26, None, -24, -26):
         user.learn(level)
     assert user.weigh(-36) == Evidence(10)
-    assert user.weigh(None) is UNKNOWN
+    assert user.weigh(None) == UNKNOWN
     for _ in range(5):  # who has moved away is the user still
         user.learn(-40)
     assert user.weigh(-40) == Evidence(0)
@@ -116,7 +116,7 @@ def answered(barge_in: BargeIn, turn: TurnRecord) -> bool:
     meanings = {barge_in.decide(turn, 10.0, final=True) for _ in range(2)}
     assert len(meanings) == 1
     if meanings == {"nothing"}:
-        barge_in.pass_over(turn)
+        barge_in.pass_over(turn, 10.0)
     return meanings == {"stop"}
 
 
