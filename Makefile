@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CLIENTS := openai-agents pipecat livekit node
+CLIENTS := openai-agents pipecat livekit node fastrtc
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
@@ -79,6 +79,15 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	mkdir -p .clients/node
 	cp tests/clients/environments/node/*.json .clients/node
 	npm ci --prefix .clients/node --no-audit --no-fund --loglevel error
+	@touch $@
+
+# It runs Parley in itself: what it lacks is found in .venv, behind its own.
+.clients/fastrtc/.installed: tests/clients/environments/fastrtc.txt | $(VENV)/.dev
+	@echo "installing clients into .clients/fastrtc …"
+	$(BIN)/python -m venv --clear .clients/fastrtc
+	.clients/fastrtc/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement $<
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$(.clients/fastrtc/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/parley.pth
 	@touch $@
 
 .clients/%/.installed: tests/clients/environments/%.txt | $(BIN)/python

@@ -131,11 +131,17 @@ def parley_with_tls(folder: Path, llm: ChatServer, certificate: Path) -> Iterato
         yield parley
 
 
+def write_question(folder: Path) -> Path:
+    """What is the capital of France? PCM, 16 bit, 24 kHz."""
+    pcm, rate = read_audio(QUESTION)
+    path = folder / "question.pcm"
+    path.write_bytes((soxr.resample(pcm, rate, 24000) * 32767).astype("<i2").tobytes())
+    return path
+
+
 @contextmanager
 def _serving(folder: Path, llm: ChatServer, *options: str) -> Iterator[Parley]:
-    pcm, rate = read_audio(QUESTION)
-    question = folder / "question.pcm"
-    question.write_bytes((soxr.resample(pcm, rate, 24000) * 32767).astype("<i2").tobytes())
+    question = write_question(folder)
     config = folder / "config.yaml"
     model = {"adapter": "openai", "base_url": llm.url, "model": "scripted", "api_key": "none"}
     config.write_text(yaml.safe_dump({"llm": model}))
