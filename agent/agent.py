@@ -39,7 +39,7 @@ from agent.graph import Graph, Stage, task_group
 from agent.languages import preload
 from agent.pool import EnginePool
 from agent.tools import Toolbox
-from agent.turns.energy_gate import GatedVad
+from agent.turns.gated_vad import GatedVad
 from agent.turns.guarded_turn_model import GuardedTurnModel
 from agent.turns.guarded_vad import GuardedVad
 from agent.turns.interruption import decision_points

@@ -1,5 +1,6 @@
 """The microphone: a stage that sends what a sound card hears."""
 
+from math import inf
 from typing import Any
 
 import anyio
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from agent.audio.channels import ChannelMixer
 from agent.audio.clock import SampleClock
+from agent.audio.energy_gate import WINDOW, EnergyGate
 from agent.audio.resample import Resampler
 from agent.audio.ring import Ring
 from agent.audio.stream import DeviceStream
@@ -18,14 +20,17 @@ from agent.events import MICROPHONE_RATE, Audio, Report, WarningEvent
 from agent.guards.audio import SampleGuard
 
 _RING = 2.0  # seconds that the loop may be late
-_SHORTEST, _LONGEST = 0.01, 0.02  # seconds in a block
+_SHORTEST, _LONGEST = 0.01, 0.1  # seconds in a block: while something is loud, and in quiet
+_HELD = 4.0  # seconds of quiet until it is: longer than a pause in a turn
 
 
 class DeviceMicrophone:
-    """A stage that sends 10 to 20 ms blocks of 16 kHz `Audio` from a device.
+    """A stage that sends 10 ms blocks of 16 kHz `Audio` from a device, in a quiet room 100 ms.
 
-    A block that finds its stream full is dropped, and said so: the device never waits. A device
-    that is lost is waited for, reported as `microphone.lost` and `microphone.back`.
+    To wake the program costs more than all that is done with a quiet block; what is loud comes at
+    once, with the quiet before it. A block that finds its stream full is dropped, and said so: the
+    device never waits. A device that is lost is waited for, reported as `microphone.lost` and
+    `microphone.back`.
     """
 
     def __init__(self, settings: MicrophoneSettings, report: Report) -> None:
@@ -70,20 +75,40 @@ class DeviceMicrophone:
         self._clock = SampleClock(rate)
         self._captured = 0
         self._overrun = 0
+        self._energy = EnergyGate(_HELD)
+        self._sum = self._power = 0.0  # of a window that is not complete
+        self._window = 0
+        self._shortest = int(rate * _SHORTEST)  # samples of a block, as loud as it is now
 
     def _capture(self, block: NDArray[np.float32], time: float) -> None:
         """Driver: keep a block."""
         self._clock.stamp(self._captured, time)
-        stored = self._ring.write(self._mixer.mix(block))
+        mono = self._mixer.mix(block)
+        stored = self._ring.write(mono)
         self._captured += stored
         self._overrun += len(block) - stored
-        if self._ring.readable >= self._rate * _SHORTEST:
+        self._listen(mono)
+        if self._ring.readable >= self._shortest:
             self._wakeup.set()
+
+    def _listen(self, mono: NDArray[np.float32]) -> None:
+        """Driver: decide by the next samples [n] how soon they are wanted."""
+        self._window += len(mono)
+        self._sum += float(mono.sum())
+        self._power += float(mono @ mono)
+        if self._window < self._rate * WINDOW:
+            return
+        offset = self._sum / self._window
+        power = self._power / self._window - offset * offset
+        # A sample that is not finite opens the gate: who reads it says so.
+        loud = not power < inf or self._energy.judge(power, self._window / self._rate)
+        self._shortest = int(self._rate * (_SHORTEST if loud else _LONGEST))
+        self._window, self._sum, self._power = 0, 0.0, 0.0
 
     async def _pass_on(self, send: MemoryObjectSendStream[Audio]) -> None:
         while True:
             await self._wakeup.wait()
-            while (count := self._ring.readable) >= self._rate * _SHORTEST:
+            while (count := self._ring.readable) >= self._shortest:
                 pcm = np.empty(min(count, int(self._rate * _LONGEST)), np.float32)
                 self._ring.read(pcm)
                 try:

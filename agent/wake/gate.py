@@ -11,11 +11,11 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.audio.energy_gate import EnergyGate
 from agent.audio.resample import Resampler
 from agent.events import MICROPHONE_RATE, Audio, ErrorEvent, Report, WakeHeard
 from agent.guards.foreign import describe
 from agent.guards.thread import run_in_thread
-from agent.turns.energy_gate import EnergyGate
 from agent.turns.vad import WINDOW
 from agent.wake.engine import WakeWord, WakeWordEngine
 
@@ -141,7 +141,7 @@ class WakeGate:
         self._rest = heard[end:]
         windows = heard[:end].reshape(-1, WINDOW)
         first = self._received - len(heard)
-        for window, loud in zip(windows, self._energy.hear(heard[:end]), strict=True):
+        for window, loud in zip(windows, self._energy.hear(windows), strict=True):
             first += WINDOW
             if not loud:
                 self._before.append(window)

@@ -66,7 +66,7 @@ async def _run(config: "Config", host: str, port: int, *, wake: bool) -> None:
     from agent.cli.output import report
     from agent.server.security import is_loopback
     from agent.server.wyoming.satellite import Satellite
-    from agent.turns.energy_gate import GatedVad
+    from agent.turns.gated_vad import GatedVad
     from agent.turns.guarded_vad import GuardedVad
     from agent.turns.vad import SileroVad
 

@@ -76,7 +76,7 @@ async def test_a_tone_arrives_whole(soundcards: SoundCards) -> None:
 def check_blocks(heard: list[Audio], now: float) -> None:
     """Short blocks, each captured when the one before it ends."""
     assert {block.sample_rate for block in heard} == {16000}
-    assert all(0.009 < block.duration <= 0.02 for block in heard)
+    assert all(0.009 < block.duration <= 0.1 for block in heard)
     times = [block.time for block in heard if block.time is not None]
     assert len(times) == len(heard)
     # However late the callbacks come, it is the samples that count; the first ones settle it.

@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agent.turns.energy_gate import AGAIN, HELD, EnergyGate, GatedVad
+from agent.audio import energy_gate
+from agent.audio.energy_gate import EnergyGate
+from agent.turns.gated_vad import AGAIN, GatedVad
 from agent.turns.vad import SAMPLE_RATE, WINDOW, SileroVad
 from tests.agent.turns.test_vad import read
 
 pytestmark = pytest.mark.anyio
+
+
+HELD = round(energy_gate.HELD * SAMPLE_RATE / WINDOW)
+"""Windows for which the gate stays open."""
 
 
 class SpyVad:
@@ -66,12 +72,12 @@ async def test_what_is_louder_passes_at_once_with_what_came_before() -> None:
 
 
 def test_a_loud_background_is_never_passed_over() -> None:
-    assert all(EnergyGate().hear(noise(-45, 20)[: 600 * WINDOW]))
+    assert all(EnergyGate().hear(noise(-45, 20)[: 600 * WINDOW].reshape(-1, WINDOW)))
 
 
 def test_a_constant_offset_is_silence() -> None:
     gate = EnergyGate()
-    assert gate.hear(np.full(100 * WINDOW, 0.3, np.float32))[-50:] == [False] * 50
+    assert gate.hear(np.full((100, WINDOW), 0.3, np.float32))[-50:] == [False] * 50
 
 
 async def test_a_copy_hears_for_itself() -> None:
