@@ -89,9 +89,10 @@ class Agent:
         """Whether its answers are spoken, or written."""
         if not listens:
             stt, vad = NoRecogniser(), NoVad()
-        self._pool = pool or EnginePool()
-        self._pool.add(self.config, stt=stt, llm=llm, tts=tts, speaks=speaks)
-        self.stt = self._pool.stt(self.config.stt)
+        self.pool = pool or EnginePool()
+        """Its engines, which it may share."""
+        self.pool.add(self.config, stt=stt, llm=llm, tts=tts, speaks=speaks)
+        self.stt = self.pool.stt(self.config.stt)
         self._vad: Vad = GuardedVad(vad) if vad else GatedVad(GuardedVad(SileroVad()))
         if turn_model is None and listens and self.config.turn.detector == "smart_turn":
             turn_model = SmartTurn(model=self.config.turn.model)
@@ -117,16 +118,16 @@ class Agent:
     @property
     def llm(self) -> GuardedLanguageModel:
         """The language model; of several agents, that of the one who begins."""
-        return self._pool.llm(self.config.llm)
+        return self.pool.llm(self.config.llm)
 
     @property
     def tts(self) -> GuardedTextToSpeech:
         """The voice; of several agents, that of the one who begins."""
-        return self._pool.tts(self.config.tts)
+        return self.pool.tts(self.config.tts)
 
     async def load(self, loaded: Callable[[str, float], None] = lambda _part, _s: None) -> None:
         """Load all engines side by side; `loaded` is told of each part and its seconds."""
-        await self._pool.claim(self, self.config)
+        await self.pool.claim(self, self.config)
 
         async def load(name: str, load_part: Callable[[], Awaitable[None]]) -> None:
             begun = anyio.current_time()
@@ -140,7 +141,7 @@ class Agent:
         if self._wake_words.enabled:
             parts["wake"] = self._wake_words.load
         async with task_group() as tasks:
-            tasks.start_soon(self._pool.load, loaded)
+            tasks.start_soon(self.pool.load, loaded)
             for name, load_part in parts.items():
                 tasks.start_soon(load, name, load_part)
 
@@ -153,7 +154,7 @@ class Agent:
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):
-            await self._pool.claim(self)
+            await self.pool.claim(self)
             if self._turn_model is not None:
                 await self._turn_model.aclose()
 
@@ -281,17 +282,17 @@ class Agent:
         Those that nobody needs any more are let go. Raises ConfigError and the engines' errors;
         then, and when the block fails, all is as it was.
         """
-        await self._pool.extend(config, speaks=self.speaks)
-        await self._pool.claim(self, self.config, config)
+        await self.pool.extend(config, speaks=self.speaks)
+        await self.pool.claim(self, self.config, config)
         try:
             yield
             self.config = config
         finally:
-            await self._pool.claim(self, self.config)
+            await self.pool.claim(self, self.config)
 
     def engines(self, config: Config) -> tuple[LanguageModel, TextToSpeech]:
         """The loaded model and voice of a configuration. Raises ConfigError for others'."""
-        return self._pool.llm(config.llm), self._pool.tts(config.tts)
+        return self.pool.llm(config.llm), self.pool.tts(config.tts)
 
     def voice(self, name: str) -> TextToSpeech:
         """The engine, loaded, in another of its voices. Raises ConfigError if it has no such."""

@@ -128,6 +128,38 @@ def signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def hangups() -> Iterator[Callable[[], Awaitable[None]]]:
+    """For the length of a block SIGHUP ends the program only if its terminal is gone.
+
+    Gives what waits for the next one. It stays ignored if it was, for `nohup`.
+    """
+    import anyio
+
+    told = anyio.Event()
+
+    async def hung_up() -> None:
+        nonlocal told
+        await told.wait()
+        told = anyio.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        if terminal is not None and _terminal() is None and callable(before):
+            before(number, frame)
+        else:
+            told.set()
+
+    main = threading.current_thread() is threading.main_thread()
+    if _SIGHUP is None or not main or signal.getsignal(_SIGHUP) is signal.SIG_IGN:
+        yield hung_up
+        return
+    terminal, before = _terminal(), signal.signal(_SIGHUP, hear)
+    try:
+        yield hung_up
+    finally:
+        signal.signal(_SIGHUP, before)
+
+
 def leave(status: int) -> int:
     """Return the exit status; Python has a few seconds left, and any signal ends it at once.
 

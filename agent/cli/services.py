@@ -37,6 +37,7 @@ class Service:
             "\n"
             "[Service]\n"
             f"ExecStart={' '.join(map(_quoted, self.command))}\n"
+            f"{_RELOAD if 'serve' in self.command[1:2] else ''}"
             f"WorkingDirectory={_path(self.folder)}\n"
             f"EnvironmentFile=-{_path(self.secrets)}\n"
             f"{variables}"
@@ -70,6 +71,10 @@ class Service:
     def label(self) -> str:
         """What launchd calls it."""
         return f"org.parley.{self.name}"
+
+
+_RELOAD = "ExecReload=/bin/kill -HUP $MAINPID\n"
+"""`parley serve` reads its configuration again then; `talk` and `run` would end."""
 
 
 def _specifiers(text: str) -> str:

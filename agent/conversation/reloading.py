@@ -32,12 +32,13 @@ class Reloaded:
 
     applied: tuple[str, ...]
     waiting: tuple[str, ...]
+    when: str = "from the next turn on"
 
     def __str__(self) -> str:
         """A line for people."""
         parts = []
         if self.applied:
-            parts.append(f"changed from the next turn on: {', '.join(self.applied)}")
+            parts.append(f"changed {self.when}: {', '.join(self.applied)}")
         if self.waiting:
             why = {key: WAITS.get(key) or WAITS.get(_section(key)) for key in self.waiting}
             told = (f"{key} ({why[key] or 'read at the start'})" for key in self.waiting)

@@ -10,7 +10,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agent.agent import Agent
+from agent.config.load import Config
 from agent.config.sections import ServerSettings
+from agent.config.wake import WakeSettings
 from agent.errors import ParleyError
 from agent.events import ErrorEvent, Event, Report
 from agent.server.errors import ApiError, ServerBusyError
@@ -18,7 +20,7 @@ from agent.server.logs import log_event
 from agent.server.metrics import Metrics
 from agent.server.security import Keys
 from agent.server.traces import SessionTrace
-from tts import SlottedSpeech, TextToSpeech
+from tts import Occupancy, SlottedSpeech, TextToSpeech
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -39,6 +41,8 @@ class Session:
     ending: anyio.Event
     report: Report
     """To be told of the conversation's events: metrics, traces and the log live by them."""
+    agent: Agent
+    """The one that it began with: a reload gives the server another."""
 
     def failed(self, stage: str, error: BaseException) -> None:
         """Report that an engine failed at the job."""
@@ -67,13 +71,14 @@ class Server:
     """Those that were loaded beside the agent's, and are closed with them."""
     calls: dict[str, Any] = field(default_factory=dict)
     """The calls under way (`agent.server.realtime.webrtc.Call`)."""
+    _leaving: list[Agent] = field(default_factory=list)
     _numbers: int = 0
     _empty: anyio.Event | None = None
 
     def __post_init__(self) -> None:
         self.metrics.slots.set(self.settings.sessions)
         if isinstance(self.agent.tts, SlottedSpeech):
-            self.metrics.watch_voice(self.agent.tts.occupancy)
+            self.metrics.watch_voice(self._occupancy)
 
     @property
     def ready(self) -> bool:
@@ -92,9 +97,38 @@ class Server:
     async def aclose(self) -> None:
         """Give back what the engines hold."""
         with anyio.CancelScope(shield=True):
-            await self.agent.aclose()
+            for agent in (self.agent, *self._leaving):
+                await agent.aclose()
             for engine in self.engines:
                 await engine.aclose()
+
+    async def become(self, config: Config) -> None:
+        """Have whoever comes from now on talk with another agent; the old one ends with its last.
+
+        Raises ConfigError and the engines' errors; then nothing has changed.
+        """
+        await self.agent.pool.extend(config)
+        agent = Agent(config, pool=self.agent.pool)
+        try:
+            await agent.load()
+        except BaseException:
+            await agent.aclose()
+            raise
+        self._leaving.append(self.agent)
+        self.agent = agent
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the agents with whom nobody talks any more."""
+        talking = [session.agent for session in self.sessions.values()]
+        for agent in [each for each in self._leaving if each not in talking]:
+            if self.tasks is not None and not self.draining:  # or they are closed with the server
+                self._leaving.remove(agent)
+                self.tasks.start_soon(agent.aclose)
+
+    def _occupancy(self) -> Occupancy:
+        tts = self.agent.tts
+        return tts.occupancy() if isinstance(tts, SlottedSpeech) else Occupancy(0, 0, 0)
 
     @contextmanager
     def session(self, kind: str, *, speaks: bool = False) -> Iterator[Session]:
@@ -110,7 +144,7 @@ class Server:
             raise
         self._numbers += 1
         name = f"{kind}-{self._numbers}"
-        session = Session(name, kind, anyio.Event(), self.reporter(name))
+        session = Session(name, kind, anyio.Event(), self.reporter(name), self.agent)
         self.sessions[session.id] = session
         self.metrics.begun.labels(kind).inc()
         under_way = self.metrics.sessions.labels(kind)
@@ -122,6 +156,7 @@ class Server:
             del self.sessions[session.id]
             under_way.dec()
             log.info("session ends", extra={"session": session.id})
+            self._let_go()
             if self._empty is not None and not self.sessions:
                 self._empty.set()
 
@@ -169,6 +204,11 @@ class Server:
             session.ending.set()
         with anyio.move_on_after(seconds):
             await self._empty.wait()
+
+
+def servable(config: Config) -> Config:
+    """Return a configuration without wake words: a server's clients wake it by themselves."""
+    return config.model_copy(update={"wake": WakeSettings()})
 
 
 class ServeError(ParleyError):

@@ -36,6 +36,7 @@ class Reloader:
         self._apply = apply
         self._report = report
         self._config, self._files = load()
+        self._watched: WatchedFiles | None = None
         self._busy = False
 
     async def reload(self) -> str:
@@ -52,6 +53,8 @@ class Reloader:
             raise ParleyError(message) from None
         finally:
             self._busy = False
+            if self._watched is not None:
+                self._watched.watch(self._files)
         self._config = config
         self._report(NoticeEvent("config", "config.reloaded", str(done)))
         return str(done)
@@ -60,13 +63,15 @@ class Reloader:
     async def watching(self) -> AsyncGenerator[None]:
         """For the length of a block, reload when one of the files has changed."""
         async with WatchedFiles.open(self._files) as watched, task_group() as tasks:
-            tasks.start_soon(self._follow, watched)
+            self._watched = watched
+            tasks.start_soon(self.follow, watched.changed)
             yield
             tasks.cancel_scope.cancel()
+            self._watched = None
 
-    async def _follow(self, watched: WatchedFiles) -> None:
+    async def follow(self, changed: Callable[[], Awaitable[None]]) -> None:
+        """Reload each time that `changed` returns, until cancelled."""
         while True:
-            await watched.changed()
+            await changed()
             with suppress(ParleyError):  # it has been told
                 await self.reload()
-            watched.watch(self._files)

@@ -12,7 +12,11 @@ from agent.errors import ConfigError, ParleyError
 from tts.extras import NAME, pip_install
 
 if TYPE_CHECKING:
+    from agent.cli.console import SafeConsole
     from agent.config.load import Config
+    from agent.events import Event
+    from agent.server.running import Place
+    from agent.steering.reloading import Load
 
 KEY = "PARLEY_API_KEY"
 """The environment variable with the key, or several, separated by commas."""
@@ -40,13 +44,18 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--insecure", action="store_true", help="listen for other computers without a key"
     )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="take up changes of the configuration's files (session.watch); SIGHUP does it once",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM. Raises ParleyError and the engines' errors."""
     check_installed()
-    from agent.config.load import load_config
+    from agent.config.load import load_with_files
     from agent.server.running import Place
     from agent.server.security import is_loopback, read_keys
 
@@ -64,9 +73,13 @@ def run(args: argparse.Namespace) -> int:
             f"--wyoming lets whoever reaches {wyoming[0]} in, for Home Assistant has no keys: add "
             "--insecure if only your own network does"
         )
-    config = load_config(args.config, args.set)
+
+    def load() -> "tuple[Config, list[Path]]":
+        return load_with_files(args.config, assignments)
+
+    assignments = [*args.set, *(["session.watch=true"] if args.watch else [])]
     place = Place(host=args.host, port=args.port, tls_cert=args.tls_cert, tls_key=args.tls_key)
-    ending.run(partial(_serve, config, place, keys, wyoming))
+    ending.run(partial(_serve, load, place, keys, wyoming))
     return 0
 
 
@@ -88,39 +101,32 @@ def _address(text: str) -> tuple[str, int]:
 
 
 async def _serve(
-    config: "Config", place: object, keys: tuple[str, ...], wyoming: tuple[str, int] | None
+    load: "Load", place: "Place", keys: tuple[str, ...], wyoming: tuple[str, int] | None
 ) -> None:
     from contextlib import AsyncExitStack
-
-    import anyio
 
     from agent.agent import Agent
     from agent.cli.console import SafeConsole
     from agent.cli.garbage import here_to_stay
-    from agent.config.wake import WakeSettings
-    from agent.doctor.certificate import examine
-    from agent.server.logs import logging_to_stderr
-    from agent.server.running import Place, running
-    from agent.server.security import Keys, is_loopback
-    from agent.server.server import Server
+    from agent.server.logs import log_event, logging_to_stderr
+    from agent.server.reloading import reload
+    from agent.server.running import running
+    from agent.server.security import Keys
+    from agent.server.server import Server, servable
     from agent.server.traces import tracing
     from agent.server.wyoming.listening import listening
+    from agent.steering.reloading import Reloader
 
-    assert isinstance(place, Place)
     console = SafeConsole(wrap=False)
+    config, _ = load()
     if config.wake.enabled:
         console.print("wake: ignored by the server, whose clients wake it by themselves")
-        config = config.model_copy(update={"wake": WakeSettings()})
-    server = Server(Agent(config), Keys(keys), config.server)
-    if not keys and not is_loopback(place.host):
-        console.print("INSECURE: whoever reaches this computer can talk to the agent: no key")
-    if wyoming is not None and not is_loopback(wyoming[0]):
-        console.print("INSECURE: whoever reaches the Wyoming port can use it: it has no keys")
-    if place.tls_cert is not None and place.tls_key is not None:
-        place.check()
-        for finding in examine(place.tls_cert, place.tls_key, place.host):
-            if finding.state != "ok":
-                console.print(f"certificate: {finding.detail}: {finding.fix}")
+    server = Server(Agent(servable(config)), Keys(keys), config.server)
+
+    def tell(event: "Event") -> None:
+        log_event("server", event, words=True)  # of the configuration, and of nobody's speech
+
+    _tell_dangers(console, place, keys, wyoming)
     try:
         async with AsyncExitStack() as stack:
             stack.enter_context(logging_to_stderr(words=config.server.log_words))
@@ -135,7 +141,29 @@ async def _serve(
             console.print("loading …", style="dim")
             await server.load()
             stack.enter_context(here_to_stay())
+            reloader = Reloader(load, partial(reload, server), tell)
+            if config.session.watch:
+                await stack.enter_async_context(reloader.watching())
             console.print("ready")
-            await anyio.sleep_forever()
+            with ending.hangups() as hung_up:
+                await reloader.follow(hung_up)
     finally:
         await server.aclose()
+
+
+def _tell_dangers(
+    console: "SafeConsole", place: "Place", keys: tuple[str, ...], wyoming: tuple[str, int] | None
+) -> None:
+    """Say who may come in unasked, and what is wrong with the certificate. Raises ConfigError."""
+    from agent.doctor.certificate import examine
+    from agent.server.security import is_loopback
+
+    if not keys and not is_loopback(place.host):
+        console.print("INSECURE: whoever reaches this computer can talk to the agent: no key")
+    if wyoming is not None and not is_loopback(wyoming[0]):
+        console.print("INSECURE: whoever reaches the Wyoming port can use it: it has no keys")
+    if place.tls_cert is not None and place.tls_key is not None:
+        place.check()
+        for finding in examine(place.tls_cert, place.tls_key, place.host):
+            if finding.state != "ok":
+                console.print(f"certificate: {finding.detail}: {finding.fix}")

@@ -53,7 +53,9 @@ class _Kept:
 class Conversations:
     """All conversations in writing by their ids; made by `Conversations.open`."""
 
-    def __init__(self, agent: Agent, reporter: Callable[[str], Report], tasks: TaskGroup) -> None:
+    def __init__(
+        self, agent: Callable[[], Agent], reporter: Callable[[str], Report], tasks: TaskGroup
+    ) -> None:
         self._agent = agent
         self._reporter = reporter
         self._numbers = count(1)
@@ -62,8 +64,13 @@ class Conversations:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, agent: Agent, reporter: Callable[[str], Report]) -> AsyncGenerator[Self]:
-        """Conversations for the block; `reporter` gives what one, by its name, is reported to."""
+    async def open(
+        cls, agent: Callable[[], Agent], reporter: Callable[[str], Report]
+    ) -> AsyncGenerator[Self]:
+        """Conversations for the block, with `agent`, which may be another one after a while.
+
+        `reporter` gives what one, by its name, is reported to.
+        """
         async with anyio.create_task_group() as tasks:
             yield cls(agent, reporter, tasks)
             tasks.cancel_scope.cancel()
@@ -106,13 +113,18 @@ class Conversations:
         """Hold a conversation until nobody asks any more."""
         why = "the conversation was too long, and begins anew: ask again"
         report = self._reporter(f"written-{next(self._numbers)}")
+        before: WrittenConversation | None = None
         with kept.scope, kept.questions, questions:
             try:
-                async with WrittenConversation.open(self._agent, report) as conversation:
-                    while conversation.turns < TURNS:
-                        with anyio.fail_after(KEPT):
-                            question = await questions.receive()
-                        await _answer(conversation, question)
+                question = await _next(questions)
+                while question is not None:
+                    agent = self._agent()
+                    async with WrittenConversation.open(agent, report, before) as conversation:
+                        while question is not None and agent is self._agent():
+                            await _answer(conversation, question)
+                            more = conversation.turns < TURNS
+                            question = await _next(questions) if more else None
+                    before = conversation
             except TimeoutError:
                 pass
             except Exception as error:  # noqa: BLE001  (a tool that cannot be made)
@@ -122,6 +134,11 @@ class Conversations:
                     del self._kept[name]
                 report(SessionEnded("finished"))
                 _fail(questions, why)
+
+
+async def _next(questions: MemoryObjectReceiveStream[_Question]) -> _Question | None:
+    with anyio.fail_after(KEPT):
+        return await questions.receive()
 
 
 async def _answer(conversation: WrittenConversation, question: _Question) -> None:

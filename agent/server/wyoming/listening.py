@@ -31,7 +31,7 @@ async def listening(server: Server, host: str, port: int) -> AsyncGenerator[int]
     Raises ServeError.
     """
     async with (
-        Conversations.open(server.agent, server.reporter) as conversations,
+        Conversations.open(lambda: server.agent, server.reporter) as conversations,
         accepting(
             lambda events: Connection(server, conversations, events).run(), host, port
         ) as taken,

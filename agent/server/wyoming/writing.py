@@ -44,14 +44,23 @@ class WrittenConversation:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, agent: Agent, report: Report) -> AsyncGenerator[Self]:
-        """A conversation for the block, and its tools with it. Raises ConfigError."""
+    async def open(
+        cls, agent: Agent, report: Report, before: Self | None = None
+    ) -> AsyncGenerator[Self]:
+        """A conversation for the block, and its tools with it. Raises ConfigError.
+
+        `before`: one with another agent, which this one goes on with.
+        """
         config: Config = agent.config
-        history = History(system_message(config.agent.preamble, config.agent.instructions))
+        instructions = system_message(config.agent.preamble, config.agent.instructions)
+        history = History(instructions) if before is None else before._history
+        history.instruct(instructions)
         controls = Controls(Playback(agent.tts.sample_rate), history)
         language = config.spoken or getattr(config.stt, "language", None)
         async with Toolbox.open(config.tools, controls, report, language=language) as toolbox:
-            yield cls(agent.llm, history, toolbox, report)
+            conversation = cls(agent.llm, history, toolbox, report)
+            conversation.turns = 0 if before is None else before.turns
+            yield conversation
 
     async def answer(self, text: str) -> AsyncGenerator[str]:
         """The words of the answer, as they come; what tools wanted said meanwhile is first.

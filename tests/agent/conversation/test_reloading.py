@@ -64,7 +64,7 @@ async def test_a_new_model_is_loaded_and_answers() -> None:
     after = config(llm={"adapter": "llama", "model": "none.gguf"})
     with anyio.fail_after(100):
         async with agent.start(Scripted([(60, False)]), PacedSpeaker(TTS_RATE, nowhere)) as talk:
-            agent._pool.add(after, llm=FakeLlm([["New."]]))
+            agent.pool.add(after, llm=FakeLlm([["New."]]))
             assert str(await reload(talk, agent.changing, before, after)) == (
                 "changed from the next turn on: llm.adapter"
             )
@@ -104,7 +104,7 @@ async def test_an_engine_that_is_replaced_is_let_go_when_nobody_uses_it(speaks: 
             if speaks:
                 tasks.start_soon(talk.ask, "hello")
                 await anyio.sleep(0.2)
-            agent._pool.add(after, llm=new)
+            agent.pool.add(after, llm=new)
             await reload(talk, agent.changing, before, after)
             assert (old.closed, new.closed) == (not speaks, 0)
             if speaks:
@@ -115,7 +115,7 @@ async def test_an_engine_that_is_replaced_is_let_go_when_nobody_uses_it(speaks: 
             assert (old.closed, new.closed) == (1, 0)
     await agent.aclose()
     assert (old.closed, new.closed) == (1, 1)
-    assert agent._pool._engines == []
+    assert agent.pool._engines == []
 
 
 async def test_a_file_that_cannot_be_taken_up_leaves_no_engine_behind() -> None:
@@ -125,7 +125,7 @@ async def test_a_file_that_cannot_be_taken_up_leaves_no_engine_behind() -> None:
     await agent.load()
     broken = config(tools=["no.such:function"], llm={"adapter": "openai", "model": "other"})
     async with agent.start(Scripted([(60, False)]), PacedSpeaker(TTS_RATE, nowhere)) as talk:
-        agent._pool.add(broken, llm=new)
+        agent.pool.add(broken, llm=new)
         with pytest.raises(ConfigError, match=r"no\.such:function"):
             await reload(talk, agent.changing, before, broken)
     assert (old.closed, new.closed) == (0, 1)

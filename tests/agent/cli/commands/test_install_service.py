@@ -42,6 +42,9 @@ def test_a_unit_keeps_every_word_as_it_is() -> None:
     assert values["Environment"] == '"ODD=a b\\"c\\\\d$e%%f\'g\\n;h"'
     assert values["Restart"] == "on-failure"
     assert values["WantedBy"] == "default.target"
+    assert "ExecReload" not in values
+    server = service(command=["/opt/parley", "serve", "offline"]).systemd()
+    assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in server
 
 
 def test_a_property_list_keeps_every_word_as_it_is() -> None:

@@ -213,6 +213,21 @@ async def test_a_conversation_that_is_too_long_begins_anew(
     assert [len([m for m in asked if m.role != "system"]) for asked in llm.asked] == [1, 3, 1]
 
 
+async def test_a_conversation_goes_on_with_another_agent(serving: Serving) -> None:
+    llm, other = FakeLlm([["Yes."]]), FakeLlm([["No."]])
+    engines: dict[str, Any] = {"stt": FakeStt([]), "tts": FakeTts(), "vad": LoudnessVad()}
+    server = Server(Agent(Config(), llm=llm, **engines))
+    async with serving(server=server) as port, client(port) as home:
+        await ask(home, question("Hello"), until="handled-stop")
+        config = Config(agent=AgentSettings(instructions="Be new."))
+        server.agent = Agent(config, llm=other, **engines)
+        events = await ask(home, question("And now?"), until="handled-stop")
+    assert events[-2].data["text"] == "No."
+    system, *told = other.asked[0]
+    assert system.content.endswith("Be new.")
+    assert [message.content for message in told] == ["Hello", "Yes.", "And now?"]
+
+
 async def test_a_silent_conversation_is_forgotten(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
