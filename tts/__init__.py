@@ -5,6 +5,7 @@ from tts.protocol import ExpressiveSpeech as ExpressiveSpeech
 from tts.protocol import ManyVoices as ManyVoices
 from tts.protocol import Multilingual as Multilingual
 from tts.protocol import Occupancy as Occupancy
+from tts.protocol import Repeatable as Repeatable
 from tts.protocol import ScriptedSpeech as ScriptedSpeech
 from tts.protocol import SlottedSpeech as SlottedSpeech
 from tts.protocol import Speech as Speech

@@ -127,6 +127,14 @@ class Occupancy:
 
 
 @runtime_checkable
+class Repeatable(Protocol):
+    """A synthesiser whose samples depend on what it said before, until it is told to begin anew."""
+
+    async def begin_anew(self) -> None:
+        """Speak from here on as if it had just been loaded; nobody is speaking."""
+
+
+@runtime_checkable
 class SlottedSpeech(Protocol):
     """A synthesiser that speaks so many utterances at a time; more wait in turn."""
 

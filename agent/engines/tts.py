@@ -1,6 +1,6 @@
 """The border to a voice."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from tts import (
     ManyVoices,
     Multilingual,
     Occupancy,
+    Repeatable,
     ScriptedSpeech,
     SlottedSpeech,
     Speech,
@@ -40,6 +41,7 @@ class GuardedTextToSpeech:
     sounds: Sequence[str]
     occupancy: Callable[[], Occupancy]
     open_script: Callable[..., AbstractAsyncContextManager["GuardedUtterance"]]
+    begin_anew: Callable[[], Awaitable[None]]
 
     def __init__(self, tts: TextToSpeech, *, patience: float = 1.0) -> None:
         """`patience`: how many times the usual limits it may take, where nobody waits for it."""
@@ -59,6 +61,8 @@ class GuardedTextToSpeech:
             self.occupancy = self._occupancy
         if isinstance(tts, ScriptedSpeech):
             self.open_script = self._open_script
+        if isinstance(tts, Repeatable):
+            self.begin_anew = tts.begin_anew
 
     @property
     def sample_rate(self) -> int:

@@ -20,7 +20,7 @@ from agent.engines import GuardedTextToSpeech
 from agent.pool import EnginePool
 from agent.turns.vad import Vad
 from stt import Recognition, SpeechToText, Transcript, punctuates
-from tts import ManyVoices, Speech, TextToSpeech, TextToSpeechError
+from tts import ManyVoices, Repeatable, Speech, TextToSpeech, TextToSpeechError
 
 Float32 = NDArray[np.float32]
 
@@ -153,9 +153,11 @@ class _InlineUtterance:
 
 
 async def spoken(tts: TextToSpeech, text: str) -> list[Speech]:
-    """All of a text, spoken. Raises TextToSpeechError."""
+    """All of a text, spoken, with the same samples each time. Raises TextToSpeechError."""
     if not text.strip():
         return []
+    if isinstance(tts, Repeatable):
+        await tts.begin_anew()
     async with tts.open() as utterance:
         await utterance.feed(text)
         await utterance.finish()

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from agent.config.load import parse_config
 from agent.errors import ConfigError
+from agent.testing.inline import spoken
 from tts.espeak import Espeak
 from tts.espeak.engine import synthesise
 from tts.espeak.library import Settings, load_library
-from tts.protocol import Speech, TextToSpeech, TextToSpeechError
+from tts.protocol import Repeatable, Speech, TextToSpeech, TextToSpeechError
 
 pytestmark = pytest.mark.anyio
 
@@ -380,3 +381,15 @@ async def loaded() -> Espeak:
     voice = Espeak()
     await voice.load()
     return voice
+
+
+async def test_begun_anew_it_speaks_the_same_samples() -> None:
+    espeak = Espeak()
+    await espeak.load()
+    said = []
+    for before in ("Something else", "number two.", "And a third, longer one."):
+        await spoken(espeak, before)
+        said.append(np.concatenate([each.pcm for each in await spoken(espeak, TEXT)]))
+    for other in said[1:]:
+        np.testing.assert_array_equal(other, said[0])
+    assert isinstance(espeak, Repeatable)

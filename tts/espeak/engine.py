@@ -84,6 +84,10 @@ class Espeak:
     async def aclose(self) -> None:
         """Nothing to give back: the library belongs to the process."""
 
+    async def begin_anew(self) -> None:
+        """Speak from here on as if just loaded (`tts.Repeatable`); every voice of the process."""
+        await anyio.to_thread.run_sync(self._loaded().renew)
+
     @property
     def voices(self) -> Sequence[str]:
         """The languages that espeak speaks; each has variants, such as en-us+f3."""

@@ -9,6 +9,7 @@ import ctypes
 import difflib
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,29 +98,46 @@ class EspeakLibrary:
     def __init__(self) -> None:
         import espeakng_loader
 
-        data = espeakng_loader.get_data_path()
-        self._data = Path(data)
-        try:
-            self._library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
-        except OSError as error:
-            raise TextToSpeechError(f"espeak's library cannot be loaded: {error}") from error
-        self.sample_rate: int = self._library.espeak_Initialize(
-            OUTPUT_SYNCHRONOUS, BLOCK_MS, os.fsencode(data), INITIALIZE_DONT_EXIT
-        )
-        if self.sample_rate <= 0:
-            raise TextToSpeechError(
-                f"espeak cannot read its data in {data}: reinstall espeakng-loader or, as espeak "
-                "takes no path longer than 160 characters, install into a shorter one"
-            )
+        self._data = Path(espeakng_loader.get_data_path())
+        self._path = espeakng_loader.get_library_path()
         # ctypes keeps no reference to a callback: it must live as long as the library.
         self._callback = _CALLBACK(self._on_block)
-        self._library.espeak_SetSynthCallback(self._callback)
+        self._library, self.sample_rate = self._open()
         self._lock = threading.Lock()
         # Listed once: the library makes its list anew each time, under whoever reads it.
         self._voices = self._list_voices()
         self._settings: Settings | None = None
         self._deliver: Deliver | None = None
         self._failure: BaseException | None = None
+
+    def _open(self) -> tuple[Any, int]:
+        """The library as it is when it has just been loaded, and its sample rate."""
+        try:
+            library = ctypes.CDLL(self._path)
+        except OSError as error:
+            raise TextToSpeechError(f"espeak's library cannot be loaded: {error}") from error
+        rate: int = library.espeak_Initialize(
+            OUTPUT_SYNCHRONOUS, BLOCK_MS, os.fsencode(self._data), INITIALIZE_DONT_EXIT
+        )
+        if rate <= 0:
+            raise TextToSpeechError(
+                f"espeak cannot read its data in {self._data}: reinstall espeakng-loader or, as "
+                "espeak takes no path longer than 160 characters, install into a shorter one"
+            )
+        library.espeak_SetSynthCallback(self._callback)
+        return library, rate
+
+    def renew(self) -> None:
+        """Have the library be as when it was loaded: some milliseconds.
+
+        The phase of its waves goes on from one text to the next, in variables that neither setting
+        a voice nor `espeak_Terminate` sets back; unloading it does. Raises TextToSpeechError.
+        """
+        with self._lock:
+            self._library.espeak_Terminate()
+            _unload(self._library._handle)
+            self._settings = None
+            self._library, _ = self._open()
 
     def check(self, settings: Settings) -> None:
         """Raise TextToSpeechError when there is no such voice."""
@@ -283,6 +301,15 @@ def _word_events(events: Any) -> list[WordEvent]:
         if event.type == EVENT_WORD:
             words.append(WordEvent(event.text_position - 1, event.sample))
     return words
+
+
+def _unload(handle: int) -> None:
+    import _ctypes
+
+    if sys.platform == "win32":
+        _ctypes.FreeLibrary(handle)
+    else:
+        _ctypes.dlclose(handle)
 
 
 _loading = threading.Lock()
