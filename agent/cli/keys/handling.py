@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
@@ -12,6 +12,8 @@ from anyio.abc import TaskGroup
 
 from agent.audio.open import is_file
 from agent.audio.wakeup import Wakeup
+from agent.cli.keys.console_keys import ConsoleReader
+from agent.cli.keys.decoder import Key
 from agent.cli.keys.hands import Hands
 from agent.cli.keys.reader import KeyReader
 from agent.cli.keys.terminal import Terminal
@@ -34,13 +36,20 @@ async def handled(
     """
     if isinstance(view, LiveView):
         view.steering = steering
-        if sys.platform != "win32" and sys.stdin is not None and sys.stdin.isatty():
-            terminal = Terminal()
+        if sys.stdin is not None and sys.stdin.isatty():
             hands = Hands(steering, tasks, clock=anyio.current_time, leave=leave)
+            view.hands = hands.rows
+            if sys.platform == "win32":
+                from agent.cli.keys.windows_console import WindowsConsole
+
+                with ConsoleReader.of(WindowsConsole()) as reader:
+                    tasks.start_soon(take_keys, reader.keys(), hands, view, lambda: True)
+                    yield
+                return
+            terminal = Terminal()
             stopped = Wakeup()
-            with terminal.watched(), KeyReader.of(terminal) as reader, _when_stopped(stopped.set):
-                view.hands = hands.rows
-                tasks.start_soon(_take_keys, reader, hands, terminal, view)
+            with terminal.watched(), KeyReader.of(terminal) as keys, _when_stopped(stopped.set):
+                tasks.start_soon(take_keys, keys.keys(), hands, view, lambda: terminal.kitty)
                 tasks.start_soon(_stop, stopped, terminal, view)
                 yield
             return
@@ -50,9 +59,12 @@ async def handled(
     yield
 
 
-async def _take_keys(reader: KeyReader, hands: Hands, terminal: Terminal, view: LiveView) -> None:
-    async for key in reader.keys():
-        hands(key, tells_release=terminal.kitty)
+async def take_keys(
+    keys: AsyncIterator[Key], hands: Hands, view: LiveView, tells_release: Callable[[], bool]
+) -> None:
+    """Do what each key says, and show it; `tells_release`: is it told that a key is let go?"""
+    async for key in keys:
+        hands(key, tells_release=tells_release())
         view.refresh()
 
 

@@ -4,13 +4,12 @@ import os
 import select
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
-from queue import Empty, Full, Queue
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from threading import Thread
 
-from agent.audio.wakeup import Wakeup
 from agent.cli.keys.decoder import Key, KeyDecoder
+from agent.cli.keys.queue import KeyQueue
 from agent.cli.keys.terminal import Terminal
 
 ESCAPE = 0.05
@@ -20,7 +19,6 @@ BACKGROUND = 0.5
 """Seconds after which it is looked whether the program is in the foreground again."""
 
 _SIZE = 4096
-_AHEAD = 256  # keys that wait to be taken; more are lost
 
 # With the Kitty protocol these are keys like others, and no signals any more.
 _SIGNALS = {"c": "SIGINT", "z": "SIGTSTP", "\\": "SIGQUIT"}
@@ -31,8 +29,7 @@ class KeyReader:
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._queue: Queue[Key] = Queue(_AHEAD)
-        self._wakeup = Wakeup()
+        self._queue = KeyQueue()
 
     @classmethod
     @contextmanager
@@ -50,15 +47,9 @@ class KeyReader:
             thread.join()
             os.close(mine)
 
-    async def keys(self) -> AsyncIterator[Key]:
+    def keys(self) -> AsyncGenerator[Key]:
         """Each key as it comes."""
-        while True:
-            try:
-                key = self._queue.get_nowait()
-            except Empty:
-                await self._wakeup.wait()
-                continue
-            yield key
+        return self._queue.keys()
 
     def _run(self, over: int) -> None:
         decoder = KeyDecoder()
@@ -92,6 +83,4 @@ class KeyReader:
                     # To all that the terminal would send it to.
                     os.killpg(os.getpgrp(), getattr(signal, _SIGNALS[key.name]))
             else:
-                with suppress(Full):
-                    self._queue.put_nowait(key)
-        self._wakeup.set()
+                self._queue.put([key])
