@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
+from agent.config.engines import EngineSection
 from agent.config.load import Config
 from agent.errors import ConfigError, ParleyError
 from agent.events import (
@@ -27,6 +28,7 @@ from agent.events import (
     TurnLatency,
     UserBackchannel,
     UserSpeechStarted,
+    WarningEvent,
 )
 from agent.tools.events import ToolReturned
 from tts.extras import NAME, pip_install
@@ -121,6 +123,8 @@ class SessionTrace:
                 self._end(turn, "done")
             case UserBackchannel(turn=turn):
                 self._end(turn, "backchannel")
+            case WarningEvent(code=code) if code.endswith((".fallback", ".recovered")):
+                self._changed(code)
             case ErrorEvent(stage=stage, code=code):
                 self._failed(stage, code)
             case SessionEnded():
@@ -171,6 +175,11 @@ class SessionTrace:
             self._turn(event.turn, start), f"execute_tool {event.name}", start, end, attributes
         )
 
+    def _changed(self, code: str) -> None:
+        """Another engine than before is used, as in the latest turn that is open."""
+        if self._turns:
+            self._turns[max(self._turns)].add_event(code)
+
     def _failed(self, stage: str, code: str) -> None:
         """An error, in the latest turn that is open; errors do not say of which they are."""
         from opentelemetry.trace import StatusCode
@@ -197,21 +206,25 @@ _FIELDS = {
 }
 
 
-def _stages(config: Config) -> dict[str, tuple[str, dict[str, str]]]:
+def _stages(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
     """The name and the attributes of each stage's span."""
     llm = config.llm.engine_name
     model = str(getattr(config.llm, "model", None) or llm)
+    chat = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": llm,
+        "gen_ai.request.model": model,
+    }
     return {
         "endpoint": ("endpoint", {}),
-        "stt": ("stt", {"parley.engine": config.stt.engine_name}),
-        "llm": (
-            f"chat {model}",
-            {
-                "gen_ai.operation.name": "chat",
-                "gen_ai.provider.name": llm,
-                "gen_ai.request.model": model,
-            },
-        ),
-        "tts": ("tts", {"parley.engine": config.tts.engine_name}),
+        "stt": ("stt", {"parley.engine": config.stt.engine_name, **_fallback(config.stt)}),
+        "llm": (f"chat {model}", {**chat, **_fallback(config.llm)}),
+        "tts": ("tts", {"parley.engine": config.tts.engine_name, **_fallback(config.tts)}),
         "playback": ("playback", {}),
     }
+
+
+def _fallback(section: EngineSection) -> dict[str, list[str]]:
+    """The engines that stand in for a section's; when one does is an event of the turn."""
+    others = [each.title for each in section.fallback]
+    return {"parley.fallback": others} if others else {}

@@ -18,11 +18,11 @@ def routes(server: Server) -> list[BaseRoute]:
     """The routes of what can be listed."""
 
     async def listed(_: Request) -> JSONResponse:
-        return JSONResponse({"object": "list", "data": [*map(_model, _names(server))]})
+        return JSONResponse({"object": "list", "data": [*map(_model, names(server))]})
 
     async def one(request: Request) -> JSONResponse:
         name = request.path_params["name"]
-        if name not in _names(server):
+        if name not in names(server):
             raise ApiError(f"there is no model {name!r}", status=404, code="model_not_found")
         return JSONResponse(_model(name))
 
@@ -36,11 +36,12 @@ def routes(server: Server) -> list[BaseRoute]:
     ]
 
 
-def _names(server: Server) -> list[str]:
-    """The parts of the agent, as models: `parley` is all of it."""
+def names(server: Server) -> list[str]:
+    """Name the parts of the agent and what stands in for them; `parley` is all of it."""
     config = server.agent.config
     parts = (("stt", config.stt), ("llm", config.llm), ("tts", config.tts))
-    return ["parley", *(f"{family}/{section.engine_name}" for family, section in parts)]
+    engines = (f"{family}/{e.engine_name}" for family, section in parts for e in section.engines)
+    return list(dict.fromkeys(["parley", *engines]))
 
 
 def _model(name: str) -> dict[str, Any]:

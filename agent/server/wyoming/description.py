@@ -41,15 +41,17 @@ def describe(agent: Agent) -> Info:
     config = agent.config
     stt, tts = config.stt, config.tts
     heard = _heard(stt)
-    asr = AsrModel(**_artifact(stt.engine_name, _model(stt)), languages=heard)
+    asr = AsrModel(**_artifact(stt.engine_name, _model(stt) + _others(stt)), languages=heard)
     names = dict.fromkeys([_voice(tts), *agent.tts.voices])
     voices = [
-        TtsVoice(**_artifact(name, f"the voice {name}"), languages=_spoken(tts, name))
+        TtsVoice(**_artifact(name, f"the voice {name}{_others(tts)}"), languages=_spoken(tts, name))
         for name in names
     ]
     name = config.agent.name
     model = HandleModel(
-        **_artifact(config.llm.engine_name, f"answers by {_model(config.llm)}"),
+        **_artifact(
+            config.llm.engine_name, f"answers by {_model(config.llm)}{_others(config.llm)}"
+        ),
         languages=list(LANGUAGES),
     )
     return Info(
@@ -104,6 +106,12 @@ def _artifact(name: str, description: str) -> dict[str, Any]:
         "installed": True,
         "version": version(NAME),
     }
+
+
+def _others(section: EngineSection) -> str:
+    """What stands in for an engine when it fails: nobody chooses it."""
+    others = ", ".join(each.title for each in section.fallback)
+    return f" (where it fails, {others})" if others else ""
 
 
 def _model(section: EngineSection) -> str:
