@@ -9,11 +9,12 @@ silences that a listener hears inside a reply because the next sound was not the
 
 With `--stt` and `--llm` that is measured beside the two: the recogniser hears two seconds of speech
 as the reply begins, and the model writes all the while. With `--words` Whisper, a size or a folder,
-says when the words of the recordings begin, and the voice's own times are compared with that.
+says when the words of recordings of other replies begin, and the voice's own times are compared.
 """
 
 import argparse
 import os
+import re
 import statistics
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from agent.audio.resample import resample
 from agent.config.engines import create_llm, create_stt, create_tts
 from agent.config.load import Config, parse_config
+from bench.turn_end_clips import HELD_OUT, TUNED
 from llm_adapters import LanguageModel, Message
 from stt import SpeechToText
 from stt.whisper import Whisper
@@ -43,6 +45,8 @@ REPLIES = (
     "Well, it depends. If the weather stays dry you could walk along the river to the old bridge, "
     "have lunch in the village, and come back by bus. It takes about four hours.",
 )
+SENTENCES = 4
+"""Of a reply whose words' times are compared."""
 Others = tuple[SpeechToText | None, LanguageModel | None]
 """What runs beside the voice."""
 WORD = 0.025
@@ -87,6 +91,13 @@ class Reply:
                 end = at
             end += len(pcm) / self.rate
         return gaps
+
+
+def told() -> list[str]:
+    """Replies whose words' times are compared: everyday sentences, some at a time."""
+    lines = [line.replace(" |", "") for line in (*TUNED, *HELD_OUT)]
+    plain = [line for line in lines if not re.search(r"\d", line)]  # written as they are said
+    return [" ".join(plain[n : n + SENTENCES]) for n in range(0, len(plain), SENTENCES)]
 
 
 async def speak(tts: TextToSpeech, text: str) -> Reply:
@@ -165,11 +176,8 @@ async def measure(tts: TextToSpeech, others: Others, whisper: Whisper | None, ro
                 replies.append(await speak(tts, text))
         late = []
         if whisper is not None:
-            late = [
-                each
-                for reply in replies[: len(REPLIES)]
-                for each in await differences(whisper, reply)
-            ]
+            for text in told():
+                late += await differences(whisper, await speak(tts, text))
     finally:
         await tts.aclose()
     first = sorted(reply.first for reply in replies)

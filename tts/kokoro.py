@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from tts import speed
 from tts.espeak.language import language_of
 from tts.espeak.library import EspeakLibrary, Settings, load_library
 from tts.espeak.phonemes import Phonemes, phonemise
@@ -25,7 +26,7 @@ from tts.files import open_file
 from tts.hub import find_folder
 from tts.onnx.config import read_config
 from tts.onnx.session import VoiceSession
-from tts.onnx.speech import Encoded, speak
+from tts.onnx.speech import Encoded, Speaker, rehearse
 from tts.protocol import TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance
 
@@ -160,7 +161,9 @@ class Kokoro:
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early stops the network in the middle of a clause."""
-        return open_utterance(partial(_synthesise, self._ready()))
+        voice = self._ready()
+        speaker = Speaker(voice.session, SAMPLE_RATE, voice.encode)
+        return open_utterance(partial(_synthesise, voice, speaker))
 
     def _load(self) -> "_Loaded":
         voices = _blend(self._voice)
@@ -180,6 +183,7 @@ class Kokoro:
             spoken = _language(blend)
             espeak.check(Settings(spoken, 175, 50))
             loaded.others[code] = replace(loaded, language=spoken, styles=_blended(folder, blend))
+        rehearse(session, SAMPLE_RATE, loaded.encode, speed.kokoro(self._model, self._dtype))
         return loaded
 
 
@@ -222,9 +226,9 @@ class _Loaded:
         return Encoded(inputs, len(tokens) + 1, places)
 
 
-async def _synthesise(voice: _Loaded, clause: str, send: Send) -> None:
+async def _synthesise(voice: _Loaded, speaker: Speaker, clause: str, send: Send) -> None:
     phonemes = await anyio.to_thread.run_sync(phonemise, voice.espeak, clause, voice.language)
-    await speak(voice.session, SAMPLE_RATE, phonemes.pieces(LONGEST), voice.encode, send)
+    await speaker.speak(phonemes.pieces(LONGEST), send)
 
 
 def _misaki(ipa: str) -> tuple[str, list[int]]:

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from tts import speed as measured
 from tts.espeak.language import language_of
 from tts.espeak.library import EspeakLibrary, Settings, load_library
 from tts.espeak.phonemes import Phonemes, phonemise
 from tts.hub import fetch
 from tts.onnx.config import read_config
 from tts.onnx.session import VoiceSession
-from tts.onnx.speech import Encoded, speak
+from tts.onnx.speech import Encoded, Speaker, rehearse
 from tts.protocol import TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance
 
@@ -119,18 +120,14 @@ class Piper:
 
     def open(self) -> AbstractAsyncContextManager[Utterance]:
         """Open one utterance; leaving early stops the network in the middle of a clause."""
-        return open_utterance(partial(self._synthesise, self._ready()))
+        voice = self._ready()
+        speaker = Speaker(voice.session, self.sample_rate, voice.encode)
+        return open_utterance(partial(_synthesise, voice, speaker))
 
     def _ready(self) -> "_Loaded":
         if self._loaded is None:
             raise TextToSpeechError("piper is not loaded: call load() first")
         return self._loaded
-
-    async def _synthesise(self, voice: "_Loaded", clause: str, send: Send) -> None:
-        language = voice.config.espeak.voice
-        phonemes = await anyio.to_thread.run_sync(phonemise, voice.espeak, clause, language)
-        pieces = phonemes.pieces(LONGEST)
-        await speak(voice.session, voice.config.audio.sample_rate, pieces, voice.encode, send)
 
 
 @dataclass(frozen=True)
@@ -164,6 +161,12 @@ class _Loaded:
         return Encoded(inputs, len(tokens), places)
 
 
+async def _synthesise(voice: _Loaded, speaker: Speaker, clause: str, send: Send) -> None:
+    language = voice.config.espeak.voice
+    phonemes = await anyio.to_thread.run_sync(phonemise, voice.espeak, clause, language)
+    await speaker.speak(phonemes.pieces(LONGEST), send)
+
+
 def _load(voice: str, speaker: str | None, speed: float) -> _Loaded:
     """Find a voice's two files, and load them. Blocks; raises TextToSpeechError."""
     network = _find(voice)
@@ -171,7 +174,10 @@ def _load(voice: str, speaker: str | None, speed: float) -> _Loaded:
     number = _speaker(config, speaker)
     espeak = load_library()
     espeak.check(Settings(config.espeak.voice, 175, 50))
-    return _Loaded(config, VoiceSession(network, durations="Ceil"), espeak, number, speed)
+    session = VoiceSession(network, durations="Ceil")
+    loaded = _Loaded(config, session, espeak, number, speed)
+    rehearse(session, config.audio.sample_rate, loaded.encode, measured.piper(voice))
+    return loaded
 
 
 def _find(voice: str) -> Path:

@@ -11,6 +11,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+CROWDED = 0.4
+"""Seconds that a second of speech may take a voice alone that shares a processor with a recogniser
+and a language model: beside them it takes two and a half times as long (`bench.voices`)."""
+
 
 def kept(engine: str) -> float | None:
     """Return the real-time factor that `engine` had here; None if it was never measured."""
@@ -38,6 +42,35 @@ def dia2(model: str, quantize: str) -> str:
 def dia(model: str, quantize: str) -> str:
     """Name Dia as it is measured."""
     return f"dia {model} {quantize}"
+
+
+def kokoro(model: str, dtype: str) -> str:
+    """Name Kokoro as it is measured."""
+    return f"kokoro {model} {dtype}"
+
+
+def piper(voice: str) -> str:
+    """Name a voice of Piper's as it is measured."""
+    return f"piper {voice}"
+
+
+def crowded(name: str, factor: float) -> tuple[str, str] | None:
+    """Return what is wrong with a voice, of such a name, that is too slow to share a processor.
+
+    And what to do about it. None where it is fast enough, alone, for a recogniser and a language
+    model beside it.
+    """
+    if factor <= CROWDED:
+        return None
+    engine = name.partition(" ")[0]
+    gaps = "every reply has gaps" if factor > 1 else "with others at work its replies have gaps"
+    quicker = (
+        "piper} takes a fifth of it" if engine == "kokoro" else "espeak} takes next to nothing"
+    )
+    return (
+        f"{engine} takes {factor:.2f} s for a second of speech here: {gaps}",
+        f"tts: {{engine: {quicker}",
+    )
 
 
 def machine() -> str:

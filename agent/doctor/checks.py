@@ -35,6 +35,7 @@ from agent.doctor.model_caches import (
     dia_speed,
     llama_model,
     smart_turn_model,
+    voice_speed,
     whisper_model,
 )
 from agent.errors import AudioError
@@ -209,7 +210,10 @@ async def synthesis(config: Config) -> list[Finding]:
 
 
 async def _voice(section: EngineSection) -> list[Finding]:
-    if (name := section.engine_name) not in CODECS:
+    if (name := section.engine_name) in ("kokoro", "piper"):
+        quick = await anyio.to_thread.run_sync(voice_speed, section)
+        return [quick or await _loads("tts", section, create_tts)]
+    if name not in CODECS:
         return [await _loads("tts", section, create_tts)]
     found = [await anyio.to_thread.run_sync(dia2_model, section)]
     if name == "dia" and (slow := dia_speed(section)) is not None:

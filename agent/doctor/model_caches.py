@@ -103,3 +103,19 @@ def dia_speed(section: EngineSection) -> Finding | None:
         return Finding("ok", "tts dia", detail)
     fix = "talk with tts: {engine: dia2} or kokoro; Dia writes files: parley say --script"
     return Finding("note", "tts dia", f"{detail}: too slow for a conversation", fix)
+
+
+def voice_speed(section: EngineSection) -> Finding | None:
+    """Whether Kokoro, or Piper, was fast enough when it was last loaded here, if ever."""
+    arguments = section.arguments()
+    name = (
+        speed.kokoro(str(arguments.get("model")), str(arguments.get("dtype")))
+        if section.engine_name == "kokoro"
+        else speed.piper(str(arguments.get("voice")))
+    )
+    if (factor := speed.kept(name)) is None:
+        return None
+    subject = f"tts {section.engine_name}"
+    if slow := speed.crowded(name, factor):
+        return Finding("note", subject, *slow)
+    return Finding("ok", subject, f"a second of speech takes {factor:.2f} s here")

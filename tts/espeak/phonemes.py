@@ -18,8 +18,12 @@ _SENTENCE_END = re.compile(r"(\.)[\"'”’»)\]]*$")
 _MARKS = {"–": "—", "...": "…"} | dict(zip("、，；：！？。", ",,;:!?.", strict=True))
 _LANGUAGE = re.compile(r"\([a-z][a-z-]*\)")  # espeak tells where it takes another language's rules
 _STRESS = "ˈˌ"
+_STRESSED = frozenset(_STRESS)
 _SILENT = _STRESS + " "
 _UNSTRESSED = str.maketrans("", "", _SILENT)
+
+SHORTEST = 12
+"""Symbols of a phrase that is said by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +36,38 @@ class Phonemes:
 
     def pieces(self, longest: int) -> Iterator["Phonemes"]:
         """Cut what is longer than `longest` symbols, at spaces where there are any."""
-        start = 0
-        while start < len(self.text):
-            end = len(self.text)
-            if end - start > longest:
-                space = self.text.rfind(" ", start + 1, start + longest)
-                end = space + 1 if space > 0 else start + longest
-            last = end == len(self.text)
-            words = (
-                (w, i - start) for w, i in self.words if start <= i < end or (last and i == end)
-            )
-            yield Phonemes(self.text[start:end], tuple(words))
-            start = end
+        rest = self
+        while len(rest.text) > longest:
+            space = rest.text.rfind(" ", 1, longest)
+            piece, rest = rest.cut(space + 1 if space > 0 else longest)
+            yield piece
+        if rest.text:
+            yield rest
+
+    def cut(self, at: int) -> tuple["Phonemes", "Phonemes"]:
+        """Cut at an index of `text`."""
+        first = tuple((word, index) for word, index in self.words if index < at)
+        second = tuple((word, index - at) for word, index in self.words[len(first) :])
+        return Phonemes(self.text[:at], first), Phonemes(self.text[at:], second)
+
+    def phrase(self, longest: float) -> int:
+        """Return where to cut, so that a phrase stays whole: its end, if nowhere.
+
+        At the last beginning of one within `longest`, or else the first. A phrase begins with words
+        without stress that follow one with it: the train | to the coast | leaves at seven.
+        """
+        spaces = [0, *(i + 1 for i, symbol in enumerate(self.text) if symbol == " ")]
+        ends = [*spaces[1:], len(self.text)]
+        stressed = [
+            not _STRESSED.isdisjoint(self.text[a:b]) for a, b in zip(spaces, ends, strict=True)
+        ]
+        begins = [
+            at
+            for at, before, here in zip(spaces[1:], stressed, stressed[1:], strict=False)
+            if before and not here and at >= SHORTEST and len(self.text) - at >= SHORTEST
+        ]
+        within = [at for at in begins if at <= longest]
+        return within[-1] if within else next(iter(begins), len(self.text))
 
 
 def phonemise(library: EspeakLibrary, clause: str, voice: str) -> Phonemes:

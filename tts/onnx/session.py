@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tts.files import open_file
+from tts.onnx.ahead import Speed
 from tts.onnx.graph import result_of, with_output
 from tts.protocol import TextToSpeechError
 
@@ -41,6 +42,7 @@ class VoiceSession:
         except Exception as error:  # ONNX Runtime has a class for every status, without a base
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise TextToSpeechError(f"{path} cannot be loaded as a voice: {reason}") from error
+        self.speed = Speed()
         self.inputs: dict[str, str] = {i.name: i.type for i in self._session.get_inputs()}
 
     async def synthesise(
@@ -53,14 +55,21 @@ class VoiceSession:
         import onnxruntime
 
         options = onnxruntime.RunOptions()
-        run = partial(self._session.run, self._outputs, dict(inputs), options)
+        run = partial(self.run, inputs, tokens, options)
         try:
-            pcm, durations = await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+        finally:
+            options.terminate = True  # where this is cancelled, the thread is still at work
+
+    def run(
+        self, inputs: Mapping[str, NDArray[Any]], tokens: int, options: object = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Compute the same in this thread. Blocks; raises TextToSpeechError."""
+        try:
+            pcm, durations = self._session.run(self._outputs, dict(inputs), options)
         except Exception as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise TextToSpeechError(f"the voice failed: {reason}") from error
-        finally:
-            options.terminate = True  # where this is cancelled, the thread is still at work
         wave = np.asarray(pcm, np.float32).reshape(-1)
         held = np.maximum(np.asarray(durations, np.float64).reshape(-1), 0)
         if held.size != tokens or held.sum() == 0:

@@ -14,7 +14,7 @@ from agent.config.load import Config
 from agent.doctor import checks, checks_llm
 from agent.doctor.finding import Finding
 from agent.doctor.installation import installation
-from agent.doctor.model_caches import dia2_model, dia_speed
+from agent.doctor.model_caches import dia2_model, dia_speed, voice_speed
 from agent.errors import AudioError
 from tests.llm_adapters.llama.tiny import write_model
 from tests.paths import AUDIO, ROOT
@@ -279,6 +279,33 @@ def test_dia_that_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     finding = dia2_model(section)
     assert (finding.subject, finding.state) == ("tts dia", "missing")
     assert "nobody/nothing, descript/dac_44khz" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "quicker"),
+    [
+        ({"engine": "kokoro", "model": "a/b"}, speed.kokoro("a/b", "int8"), "piper"),
+        ({"engine": "piper", "voice": "c"}, speed.piper("c"), "espeak"),
+    ],
+)
+def test_a_voice_that_leaves_gaps(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    section: dict[str, str],
+    name: str,
+    quicker: str,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    tts = Config.model_validate({"tts": section}).tts
+    assert voice_speed(tts) is None
+    speed.keep(name, 0.61)
+    assert (slow := voice_speed(tts)) is not None
+    assert (slow.state, slow.subject) == ("note", f"tts {section['engine']}")
+    assert "0.61 s for a second of speech" in slow.detail
+    assert f"engine: {quicker}" in slow.fix
+    speed.keep(name, 0.17)
+    assert (quick := voice_speed(tts)) is not None
+    assert (quick.state, quick.detail) == ("ok", "a second of speech takes 0.17 s here")
 
 
 def test_dia_where_it_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
