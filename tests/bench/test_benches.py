@@ -68,6 +68,10 @@ SMALLEST: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "stt": ("--sizes tiny --seconds 1 --runs 1", ("tiny",)),
     "turn_end": ("--items 1", ("words, flite",)),
+    "wake": (
+        "--hours 0.01 --calls 4 --engine pocketsphinx",
+        ("near words", "false wakes in all"),
+    ),
     "voices": ('{"engine":"espeak"} --rounds 1', ("espeak",)),
     "stt_live": ("--sizes tiny --turns 1 --utterances 5", ("tiny", "memory in MB")),
 }

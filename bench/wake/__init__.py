@@ -1,0 +1,1 @@
+"""Being called: how many calls wake an agent, and what else does."""
