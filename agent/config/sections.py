@@ -208,8 +208,8 @@ class InterruptionSettings(Section):
     )
     side_talk: Literal["ignore", "hear"] = Field(
         default="ignore",
-        description="Whether voices far softer than the user's, and words to somebody else, stop it; "
-        "`hear`: like all others.",
+        description="Whether voices far softer than the user's, and words to somebody else, stop "
+        "it; `hear`: like all others.",
     )
 
     @property

@@ -149,7 +149,9 @@ def _people(language: str | None) -> _People:
         tuple(tuple(re.compile(word) for word in each) for each in phrases if each),
         frozenset(listed(talk.get("names", ""))),
         frozenset(listed(talk.get("before", ""))),
-        frozenset(listed(section(language, "turns", "end")["questions"])) if talk else frozenset(),
+        frozenset(listed(section(language, "turns", "end")["questions"]))
+        if language and talk
+        else frozenset(),
         frozenset(listed(talk.get("things", ""))),
         listed(talk.get("recalls", "")),
     )

@@ -39,6 +39,6 @@ async def talk(socket: WebSocket) -> None:
         try:
             while True:
                 samples = np.frombuffer(await socket.receive_bytes(), "<i2")
-                await user.send(Audio(samples / np.float32(32768), 16000))
+                await user.send(Audio(samples.astype(np.float32) / np.float32(32768), 16000))
         except WebSocketDisconnect:
             tasks.cancel_scope.cancel()

@@ -8,6 +8,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soxr
@@ -76,7 +77,8 @@ def test_a_fastapi_route() -> None:
     samples = (pcm * 32767).astype("<i2").tobytes() + bytes(32000)
     with program("uvicorn", "fastapi_route:app", "--port", "0") as server:
         address = said(server, "running on").partition("http://")[2].split()[0]
-        sound, events = b"", []
+        sound = b""
+        events: list[dict[str, Any]] = []
         with connect(f"ws://{address}/talk") as socket:
             for start in range(0, len(samples), 640):
                 socket.send(samples[start : start + 640])

@@ -9,6 +9,7 @@ import ctypes
 import sys
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, Union, byref, c_ushort, c_void_p
+from typing import Any
 
 from agent.cli.keys.console_keys import Record
 
@@ -59,6 +60,12 @@ def records(events: Sequence[InputRecord]) -> list[Record]:
 class WindowsConsole:
     """The console that the program's input comes from."""
 
+    stopped: bool
+    """Whether `stop` has been called."""
+    _kernel: Any
+    _input: Any
+    _stop: Any
+
     def __init__(self) -> None:
         """Raises OSError where there is none."""
         if sys.platform != "win32":
@@ -76,7 +83,6 @@ class WindowsConsole:
         if not self._input or not self._stop:
             raise ctypes.WinError(ctypes.get_last_error())
         self.stopped = False
-        """Whether `stop` has been called."""
 
     def read(self) -> Sequence[Record]:
         """Wait for input, and return the keys in it. Raises OSError when the console is gone."""
