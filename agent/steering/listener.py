@@ -71,15 +71,24 @@ class Reachable:
         try:
             serve = await self._open(steering)
         except OSError as error:
-            why = f"{self._address}: {error.strerror or error}"
-            _warn(self._report, "control.off", f"parley ctl cannot steer this conversation: {why}")
+            self._off(error)
             yield
             return
 
+        async def take() -> None:
+            try:
+                await serve()
+            except OSError as error:  # of what requests come through: the conversation goes on
+                self._off(error)
+
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(serve)
+            tasks.start_soon(take)
             yield
             tasks.cancel_scope.cancel()
+
+    def _off(self, error: OSError) -> None:
+        why = f"{self._address}: {error.strerror or error}"
+        _warn(self._report, "control.off", f"parley ctl cannot steer this conversation: {why}")
 
     async def _open(self, steering: Steering) -> Callable[[], Coroutine[Any, Any, None]]:
         """Open what requests come through; what is returned takes them. Raises OSError."""

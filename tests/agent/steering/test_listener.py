@@ -238,3 +238,19 @@ async def test_too_long_a_path_is_told_and_the_conversation_goes_on(
         async with steered(an_agent()) as steering, here.steered(steering):
             steering.mute()
     assert "AF_UNIX path too long" in events[0].record()["message"]
+
+
+async def test_a_listener_that_breaks_is_told_and_the_conversation_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken() -> None:
+        raise OSError("the pipe has been ended")
+
+    async def opened(*_: Any) -> Any:
+        return broken
+
+    monkeypatch.setattr(listener.Reachable, "_open", opened)
+    events: list[Event] = []
+    async with live(["Still here."], events=events) as steering:
+        assert await steering.ask("hello") == "Still here."
+    assert [event.record().get("code") for event in events] == ["control.off"]
