@@ -23,7 +23,10 @@ from agent.events import Decision
 from agent.turns.addressee import recalls
 from agent.turns.backchannels import bids_to_go_on, is_backchannel
 from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide
-from agent.turns.side_talk import VoiceProfile, says_again
+from agent.turns.side_talk import Evidence, VoiceProfile, says_again
+
+AMONG = 3.0
+"""Seconds after words to somebody else in which these are answered."""
 
 RECALLED = 10.0
 """Seconds in which words that were not answered can be said to have been for the agent."""
@@ -168,7 +171,7 @@ class BargeIn:
             text=turn.text,
             final=final,
             partials=self.partials,
-            evidence=self.user.weigh(turn.level),
+            evidence=self._evidence(turn),
             expected=reply.progress.asks or self._says_again(turn),
             language=self.language,
         )
@@ -216,12 +219,17 @@ class BargeIn:
         """Why a turn is side talk; None where it may be for the agent, or somebody says it is."""
         if self._settings.side_talk == "hear" or turn.committed:
             return None
-        evidence, over = self.user.weigh(turn.level), turn.over
+        evidence, over = self._evidence(turn), turn.over
         why = evidence.side_talk(turn.text, self.language)
         if why is not None or over is None or over.state is ReplyState.INTERRUPTED:
             return why
         expected = over.progress.asks or self._says_again(turn)
         return None if expected else evidence.said_to_others(turn.text, self.language)
+
+    def _evidence(self, turn: TurnRecord) -> Evidence:
+        words, when = self._overheard
+        among = turn.over is not None and bool(words) and turn.began - when < AMONG
+        return self.user.weigh(turn.level, turn.pitch, among=among)
 
     def _says_again(self, turn: TurnRecord) -> bool:
         """Whether these are words that were not answered: they are meant."""

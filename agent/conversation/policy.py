@@ -134,7 +134,8 @@ class Policy:
                 if not self._turns:  # or else its words decide
                     self.barge_in.resume("a click")
             case SpeechStarted(number, manual=manual) if number > self._spoken:
-                turn = self._turns[number] = TurnRecord(number, manual=manual, held=self._held)
+                turn = TurnRecord(number, self._now, manual=manual, held=self._held)
+                self._turns[number] = turn
                 self._spoken, self._latest = number, max(number, self._latest)
                 self.silence.wake(number)
                 if not manual:
@@ -190,8 +191,8 @@ class Policy:
     def _on_turn(self, turn: TurnRecord, event: TurnEvent) -> None:
         """Something about an open turn."""
         match event:
-            case SpeechProgress(voice=voice, level=level):
-                turn.voice, turn.level = max(turn.voice, voice), level
+            case SpeechProgress(voice=voice, level=level, pitch=pitch):
+                turn.voice, turn.level, turn.pitch = max(turn.voice, voice), level, pitch
                 self.barge_in.decide(turn, self._now, final=False)
             case SpeechResumed():
                 self.prepared.discard("the user goes on")
@@ -203,7 +204,7 @@ class Policy:
                 self._rest()
             case SpeechEnded():
                 turn.cut, turn.committed = event.cut, event.committed
-                turn.ended, turn.level = True, event.level
+                turn.ended, turn.level, turn.pitch = True, event.level, event.pitch
                 self._explain(turn, "commit", event.why, event.certainty)
             case TurnTranscript(text=text, final=False):
                 turn.text = text
@@ -238,8 +239,7 @@ class Policy:
                 self._do(Backchannel(turn.number, turn.text))
             case _:
                 self.prepared.discard("no words in it")
-                aside = self.barge_in.pass_over(turn, self._now)
-                # Who spoke to others was no echo, though the agent fell silent for a moment.
+                aside = self.barge_in.pass_over(turn, self._now)  # and then no echo's doing
                 self._do(Ignore(turn.number, turn.interrupted and not aside))
 
     def _close(self, turn: TurnRecord) -> None:
@@ -249,7 +249,7 @@ class Policy:
 
     def _commit(self, turn: TurnRecord, request: int = 0) -> None:
         """The turn is the user's: it enters the history, and its reply is heard."""
-        self.barge_in.user.learn(turn.level, turn.text)
+        self.barge_in.user.learn(turn.level, turn.text, turn.pitch)
         answered = request or self._config.turn.respond
         if answered or not turn.manual:
             self._cancel()

@@ -49,9 +49,11 @@ class TurnRecord:
     """What is known of a turn of the user's that has not been answered yet."""
 
     number: int
+    began: float = 0.0
     over: ReplyRecord | None = None  # the reply that sounded when it began
     voice: float = 0.0  # seconds, since it began or went on
     level: float | None = None  # of its voice, in dBFS
+    pitch: float | None = None  # and in semitones
     text: str = ""  # its words so far
     manual: bool = False  # somebody says when it is over
     held: bool = False  # the user does, who speaks until then

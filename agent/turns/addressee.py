@@ -7,15 +7,17 @@ nothing is known. Pure logic.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from agent.languages import codes, listed, section, spaceless, words
+from agent.languages import codes, data, listed, section, spaceless, words
 
-Addressee = Literal["agent", "unknown", "open", "others"]
-"""`agent`: it is addressed. `others`: people among themselves. `open`: the next word may tell."""
+Addressee = Literal["agent", "unknown", "answer", "telling", "open", "others"]
+"""`agent`: it is addressed. `others`: people among themselves. `open`: the next word may tell.
+
+`telling` says how things are, and to anybody; `answer` may be one to whoever asked."""
 
 _Phrase = tuple[re.Pattern[str], ...]
 """A beginning of a sentence, word by word."""
@@ -39,7 +41,9 @@ def addressee(text: str, language: str | None = None) -> Addressee:
     sentences = [sentence for sentence in sentences if sentence]
     if any(known.calls_somebody(s) or known.says(s) for s in sentences):
         return "others"
-    return "open" if sentences and known.may_say(sentences[-1]) else "unknown"
+    if sentences and known.may_say(sentences[-1]):
+        return "open"
+    return known.manner(words(text)) if "?" not in text else "unknown"
 
 
 def addresses_agent(text: str, language: str | None = None) -> bool:
@@ -90,8 +94,20 @@ class _People:
     questions: frozenset[str]
     things: frozenset[str]
     """What an agent deals with: who speaks of these may mean it."""
+    to_a_speaker: frozenset[str]
+    """What questions, commands and remarks to somebody who is speaking begin with."""
+    polite: frozenset[str]
+    agrees: frozenset[str]
     recalls: tuple[str, ...]
     """By which what was said before is said to have been for the agent."""
+
+    def manner(self, said: Sequence[str]) -> Addressee:
+        """What neither the agent nor anybody else is addressed by."""
+        if not said or not self.to_a_speaker or not self.polite.isdisjoint(said):
+            return "unknown"
+        if said[0] in self.agrees:
+            return "answer"
+        return "unknown" if said[0] in self.to_a_speaker else "telling"
 
     def beginning(self, sentence: str) -> list[str]:
         """The words of a sentence, without those before it."""
@@ -144,14 +160,24 @@ def _read(language: str | None) -> _Addressing:
 @cache
 def _people(language: str | None) -> _People:
     talk = section(language, "turns", "side_talk") if language else {}
+    end = section(language, "turns", "end") if language else {}
+    answers = data(language, "answers") if language else {}
+    remarks = listed(talk.get("remarks", ""))
     phrases = (part.split() for part in talk.get("others", "").strip("-").split(","))
     return _People(
         tuple(tuple(re.compile(word) for word in each) for each in phrases if each),
         frozenset(listed(talk.get("names", ""))),
         frozenset(listed(talk.get("before", ""))),
-        frozenset(listed(section(language, "turns", "end")["questions"]))
-        if language and talk
-        else frozenset(),
+        frozenset(listed(end.get("questions", ""))),
         frozenset(listed(talk.get("things", ""))),
+        _firsts(end, remarks) if remarks else frozenset(),
+        frozenset(listed(answers.get("polite", ""))),
+        frozenset(listed(answers.get("agrees", ""))),
         listed(talk.get("recalls", "")),
     )
+
+
+def _firsts(end: Mapping[str, str], remarks: Sequence[str]) -> frozenset[str]:
+    """The words that what is said to a speaker begins with."""
+    kinds = ("questions", "auxiliaries", "commands", "hanging", "closing", "prepositions")
+    return frozenset(remarks).union(*(listed(end.get(kind, "")) for kind in kinds))

@@ -38,12 +38,14 @@ class SpeechStarted:
 class SpeechProgress:
     """`voice` seconds have been voiced without a pause: since the turn began, or went on.
 
-    `level`: that of the turn's voice so far in dBFS, where it is known (`VoiceLevel`).
+    `level`: that of the turn's voice so far in dBFS, where it is known (`VoiceLevel`); `pitch`: in
+    semitones (`VoicePitch`).
     """
 
     turn: int
     voice: float
     level: float | None = None
+    pitch: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class SpeechEnded:
     `cut`: there was no pause, but the turn was as long as one may be. `why` it was decided, and how
     surely the turn sounded finished, where that is known. `decided`: when; the detector, which has
     no clock, leaves it to the segmenter. `committed`: somebody said so; `dropped`: and that it is
-    not to be understood. `level`: as in `SpeechProgress`.
+    not to be understood. `level`, `pitch`: as in `SpeechProgress`.
     """
 
     turn: int
@@ -82,6 +84,7 @@ class SpeechEnded:
     dropped: bool = False
     committed: bool = False
     level: float | None = None
+    pitch: float | None = None
 
     @property
     def speech_s(self) -> float:

@@ -33,6 +33,7 @@ from agent.turns.events import (
 )
 from agent.turns.gathering import Gathering
 from agent.turns.judgement import Judgement
+from agent.turns.pitch import VoicePitch
 from agent.turns.side_talk import VoiceLevel
 from agent.turns.smart_turn import TurnModel
 from agent.turns.steady_noise import SteadyNoise
@@ -89,7 +90,7 @@ class TurnSegmenter:
         self._threshold = threshold
         self._report = report
         self._noise = SteadyNoise()
-        self._level = VoiceLevel()
+        self._level, self._pitch = VoiceLevel(), VoicePitch()
         self._turn = _Latest(round(JUDGED * SAMPLE_RATE))
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE, "quick")
         self._rate = SAMPLE_RATE
@@ -170,6 +171,7 @@ class TurnSegmenter:
             threshold = self._threshold(until, self._start)
             if voiced >= threshold:
                 self._level.add(window)
+                self._pitch.add(window)
             since = until - WINDOW / SAMPLE_RATE
             signals = self._detector.update(voiced, since, until, threshold)
             await self._tell(signals, send)
@@ -228,16 +230,22 @@ class TurnSegmenter:
                     if len(pre_roll := self._pre_roll.take()):
                         await self._pass_on(pre_roll, send)
                 case SpeechProgress():
-                    await send.send(replace(signal, level=self._level.decibels))
+                    level, pitch = self._level.decibels, self._pitch.semitones
+                    await send.send(replace(signal, level=level, pitch=pitch))
                 case SpeechEnded():
-                    level, now = self._level.decibels, anyio.current_time()
-                    self._level.forget()
-                    await send.send(replace(signal, decided=now, level=level))
+                    level, pitch = self._level.decibels, self._pitch.semitones
+                    self._forget_voice()
+                    now = anyio.current_time()
+                    await send.send(replace(signal, decided=now, level=level, pitch=pitch))
                 case SpeechRejected():
-                    self._level.forget()
+                    self._forget_voice()
                     await send.send(signal)
                 case _:
                     await send.send(signal)
+
+    def _forget_voice(self) -> None:
+        self._level.forget()
+        self._pitch.forget()
 
     def _ask(self, tasks: TaskGroup) -> None:
         """Have the model asked, where it is time to: one question after the other."""

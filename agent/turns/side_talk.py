@@ -12,6 +12,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.languages import word_count
 from agent.turns.addressee import addressee, addresses_agent, commands_agent, function_words
 
 LEARNT_FROM = 5
@@ -23,6 +24,13 @@ away is 6 dB softer, and the same person's turns vary by 3 dB or so."""
 
 FAR = 10.0
 """And from which on a command is for somebody else, too."""
+
+HIGHER, LOWER = 7.0, -5.0
+"""Semitones between which a voice may be the user's: who insists speaks up to half an octave
+higher than in the turns before."""
+
+SENTENCE = 4
+"""Words that it takes to say how things are; fewer may be an order."""
 
 LOUD = 80
 """The percentile of a voice's windows that is its level: vowels count, not their tails."""
@@ -42,11 +50,19 @@ class Evidence:
     """What speaks for or against a voice being the user's.
 
     `below`: decibels that it is softer than the user's; None while nobody knows either. `about`:
-    what is talked about, in words.
+    what is talked about, in words. `above`: semitones that it is higher. `among`: others have just
+    been heard to talk to each other.
     """
 
     below: float | None = None
     about: frozenset[str] = frozenset()
+    above: float | None = None
+    among: bool = False
+
+    @property
+    def another(self) -> bool:
+        """Whether it is surely not the user's voice."""
+        return self.above is not None and not LOWER < self.above < HIGHER
 
     def side_talk(self, text: str, language: str | None = None) -> str | None:
         """Return why a voice that says `text` is not meant for the agent; None if it may be.
@@ -73,6 +89,11 @@ class Evidence:
         whom = addressee(text, language)
         if whom == "others":
             return f"'{text}' is said to somebody else"
+        telling = whom == "telling" and (open_yet or word_count(text) >= SENTENCE)
+        if telling and self.another:
+            return f"'{text}', in a voice that is not the user's ({self.above:+.0f} semitones)"
+        if (telling or whom == "answer") and self.among:
+            return f"'{text}', as others talk to each other"
         return f"'{text}' may be said to somebody else" if whom == "open" and open_yet else None
 
 
@@ -87,22 +108,32 @@ class VoiceProfile:
         """`name` is the agent's: who says it means the agent."""
         self._name = _words(name)
         self._levels: deque[float] = deque(maxlen=LEARNT_FROM)
+        self._pitches: deque[float] = deque(maxlen=LEARNT_FROM)
         self._subjects: deque[frozenset[str]] = deque(maxlen=LEARNT_FROM)
         self._passed_over: list[str] = []  # in a row, and what was said
 
-    def learn(self, level: float | None, text: str = "") -> None:
-        """Take a turn of the user's, its `level` in dBFS, and its words."""
+    def learn(self, level: float | None, text: str = "", pitch: float | None = None) -> None:
+        """Take a turn of the user's: `level` in dBFS, its words, its `pitch` in semitones."""
         self._passed_over.clear()
         self._subjects.append(frozenset(word for word in _words(text) if len(word) >= WEIGHTY))
         if level is not None:
             self._levels.append(level)
+        if pitch is not None:
+            self._pitches.append(pitch)
 
-    def weigh(self, level: float | None) -> Evidence:
-        """Return what the level of a voice in dBFS says."""
-        about = self._name.union(*self._subjects)
-        if level is None or not self._levels:
-            return Evidence(None, about)
-        return Evidence(median(self._levels) - level, about)
+    def weigh(
+        self, level: float | None, pitch: float | None = None, *, among: bool = False
+    ) -> Evidence:
+        """Return what a voice of a level in dBFS and a pitch in semitones is evidence of.
+
+        `among`: see `Evidence`.
+        """
+        return Evidence(
+            None if level is None or not self._levels else median(self._levels) - level,
+            self._name.union(*self._subjects),
+            None if pitch is None or not self._pitches else pitch - median(self._pitches),
+            among,
+        )
 
     def insists(self, text: str) -> bool:
         """Whether a soft voice that says `text`, and was passed over before, is the user's."""

@@ -24,7 +24,7 @@ from agent.turns.completeness import judge
 PHRASES = Path(__file__).parent / "phrases"
 COMPLETE = ("en", *sorted(path.stem for path in PHRASES.glob("*.txt")))
 NONE = {"particles", "digits_of", "phrases", "open", "tens", "determiners", "kokoro", "piper"}
-NONE |= {"before", "names", "things", "recalls", "others"}
+NONE |= {"before", "names", "things", "recalls", "remarks", "others"}
 """What a language may have none of, and then says so with a dash."""
 
 

@@ -1,5 +1,7 @@
 """The turn policy: people who talk to one another while a reply sounds, as loud as the user."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent.config.load import Config
@@ -27,15 +29,16 @@ class Talk:
     def on(self, *events: PolicyEvent) -> list[Command]:
         return [c for each in events for c in self.policy.on(each, self.now)]
 
-    def say(self, text: str, *, voice: float = 0.5) -> list[Command]:
+    def say(self, text: str, *, voice: float = 0.5, pitch: float | None = None) -> list[Command]:
         """A turn, word by word, to its end."""
         self.turn, words = self.turn + 1, text.split()
         said: list[PolicyEvent] = [started(self.turn)]
         for end in range(1, len(words) + 1):
             said.append(partial(self.turn, " ".join(words[:end])))
-            said.append(SpeechProgress(self.turn, voice * end))
+            said.append(SpeechProgress(self.turn, voice * end, pitch=pitch))
         said.append(PreemptiveTranscript(self.turn, 1, text))
-        return self.on(*said, ended(self.turn), final(self.turn, text))
+        over = replace(ended(self.turn), pitch=pitch)
+        return self.on(*said, over, final(self.turn, text))
 
 
 def kinds(commands: list[Command]) -> set[type[Command]]:
@@ -102,6 +105,46 @@ def test_what_was_said_long_ago_is_not_meant() -> None:
     talk.say(ASIDE)
     talk.now += 11
     assert commits(talk.say("Parley, stop.")) == ["Parley, stop."]
+
+
+TOLD = "The children are playing outside."
+
+
+@pytest.mark.parametrize("above", [-12, -5, 7, 12])
+def test_who_says_how_things_are_in_another_voice_speaks_to_others(above: float) -> None:
+    talk = Talk()
+    talk.policy.barge_in.user.learn(None, "", 84.0)
+    done = talk.say(TOLD, voice=0.2, pitch=84 + above)
+    assert not kinds(done) & {Interrupt, Stop, Commit}
+
+
+@pytest.mark.parametrize("above", [-4, 0, 6, None])
+def test_in_a_voice_that_may_be_the_users_it_is_for_the_agent(above: float | None) -> None:
+    talk = Talk()
+    talk.policy.barge_in.user.learn(None, "", 84.0)
+    assert commits(talk.say(TOLD, pitch=None if above is None else 84 + above)) == [TOLD]
+
+
+@pytest.mark.parametrize("text", ["How far is it?", "The next one.", "No, by car."])
+def test_another_voice_may_speak_to_the_agent_too(text: str) -> None:
+    talk = Talk()
+    talk.policy.barge_in.user.learn(None, "", 84.0)
+    assert commits(talk.say(text, pitch=96.0)) == [text]
+
+
+def test_who_answers_somebody_else_at_once_speaks_to_them() -> None:
+    talk = Talk()
+    talk.say(ASIDE)
+    assert not commits(talk.say("Yes, this morning."))
+    assert not commits(talk.say("She was hungry today."))
+    assert commits(talk.say("What is that?")) == ["What is that?"]
+
+
+def test_later_it_is_for_the_agent() -> None:
+    talk = Talk()
+    talk.say(ASIDE)
+    talk.now += 4
+    assert commits(talk.say("Yes, this morning.")) == ["Yes, this morning."]
 
 
 def test_who_answers_the_agents_question_is_heard() -> None:

@@ -75,6 +75,24 @@ def test_no_language_goes_by_the_words_of_another(language: str | None) -> None:
     assert {addressee(text, language) for text in spoken} <= {"unknown", "agent"}
 
 
+@pytest.mark.parametrize(
+    "text", ["The children are playing.", "She will come at six.", "Peter is at the door."]
+)
+def test_who_says_how_things_are_may_speak_to_anybody(text: str) -> None:
+    assert addressee(text, "en") == "telling"
+
+
+@pytest.mark.parametrize(
+    "text", ["That is wrong.", "The other one, please.", "The church?", "I need a bus.", "But why"]
+)
+def test_a_remark_to_who_speaks_tells_nothing(text: str) -> None:
+    assert addressee(text, "en") == "unknown"
+
+
+def test_a_yes_may_be_an_answer_to_anybody() -> None:
+    assert addressee("Yes, this morning.", "en") == "answer"
+
+
 def test_words_are_recalled_by_who_meant_the_agent() -> None:
     assert recalls("I was talking to you!", "en")
     assert not recalls("I was talking to him", "en")
