@@ -13,6 +13,7 @@ from agent.languages import (
     data,
     find,
     listed,
+    name_of,
     phrase,
     section,
     word_count,
@@ -20,6 +21,7 @@ from agent.languages import (
 )
 from agent.turns.backchannels import could_become_backchannel, is_backchannel
 from agent.turns.completeness import judge
+from tts.espeak.library import load_library
 
 PHRASES = Path(__file__).parent / "phrases"
 COMPLETE = ("en", *sorted(path.stem for path in PHRASES.glob("*.txt")))
@@ -62,6 +64,12 @@ def test_texts_are_texts(code: str) -> None:
     for form in ("ask", "more"):
         if call := section(code, "phrases", "call"):
             assert {"ask": "{call}", "more": "{count}"}[form] in call[form]
+
+
+@pytest.mark.parametrize("code", codes())
+def test_every_language_has_a_name_and_a_voice(code: str) -> None:
+    assert name_of(code) != code
+    assert load_library().has(voice_of(code, "espeak"))
 
 
 def cases() -> list[tuple[str, str, str]]:
