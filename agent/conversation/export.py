@@ -14,13 +14,13 @@ _WORD = timedelta(seconds=0.4)
 def markdown(conversation: Conversation) -> str:
     """Return it as Markdown: a paragraph for each thing said or done."""
     paragraphs = [f"# Conversation {conversation.id}"]
-    for entry in conversation.entries:
+    for entry, agent in conversation.with_agents:
         if entry.type in ("begun", "resumed"):
             paragraphs.append(f"*{entry.type} {entry.time:%Y-%m-%d %H:%M:%S}*")
         elif entry.type == "tool":
             call = f"{entry.data.get('name')} {entry.data.get('arguments') or ''}".strip()
             paragraphs.append(f"> `{on_one_line(call)}` → {on_one_line(entry.text)}")
-        elif (who := _speaker(entry)) is not None:
+        elif (who := _speaker(entry, agent)) is not None:
             paragraphs.append(f"**{who}:** {_said(entry)}")
     return "\n\n".join(paragraphs) + "\n"
 
@@ -33,8 +33,8 @@ def subtitles(conversation: Conversation) -> str:
     cues: list[str] = []
     start = conversation.entries[0].time if conversation.entries else None
     before = start
-    for entry in conversation.entries:
-        if start is None or before is None or (who := _speaker(entry)) is None:
+    for entry, agent in conversation.with_agents:
+        if start is None or before is None or (who := _speaker(entry, agent)) is None:
             continue
         begin = max(before, entry.time - _WORD * max(1, len(entry.text.split())))
         end = max(entry.time, begin + _WORD)
@@ -68,8 +68,10 @@ def found(conversation: Conversation, words: list[str]) -> Iterator[Entry]:
             yield entry
 
 
-def _speaker(entry: Entry) -> str | None:
-    return {"user": "You", "aside": "You", "assistant": "Agent"}.get(entry.type)
+def _speaker(entry: Entry, agent: str) -> str | None:
+    return {"user": "You", "aside": "You", "assistant": on_one_line(agent) or "Agent"}.get(
+        entry.type
+    )
 
 
 def _said(entry: Entry) -> str:

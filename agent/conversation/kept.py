@@ -65,16 +65,20 @@ class Conversation:
         return next(names, None)
 
     @property
+    def with_agents(self) -> Iterator[tuple[Entry, str]]:
+        """The entries, each with the agent of several that has the floor; "" where there is one."""
+        agent = ""
+        for entry in self.entries:
+            agent = entry.name if entry.type == "agent" else agent
+            yield entry, agent
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation as a language model is told it, without the persona."""
         told: list[Message] = []
         waiting = False  # the last message is the user's, and unanswered
-        agent = ""
-        for entry in self.entries:
+        for entry, agent in self.with_agents:
             match entry.type:
-                case "agent":
-                    agent = entry.name
-                    continue
                 case "user":
                     before = f"{told.pop().content} " if waiting else ""
                     told.append(Message("user", before + entry.text))

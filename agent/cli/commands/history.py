@@ -154,11 +154,11 @@ def _summary(conversation: "Conversation") -> str:
 
 
 def _lines(conversation: "Conversation") -> Iterator[str]:
-    for entry in conversation.entries:
-        yield f"{entry.time:%H:%M:%S}  {_line(entry)}"
+    for entry, agent in conversation.with_agents:
+        yield f"{entry.time:%H:%M:%S}  {_line(entry, agent)}"
 
 
-def _line(entry: "Entry") -> str:
+def _line(entry: "Entry", agent: str = "") -> str:
     text, data = entry.text, entry.data
     match entry.type:
         case "begun" | "resumed":
@@ -166,7 +166,9 @@ def _line(entry: "Entry") -> str:
         case "damaged":
             line = f"-- damaged: {text[:DAMAGED]} --"
         case "assistant":
-            line = f"agent: {text}{' [interrupted]' if data.get('interrupted') else ''}"
+            line = (
+                f"{agent or 'agent'}: {text}{' [interrupted]' if data.get('interrupted') else ''}"
+            )
         case "taken_up":
             line = "-- that reply went on --"
         case "aside":

@@ -77,6 +77,21 @@ def test_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert out.stat().st_mode & 0o777 == 0o600
 
 
+def test_several_agents_have_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = keep(tmp_path, "2026-01-02-100000")
+    begun, *others = path.read_text().splitlines()
+    agent = json.dumps({"time": KEPT[0]["time"], "type": "agent", "name": "anna"})
+    path.write_text("\n".join([begun, agent, *others]) + "\n")
+    assert history(tmp_path, "export", "last") == 0
+    assert "**anna:** Paris is the capital —\n" in capsys.readouterr().out
+    assert history(tmp_path, "export", "last", "--format", "srt") == 0
+    assert "\nanna: Paris is the capital —\n" in capsys.readouterr().out
+    assert history(tmp_path, "last") == 0
+    assert "  anna: Paris is the capital [interrupted]\n" in capsys.readouterr().out
+
+
 def test_delete(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = keep(tmp_path, "2026-01-02-100000")
     other = keep(tmp_path, "2026-01-03-100000")
