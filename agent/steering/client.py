@@ -30,7 +30,7 @@ def find(name: str | None = None) -> Instance:
     if not wanted:
         what = f"no conversation '{name}' is running" if name else "no conversation is running"
         instead = (
-            f"running: {', '.join(map(_called, there))}" if there else "begin one: parley talk"
+            f"there run {', '.join(map(_called, there))}" if there else "begin one: parley talk"
         )
         raise NobodyRunsError(f"{what}: {instead}")
     if len(wanted) > 1:

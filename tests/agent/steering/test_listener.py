@@ -181,7 +181,9 @@ async def test_one_of_several_is_chosen_by_its_name() -> None:
             find()
         assert (await request("mute", to="anna"))["ok"]
         assert (anna.muted, parley.muted) == (True, False)
-        with pytest.raises(NobodyRunsError, match="no conversation 'bob' is running: there is"):
+        with pytest.raises(
+            NobodyRunsError, match="no conversation 'bob' is running: there run anna"
+        ):
             find("bob")
 
 
