@@ -2,11 +2,16 @@
 
 import pytest
 
+from agent.config.language import voice_of
+from agent.engines import GuardedTextToSpeech
+from agent.languages import codes
 from tts import SpokenWord
 from tts.clean import SOUNDS
 from tts.espeak import Espeak
 from tts.normalise.stream import Record
 from tts.spoken_text import SpokenText
+
+pytestmark = pytest.mark.anyio
 
 WORDS = [SpokenWord("One", 0), SpokenWord("two,", 300), SpokenWord("three.", 700)]
 
@@ -82,3 +87,23 @@ def test_a_voice_of_no_known_language_is_given_what_is_written() -> None:
 def test_a_long_fragment_comes_in_pieces() -> None:
     pieces = list(SpokenText(Espeak()).feed("word " * 1000))
     assert max(map(len, pieces)) < 250
+
+
+@pytest.mark.parametrize(
+    ("language", "read"),
+    [
+        ("de", "neun Uhr fünf"),
+        ("es", "nueve y cinco"),
+        ("zh", "九点零五分"),
+        ("hi", "नौ बजकर पाँच मिनट"),
+        ("ja", "9:05"),  # espeak reads no kanji
+        ("en", "nine oh five"),
+    ],
+)
+async def test_figures_are_read_in_the_language_that_was_heard(language: str, read: str) -> None:
+    """As with `language: auto`, where the voice is chosen for each turn."""
+    voices = {code: voice_of(code, "espeak") for code in codes() if code != "en"}
+    engine = GuardedTextToSpeech(Espeak(languages=voices))
+    await engine.load()
+    text = SpokenText(engine.in_language(language))
+    assert "".join(text.feed("9:05")) + text.finish() == read
