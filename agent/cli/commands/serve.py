@@ -144,9 +144,9 @@ async def _serve(
             reloader = Reloader(load, partial(reload, server), tell)
             if config.session.watch:
                 await stack.enter_async_context(reloader.watching())
+            hung_up = stack.enter_context(ending.hangups())
             console.print("ready")
-            with ending.hangups() as hung_up:
-                await reloader.follow(hung_up)
+            await reloader.follow(hung_up)
     finally:
         await server.aclose()
 

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 
 
+HARDLY_HEARD = (
+    "pocketsphinx understands little of espeak, the user's voice: ears: script, or voice: "
+    '{engine: command, command: [flite, -voice, rms, -t, "{text}", -o, "{output}"]}'
+)
+"""What is said where such a case has failed."""
+
+
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the command."""
     parser = subparsers.add_parser("test", help="test an agent with scripted users")
@@ -72,7 +79,15 @@ def run(args: argparse.Namespace) -> int:
         write_junit(args.junit, path.stem.removesuffix(".cases"), results)
     seconds = time.monotonic() - began
     print(f"{len(results) - failed} passed, {failed} failed ({seconds:.1f} s)")
+    if any(result.problems and _hardly_heard(result.case, config) for result in results):
+        print(HARDLY_HEARD)
     return 1 if failed else 0
+
+
+def _hardly_heard(case: "Case", config: "Config") -> bool:
+    voice = "" if case.voice is None else case.voice.engine_name
+    heard = case.user == "speech" and case.ears != "script"
+    return heard and voice == "espeak" and config.stt.engine_name == "pocketsphinx"
 
 
 def _cases(args: argparse.Namespace, config: "Config") -> "tuple[Cases, Path]":

@@ -134,6 +134,19 @@ def test_a_run_gives_the_same_again(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+def test_who_is_hardly_heard_is_told_what_to_do(run) -> None:  # type: ignore[no-untyped-def]
+    status, told = run(
+        """
+        cases:
+          - name: a voice
+            user: speech
+            turns: [{say: hello, expect: {understands: something else}}]
+        """
+    )
+    assert status == 1
+    assert "pocketsphinx understands little of espeak, the user's voice: ears: script, or" in told
+
+
 def test_a_judge(run) -> None:  # type: ignore[no-untyped-def]
     status, told = run("""
 judge:
