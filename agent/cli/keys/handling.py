@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 
 from agent.audio.open import is_file
 from agent.audio.wakeup import Wakeup
-from agent.cli.keys.console_keys import ConsoleReader
+from agent.cli.keys.console_keys import Console, ConsoleReader
 from agent.cli.keys.decoder import Key
 from agent.cli.keys.hands import Hands
 from agent.cli.keys.reader import KeyReader
@@ -36,20 +36,19 @@ async def handled(
     """
     if isinstance(view, LiveView):
         view.steering = steering
-        if sys.stdin is not None and sys.stdin.isatty():
-            hands = Hands(steering, tasks, clock=anyio.current_time, leave=leave)
-            view.hands = hands.rows
-            if sys.platform == "win32":
-                from agent.cli.keys.windows_console import WindowsConsole
-
-                with ConsoleReader.of(WindowsConsole()) as reader:
-                    tasks.start_soon(take_keys, reader.keys(), hands, view, lambda: True)
-                    yield
-                return
+        hands = Hands(steering, tasks, clock=anyio.current_time, leave=leave)
+        if (console := windows_console()) is not None:
+            with ConsoleReader.of(console) as reader:
+                view.hands = hands.rows
+                tasks.start_soon(_take_keys, reader.keys(), hands, view, lambda: True)
+                yield
+            return
+        if sys.platform != "win32" and sys.stdin is not None and sys.stdin.isatty():
             terminal = Terminal()
             stopped = Wakeup()
             with terminal.watched(), KeyReader.of(terminal) as keys, _when_stopped(stopped.set):
-                tasks.start_soon(take_keys, keys.keys(), hands, view, lambda: terminal.kitty)
+                view.hands = hands.rows
+                tasks.start_soon(_take_keys, keys.keys(), hands, view, lambda: terminal.kitty)
                 tasks.start_soon(_stop, stopped, terminal, view)
                 yield
             return
@@ -59,7 +58,19 @@ async def handled(
     yield
 
 
-async def take_keys(
+def windows_console() -> Console | None:
+    """Return the console that keys come from; None where it is none of Windows'."""
+    if sys.platform != "win32" or sys.stdin is None or not sys.stdin.isatty():
+        return None
+    from agent.cli.keys.windows_console import WindowsConsole
+
+    try:
+        return WindowsConsole()
+    except OSError:
+        return None
+
+
+async def _take_keys(
     keys: AsyncIterator[Key], hands: Hands, view: LiveView, tells_release: Callable[[], bool]
 ) -> None:
     """Do what each key says, and show it; `tells_release`: is it told that a key is let go?"""

@@ -1,16 +1,22 @@
 """Keys of Windows' console, from records as it documents them; the console itself is a fake."""
 
 import ctypes
+import io
 from collections.abc import Sequence
 from contextlib import aclosing
 from queue import Queue
 
 import anyio
 import pytest
+from rich.console import Console as Terminal
 
+from agent.cli.keys import handling
 from agent.cli.keys.console_keys import ConsoleDecoder, ConsoleReader, Record
 from agent.cli.keys.decoder import Key
 from agent.cli.keys.windows_console import InputRecord, records
+from agent.cli.view import LiveView
+from agent.events import nobody
+from tests.agent.steering.conversations import an_agent, steered
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +123,22 @@ async def test_keys_come_through_a_thread_that_ends_with_the_block() -> None:
             console.type(Record(True, 0x51, "q"))
             assert await anext(keys) == Key("q", "q")
     assert console.stopped
+
+
+async def test_keys_of_a_console_steer_a_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
+    console, left = FakeConsole(), anyio.Event()
+    monkeypatch.setattr(handling, "windows_console", lambda: console)
+    view = LiveView("Parley", Terminal(file=io.StringIO(), width=80))
+    async with (
+        steered(an_agent(microphone={"device": "a microphone"})) as steering,
+        anyio.create_task_group() as tasks,
+        handling.handled(view, steering, tasks, left.set, nobody),
+    ):
+        console.type(*tap(0x4D, "m"), *tap(0x56, "v"), *tap(0x51, "q"))
+        await left.wait()
+        assert (steering.muted, steering.volume) == (True, 90)
+        assert "quit" in view.hands(80)[-1].plain
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_console_that_goes_away_ends_the_reading() -> None:
