@@ -32,6 +32,7 @@ from agent.doctor.installation import installation
 from agent.doctor.model_caches import (
     CODECS,
     dia2_model,
+    dia2_speed,
     dia_speed,
     llama_model,
     smart_turn_model,
@@ -216,9 +217,8 @@ async def _voice(section: EngineSection) -> list[Finding]:
     if name not in CODECS:
         return [await _loads("tts", section, create_tts)]
     found = [await anyio.to_thread.run_sync(dia2_model, section)]
-    if name == "dia" and (slow := dia_speed(section)) is not None:
-        found.append(slow)
-    return found
+    measured = dia_speed(section) if name == "dia" else dia2_speed(section)
+    return found if measured is None else [*found, measured]
 
 
 class _Engine(Protocol):

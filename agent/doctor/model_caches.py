@@ -1,5 +1,6 @@
 """Whether a large model is on this machine already, without loading or downloading it."""
 
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -94,9 +95,8 @@ def dia2_model(section: EngineSection) -> Finding:
 
 def dia_speed(section: EngineSection) -> Finding | None:
     """Whether Dia was fast enough for a conversation when it was last loaded here, if ever."""
-    arguments = section.arguments()
-    name = speed.dia(str(arguments.get("model")), str(arguments.get("quantize")))
-    if (factor := speed.kept(name)) is None:
+    model, quantize = _measured_as(section)
+    if (factor := speed.kept(speed.dia(model, quantize))) is None:
         return None
     detail = f"a second of speech takes {factor:.1f} s here"
     if factor <= 1:
@@ -119,3 +119,28 @@ def voice_speed(section: EngineSection) -> Finding | None:
     if slow := speed.crowded(name, factor):
         return Finding("note", subject, *slow)
     return Finding("ok", subject, f"a second of speech takes {factor:.2f} s here")
+
+
+def dia2_speed(section: EngineSection) -> Finding | None:
+    """How fast Dia2 was when a processor last loaded it here, if ever; what would be faster."""
+    model, quantize = _measured_as(section)
+    if shutil.which("nvidia-smi") is not None:
+        return None
+    kept = {each: speed.kept(speed.dia2(model, each)) for each in ("int8", "none")}
+    chosen = next(
+        (each for each in kept if quantize in ("auto", each) and kept[each] is not None), None
+    )
+    if chosen is None or (factor := kept[chosen]) is None:
+        return None
+    weights = "int8 weights" if chosen == "int8" else "float32 weights"
+    detail = f"{weights}, {1 / max(factor, 1e-3):.2f} times real time here"
+    if factor <= 1:
+        return Finding("ok", "tts dia2", detail)
+    faster = "quantize: auto, or cfg: 1" if chosen == "none" else "cfg: 1"
+    fix = f"{faster}, an NVIDIA GPU, or another engine: kokoro"
+    return Finding("note", "tts dia2", f"{detail}: there will be gaps", fix)
+
+
+def _measured_as(section: EngineSection) -> tuple[str, str]:
+    arguments = section.arguments()
+    return str(arguments.get("model")), str(arguments.get("quantize"))

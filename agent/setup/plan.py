@@ -159,8 +159,6 @@ def _voices(machine: Machine, language: str) -> Iterator[Choice]:
             Download("kyutai/mimi", ("config.json", "model.safetensors"), 385, key="mimi"),
         )
         section: dict[str, Any] = {"engine": "dia2", "model": DIA2}
-        if machine.gpu is None:
-            section["quantize"] = "int8"
         yield Choice(section, "Dia2-1B", f"speaks while the text is written; {why}", downloads)
     if (voice := KOKORO.get(language)) is not None:
         kokoro = (NETWORKS["int8"], "tokenizer.json", f"voices/{voice}.bin")

@@ -10,6 +10,7 @@ from tts.dia2.checkpoint import Checkpoint
 from tts.dia2.fast.gpu.graphs import Graphs, capture
 from tts.dia2.fast.gpu.mimi_graph import FrameDecoder
 from tts.dia2.fast.select import load_codec, select_model
+from tts.dia2.fast.trial import int8_is_needed
 from tts.dia2.mimi.codec import Mimi
 from tts.dia2.network.config import Dia2Config
 from tts.dia2.network.model import Model, Network
@@ -17,6 +18,7 @@ from tts.dia2.text.tokenizer import Tokenizer
 from tts.protocol import TextToSpeechError
 from tts.transformer.bundle import LoadedCheckpoint, loading
 from tts.transformer.kv_cache import entries
+from tts.transformer.linear import int8_exists
 from tts.transformer.placement import select_device, select_dtype
 from tts.transformer.weights import NoInitialValues
 
@@ -59,7 +61,7 @@ class Bundle(LoadedCheckpoint):
         dtype: str | torch.dtype = "auto",
         slots: int = 1,
         guidance: bool = True,
-        quantize: bool = False,
+        quantize: bool | None = False,
         kernels: bool = False,
         mimi: str | Path | None = None,
         tokenizer: str | Path | None = None,
@@ -69,9 +71,11 @@ class Bundle(LoadedCheckpoint):
         `device` auto is an NVIDIA GPU if there is one; `dtype` auto is bfloat16 on it and float32
         on a CPU. `slots` utterances can be stepped together. Without `guidance` only a scale of 1
         can be used, in half of the time. `quantize` makes the weights int8: on a CPU several times
-        as fast, for a little less quality. `kernels` lets a GPU use Parley's own Triton kernels,
-        which have never been timed on one. `mimi` and `tokenizer` are folders or repositories that
-        replace those of the checkpoint. Raises TextToSpeechError.
+        as fast, for a little less quality; None does so where real time needs it. `kernels` lets a
+        GPU use Parley's own Triton kernels, which have never been timed on one. `mimi` and
+        `tokenizer` are folders or repositories that replace those of the checkpoint.
+
+        Raises TextToSpeechError.
         """
         place = select_device(device, "Dia2")
         kind = select_dtype(dtype, place)
@@ -80,6 +84,9 @@ class Bundle(LoadedCheckpoint):
         words = Tokenizer.from_folder(found.tokenizer, config.new_word, config.text_vocab)
         branches = 2 if guidance else 1
         _check_memory(found.config, kind, place, slots=slots, branches=branches)
+        if quantize is None:
+            on_cpu = place.type == "cpu" and kind == torch.float32
+            quantize = on_cpu and int8_exists() and int8_is_needed(config)
         with loading("Dia2", source, place):
             with NoInitialValues():
                 model = select_model(

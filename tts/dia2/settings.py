@@ -16,9 +16,12 @@ class Settings:
     device: DeviceName = "auto"
     dtype: DtypeName = "auto"
     quantize: Annotated[
-        Literal["none", "int8"],
-        Field(description="int8 weights: several times as fast on a CPU, a little less exact."),
-    ] = "none"
+        Literal["auto", "none", "int8"],
+        Field(
+            description="int8 weights: several times as fast on a CPU, a little less exact; auto "
+            "takes them where float32 would be slower than speech."
+        ),
+    ] = "auto"
     kernels: Annotated[
         bool,
         Field(description="Parley's own Triton kernels on a GPU: never timed on one yet."),

@@ -96,12 +96,15 @@ class Quantized:
         return self(x).add_(y)
 
 
+def int8_exists() -> bool:
+    """Say whether PyTorch has int8 products for this processor."""
+    engines = torch.backends.quantized.supported_engines
+    return hasattr(torch, "quantize_per_channel") and "fbgemm" in engines
+
+
 def _quantized(weight: Tensor) -> torch.ScriptObject:
     """int8 weights as FBGEMM reads them."""
-    if not (
-        hasattr(torch, "quantize_per_channel")
-        and "fbgemm" in torch.backends.quantized.supported_engines
-    ):
+    if not int8_exists():
         raise TextToSpeechError(
             f"PyTorch {torch.__version__} has no int8 products for this processor: "
             "leave out the quantisation"

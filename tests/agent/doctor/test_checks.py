@@ -14,7 +14,7 @@ from agent.config.load import Config
 from agent.doctor import checks, checks_llm
 from agent.doctor.finding import Finding
 from agent.doctor.installation import installation
-from agent.doctor.model_caches import dia2_model, dia_speed, voice_speed
+from agent.doctor.model_caches import dia2_model, dia2_speed, dia_speed, voice_speed
 from agent.errors import AudioError
 from tests.llm_adapters.llama.tiny import write_model
 from tests.paths import AUDIO, ROOT
@@ -306,6 +306,24 @@ def test_a_voice_that_leaves_gaps(
     speed.keep(name, 0.17)
     assert (quick := voice_speed(tts)) is not None
     assert (quick.state, quick.detail) == ("ok", "a second of speech takes 0.17 s here")
+
+
+def test_dia2_says_what_was_chosen_and_how_fast_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    section = Config.model_validate({"tts": {"engine": "dia2", "model": "a/b"}}).tts
+    assert dia2_speed(section) is None
+    speed.keep(speed.dia2("a/b", "none"), 4.0)
+    assert (finding := dia2_speed(section)) is not None
+    assert (finding.state, finding.detail) == (
+        "note",
+        "float32 weights, 0.25 times real time here: there will be gaps",
+    )
+    speed.keep(speed.dia2("a/b", "int8"), 0.8)
+    assert (finding := dia2_speed(section)) is not None
+    assert (finding.state, finding.detail) == ("ok", "int8 weights, 1.25 times real time here")
 
 
 def test_dia_where_it_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 class FastModel(Model):
     """The reference model's numbers but for rounding; with `quantize`, int8 weights.
 
-    Either depth transformer is None: the one in PyTorch's operations where there is one in compiled
-    loops, which a CPU takes (see `tts.dia2.fast.cpu`).
+    Either depth transformer is None: that in PyTorch's operations, or that in compiled loops, which
+    a CPU takes where it is faster (see `tts.dia2.fast.trial`).
     """
 
     def __init__(
@@ -59,10 +59,11 @@ class FastModel(Model):
         self.frames: dict[int, Frame] = {}
 
     def _compiled(self, weights: Weights) -> "compiled.Depformer | None":
-        """The depth transformer in compiled loops, for a CPU, if there is what compiles it."""
+        """The depth transformer in compiled loops, for a CPU, if they compile and are faster."""
         if self.device.type != "cpu" or self.dtype != torch.float32:
             return None
         try:
+            from tts.dia2.fast import trial
             from tts.dia2.fast.cpu import depformer as compiled
             from tts.transformer.cpu import int8_loops
         except ImportError as error:
@@ -71,7 +72,10 @@ class FastModel(Model):
         if self.quantized and not int8_loops.supported():
             return None
         parts = (self.config, weights, self.depth_rotary, self.branches)
-        return compiled.Depformer(*parts, quantize=self.quantized)
+        loops, quantize = compiled.Depformer, self.quantized
+        if not trial.loops_are_faster(*parts, loops, quantize=quantize):
+            return None
+        return loops(*parts, quantize=quantize)
 
     def forward(self, tokens: Tensor, positions: Tensor, cache: CacheView) -> Tensor:
         return self.fused(tokens, positions, self.rotary, cache)

@@ -56,7 +56,7 @@ def load(settings: "Settings") -> Prepared:
     try:
         bundle = Bundle.load(
             settings.model,
-            quantize=settings.quantize == "int8",
+            quantize=None if settings.quantize == "auto" else settings.quantize == "int8",
             kernels=settings.kernels,
             slots=settings.slots,
             guidance=settings.cfg != 1,
@@ -71,7 +71,8 @@ def load(settings: "Settings") -> Prepared:
         reason = str(error).partition("\n")[0]
         raise TextToSpeechError(f"Dia2 cannot be loaded: {reason}") from error
     if bundle.model.device.type == "cpu":  # whether a GPU is fast enough is no question
-        name = speed.dia2(settings.model, settings.quantize)
+        quantized = isinstance(bundle.model, FastModel) and bundle.model.quantized
+        name = speed.dia2(settings.model, "int8" if quantized else "none")
         speed.keep(name, prepared.real_time_factor)
     return prepared
 
