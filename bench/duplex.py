@@ -15,6 +15,7 @@ measured is when the agent speaks and when it does not:
   is 5 dB louder than one of them;
 - side talk as loud as the user, or when the agent has finished; an interruption 10 dB softer;
 - household: what else people say to one another, and to the agent, as loud as the user;
+  television, 6 dB softer;
 - monologue, with an echo: nobody says anything; does the agent interrupt itself?
 
 Turns end by the words alone, or with an oracle besides that errs as often as Smart-Turn v3. An
@@ -68,6 +69,7 @@ def tasks(
         "side talk in silence": beside.side_talk_in_silence,
         "soft interruption": beside.soft_interruptions,
         "household": beside.household,
+        "television": beside.television,
         "household, for the agent": beside.household_for_the_agent,
     }
     for kind, make in sets.items():

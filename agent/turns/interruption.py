@@ -77,8 +77,8 @@ def decide(
     if settings.side_talk == "ignore":
         why = evidence.side_talk(text, language)
         if why is None and not expected and spoken >= EARLY:  # or else it is likely the user
-            open_yet = not final and voice < BACKCHANNEL
-            why = evidence.said_to_others(text, language, open_yet=open_yet)
+            brief = not final and voice < BACKCHANNEL
+            why = evidence.said_to_others(text, language, final=final, brief=brief)
         if why is not None:
             return Verdict("nothing" if final else "wait", why)
     if final:

@@ -22,6 +22,9 @@ SOFTER = 8.0
 """Decibels below it from which on a voice is taken for somebody else's: who speaks twice as far
 away is 6 dB softer, and the same person's turns vary by 3 dB or so."""
 
+NEARBY = 5.0
+"""And from which on it is, if it only says how things are: a television in the next room."""
+
 FAR = 10.0
 """And from which on a command is for somebody else, too."""
 
@@ -60,9 +63,14 @@ class Evidence:
     among: bool = False
 
     @property
-    def another(self) -> bool:
-        """Whether it is surely not the user's voice."""
-        return self.above is not None and not LOWER < self.above < HIGHER
+    def another(self) -> str | None:
+        """How a voice that is likely not the user's differs; None where it does not."""
+        if self.above is not None and not LOWER < self.above < HIGHER:
+            than = "higher than" if self.above > 0 else "lower than"
+            return f"{abs(self.above):.0f} semitones {than}"
+        if self.below is not None and self.below >= NEARBY:
+            return f"{self.below:.0f} dB softer than"
+        return None
 
     def side_talk(self, text: str, language: str | None = None) -> str | None:
         """Return why a voice that says `text` is not meant for the agent; None if it may be.
@@ -78,23 +86,24 @@ class Evidence:
         return f"a voice {self.below:.0f} dB softer than the user's"
 
     def said_to_others(
-        self, text: str, language: str | None = None, *, open_yet: bool = False
+        self, text: str, language: str | None = None, *, final: bool = True, brief: bool = False
     ) -> str | None:
         """Return why words over a reply are said to others, however loud; None if they may not be.
 
-        `open_yet`: they are not all, and what may become such is waited for.
+        `final`: they are all. `brief`: there is so little yet that what may become such is waited
+        for.
         """
         if (self.about - function_words(language)) & _words(text):
             return None
         whom = addressee(text, language)
         if whom == "others":
             return f"'{text}' is said to somebody else"
-        telling = whom == "telling" and (open_yet or word_count(text) >= SENTENCE)
-        if telling and self.another:
-            return f"'{text}', in a voice that is not the user's ({self.above:+.0f} semitones)"
+        telling = whom == "telling" and (not final or word_count(text) >= SENTENCE)
+        if telling and (differs := self.another) is not None:
+            return f"'{text}', in a voice {differs} the user's"
         if (telling or whom == "answer") and self.among:
             return f"'{text}', as others talk to each other"
-        return f"'{text}' may be said to somebody else" if whom == "open" and open_yet else None
+        return f"'{text}' may be said to somebody else" if whom == "open" and brief else None
 
 
 UNKNOWN = Evidence()

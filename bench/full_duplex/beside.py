@@ -83,6 +83,14 @@ def household() -> list[Scene]:
     ]
 
 
+def television() -> list[Scene]:
+    """Somebody talks in another room's television, 6 dB softer than the user."""
+    return [
+        disturbed("television", number, speak(text, voice, level=USER - 6), at=1.6)
+        for number, (text, voice) in enumerate(zip(talk.TELEVISION, cycle(VOICES), strict=False))
+    ]
+
+
 def household_for_the_agent() -> list[Scene]:
     """And what is said to the agent in the same place."""
     spoken = (*talk.TO_THE_AGENT, *talk.TO_THE_AGENT_KEPT)

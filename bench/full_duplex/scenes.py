@@ -23,9 +23,10 @@ Kind = Literal[
     "soft interruption",
     "household",
     "household, for the agent",
+    "television",
     "monologue",
 ]
-HOUSEHOLD: tuple[Kind, ...] = ("household", "household, for the agent")
+HOUSEHOLD: tuple[Kind, ...] = ("household", "household, for the agent", "television")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 USER = -26.0

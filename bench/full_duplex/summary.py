@@ -203,6 +203,7 @@ _MEASURES: dict[Kind, tuple[_Measure, ...]] = {
     "side talk": _undisturbed(_dry(_at_most(3))),
     "loud side talk": _undisturbed(_dry(_at_most(3))),
     "household": _undisturbed(lambda _: None),
+    "television": _undisturbed(lambda _: None),
     "household, for the agent": (_Measure("takeover", "%", _share("takeover")), *_INTERRUPTED),
     "side talk in silence": (_Measure("answered", "", _count("takeover"), _dry(_at_most(3))),),
     "soft interruption": (_Measure("takeover", "%", _share("takeover")), *_INTERRUPTED),

@@ -64,6 +64,16 @@ TO_THE_AGENT = (
     "We are going by car, not on foot.",
     "The other one, please.",
 )
+TELEVISION = (
+    "The minister said on Monday that taxes will not rise before the summer.",
+    "Tomorrow will be cloudy in the north with some rain along the coast.",
+    "Police are looking for two men who were seen near the bank.",
+    "Our team won by three goals to one in front of forty thousand people.",
+    "Scientists have found a new kind of frog in the forests of Peru.",
+    "Prices went up again last month, mostly for food and heating.",
+    "How did this happen, and who knew about it?",
+    "Call now and you will get the second pan for free!",
+)
 HOUSEHOLD_KEPT = (
     "Have you fed the dog?",
     "Did you call your sister yesterday?",

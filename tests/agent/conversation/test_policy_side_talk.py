@@ -29,15 +29,22 @@ class Talk:
     def on(self, *events: PolicyEvent) -> list[Command]:
         return [c for each in events for c in self.policy.on(each, self.now)]
 
-    def say(self, text: str, *, voice: float = 0.5, pitch: float | None = None) -> list[Command]:
+    def say(
+        self,
+        text: str,
+        *,
+        voice: float = 0.5,
+        pitch: float | None = None,
+        level: float | None = None,
+    ) -> list[Command]:
         """A turn, word by word, to its end."""
         self.turn, words = self.turn + 1, text.split()
         said: list[PolicyEvent] = [started(self.turn)]
         for end in range(1, len(words) + 1):
             said.append(partial(self.turn, " ".join(words[:end])))
-            said.append(SpeechProgress(self.turn, voice * end, pitch=pitch))
+            said.append(SpeechProgress(self.turn, voice * end, level, pitch))
         said.append(PreemptiveTranscript(self.turn, 1, text))
-        over = replace(ended(self.turn), pitch=pitch)
+        over = replace(ended(self.turn), level=level, pitch=pitch)
         return self.on(*said, over, final(self.turn, text))
 
 
@@ -123,6 +130,13 @@ def test_in_a_voice_that_may_be_the_users_it_is_for_the_agent(above: float | Non
     talk = Talk()
     talk.policy.barge_in.user.learn(None, "", 84.0)
     assert commits(talk.say(TOLD, pitch=None if above is None else 84 + above)) == [TOLD]
+
+
+@pytest.mark.parametrize(("below", "heard"), [(4.0, [TOLD]), (5.0, [])])
+def test_a_television_next_door_is_softer(below: float, heard: list[str]) -> None:
+    talk = Talk()
+    talk.policy.barge_in.user.learn(-26.0)
+    assert commits(talk.say(TOLD, voice=0.2, level=-26.0 - below)) == heard
 
 
 @pytest.mark.parametrize("text", ["How far is it?", "The next one.", "No, by car."])

@@ -83,7 +83,15 @@ def test_who_says_how_things_are_may_speak_to_anybody(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["That is wrong.", "The other one, please.", "The church?", "I need a bus.", "But why"]
+    "text",
+    [
+        "That is wrong.",
+        "The other one, please.",
+        "The church?",
+        "I need a bus.",
+        "But why",
+        "much does it",
+    ],
 )
 def test_a_remark_to_who_speaks_tells_nothing(text: str) -> None:
     assert addressee(text, "en") == "unknown"
