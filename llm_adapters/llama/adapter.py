@@ -118,9 +118,9 @@ class Llama(OpenAI):
     async def aclose(self) -> None:
         """End the process."""
         process, self._process = self._process, None
-        await super().aclose()
-        if process is not None:
+        if process is not None:  # first: who still waits for an answer does not hold it up
             await process.aclose()
+        await super().aclose()
 
     async def _attempt(
         self, body: dict[str, Any], timeout: float
