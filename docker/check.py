@@ -1,16 +1,20 @@
-"""Executes each step of the Dockerfile in a clean root, where no container can be built.
+"""Executes each step of a Dockerfile in a clean root, where no container can be built.
 
     sudo python -m docker.check [--build-arg NAME=VALUE] [--config FILE] [--models DIR]
+    sudo python -m docker.check --add-on   # that of homeassistant/parley, with its wheels beside it
 
 It is no Docker: `FROM` is Debian's bookworm with its Python 3.11, which debootstrap puts into a
 folder, in the place of python:3.11-slim-bookworm; a step runs in a chroot, on this machine's kernel
 and network. What is found: whether every step works, how large the result is, whether the server
-starts as its user, finds itself healthy, and answers a spoken turn. Needs root and debootstrap.
+starts as its user, finds itself healthy, and answers a spoken turn; of the add-on, whether it
+speaks Wyoming. Needs root and debootstrap.
 """
 
 import argparse
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -50,12 +54,12 @@ def megabytes(folder: Path) -> int:
     return int(told.stdout.split()[0])
 
 
-def build_in(folder: Path, arguments: dict[str, str]) -> Stage:
+def build_in(folder: Path, context: Path, arguments: dict[str, str]) -> Stage:
     """Execute every step; returns the last stage."""
     clean = clean_root(folder)
     print(f"FROM      a clean Debian of {megabytes(clean)} MB", flush=True)
-    build = Build(clean, ROOT, arguments)
-    for instruction, value in read(ROOT / "Dockerfile"):
+    build = Build(clean, context, arguments)
+    for instruction, value in read(context / "Dockerfile"):
         began = time.monotonic()
         build.run(instruction, value)
         shown = " ".join(value.split())[:60]
@@ -85,6 +89,36 @@ def serve(stage: Stage, config: Path | None, models: Path | None) -> None:
     finally:
         if models is not None:
             subprocess.run(["umount", volume], check=True)
+
+
+def serve_add_on(stage: Stage) -> None:
+    """Start it as Home Assistant would, and ask what it can do."""
+    (stage.root / "data").mkdir()
+    (stage.root / "data/options.json").write_text('{"language": "en", "config": "parley.yaml"}')
+    (stage.root / "config").mkdir()
+    (stage.root / "config/parley.yaml").write_text("stt: {engine: pocketsphinx}")
+    began = time.monotonic()
+    with stage.mounted(), stage.start(stage.command) as server:
+        try:
+            told = _describe(server, began + 60)
+        finally:
+            server.terminate()
+            server.wait(30)
+    info = json.loads(told)
+    print(f"wyoming    answers {info['type']} after {time.monotonic() - began:.1f} s")
+    assert info["type"] == "info", told
+    assert server.returncode == 0, f"SIGTERM ends it with status {server.returncode}"
+
+
+def _describe(server: "subprocess.Popen[bytes]", until: float) -> str:
+    while server.poll() is None and time.monotonic() < until:
+        try:
+            with socket.create_connection(("127.0.0.1", 10300), 5) as wyoming:
+                wyoming.sendall(b'{"type": "describe"}\n')
+                return wyoming.makefile().readline()
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit("the add-on does not speak Wyoming")
 
 
 def _talk(stage: Stage, server: "subprocess.Popen[bytes]") -> None:
@@ -117,16 +151,21 @@ def main() -> None:
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--config", type=Path, help="what the server is configured with")
     parser.add_argument("--models", type=Path, help="a folder to be the volume /models")
+    parser.add_argument("--add-on", action="store_true", help="that of Home Assistant instead")
     args = parser.parse_args()
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         sys.exit("docker.check wants root, for chroot, and debootstrap: apt install debootstrap")
     arguments = dict(each.split("=", 1) for each in args.build_arg)
     with tempfile.TemporaryDirectory(prefix="parley-image-") as folder:
-        stage = build_in(Path(folder), arguments)
+        context = ROOT / "homeassistant/parley" if args.add_on else ROOT
+        stage = build_in(Path(folder), context, arguments)
         size = megabytes(stage.root)
         print(f"size       {size} MB, of it /opt/parley {megabytes(stage.root / 'opt/parley')} MB")
         assert arguments.get("CUDA") or size <= LARGEST, f"more than {LARGEST} MB"
-        serve(stage, args.config, args.models)
+        if args.add_on:
+            serve_add_on(stage)
+        else:
+            serve(stage, args.config, args.models)
 
 
 if __name__ == "__main__":

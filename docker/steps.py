@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -104,9 +103,11 @@ class Build:
             self._set(instruction, value, self.stages[-1])
 
     def _begin(self, value: str) -> None:
-        name = value.partition(" AS ")[2] or f"stage-{len(self.stages)}"
+        base, _, name = value.partition(" AS ")
+        name = name or f"stage-{len(self.stages)}"
+        before = {stage.name: stage.root for stage in self.stages}
         root = self.clean.with_name(name)
-        subprocess.run(["cp", "-a", self.clean, root], check=True)
+        subprocess.run(["cp", "-a", before.get(base, self.clean), root], check=True)
         self.stages.append(Stage(root, name))
 
     def _set(self, instruction: str, value: str, stage: Stage) -> None:
@@ -142,20 +143,24 @@ def _execute(value: str, stage: Stage) -> None:
 
 
 def _copy(value: str, stages: Sequence[Stage], context: Path) -> None:
-    """From another stage, or from the context without what .dockerignore leaves out."""
+    """From another stage, or from the context."""
     stage = stages[-1]
-    *options, source, target = value.split()
+    *sources, target = value.split()
     place = stage.root / os.path.join(stage.folder, target).lstrip("/")
-    if options:
-        (origin,) = (each.root for each in stages if each.name == options[0].partition("=")[2])
-        place.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", origin / source.lstrip("/"), place], check=True)
-        return
-    assert source == ".", "only the whole context is copied"
-    lines = (context / ".dockerignore").read_text("utf-8").splitlines()
-    for name in [line[1:] for line in lines if line.startswith("!")]:
-        if (context / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(context / name, place / name, ignore=ignored, dirs_exist_ok=True)
-        elif (context / name).exists():
-            shutil.copy(context / name, place / name)
+    if sources[0].startswith("--from="):
+        origin = sources.pop(0).partition("=")[2]
+        (context,) = (each.root for each in stages if each.name == origin)
+    elif sources == ["."]:
+        sources = _context(context)
+    for name in sources:
+        source = context / name.lstrip("/")
+        whole = place if len(sources) == 1 and source.is_dir() else place / source.name
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", source, whole], check=True)
+
+
+def _context(folder: Path) -> list[str]:
+    """What of the whole context .dockerignore lets through."""
+    lines = (folder / ".dockerignore").read_text("utf-8").splitlines()
+    names = [line[1:] for line in lines if line.startswith("!")]
+    return [name for name in names if (folder / name).exists()]
