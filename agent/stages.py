@@ -1,6 +1,6 @@
 """Single engines as stages, for graphs of one's own."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import anyio
@@ -17,7 +17,9 @@ from tts import Speech, TextToSpeech, Utterance
 T = TypeVar("T")
 
 
-def source(items: AsyncIterable[T]) -> Callable[[Any, MemoryObjectSendStream[T]], Awaitable[None]]:
+def source(
+    items: AsyncIterable[T],
+) -> Callable[[Any, MemoryObjectSendStream[T]], Coroutine[Any, Any, None]]:
     """Return a stage that sends whatever `items` yields: the beginning of a graph."""
 
     async def send_all(_: Any, send: MemoryObjectSendStream[T], /) -> None:

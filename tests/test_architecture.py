@@ -13,7 +13,7 @@ AGENT = (
     {"launcher"},
     {"cli"},
     {"server", "testing"},
-    {"agent", "load_test", "setup", "steering", "transcription", "voice_making"},
+    {"agent", "load_test", "plugins", "setup", "steering", "transcription", "voice_making"},
     {"conversation", "doctor", "pool"},
     {"wake"},
     {"stages", "turns"},

@@ -55,6 +55,26 @@ async def scripted(x: Exchange) -> None:
     await x.end()
 
 
+def run(program: str, environment: str, *arguments: object, **variables: str) -> dict[str, Any]:
+    """Run one of the programs in a client's environment; returns what it says it has got."""
+    home = ENVIRONMENTS / environment
+    assert home.exists(), "the clients are not installed: make test-clients"
+    runs = ["node"] if program.endswith(".mjs") else [str(home / "bin" / "python")]
+    ran = subprocess.run(
+        [*runs, PROGRAMS / program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=home,
+        env={**os.environ, **variables},
+    )
+    print(ran.stdout[-4000:], ran.stderr[-4000:])  # for when something fails
+    assert ran.returncode == 0
+    got: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return got
+
+
 @dataclass
 class Parley:
     """A running server."""
@@ -67,23 +87,8 @@ class Parley:
 
     def meets(self, program: str, environment: str, **variables: str) -> dict[str, Any]:
         """Run one of the programs against it; returns what that says it has got."""
-        home = ENVIRONMENTS / environment
-        assert home.exists(), "the clients are not installed: make test-clients"
-        runs = ["node"] if program.endswith(".mjs") else [str(home / "bin" / "python")]
         self.llm.clear()
-        ran = subprocess.run(
-            [*runs, PROGRAMS / program, self.address, KEY, self.question],
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-            cwd=home,
-            env={**os.environ, **variables},
-        )
-        print(ran.stdout[-4000:], ran.stderr[-4000:])  # for when something fails
-        assert ran.returncode == 0
-        got: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-        return got
+        return run(program, environment, self.address, KEY, self.question, **variables)
 
     def told(self, role: str) -> list[str]:
         """What the language model was told last that somebody has said."""
@@ -137,6 +142,12 @@ def write_question(folder: Path) -> Path:
     path = folder / "question.pcm"
     path.write_bytes((soxr.resample(pcm, rate, 24000) * 32767).astype("<i2").tobytes())
     return path
+
+
+@pytest.fixture(scope="session")
+def question(folder: Path) -> Path:
+    """The same, for programs without a server."""
+    return write_question(folder)
 
 
 @contextmanager
