@@ -26,7 +26,7 @@ from tts.files import open_file
 from tts.hub import find_folder
 from tts.onnx.config import read_config
 from tts.onnx.session import VoiceSession
-from tts.onnx.speech import Encoded, Speaker, rehearse
+from tts.onnx.speech import Encoded, Speaker, keep_speed, rehearse
 from tts.protocol import TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance
 
@@ -130,7 +130,9 @@ class Kokoro:
 
     async def aclose(self) -> None:
         """Give the network's memory back."""
-        self._loaded = None
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            await keep_speed(loaded.session, speed.kokoro(self._model, self._dtype))
 
     @property
     def voices(self) -> Sequence[str]:

@@ -25,7 +25,7 @@ from tts.espeak.phonemes import Phonemes, phonemise
 from tts.hub import fetch
 from tts.onnx.config import read_config
 from tts.onnx.session import VoiceSession
-from tts.onnx.speech import Encoded, Speaker, rehearse
+from tts.onnx.speech import Encoded, Speaker, keep_speed, rehearse
 from tts.protocol import TextToSpeechError, Utterance
 from tts.utterance import Send, open_utterance
 
@@ -104,7 +104,9 @@ class Piper:
 
     async def aclose(self) -> None:
         """Give the network's memory back."""
-        self._loaded = None
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            await keep_speed(loaded.session, measured.piper(self._voice))
 
     @property
     def voices(self) -> Sequence[str]:

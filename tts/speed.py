@@ -11,9 +11,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-CROWDED = 0.4
-"""Seconds that a second of speech may take a voice alone that shares a processor with a recogniser
-and a language model: beside them it takes two and a half times as long (`bench.voices`)."""
+REAL_TIME = 0.9
+"""Seconds for a second of speech from which on a voice leaves gaps."""
 
 
 def kept(engine: str) -> float | None:
@@ -54,22 +53,21 @@ def piper(voice: str) -> str:
     return f"piper {voice}"
 
 
-def crowded(name: str, factor: float) -> tuple[str, str] | None:
-    """Return what is wrong with a voice, of such a name, that is too slow to share a processor.
+def slow(name: str) -> tuple[str, str] | None:
+    """Return what is wrong with a voice that was too slow when it last spoke, and what to do.
 
-    And what to do about it. None where it is fast enough, alone, for a recogniser and a language
-    model beside it.
+    It spoke beside a recogniser, a language model and whatever else there was. None where it was
+    fast enough, or nobody knows. Reads a small file.
     """
-    if factor <= CROWDED:
+    factor = kept(name)
+    if factor is None or factor <= REAL_TIME:
         return None
     engine = name.partition(" ")[0]
-    gaps = "every reply has gaps" if factor > 1 else "with others at work its replies have gaps"
-    quicker = (
-        "piper} takes a fifth of it" if engine == "kokoro" else "espeak} takes next to nothing"
-    )
+    quicker = "piper" if engine == "kokoro" else "espeak"
     return (
-        f"{engine} takes {factor:.2f} s for a second of speech here: {gaps}",
-        f"tts: {{engine: {quicker}",
+        f"{engine} took {factor:.2f} s for a second of speech when it last spoke here, so that "
+        "there were gaps",
+        f"tts: {{engine: {quicker}}} takes a fifth of it at most",
     )
 
 

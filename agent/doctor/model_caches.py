@@ -106,7 +106,7 @@ def dia_speed(section: EngineSection) -> Finding | None:
 
 
 def voice_speed(section: EngineSection) -> Finding | None:
-    """Whether Kokoro, or Piper, was fast enough when it was last loaded here, if ever."""
+    """Whether Kokoro, or Piper, was fast enough when it last spoke here, if ever."""
     arguments = section.arguments()
     name = (
         speed.kokoro(str(arguments.get("model")), str(arguments.get("dtype")))
@@ -116,9 +116,9 @@ def voice_speed(section: EngineSection) -> Finding | None:
     if (factor := speed.kept(name)) is None:
         return None
     subject = f"tts {section.engine_name}"
-    if slow := speed.crowded(name, factor):
+    if slow := speed.slow(name):
         return Finding("note", subject, *slow)
-    return Finding("ok", subject, f"a second of speech takes {factor:.2f} s here")
+    return Finding("ok", subject, f"a second of speech took {factor:.2f} s when it last spoke here")
 
 
 def dia2_speed(section: EngineSection) -> Finding | None:

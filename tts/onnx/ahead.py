@@ -8,14 +8,14 @@ import math
 
 import anyio
 
+from tts.speed import REAL_TIME
+
 FIRST = 0.25
 """Seconds that a first phrase may take to be made, and any for which nothing is ahead."""
 MARGIN = 0.1
 """Seconds that should still be ahead when a phrase is made."""
 FIXED = 11
 """What a network takes for each piece, however short, as phonemes."""
-REAL_TIME = 0.9
-"""Seconds for a second of sound from which on cutting would make gaps inside of phrases."""
 USUAL = 40
 """Phonemes of a clause."""
 WEIGHT = 0.4
@@ -26,10 +26,13 @@ class Speed:
     """How fast a network is, as it measures itself while it speaks, beside all else that runs."""
 
     def __init__(self) -> None:
+        self.pieces = 0
+        """How many it has made."""
         self._making = self._lasting = 0.0  # seconds a phoneme, FIXED more of them when making
 
     def add(self, phonemes: int, took: float, lasts: float) -> None:
         """Count a piece: seconds that it took to be made, and that its sound lasts."""
+        self.pieces += 1
         weight = WEIGHT if self._lasting else 1.0
         self._making += weight * (took / (phonemes + FIXED) - self._making)
         self._lasting += weight * (lasts / phonemes - self._lasting)

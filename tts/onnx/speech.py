@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,8 @@ from tts.utterance import Send
 _log = logging.getLogger(__name__)
 
 REHEARSED = "ðə tɹˈeɪn tə ðə sˈɪti lˈiːvz æt sˈɛvən."
+TELLING = 8
+"""Pieces that a voice has to make for its speed to be kept."""
 SILENCE = 0.01
 """Of the loudest sample: what is softer at the edges of a clause is not its sound."""
 MARGIN = 0.02
@@ -42,10 +45,12 @@ class Encoded:
 def rehearse(
     session: VoiceSession, rate: int, encode: Callable[[Phonemes], Encoded], name: str
 ) -> None:
-    """Have a voice, of `name`, say something that nobody hears, to find out how fast it is.
+    """Have a voice say something that nobody hears, to find out how fast it is for now.
 
-    Says so where it would leave gaps. Blocks; raises TextToSpeechError.
+    Tells what is kept of it by `name`, where that was too slow. Blocks; raises TextToSpeechError.
     """
+    if slow := speed.slow(name):
+        _log.warning("%s; %s", *slow)
     encoded = encode(Phonemes(REHEARSED, ()))
     if encoded.places[0] == encoded.places[-1]:
         return  # it has no such sounds
@@ -54,10 +59,13 @@ def rehearse(
         wave, _ends = session.run(encoded.inputs, encoded.tokens)
         took = time.perf_counter() - began
     session.speed.add(len(REHEARSED), took, len(wave) / rate)
-    factor = session.speed.real_time_factor
-    speed.keep(name, factor)
-    if slow := speed.crowded(name, factor):
-        _log.warning("%s; %s", *slow)
+
+
+async def keep_speed(session: VoiceSession, name: str) -> None:
+    """Keep how fast a voice was, by `name`, if it has spoken enough to tell."""
+    if session.speed.pieces >= TELLING:
+        factor = session.speed.real_time_factor
+        await anyio.to_thread.run_sync(speed.keep, name, factor)
 
 
 class Speaker:

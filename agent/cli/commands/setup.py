@@ -168,7 +168,8 @@ def _rehearse(console: "SafeConsole", args: argparse.Namespace, text: str) -> No
 
     config = parse_config(text.encode(), "the new configuration")
     console.print("\na recorded question is answered, without a sound:")
-    ending.run(partial(_talk, with_devices(config, str(QUESTION), None), silent=True))
+    if not ending.run(partial(_talk, with_devices(config, str(QUESTION), None), silent=True)):
+        console.print(f"no answer within {TRIAL:g} s: this machine is too slow for them, or busy")
     if args.yes or _ask("speak, and hear it", "yes").lower() not in ("y", "yes"):
         return
     greeting = config.agent.model_copy(update={"greeting": f"{SENTENCE} Now say something to me."})
@@ -179,20 +180,24 @@ def _rehearse(console: "SafeConsole", args: argparse.Namespace, text: str) -> No
         console.print(f"not heard here: {error}")
 
 
-async def _talk(config: "Config", *, silent: bool) -> None:
-    """Converse until one turn has been answered."""
+async def _talk(config: "Config", *, silent: bool) -> bool:
+    """Converse until one turn has been answered; False if none was in time."""
     import anyio
 
     from agent.cli.live import talk
     from agent.events import AssistantDone
 
+    answered = False
     with anyio.move_on_after(TRIAL) as trial:
 
         def watch(event: "Event") -> None:
+            nonlocal answered
             if isinstance(event, AssistantDone) and event.turn:
+                answered = True
                 trial.cancel()
 
         await talk(config, silent=silent, watch=watch)
+    return answered
 
 
 def _ask(question: str, default: str) -> str:

@@ -298,14 +298,17 @@ def test_a_voice_that_leaves_gaps(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     tts = Config.model_validate({"tts": section}).tts
     assert voice_speed(tts) is None
-    speed.keep(name, 0.61)
+    speed.keep(name, 1.03)
     assert (slow := voice_speed(tts)) is not None
     assert (slow.state, slow.subject) == ("note", f"tts {section['engine']}")
-    assert "0.61 s for a second of speech" in slow.detail
+    assert "1.03 s for a second of speech" in slow.detail
     assert f"engine: {quicker}" in slow.fix
     speed.keep(name, 0.17)
     assert (quick := voice_speed(tts)) is not None
-    assert (quick.state, quick.detail) == ("ok", "a second of speech takes 0.17 s here")
+    assert (quick.state, quick.detail) == (
+        "ok",
+        "a second of speech took 0.17 s when it last spoke here",
+    )
 
 
 def test_dia2_says_what_was_chosen_and_how_fast_it_is(

@@ -1,13 +1,16 @@
 """`parley setup` as it is called: without asking, asking, and with nobody there to ask."""
 
+import argparse
 import io
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 from huggingface_hub import constants
 
 from agent.cli.commands import setup
+from agent.cli.console import SafeConsole
 from agent.cli.main import main
 from agent.config.load import find_config, load_config
 from tests.hub_server import hub_server, use_hub
@@ -155,3 +158,16 @@ def test_a_mirror_that_is_none_is_refused(home: Path, capfd: pytest.CaptureFixtu
     told = capfd.readouterr().err
     assert f"{home} is no mirror" in told
     assert len(told.splitlines()) == 1
+
+
+def test_no_answer_in_time_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def silent(*_: object, **__: object) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr("agent.cli.live.talk", silent)
+    monkeypatch.setattr(setup, "TRIAL", 0.01)
+    args = argparse.Namespace(yes=True)
+    setup._rehearse(SafeConsole(wrap=False), args, "llm: {adapter: eliza}")
+    assert "no answer within 0.01 s: this machine is too slow" in capfd.readouterr().out

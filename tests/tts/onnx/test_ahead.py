@@ -14,6 +14,7 @@ from tts.espeak.library import load_library
 from tts.espeak.phonemes import Phonemes, phonemise
 from tts.kokoro import Kokoro
 from tts.onnx.ahead import FIRST, FIXED, MARGIN, Ahead, Speed
+from tts.onnx.speech import TELLING, keep_speed
 from tts.piper import Piper
 
 pytestmark = pytest.mark.anyio
@@ -118,15 +119,26 @@ async def test_a_slow_voice_gives_the_first_phrase_first(
     assert len(cut.pcm) == pytest.approx(len(whole.pcm), abs=silence)
 
 
-async def test_a_slow_voice_is_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_a_voice_that_was_slow_in_a_conversation_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, speak: Any
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = make_kokoro(tmp_path, {"am_toy": 1.0})
-    clock = iter(range(100))
-    monkeypatch.setattr("tts.onnx.speech.time.perf_counter", lambda: float(next(clock)))
-    await Kokoro(model=str(folder), voice="am_toy").load()
-    assert "kokoro takes" in caplog.text
-    assert "tts: {engine: piper}" in caplog.text
-    assert (kept := speed.kept(speed.kokoro(str(folder), "int8"))) is not None
+    name = speed.kokoro(str(folder), "int8")
+    voice = Kokoro(model=str(folder), voice="am_toy")
+    await voice.load()
+    assert voice._loaded is not None
+    session = voice._loaded.session
+    await speak(voice, ["one, two, three."])
+    await voice.aclose()
+    assert speed.kept(name) is None, "too little to tell by"
+    slow = measured(0.06)
+    monkeypatch.setattr(session, "speed", slow)
+    for _ in range(TELLING):
+        slow.add(40, 0.06 * (40 + FIXED), 2.4)
+    await keep_speed(session, name)
+    assert (kept := speed.kept(name)) is not None
     assert kept > 1
+    await voice.load()
+    assert "kokoro took 1.2" in caplog.text
+    assert "tts: {engine: piper}" in caplog.text
