@@ -1,7 +1,7 @@
 """How fast engines were on this machine, as they measured themselves: kept between runs.
 
 One small JSON file in the user's cache, which may be deleted: `{machine: {engine: factor}}`, the
-seconds that a second of speech took.
+seconds that a second of speech took; of voices without word times, those that a letter lasts.
 """
 
 import json
@@ -51,6 +51,11 @@ def kokoro(model: str, dtype: str) -> str:
 def piper(voice: str) -> str:
     """Name a voice of Piper's as it is measured."""
     return f"piper {voice}"
+
+
+def pace(service: str, voice: str) -> str:
+    """Name a voice of a service by whose pace its words' times are estimated."""
+    return f"pace {service} {voice}"
 
 
 def slow(name: str) -> tuple[str, str] | None:

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 from pydantic import Field
 
+from tts import speed as measured
 from tts.estimate import StreamedWords
 from tts.openai.answer import read_reason, read_sound
 from tts.protocol import TextToSpeechError, Utterance
@@ -118,6 +119,9 @@ class OpenAI:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+            if self._pace is not None:
+                letter = self._pace / self._rate
+                await anyio.to_thread.run_sync(measured.keep, self._named(), letter)
 
     @property
     def voices(self) -> Sequence[str]:
@@ -192,9 +196,16 @@ class OpenAI:
             " ".join(f"{place} {what}".replace(self._key or "\n", "***").split())
         )
 
+    def _named(self) -> str:
+        """How its pace is kept."""
+        return measured.pace(f"{self._url} {self._request['model']}", self._request["voice"])
+
     def _connect(self) -> "AsyncClient":
         """Import the client and make it: slow, so in a thread."""
         import httpx2
+
+        if (letter := measured.kept(self._named())) is not None:
+            self._pace = letter * self._rate  # so that the first reply's words have their times
 
         key = (self._api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
         if not key and self._url == OPENAI:

@@ -1,6 +1,7 @@
 """Speech endpoints, on a real server that behaves well or badly."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -22,8 +23,9 @@ def running() -> Iterator[Server]:
 
 
 @pytest.fixture
-def server(running: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+def server(running: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
     """The server, not asked anything yet, and no settings of this machine's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(engine_module, "BACKOFF", 0.0)
@@ -76,6 +78,22 @@ async def test_words_of_a_second_clause_are_timed_by_the_first(server: Server, s
     assert server.asked[0]["instructions"] == "slowly"
     for number, word in enumerate(spoken.words):
         assert word.start == pytest.approx(number * A_WORD, abs=0.15 * A_WORD)
+
+
+async def test_words_of_a_first_reply_are_timed_by_the_last_conversation(
+    server: Server, speak: Any
+) -> None:
+    """Its very first clause is guessed to be as fast as people are, the next start's is not."""
+    off = []
+    for _ in range(2):
+        engine = OpenAI(model="any", base_url=server.url)
+        await engine.load()
+        spoken = await speak(engine, ["aa bb cc dd ee ff gg hh ii jj kk ll."])
+        await engine.aclose()
+        places = [word.start / A_WORD - number for number, word in enumerate(spoken.words)]
+        off.append(max(map(abs, places)))
+    assert off[0] > 1.5, "words of three letters, and ten of them a second"
+    assert off[1] < 0.5
 
 
 @pytest.mark.parametrize(
