@@ -23,7 +23,7 @@ from rich.table import Table
 from tests.processes import ended
 from tests.soundcards import SoundCards
 
-SETTLING = 8.0
+SETTLING = 22.0
 """Seconds from the start until it is measured."""
 ROOM = -62.0
 """dBFS of the noise in the room."""

@@ -50,7 +50,11 @@ class EnergyGate:
         return [self.judge(float(each), seconds) for each in power]
 
     def judge(self, power: float, seconds: float) -> bool:
-        """Hear a window of this power (full scale is 1, without its offset): is the gate open?"""
+        """Hear a window of this power (full scale is 1, without its offset): is the gate open?
+
+        A power that is not finite opens it: others say what is wrong.
+        """
+        power = power if power < math.inf else 1.0
         level = 10 * math.log10(max(power, _LEAST))
         background = max(min(level, self._background + _RISE * seconds), SILENCE)
         loud = level >= min(SOFT, max(self._background, SILENCE) + ABOVE)

@@ -1,6 +1,5 @@
 """The microphone: a stage that sends what a sound card hears."""
 
-from math import inf
 from typing import Any
 
 import anyio
@@ -75,18 +74,28 @@ class DeviceMicrophone:
         self._clock = SampleClock(rate)
         self._captured = 0
         self._overrun = 0
+        self._blocks: list[NDArray[np.float32]] = []  # not yet in the ring
+        self._gathered = 0  # samples in them
         self._energy = EnergyGate(_HELD)
+        self._quiet = False
         self._sum = self._power = 0.0  # of a window that is not complete
         self._window = 0
         self._shortest = int(rate * _SHORTEST)  # samples of a block, as loud as it is now
 
     def _capture(self, block: NDArray[np.float32], time: float) -> None:
-        """Driver: keep a block."""
-        self._clock.stamp(self._captured, time)
-        mono = self._mixer.mix(block)
+        """Driver: keep a block; in quiet with those after it, up to a window."""
+        if not self._blocks:
+            self._clock.stamp(self._captured, time)
+        self._blocks.append(block.copy())
+        self._gathered += len(block)
+        if self._quiet and self._gathered < self._rate * WINDOW:
+            return
+        blocks = self._blocks[0] if len(self._blocks) == 1 else np.concatenate(self._blocks)
+        self._blocks, self._gathered = [], 0
+        mono = self._mixer.mix(blocks)
         stored = self._ring.write(mono)
         self._captured += stored
-        self._overrun += len(block) - stored
+        self._overrun += len(mono) - stored
         self._listen(mono)
         if self._ring.readable >= self._shortest:
             self._wakeup.set()
@@ -100,9 +109,8 @@ class DeviceMicrophone:
             return
         offset = self._sum / self._window
         power = self._power / self._window - offset * offset
-        # A sample that is not finite opens the gate: who reads it says so.
-        loud = not power < inf or self._energy.judge(power, self._window / self._rate)
-        self._shortest = int(self._rate * (_SHORTEST if loud else _LONGEST))
+        self._quiet = not self._energy.judge(power, self._window / self._rate)
+        self._shortest = int(self._rate * (_LONGEST if self._quiet else _SHORTEST))
         self._window, self._sum, self._power = 0, 0.0, 0.0
 
     async def _pass_on(self, send: MemoryObjectSendStream[Audio]) -> None:

@@ -71,6 +71,9 @@ class Output(Protocol):
     def open(self, sample_rate: int, *, held: bool = False) -> ReplyTrack:
         """A new track for a reply at `sample_rate` Hz."""
 
+    def rouse(self) -> None:
+        """Be ready to play: there may soon be something to say."""
+
     def duck(self) -> None:
         """Lower everything that is played."""
 

@@ -37,6 +37,8 @@ class Playback:
         self._chime: Chime | None = None
         self.ready: Callable[[], None] = lambda: None
         """Called on the loop when a track could begin to sound."""
+        self.roused: Callable[[], None] = lambda: None
+        """Called on the loop when there is something to play, or may soon be."""
         self._monitors: tuple[Monitor, ...] = ()
         self._volume = 1.0
         self._ducked = 1.0
@@ -48,6 +50,16 @@ class Playback:
         self._risen = 0
         self._fallen = len(self._fall)
         self._last = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing sounds, nor waits to."""
+        over = self._track is None or self._track.over
+        return over and self._sounding is None and self._chime is None
+
+    def rouse(self) -> None:
+        """Be ready to play: there may soon be something to say."""
+        self.roused()
 
     def open(self, sample_rate: int, *, held: bool = False) -> Track:
         """A new track for a reply at `sample_rate` Hz; the one before it is stopped.
@@ -62,7 +74,9 @@ class Playback:
             held=held,
             ready=self._track_is_ready,
         )
-        if not held:
+        if held:
+            self.rouse()
+        else:
             self._play(track)
         return track
 
@@ -77,6 +91,7 @@ class Playback:
     def chime(self, pcm: NDArray[np.float32]) -> None:
         """Play float32 [n] at the device's rate in the silence until the next track sounds."""
         self._chime = Chime(pcm, self.sample_rate)
+        self.rouse()
 
     @property
     def volume(self) -> float:
@@ -118,6 +133,7 @@ class Playback:
         if self._track is not None and self._track is not track:
             self._track.stop()
         self._track = track
+        self.rouse()
 
     def _track_is_ready(self) -> None:
         self.ready()  # which may be somebody else's by now

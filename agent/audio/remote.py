@@ -167,6 +167,9 @@ class RemotePlayback:
         message = "a reply's sound came later than it was to be heard"
         self._report(WarningEvent("speaker", "speaker.underrun", message))
 
+    def rouse(self) -> None:
+        """Do nothing."""
+
     def duck(self) -> None:
         """Do nothing."""
 

@@ -12,6 +12,10 @@ from agent.audio.playback import Playback
 from agent.audio.stream import DeviceStream
 from agent.config.sections import SpeakerSettings
 from agent.events import Report
+from agent.graph import task_group
+
+RESTS = 10.0
+"""Seconds in which nothing is to be played, after which the device rests."""
 
 
 class Speaker(Protocol):
@@ -28,8 +32,9 @@ class Speaker(Protocol):
 class DeviceSpeaker:
     """One stream on a device, open all the time: it plays `playback`, or silence.
 
-    A device that is lost is waited for, reported as `speaker.lost` and `speaker.back`, and what
-    is queued waits with it.
+    When nothing was to be played for a while it rests: to give a device its silence, block by
+    block, costs more than all else that is done in a quiet room. A device that is lost is waited
+    for, reported as `speaker.lost` and `speaker.back`, and what is queued waits with it.
     """
 
     def __init__(self, settings: SpeakerSettings, report: Report) -> None:
@@ -58,9 +63,27 @@ class DeviceSpeaker:
             callback=self._render,
             report=self._report,
         )
-        async with self._stream:
+        async with self._stream, task_group() as tasks:
+            self._roused = anyio.Event()
+            self.playback.roused = self._rouse
+            tasks.start_soon(self._rest)
             task_status.started()
             await self._stream.watch()
+
+    async def _rest(self) -> None:
+        """For ever: let the device rest while nobody needs it."""
+        while True:
+            with anyio.move_on_after(RESTS):
+                await self._roused.wait()
+            if self._roused.is_set() or not self.playback.idle:
+                self._roused = anyio.Event()
+                continue
+            await self._stream.pause()
+            await self._roused.wait()
+            self._stream.resume()
+
+    def _rouse(self) -> None:
+        self._roused.set()
 
     def _prepare(self, rate: int) -> None:
         if self._playback is None:

@@ -77,6 +77,7 @@ class DeviceStream:
         self._rate = 0
         self._delay = latency  # what the device says it is
         self._clock = 0.0  # what perf_counter() lacks to anyio's clock
+        self._paused = False  # closed, and not missed
         self._xruns_told = 0
         self._ended = False  # what is still being opened is to be closed
         self._stale = True  # the device may have gone or come since PortAudio listed the devices
@@ -123,12 +124,33 @@ class DeviceStream:
     async def watch(self) -> None:
         """For ever: report what goes wrong, and open the device again when it is lost."""
         while True:
-            while not self._finished and self._deadline > anyio.current_time():
-                with anyio.CancelScope(deadline=self._deadline):
+            while not self._finished and self._due > anyio.current_time():
+                with anyio.CancelScope(deadline=self._due):
                     await self._wakeup.wait()
                 self._tell_xruns()
-            # If another stream's refresh has closed ours, then nothing is wrong with our device.
+            # If it was paused, or another stream's refresh has closed it, then nothing is wrong
+            # with our device.
             await self._recover(await self._close_lost())
+
+    async def pause(self) -> None:
+        """Close the device, if it runs; `resume` has it opened again.
+
+        It is closed, not stopped: PortAudio hangs when it starts a stream whose server has gone.
+        """
+        if self._called and not self._finished:
+            self._paused = True
+            await self._in_thread(self._close)
+
+    def resume(self) -> None:
+        """Have the device opened again, if it is paused; should it be lost, that is told."""
+        if self._paused:
+            self._paused = False
+            self._finish()
+
+    @property
+    def _due(self) -> float:
+        """When it is lost, without a callback until then."""
+        return inf if self._paused else self._deadline
 
     async def _close_lost(self) -> bool:
         """Close the device; whether it is lost. That is told meanwhile, should closing hang."""
@@ -189,7 +211,7 @@ class DeviceStream:
         self._name = device.name
         self._rate = rate
         self._prepare(rate)
-        self._called = self._finished = False
+        self._called = self._finished = self._paused = False
         self._deadline = inf
         self._clock = anyio.current_time() - perf_counter()
         await self._in_thread(partial(self._start, device, rate, channels))
@@ -299,8 +321,9 @@ class DeviceStream:
         return now
 
     def _finish(self) -> None:
-        self._finished = True
-        self._wakeup.set()
+        if not self._paused:
+            self._finished = True
+            self._wakeup.set()
 
     # On the loop again.
 

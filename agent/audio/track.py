@@ -175,6 +175,11 @@ class Track:
             await self._wakeup.wait()
         return True
 
+    @property
+    def over(self) -> bool:
+        """Whether no more of it will be played."""
+        return self._stopped or self._over
+
     async def _queue(self, pcm: NDArray[np.float32]) -> None:
         while len(pcm) and not self._stopped:
             pcm = pcm[self._ring.write(pcm) :]

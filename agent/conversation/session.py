@@ -87,6 +87,7 @@ from agent.events import (
 from agent.languages import code_of
 from agent.turns.events import (
     PreemptiveTranscript,
+    SpeechCandidate,
     SpeechEnded,
     SpeechStarted,
     TranscriptionFailed,
@@ -162,6 +163,7 @@ class Session:
         self._report = report
         self._watch = watch
         self._echo = echo
+        self._playback = playback
         self._policy = Policy(config)
         self._filler = Filler(config.thinking, playback, report)
         self._timers: dict[TimerName, Timer] = {}
@@ -252,6 +254,8 @@ class Session:
     def _on(self, item: UserWords) -> None:
         """Report what the user does, and have the policy decide what follows."""
         match item:
+            case SpeechCandidate():
+                self._playback.rouse()  # a device takes a moment, and an answer may follow
             case SpeechStarted(number):
                 self._turns[number] = _Turn()
                 self._note_answer(number)

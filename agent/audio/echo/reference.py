@@ -7,6 +7,8 @@ we read follows their drift sample by sample, which the canceller does not notic
 without), and where that cannot do it jumps, which the caller is told of.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,7 @@ class Reference:
         self._lead = next(self._leads)
         self._next = -float(_KEPT)  # the place to be read next: far off at first
         self._only_silence = True  # all that was read since we came here was silence
+        self._sounded = 0  # the number of the sample after the last that was no silence
         self._silent = True  # nothing is being played, so nothing is waited for
 
     def add(self, block: Audio) -> None:
@@ -42,6 +45,8 @@ class Reference:
         self._silent = False
         end = self._timeline.end
         self._samples[np.arange(end - len(pcm), end) % _KEPT] = pcm
+        if pcm.any():
+            self._sounded = end
 
     def covers(self, time: float, duration: float) -> bool:
         """Whether all that `read` would need is there; if not, it may be on its way."""
@@ -80,7 +85,9 @@ class Reference:
 
     def _between(self, place: float, count: int) -> NDArray[np.float32]:
         """`count` samples from a place between two samples on: a cubic through the nearest four."""
-        first = int(np.floor(place)) - 1
+        first = math.floor(place) - 1
+        if first >= self._sounded:
+            return np.zeros(count, np.float32)
         numbers = np.arange(first, first + count + 3)
         end = self._timeline.end
         there = (numbers >= max(0, end - _KEPT)) & (numbers < end)

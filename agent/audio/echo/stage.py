@@ -24,6 +24,7 @@ from agent.audio.echo.canceller import DELAY, FRAME, EchoCanceller
 from agent.audio.echo.meter import EchoMeter, Measurement, Sample
 from agent.audio.echo.reference import Reference
 from agent.audio.echo.timeline import Framer
+from agent.audio.energy_gate import EnergyGate
 from agent.audio.output import Output
 from agent.config.sections import EchoMode
 from agent.errors import AudioError
@@ -38,6 +39,7 @@ GUARD = 0.2
 _PATIENCE = 4  # frames that wait for what the speaker has played meanwhile
 _FRAME_S = FRAME / MICROPHONE_RATE
 _MARGIN = 0.02  # seconds by which a device may be wrong about when it plays
+_REST = 100  # frames of silence after which a quiet room tells the canceller nothing
 _SILENT = 2  # measurements in a row without an echo: headphones
 _TWICE = 120.0  # seconds in which a second interruption without words is one too many
 
@@ -78,6 +80,9 @@ class EchoStage:
         self._pending: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._behind = np.zeros(DELAY, np.float32)  # the canceller's delay
         self._muted = False
+        self._energy = EnergyGate()
+        self._loud = True  # the microphone, now
+        self._silence = 0  # frames for which the speaker has been silent
         self._tasks: TaskGroup | None = None  # of `follow`
         self._wet = 0.0  # how much of the output is the cleaned signal: all or nothing, faded
         self._begin()
@@ -144,6 +149,8 @@ class EchoStage:
         if self._setting == "off":
             return [block]
         self._muted = muted
+        if len(block.pcm):
+            self._loud = self._energy.judge(float(np.var(block.pcm)), block.duration)
         cleaned = self._process(block)
         if self._tasks is not None and (sample := self._meter.sample()):
             self._tasks.start_soon(self._measure, sample)
@@ -211,10 +218,15 @@ class EchoStage:
         self._behind = raw[FRAME:]
         raw = raw[:FRAME]
         far, follows = self._reference.read(time, FRAME)
+        rested = self._silence > _REST
+        self._silence = 0 if far.any() else self._silence + 1
+        if rested and self._silence and not self._loud:
+            self._wet = 0.0
+            return raw
         cleaned = np.zeros(FRAME, np.float32)
         user = False
         if self._canceller is not None and not self._muted:
-            if not follows:
+            if not follows and not rested:  # what is heard after silence follows on anything
                 self._canceller.reset()
             cleaned = self._canceller.clean(near, far)
             user = self._canceller.near_end

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from agent.audio.devices import Kind
 from agent.audio.stream import DeviceStream
-from tests.soundcards import Reports
+from agent.audio.wakeup import Wakeup
+from tests.soundcards import Reports, SoundCards
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("soundcards")]
 
@@ -32,6 +33,8 @@ class Opened:
     def __init__(self, kind: Kind) -> None:
         self.reports = Reports()
         self.times: list[float] = []
+        self.called = 0
+        self._wakeup = Wakeup()
         self.stream = DeviceStream(
             kind,
             None,
@@ -43,16 +46,24 @@ class Opened:
         )
 
     def _called(self, block: NDArray[np.float32], time: float) -> None:
+        self.called += 1
+        self._wakeup.set()
         if block[0, 0] == np.float32(MARK):
             self.times.append(time)
         else:
             block[:] = 0
 
+    async def calls(self, count: int) -> None:
+        """Return once the driver has called so many times more."""
+        end = self.called + count
+        while self.called < end:
+            await self._wakeup.wait()
+
 
 @asynccontextmanager
 async def opened(kind: Kind) -> AsyncGenerator[Opened, None]:
     opened = Opened(kind)
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with opened.stream, anyio.create_task_group() as tasks:
             tasks.start_soon(opened.stream.watch)
             yield opened
@@ -100,3 +111,43 @@ async def test_audio_that_a_driver_has_lost_is_reported_once() -> None:
         await it.reports.wait_for("speaker.xrun")
     assert it.reports.codes == ["speaker.xrun"]
     assert "5 times" in it.reports.messages[0]
+
+
+async def test_a_device_that_is_paused_is_not_missed(soundcards: SoundCards) -> None:
+    async with opened("output") as it:
+        await it.calls(1)
+        await it.stream.pause()
+        assert not soundcards.speaker.used()
+        before = it.called
+        await anyio.sleep(1.2)  # longer than one that runs may be silent
+        assert it.called == before
+        it.stream.resume()
+        await it.calls(5)
+        assert it.reports.changes == []
+
+
+async def test_one_that_is_unplugged_meanwhile_is_lost_when_it_is_needed(
+    soundcards: SoundCards,
+) -> None:
+    async with opened("output") as it:
+        await it.calls(1)
+        await it.stream.pause()
+        soundcards.speaker.unplug()
+        it.stream.resume()
+        await it.reports.wait_for("speaker.lost")
+        soundcards.speaker.plug()
+        await it.reports.wait_for("speaker.back")
+        await it.calls(5)
+
+
+async def test_one_that_is_lost_already_is_not_paused(soundcards: SoundCards) -> None:
+    async with opened("output") as it:
+        await it.calls(1)
+        soundcards.speaker.unplug()
+        await it.reports.wait_for("speaker.lost")
+        await it.stream.pause()
+        soundcards.speaker.plug()
+        await it.reports.wait_for("speaker.back")
+        it.stream.resume()
+        await it.calls(5)
+        assert it.reports.changes == ["speaker.lost", "speaker.back"]
