@@ -156,7 +156,8 @@ class Target:
             )
         if cause is not None:
             return f"{self.address} speaks no TLS that we know ({cause}): is it http?"
-        return f"{self.address} cannot be reached ({' '.join(str(error).split())})"
+        reason = " ".join(str(error).split())
+        return f"{self.address} cannot be reached ({reason}): does a server run there?"
 
 
 def _parse(address: str) -> tuple[str, str]:
