@@ -21,7 +21,7 @@ from agent.conversation.commands import (
 from agent.conversation.states import ReplyRecord, ReplyState, TurnRecord
 from agent.events import Decision
 from agent.turns.addressee import recalls
-from agent.turns.backchannels import bids_to_go_on, is_backchannel
+from agent.turns.backchannels import bids_to_go_on, is_backchannel, is_laughter
 from agent.turns.interruption import BACKCHANNEL, Meaning, Verdict, decide
 from agent.turns.side_talk import Evidence, VoiceProfile, says_again
 
@@ -195,7 +195,8 @@ class BargeIn:
         over = turn.over
         heard_out = over is not None and over.state is ReplyState.DONE and not over.progress.asks
         brief = turn.voice < BACKCHANNEL and not bids_to_go_on(turn.text, self.language)
-        if final and heard_out and brief and is_backchannel(turn.text, self.language):
+        listens = brief and is_backchannel(turn.text, self.language)
+        if final and heard_out and (listens or is_laughter(turn.text)):
             why = f"'{turn.text}', at the end of the reply"
             self._do(Explain(Decision(turn.number, "backchannel", why)))
             return "backchannel"

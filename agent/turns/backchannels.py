@@ -7,6 +7,7 @@ The words are in `configs/languages`; sounds that have no spelling are here, in 
 recognisers write them.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +20,12 @@ with at most 1 s of sound)."""
 _SOUNDS = listed(
     "hm, hmm, hmmm, huh, mhm, mhmm, mmhm, mm, mmm, m, ah, aha, oh, ooh, uhhuh, uhuh, ok, okay, wow"
 )
+_LAUGHTER = re.compile(
+    r"\W*(?:a?(?:ha|he|ho|hah|heh)(?:\W*(?:ha|he|ho|hah|heh))+h?|(?:hi){2,}"
+    r"|(?:la|da|na|dum|doo)(?:\W*(?:la|da|na|dum|doo)){2,})\W*",
+    re.IGNORECASE,
+)
+"""As recognisers write it, and somebody who sings to themselves."""
 _PLEAS = frozenset({"please", "bitte", "proszę"})
 """More often they begin "please stop", and nobody waits for what follows."""
 
@@ -45,6 +52,11 @@ def is_backchannel(text: str, language: str | None = None) -> bool:
     if len(spoken) == 1 and spaceless(spoken[0]):
         spoken = _parted(spoken[0], known.alone)
     return 1 <= len(spoken) <= MOST_WORDS and all(word in known.alone for word in spoken)
+
+
+def is_laughter(text: str) -> bool:
+    """Whether `text` is what a recogniser writes for a laugh ("ha ha"), or for "la la la"."""
+    return _LAUGHTER.fullmatch(text) is not None
 
 
 def bids_to_go_on(text: str, language: str | None = None) -> bool:

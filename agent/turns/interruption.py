@@ -8,7 +8,7 @@ from typing import Literal
 
 from agent.config.sections import InterruptionSettings
 from agent.languages import word_count
-from agent.turns.backchannels import could_become_backchannel, is_backchannel
+from agent.turns.backchannels import could_become_backchannel, is_backchannel, is_laughter
 from agent.turns.side_talk import UNKNOWN, Evidence
 
 BACKCHANNEL = 1.0
@@ -84,7 +84,8 @@ def decide(
     if final:
         if not words:
             return Verdict("nothing", "no words in it")
-        if is_backchannel(text, language) and voice <= BACKCHANNEL:
+        listens = is_backchannel(text, language) and voice <= BACKCHANNEL
+        if listens or is_laughter(text):
             return Verdict("backchannel", f"'{text}'")
     elif early := _too_early(settings, spoken, voice, text, language=language, partials=partials):
         return Verdict("wait", early)
@@ -104,6 +105,8 @@ def _too_early(
     partials: bool,
 ) -> str:
     """Say why nobody knows yet; nothing if it is known."""
+    if is_laughter(text):
+        return f"'{text}' is a laugh"
     enough = settings.min_speech if text.split() else wordless(settings, partials=partials)
     if text.split() and spoken < EARLY:
         enough = min(enough, GOING_ON)

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from agent.config.load import Config
-from agent.conversation.commands import Command, Commit, Explain, Ignore, Interrupt, Resume, Stop
+from agent.conversation.commands import (
+    Backchannel,
+    Command,
+    Commit,
+    Explain,
+    Ignore,
+    Interrupt,
+    Resume,
+    Stop,
+)
 from agent.conversation.events import PolicyEvent, ReplyEnded, ReplyProgress
 from agent.conversation.policy import Policy
 from agent.turns.events import PreemptiveTranscript, SpeechPaused, SpeechProgress
@@ -159,6 +168,19 @@ def test_later_it_is_for_the_agent() -> None:
     talk.say(ASIDE)
     talk.now += 4
     assert commits(talk.say("Yes, this morning.")) == ["Yes, this morning."]
+
+
+def test_who_laughs_for_long_is_not_answered_and_the_reply_goes_on() -> None:
+    done = Talk(language=None).say("Ha ha ha ha!", voice=0.5)
+    assert not kinds(done) & {Interrupt, Stop, Commit}
+    assert Backchannel(2, "Ha ha ha ha!") in done
+
+
+def test_who_laughs_at_its_end_is_not_answered() -> None:
+    talk = Talk()
+    talk.on(started(2), partial(2, "Ha ha"), SpeechProgress(2, 1.5))
+    talk.on(ReplyEnded(1, complete=True))
+    assert Backchannel(2, "Ha ha ha!") in talk.on(ended(2), final(2, "Ha ha ha!"))
 
 
 def test_who_answers_the_agents_question_is_heard() -> None:

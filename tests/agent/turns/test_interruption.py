@@ -6,6 +6,7 @@ from agent.turns.backchannels import (
     bids_to_go_on,
     could_become_backchannel,
     is_backchannel,
+    is_laughter,
 )
 
 BACKCHANNELS = """
@@ -99,3 +100,18 @@ def test_what_may_yet_become_one(partial: str) -> None:
 )
 def test_what_cannot_become_one(partial: str) -> None:
     assert not could_become_backchannel(partial)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Ha ha!", "hahaha", "Ha, ha, ha.", "Ahahaha", "hehe", "Ho ho ho.", "La la la", "da da dum"],
+)
+def test_a_laugh_and_a_tune_are_known_by_how_they_are_written(text: str) -> None:
+    assert is_laughter(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ha", "He has it.", "Hi, hi!", "la la", "no no no", "Haha, stop."]
+)
+def test_words_are_none(text: str) -> None:
+    assert not is_laughter(text)
