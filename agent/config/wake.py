@@ -17,10 +17,10 @@ class WakeSettings(Section):
     words: Annotated[list[str], Field(max_length=MOST_WORDS)] = Field(
         default=[], description="Phrases such as 'hey parley'; the longer, the fewer false wakes."
     )
-    engine: Literal["pocketsphinx", "openwakeword"] = Field(
-        default="pocketsphinx",
+    engine: Literal["auto", "pocketsphinx", "openwakeword"] = Field(
+        default="auto",
         description="What listens for them: pocketsphinx, for any English phrase, or openWakeWord "
-        "(the extra `wake`), for those that it has a model of.",
+        "(the extra `wake`), for those that it has a model of; auto takes the latter where it can.",
     )
     model: str | None = Field(
         default=None,
@@ -60,7 +60,7 @@ class WakeSettings(Section):
     def _model_belongs_to_a_word(self) -> Self:
         if self.model is None:
             return self
-        if self.engine != "openwakeword":
+        if self.engine == "pocketsphinx":
             raise PydanticCustomError("wake_model", "wake.model needs engine: openwakeword")
         if len(self.words) != 1:
             raise PydanticCustomError("wake_model", "wake.model needs the one word that it hears")

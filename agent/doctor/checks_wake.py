@@ -6,7 +6,7 @@ from agent.config.load import Config
 from agent.config.wake import WakeSettings
 from agent.doctor.finding import Finding
 from agent.errors import ParleyError
-from agent.wake.create import create_wake_word_engine
+from agent.wake.create import create_wake_word_engine, engine_of
 
 
 async def wake(config: Config) -> list[Finding]:
@@ -17,7 +17,7 @@ async def wake(config: Config) -> list[Finding]:
 
 
 def _load(settings: WakeSettings) -> Finding:
-    subject = f"wake {settings.engine}"
+    subject = f"wake {engine_of(settings)}"
     try:
         create_wake_word_engine(settings).load()
     except ParleyError as error:

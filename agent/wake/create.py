@@ -44,7 +44,17 @@ def create_wake_word_engine(settings: WakeSettings) -> WakeWordEngine:
                 f"wake.words: '{word}' is what people say while they listen, and would wake the "
                 "agent all day: take a phrase of its own, such as 'hey parley'"
             )
-    return _ENGINES[settings.engine](settings)
+    return _ENGINES[engine_of(settings)](settings)
+
+
+def engine_of(settings: WakeSettings) -> str:
+    """The engine's name; for `auto` openWakeWord, where it has a model of every word."""
+    if settings.engine != "auto":
+        return settings.engine
+    from agent.wake.openwakeword import trained_models
+
+    trained = settings.model is not None or trained_models().keys() >= set(settings.words)
+    return "openwakeword" if trained else "pocketsphinx"
 
 
 def _pocketsphinx(settings: WakeSettings) -> WakeWordEngine:

@@ -1,10 +1,11 @@
 """openWakeWord by `pyopen-wakeword`: models that were trained for one phrase each.
 
 The package carries five, and the networks that make features of the sound: one embedding of 96
-numbers every 80 ms. A model of one's own, .tflite or .onnx, takes the last n of those, as
-`[1, n, 96]`, and gives a probability.
+numbers every 80 ms. Another, of "hey parley", lies beside this file. A model of one's own, .tflite
+or .onnx, takes the last n embeddings, as `[1, n, 96]`, and gives a probability.
 """
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.errors import ConfigError, ParleyError
-from agent.wake.engine import WakeWord
+from agent.wake.engine import SAMPLE_RATE, WakeWord
 from tts.extras import NAME, pip_install
 
 FEATURES = 96
@@ -28,6 +29,14 @@ RESTING = 16
 LATE = 1600
 """Samples by which a model is sure after the word's end, about: 0.1 s."""
 
+ROOM = 25.0
+"""The noise of a quiet room, of 32768: -62 dBFS."""
+
+OWN = Path(__file__).with_name("models")
+"""Where those are that `bench.wake.train` has made."""
+
+_NO_MODELS = ("embedding_model", "melspectrogram")
+
 Model = Callable[[NDArray[np.float32]], float]
 """From the last embeddings, float32 [n, 96], to a probability."""
 
@@ -41,7 +50,7 @@ class OpenWakeWordSpotter:
         self._path = model
         self._features: Any = None
         self._models: list[tuple[str, int, Model]] = []
-        self._embeddings = np.zeros((0, FEATURES), np.float32)
+        self._quiet = self._embeddings = np.zeros((0, FEATURES), np.float32)
         self._resting = 0
 
     def load(self) -> None:
@@ -57,11 +66,11 @@ class OpenWakeWordSpotter:
             raise ParleyError(
                 f"pyopen-wakeword does not run on this machine ({error}): take engine: pocketsphinx"
             ) from error
-        folder = Path(pyopen_wakeword.__file__).parent / "models"
-        models = [(word, self._model_of(word, folder)) for word in self._words]
+        models = [(word, self._model_of(word)) for word in self._words]
         self._features = pyopen_wakeword.OpenWakeWordFeatures.from_builtin()
         for word, path in models:
             self._models.append((word, *_read_model(path)))
+        self._quiet = self._hear_nothing()
         self.reset()
 
     def hear(self, pcm: NDArray[np.float32]) -> WakeWord | None:
@@ -80,25 +89,38 @@ class OpenWakeWordSpotter:
         return None
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Forget what was heard: a quiet room was, which a call right after it needs before it."""
         self._features.reset()
         self._features.new_audio_samples = 0  # else it hears eight seconds of silence first
-        self._embeddings = np.zeros((0, FEATURES), np.float32)
+        self._embeddings = np.tile(self._quiet, (max(size for _, size, _ in self._models), 1))
         self._resting = 0
 
-    def _model_of(self, word: str, folder: Path) -> Path:
+    def _hear_nothing(self) -> NDArray[np.float32]:
+        """The embedding of a quiet room, float32 [1, 96]."""
+        room = np.random.default_rng(0).normal(0, ROOM, SAMPLE_RATE).astype(np.int16)
+        *_, last = self._features.process_streaming(room.tobytes())
+        return np.asarray(last, np.float32).reshape(-1, FEATURES)[-1:]
+
+    def _model_of(self, word: str) -> Path:
         if self._path is not None:
             return _checked(Path(self._path).expanduser())
-        path = folder / f"{word.replace(' ', '_')}.tflite"
-        if path.is_file():
-            return path
-        no_models = ("embedding_model", "melspectrogram")
-        there = sorted(p.stem for p in folder.glob("*.tflite") if p.stem not in no_models)
-        known = ", ".join(name.replace("_", " ") for name in there)
+        known = trained_models()
+        if word in known:
+            return known[word]
         raise ConfigError(
-            f"wake.words: openWakeWord has no model of '{word}', only of {known}: take one of "
-            "those, give a file of your own as wake.model, or take engine: pocketsphinx"
+            f"wake.words: openWakeWord has no model of '{word}', only of "
+            f"{', '.join(sorted(known))}: take one of those, give a file of your own as "
+            "wake.model, or take engine: pocketsphinx"
         )
+
+
+def trained_models() -> dict[str, Path]:
+    """The models there are, by the phrase that each hears; none without the package."""
+    package = importlib.util.find_spec("pyopen_wakeword")
+    if package is None or package.origin is None:
+        return {}
+    files = [*(Path(package.origin).parent / "models").glob("*.tflite"), *OWN.glob("*.onnx")]
+    return {path.stem.replace("_", " "): path for path in files if path.stem not in _NO_MODELS}
 
 
 def _checked(path: Path) -> Path:

@@ -76,7 +76,12 @@ def voices(*, tuned: bool) -> Iterator[Voice]:
     for name in _FLITE[tuned]:
         yield Voice("flite", name, partial(_flite, name))
     for name in _ESPEAK[tuned]:
-        yield Voice("espeak", name, partial(_espeak, name))
+        yield by_espeak(name)
+
+
+def by_espeak(name: str) -> Voice:
+    """A voice of espeak's, with its variant: `en-us+f3`."""
+    return Voice("espeak", name, partial(_espeak, name))
 
 
 def there(part: str) -> bool:

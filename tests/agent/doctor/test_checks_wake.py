@@ -26,7 +26,7 @@ async def test_what_it_listens_for() -> None:
     [
         ({"words": ["okay"]}, "'okay' is what people say while they listen"),
         ({"words": ["привет"]}, "pocketsphinx cannot spell 'привет'"),
-        ({"words": ["hey parley"], "engine": "openwakeword"}, "no model of 'hey parley'"),
+        ({"words": ["hey barley"], "engine": "openwakeword"}, "no model of 'hey barley'"),
         (
             {"words": ["x"], "engine": "openwakeword", "model": "/nowhere.onnx"},
             "/nowhere.onnx cannot be read",

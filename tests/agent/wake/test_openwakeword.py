@@ -48,6 +48,36 @@ def test_it_hears_its_word_and_no_other(own: bool, tmp_path: Path) -> None:
     assert listen(spotter, spoken(OTHERS)) == []
 
 
+@pytest.mark.parametrize("voice", ["en-us", "en-us+m3", "en-gb", "en-us+f3"])
+def test_the_model_made_here_hears_its_word_at_once_and_where_it_ends(voice: str) -> None:
+    spotter = OpenWakeWordSpotter(["hey parley"], 0.5, None)
+    spotter.load()
+    alone = spoken("hey parley", voice)
+    begin, *_, end = np.flatnonzero(np.abs(alone) > 0.02)
+    # Asleep since a moment: of what was before it has heard nothing.
+    for pcm in (alone, alone[begin - 4096 :], spoken("hey parley, what time is it", voice)):
+        spotter.reset()
+        heard, found = (
+            len(alone) - len(pcm) if pcm is not alone and len(pcm) < len(alone) else 0,
+            None,
+        )
+        for start in range(0, len(pcm), 320):
+            heard += 320
+            if (found := spotter.hear(pcm[start : start + 320])) is not None:
+                break
+        assert found is not None
+        assert found.text == "hey parley"
+        assert heard - found.ago == pytest.approx(int(end), abs=0.25 * 16000)
+
+
+def test_the_model_made_here_hears_no_other_words() -> None:
+    spotter = OpenWakeWordSpotter(["hey parley"], 0.5, None)
+    spotter.load()
+    for text in (OTHERS, "hey, partly cloudy. they are barely here. parley", "hey there, charlie"):
+        spotter.reset()
+        assert listen(spotter, spoken(text)) == []
+
+
 def test_a_model_in_onnx_is_asked_with_the_last_embeddings(tmp_path: Path) -> None:
     path = own_model(tmp_path / "own.onnx", scale=0.2)
     spotter = OpenWakeWordSpotter(["my word"], 0.5, str(path))
@@ -56,8 +86,8 @@ def test_a_model_in_onnx_is_asked_with_the_last_embeddings(tmp_path: Path) -> No
 
 
 def test_a_word_without_a_model_names_those_that_there_are() -> None:
-    spotter = OpenWakeWordSpotter(["hey parley"], 0.5, None)
-    with pytest.raises(ConfigError, match=r"no model of 'hey parley', only of alexa, hey jarvis"):
+    spotter = OpenWakeWordSpotter(["hey barley"], 0.5, None)
+    with pytest.raises(ConfigError, match=r"no model of 'hey barley', only of alexa, hey jarvis"):
         spotter.load()
 
 

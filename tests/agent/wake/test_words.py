@@ -5,7 +5,7 @@ import pytest
 from agent.config.load import parse_config
 from agent.config.wake import WakeSettings
 from agent.errors import ConfigError
-from agent.wake.create import create_wake_word_engine
+from agent.wake.create import create_wake_word_engine, engine_of
 from agent.wake.pocketsphinx import PocketsphinxSpotter
 from agent.wake.spelling import spell
 from agent.wake.words import without_wake_words
@@ -54,11 +54,36 @@ def test_a_backchannel_is_no_wake_word() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "engine"),
+    [
+        (["hey parley", "hey jarvis"], "openwakeword"),
+        (["hey parley", "computer"], "pocketsphinx"),
+        (["good evening"], "pocketsphinx"),
+    ],
+)
+def test_auto_takes_the_engine_that_was_trained_for_every_word(
+    words: list[str], engine: str
+) -> None:
+    assert engine_of(WakeSettings(words=words)) == engine
+    assert engine_of(WakeSettings(words=words, engine="pocketsphinx")) == "pocketsphinx"
+    own = WakeSettings(words=words[-1:], model="mine.onnx")
+    assert engine_of(own) == "openwakeword"
+
+
+def test_auto_does_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert engine_of(WakeSettings(words=["hey parley"])) == "pocketsphinx"
+
+
+@pytest.mark.parametrize(
     ("wake", "message"),
     [
         ("{words: ['']}", "words that can be said"),
         ("{words: ['hey parley', ' ']}", "words that can be said"),
-        ("{words: [hey parley], model: a.tflite}", "needs engine: openwakeword"),
+        (
+            "{words: [hey parley], engine: pocketsphinx, model: a.tflite}",
+            "needs engine: openwakeword",
+        ),
         (
             "{words: [a b, c d], engine: openwakeword, model: a.tflite}",
             "needs the one word that it hears",
