@@ -1,8 +1,8 @@
-"""Train a wake word's model: `python -m bench.wake.train PHRASE FILE.onnx [--hours 0.6]`.
+"""Train a wake word's model: `python -m bench.wake.train PHRASE FILE.onnx [--hours 2.3]`.
 
 The model is of openWakeWord's kind, from its embeddings float32 [1, 16, 96] to a probability: two
-small networks, whose logits are averaged. With `hey parley` it made `agent/wake/models`; that took
-twenty minutes of a core, most of it openWakeWord's features. Needs PyTorch and onnx; and the more
+small networks, whose logits are averaged. So `agent/wake/models` was made; it takes
+half an hour of a core, most of it openWakeWord's features. Needs PyTorch and onnx; and the more
 voices, the better: fetch the kit of `tests.real` first.
 """
 
@@ -20,7 +20,7 @@ from torch import nn
 from bench.wake.examples import FEATURES, SIZE, Windows, examples
 
 WIDTHS = (48, 32)
-STEPS = 500
+STEPS = 700
 CALLS, OTHERS = 128, 512
 """Windows in a step."""
 NETWORKS = 2
@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("phrase")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--hours", type=float, default=0.6, help="of speech without the phrase")
+    parser.add_argument("--hours", type=float, default=2.3, help="of speech without the phrase")
     options = parser.parse_args()
     called, others = examples(options.phrase, options.hours)
     print(f"{len(called)} windows with '{options.phrase}', {len(others)} without")
