@@ -7,7 +7,8 @@ from agent.wake.pocketsphinx import PocketsphinxSpotter
 from tests.agent.turns.test_vad import read
 from tests.agent.wake.spoken import listen, spoken
 
-VOICES = ("en-us", "en-us+m3", "en-gb")
+VOICES = ("en-us", "en-us+m3", "en-us+m1")
+"""Heard with a margin; espeak never says a thing twice alike."""
 
 
 @pytest.fixture
