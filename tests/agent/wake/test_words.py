@@ -64,15 +64,15 @@ def test_a_backchannel_is_no_wake_word() -> None:
 def test_auto_takes_the_engine_that_was_trained_for_every_word(
     words: list[str], engine: str
 ) -> None:
-    assert engine_of(WakeSettings(words=words)) == engine
+    assert engine_of(WakeSettings(words=words, engine="auto")) == engine
     assert engine_of(WakeSettings(words=words, engine="pocketsphinx")) == "pocketsphinx"
-    own = WakeSettings(words=words[-1:], model="mine.onnx")
+    own = WakeSettings(words=words[-1:], engine="auto", model="mine.onnx")
     assert engine_of(own) == "openwakeword"
 
 
 def test_auto_does_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert engine_of(WakeSettings(words=["hey parley"])) == "pocketsphinx"
+    assert engine_of(WakeSettings(words=["hey parley"], engine="auto")) == "pocketsphinx"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_auto_does_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         ("{words: ['']}", "words that can be said"),
         ("{words: ['hey parley', ' ']}", "words that can be said"),
         (
-            "{words: [hey parley], engine: pocketsphinx, model: a.tflite}",
+            "{words: [hey parley], model: a.tflite}",
             "needs engine: openwakeword",
         ),
         (
