@@ -1,7 +1,8 @@
 """What else people say while the agent speaks: to one another, and to the agent.
 
-Of its words only `HOUSEHOLD` and `TO_THE_AGENT` were looked at while the rules were written;
-`HOUSEHOLD_KEPT` and `TO_THE_AGENT_KEPT` were written at the same time, and kept for the test.
+The phrases were written with `HOUSEHOLD` and `TO_THE_AGENT` in view; `HOUSEHOLD_KEPT` and
+`TO_THE_AGENT_KEPT` were kept until these stood. What pitch and level decide was added after a look
+at how all of them had come out.
 """
 
 HOUSEHOLD = (
