@@ -69,3 +69,18 @@ def test_a_pipeline_of_pipecats(
     assert is_what_was_heard(story, got["starts"], got["heard"])
     assert capital == "The capital is Paris."
     assert got["speaking"] == [0]
+
+
+def test_an_agent_session_of_livekits(question: Path) -> None:
+    got = run("parley_in_livekit.py", "livekit", json.dumps("espeak"), question, **PARLEY)
+    assert got["errors"] == []
+    assert got["user"] == [QUESTION, QUESTION]
+    assert got["interim"] > 4
+    story, capital = got["assistant"]
+    words = story.split()
+    assert STORY.split()[: len(words)] == words
+    assert 2.5 < len(words) / got["heard"] < 5.5  # espeak says 3.7 words a second
+    assert capital.strip() == "The capital is Paris."
+    assert got["interrupted"] == [True, False]
+    assert got["finished"] > 0.5
+    assert got["vad"] == ["start_of_speech", "end_of_speech"]

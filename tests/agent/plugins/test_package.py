@@ -33,13 +33,14 @@ def test_versions_are_numbers(found: str, fits: bool, monkeypatch: pytest.Monkey
             require("pipecat-ai", "1.14", "1.15", extra="pipecat")
 
 
-def test_pipecat_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
+@pytest.mark.parametrize(("name", "needs"), [("pipecat", "pipecat-ai"), ("livekit", "livekit-a")])
+def test_a_framework_is_missing(name: str, needs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(wanted: str) -> str:
+        raise metadata.PackageNotFoundError(wanted)
 
     monkeypatch.setattr("agent.plugins.package.version", missing)
-    with pytest.raises(ImportError, match=r"^Parley's plug-in needs pipecat-ai .*\[pipecat\]"):
-        importlib.import_module("agent.plugins.pipecat")
+    with pytest.raises(ImportError, match=rf"^Parley's plug-in needs {needs}.*\[{name}\]"):
+        importlib.import_module(f"agent.plugins.{name}")
 
 
 def test_an_engine_that_there_is_not() -> None:
