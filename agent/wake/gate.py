@@ -18,6 +18,7 @@ from agent.guards.foreign import describe
 from agent.guards.thread import run_in_thread
 from agent.turns.vad import WINDOW
 from agent.wake.engine import WakeWord, WakeWordEngine
+from agent.wake.tail import after_tail
 
 PRE_ROLL = 3.0
 """Seconds kept while it sleeps: what may be said between a wake word's end and its being known."""
@@ -181,7 +182,11 @@ class WakeGate:
         return self._engine.hear(pcm)
 
     def _release(self, start: int) -> None:
-        """Let through what was captured from sample number `start` on."""
+        """Let through what was captured from sample number `start` on, but the word's tail."""
+        if self._kept:
+            begin = self._kept[0][0]
+            kept = np.concatenate([block.pcm for _, block in self._kept])
+            start = begin + after_tail(kept, max(0, start - begin))
         for first, block in self._kept:
             skipped = max(0, start - first)
             if skipped < len(block.pcm):
