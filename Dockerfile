@@ -25,7 +25,7 @@ RUN python3 -m venv /opt/parley \
 FROM ${PYTHON}
 COPY --from=installed /opt/parley /opt/parley
 RUN useradd --uid 1000 --create-home parley \
- && install --directory --owner parley /models /config
+ && mkdir /models /config && chown parley /models /config
 # What is downloaded, the voices of Dia and Dia2, and the configuration: config/parley/config.yaml.
 ENV PATH=/opt/parley/bin:$PATH \
     HF_HOME=/models/huggingface \

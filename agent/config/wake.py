@@ -18,7 +18,7 @@ class WakeSettings(Section):
         default=[], description="Phrases such as 'hey parley'; the longer, the fewer false wakes."
     )
     engine: Literal["auto", "pocketsphinx", "openwakeword"] = Field(
-        default="pocketsphinx",
+        default="auto",
         description="What listens for them: pocketsphinx, for any English phrase, or openWakeWord "
         "(the extra `wake`), for those that it has a model of; auto takes the latter where it can.",
     )

@@ -18,7 +18,7 @@ from agent.guards.foreign import describe
 from agent.guards.thread import run_in_thread
 from agent.turns.vad import WINDOW
 from agent.wake.engine import WakeWord, WakeWordEngine
-from agent.wake.tail import after_tail
+from agent.wake.tail import LONGEST, PAUSE, after_tail
 
 PRE_ROLL = 3.0
 """Seconds kept while it sleeps: what may be said between a wake word's end and its being known."""
@@ -98,9 +98,13 @@ class WakeGate:
         if self.asleep:
             self._keep(block)
             return []
-        earlier = list(self._released)
-        self._released.clear()
-        return [*earlier, block]
+        if self._word_end is None:
+            return [block]
+        if not block.mark:
+            self._keep(block)
+            known = self._word_end + (LONGEST + PAUSE) * MICROPHONE_RATE <= self._received
+            return self._release(self._word_end) if known else []
+        return [*self._release(self._word_end), block]
 
     async def run(self) -> None:
         """Have the engine listen while the agent sleeps, until cancelled."""
@@ -112,7 +116,8 @@ class WakeGate:
 
     def _begin(self) -> None:
         self._kept: deque[tuple[int, Audio]] = deque()  # each with the number of its first sample
-        self._released: list[Audio] = []
+        self._word_end: int | None = None
+        """The number of the sample after the wake word, until it is known how it dies away."""
         self._received = 0  # samples at 16 kHz so far
         self._rest = np.zeros(0, np.float32)  # the beginning of a window
         # For the engine; one that is slow misses the earliest.
@@ -168,7 +173,7 @@ class WakeGate:
             return
         self._failures = 0
         if word is not None and self.asleep:
-            self._release(until - word.ago)
+            self._word_end = until - word.ago
             self.asleep = False
             self._report(WakeHeard(word.text))
             self.woken()
@@ -181,8 +186,9 @@ class WakeGate:
             self._anew = False
         return self._engine.hear(pcm)
 
-    def _release(self, start: int) -> None:
-        """Let through what was captured from sample number `start` on, but the word's tail."""
+    def _release(self, start: int) -> list[Audio]:
+        """Return what was captured from sample number `start` on, but the word's tail."""
+        released: list[Audio] = []
         if self._kept:
             begin = self._kept[0][0]
             kept = np.concatenate([block.pcm for _, block in self._kept])
@@ -192,9 +198,11 @@ class WakeGate:
             if skipped < len(block.pcm):
                 assert block.time is not None
                 time = block.time + skipped / MICROPHONE_RATE
-                self._released.append(Audio(block.pcm[skipped:], MICROPHONE_RATE, time))
+                released.append(Audio(block.pcm[skipped:], MICROPHONE_RATE, time))
         self._kept.clear()
         self._sound.clear()
+        self._word_end = None
+        return released
 
     def _failed(self, why: str) -> None:
         self._failures += 1

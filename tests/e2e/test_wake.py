@@ -17,7 +17,9 @@ SETTINGS = """
 stt: {engine: pocketsphinx}
 llm: {adapter: eliza}
 wake: {words: [hey parley], timeout: 4}
+turn: {complete: 0.4}
 """
+"""The recogniser takes the first word of a question for a whole one, and the voice pauses there."""
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_auto_does_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         ("{words: ['']}", "words that can be said"),
         ("{words: ['hey parley', ' ']}", "words that can be said"),
         (
-            "{words: [hey parley], model: a.tflite}",
+            "{words: [hey parley], engine: pocketsphinx, model: a.tflite}",
             "needs engine: openwakeword",
         ),
         (
