@@ -92,6 +92,7 @@ class Agent:
         self.pool = pool or EnginePool()
         """Its engines, which it may share."""
         self.pool.add(self.config, stt=stt, llm=llm, tts=tts, speaks=speaks)
+        self.pool.hold(self, self.config)
         self.stt = self.pool.stt(self.config.stt)
         self._vad: Vad = GuardedVad(vad) if vad else GatedVad(GuardedVad(SileroVad()))
         if turn_model is None and listens and self.config.turn.detector == "smart_turn":
@@ -127,7 +128,6 @@ class Agent:
 
     async def load(self, loaded: Callable[[str, float], None] = lambda _part, _s: None) -> None:
         """Load all engines side by side; `loaded` is told of each part and its seconds."""
-        await self.pool.claim(self, self.config)
 
         async def load(name: str, load_part: Callable[[], Awaitable[None]]) -> None:
             begun = anyio.current_time()

@@ -105,6 +105,10 @@ class EnginePool:
             await self._drop(lambda _section, engine: id(engine) not in before)
             raise
 
+    def hold(self, owner: object, config: Config) -> None:
+        """Keep what `config` needs for `owner`, which has claimed nothing yet."""
+        self._claims[owner] = (config,)
+
     async def claim(self, owner: object, *configs: Config) -> None:
         """Keep what `configs` need for `owner`, who has no need of what it claimed before.
 

@@ -90,6 +90,8 @@ def arguments(command: str) -> list[str]:
         "install-service": ["c.yaml", "--print"],
         # An address that is none of this computer's: it reads all, and does not listen.
         "serve": ["c.yaml", "--host", "203.0.113.9", "--api-key", "KEYSECRET25-of-the-server"],
+        # Nobody answers at that port.
+        "bench-server": ["http://127.0.0.1:1", "--api-key", "KEYSECRET25-of-the-server"],
         "satellite": ["c.yaml", "--host", "203.0.113.9", "--insecure"],
         "setup": ["--yes", "--language", "klingon"],
         "say": ["--config", "c.yaml", "hello", "-o", "hello.wav"],

@@ -194,6 +194,7 @@ def arguments(command: str, text: str) -> list[str]:
         "devices": [text],
         "doctor": [text],
         "serve": [text],
+        "bench-server": [text],
         "satellite": [text],
         "setup": ["--yes", "--language", text],
         "config show": [text],
