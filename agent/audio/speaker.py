@@ -30,7 +30,7 @@ class Speaker(Protocol):
 
 
 class DeviceSpeaker:
-    """One stream on a device, open all the time: it plays `playback`, or silence.
+    """A speaker plays `playback`, or silence, by one stream on a device.
 
     When nothing was to be played for a while it rests: to give a device its silence, block by
     block, costs more than all else that is done in a quiet room. A device that is lost is waited

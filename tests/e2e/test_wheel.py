@@ -89,7 +89,8 @@ def test_what_is_in_the_wheel(installed: Installed) -> None:
     assert told["Project-URL"]
     assert "Typing :: Typed" in told.get_all("Classifier", [])
     extras = {"all", "bench", "dia", "dia2", "echo", "llama", "mcp", "otel", "server", "wake"}
-    assert set(told.get_all("Provides-Extra", [])) == extras
+    frameworks = {"livekit", "pipecat"}
+    assert set(told.get_all("Provides-Extra", [])) == extras | frameworks
     assert told.get_payload() == (ROOT / "README.md").read_text("utf-8")
 
 

@@ -189,11 +189,20 @@ class Talk:
             time.sleep(0.05)
 
     def until_it_hears(self, cards: SoundCards) -> None:
-        """Return once both devices are open."""
+        """Return once both devices are open, and what was heard is recorded.
+
+        A device is used from the middle of its opening on.
+        """
         for card in (cards.speaker, cards.microphone):
-            while not card.used():
-                assert self.process.poll() is None, "it has ended"
-                time.sleep(0.05)
+            self._wait_for(card.used)
+        recording = self.folder / "record/conversation.wav"
+        self._wait_for(lambda: recording.exists() and recording.stat().st_size > 1 << 14)
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """It shows itself by nothing that could be waited for but by looking."""
+        while not condition():
+            assert self.process.poll() is None, "it has ended"
+            time.sleep(0.05)
 
     def check_files(self) -> None:
         ended = self.events[-1]
