@@ -1,9 +1,9 @@
 """Train a wake word's model: `python -m bench.wake.train PHRASE FILE.onnx [--hours 2.3]`.
 
 The model is of openWakeWord's kind, from its embeddings float32 [1, 16, 96] to a probability: two
-small networks, whose logits are averaged. So `agent/wake/models` was made; it takes
-half an hour of a core, most of it openWakeWord's features. Needs PyTorch and onnx; and the more
-voices, the better: fetch the kit of `tests.real` first.
+small networks, whose logits are averaged. The one in `agent/wake/models` was made by this recipe,
+with more voices of espeak; it takes half an hour of a core, most of it openWakeWord's features.
+Needs PyTorch and onnx; and the more voices, the better: fetch the kit of `tests.real` first.
 """
 
 import argparse
