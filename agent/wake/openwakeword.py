@@ -50,7 +50,7 @@ class OpenWakeWordSpotter:
         self._path = model
         self._features: Any = None
         self._models: list[tuple[str, int, Model]] = []
-        self._quiet = self._embeddings = np.zeros((0, FEATURES), np.float32)
+        self._embeddings = np.zeros((0, FEATURES), np.float32)
         self._resting = 0
 
     def load(self) -> None:
@@ -70,7 +70,6 @@ class OpenWakeWordSpotter:
         self._features = pyopen_wakeword.OpenWakeWordFeatures.from_builtin()
         for word, path in models:
             self._models.append((word, *_read_model(path)))
-        self._quiet = self._hear_nothing()
         self.reset()
 
     def hear(self, pcm: NDArray[np.float32]) -> WakeWord | None:
@@ -92,7 +91,8 @@ class OpenWakeWordSpotter:
         """Forget what was heard: a quiet room was, which a call right after it needs before it."""
         self._features.reset()
         self._features.new_audio_samples = 0  # else it hears eight seconds of silence first
-        self._embeddings = np.tile(self._quiet, (max(size for _, size, _ in self._models), 1))
+        quiet = self._hear_nothing()  # an embedding is of the last 0.8 s: the next ones, too
+        self._embeddings = np.tile(quiet, (max(size for _, size, _ in self._models), 1))
         self._resting = 0
 
     def _hear_nothing(self) -> NDArray[np.float32]:
